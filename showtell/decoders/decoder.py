@@ -1,0 +1,62 @@
+"""The contract of every decoder: a state machine with one verb.
+
+`start` reads the features once per image, `forward` reads S words of every caption and gives as many logits. Cutting a
+caption into calls in any way gives the same logits, so training, decoding and replaying share one piece of code.
+"""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from showtell.features import Features
+
+Memory = dict[str, Tensor]  # what all captions of an image share; every tensor is (B ...)
+State = dict[str, Tensor]  # what one caption carries; every tensor is (B K ...)
+
+
+class Output(NamedTuple):
+    """`logits[..., s, :]` (B K S V) predict the word after `tokens[..., s]`; `attention` (B K S H N) only when asked for.
+
+    H counts the heads of all layers, first layer first.
+    """
+
+    logits: Tensor
+    state: State
+    attention: Tensor | None = None
+
+
+class Decoder(nn.Module, ABC):
+    """Features + words -> logits.
+
+    A decoder is built as `Decoder(feature_dim, vocabulary_size, *, ...)`; its keyword arguments are what a recipe may set.
+    """
+
+    @abstractmethod
+    def start(self, features: Features) -> tuple[Memory, State]:
+        """The memory of B images and the state of one caption each (K = 1); `select` makes it more."""
+
+    @abstractmethod
+    def forward(self, memory: Memory, state: State, tokens: Tensor, attention: bool = False) -> Output:
+        """Read tokens (B K S) and go on: S = T is teacher forcing, 1 is decoding, anything between is as good.
+
+        `attention` of a decoder that looks at no visual tokens stays None.
+        """
+
+    @staticmethod
+    def select(state: State, parents: Tensor) -> State:
+        """Captions reordered, dropped or multiplied within each image: parents (B K') holds indices below K."""
+        rows = torch.arange(len(parents), device=parents.device)[:, None]
+        return {name: part[rows, parents] for name, part in state.items()}
+
+    @staticmethod
+    def keep(memory: Memory, state: State, images: Tensor) -> tuple[Memory, State]:
+        """Only some of the images: indices (B') below B."""
+        return {n: part[images] for n, part in memory.items()}, {n: part[images] for n, part in state.items()}
+
+    @classmethod
+    def widen(cls, state: State, captions: int) -> State:
+        """The state of one caption an image, as `start` gives it, for `captions` of them."""
+        some = next(iter(state.values()))
+        return cls.select(state, torch.zeros(len(some), captions, dtype=torch.long, device=some.device))

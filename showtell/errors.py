@@ -1,0 +1,13 @@
+"""The three ways in which a user's input can be wrong; the command line turns them into one clear line and an exit code."""
+
+
+class ShowtellError(ValueError):
+    """A mistake in what was asked for or handed in: says what, what is allowed, and what to do."""
+
+
+class RecipeError(ShowtellError):
+    """A recipe or a `key=value` that cannot be meant: the key as written, its value, what is allowed."""
+
+
+class InputError(ShowtellError):
+    """A file, photo or caption that cannot be used: its name and what is wrong with it."""
