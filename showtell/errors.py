@@ -1,4 +1,4 @@
-"""The three ways in which a user's input can be wrong; the command line turns them into one clear line and an exit code."""
+"""How a user's input can be wrong; the command line turns each into one clear line and an exit code."""
 
 
 class ShowtellError(ValueError):

@@ -17,7 +17,7 @@ State = dict[str, Tensor]  # what one caption carries; every tensor is (B K ...)
 
 
 class Output(NamedTuple):
-    """`logits[..., s, :]` (B K S V) predict the word after `tokens[..., s]`; `attention` (B K S H N) only when asked for.
+    """`logits[..., s, :]` (B K S V) predict the word after `tokens[..., s]`; `attention` (B K S H N) when asked.
 
     H counts the heads of all layers, first layer first.
     """
@@ -30,7 +30,7 @@ class Output(NamedTuple):
 class Decoder(nn.Module, ABC):
     """Features + words -> logits.
 
-    A decoder is built as `Decoder(feature_dim, vocabulary_size, *, ...)`; its keyword arguments are what a recipe may set.
+    Built as `Decoder(feature_dim, vocabulary_size, *, ...)`; the keyword arguments are what a recipe may set.
     """
 
     @abstractmethod

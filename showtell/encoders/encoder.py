@@ -1,4 +1,4 @@
-"""The contract of every encoder: pixels -> Features. The encoder owns its transform, and the transform is deterministic."""
+"""The contract of every encoder: pixels -> Features. It owns its transform, and the transform is deterministic."""
 
 from abc import ABC, abstractmethod
 
