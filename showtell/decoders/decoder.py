@@ -33,6 +33,9 @@ class Decoder(nn.Module, ABC):
     Built as `Decoder(feature_dim, vocabulary_size, *, ...)`; the keyword arguments are what a recipe may set.
     """
 
+    def fit(self, features: Features) -> None:
+        """Measure what the decoder wants to know of frozen features (mean and deviation, say) on training images."""
+
     @abstractmethod
     def start(self, features: Features) -> tuple[Memory, State]:
         """The memory of B images and the state of one caption each (K = 1); `select` makes it more."""

@@ -1,0 +1,78 @@
+"""Multi-head attention (Vaswani et al., arXiv:1706.03762) in which captions of one image share its keys and values.
+
+On a CPU explicit products train and decode faster than `scaled_dot_product_attention`; on a GPU the fused kernel does.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+
+
+class Attention(nn.Module):
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        assert dim % heads == 0
+        self.heads = heads
+        self.query, self.key, self.value, self.out = (nn.Linear(dim, dim) for _ in range(4))
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, -1)).transpose(-3, -2)  # .. S D -> .. H S d
+
+    def keys_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x (.. N D) -> keys and values (.. H N d)."""
+        return self._split(self.key(x)), self._split(self.value(x))
+
+    def over_image(self, x: Tensor, keys: Tensor, values: Tensor, mask: Tensor, maps: bool) -> tuple[Tensor, Tensor]:
+        """Words x (B K S D) look at visual keys, values (B H N d) where mask (B N); weights (B K H S N) if `maps`."""
+        captions = x.shape[1]
+        query = self._split(self.query(x.flatten(1, 2)))  # B K S D -> B H KS d: one product serves all captions
+        out, weights = attend(query, keys, values, mask[:, None, None], maps)
+        out = self.out(out.transpose(1, 2).flatten(2)).unflatten(1, (captions, -1))
+        return out, weights.unflatten(2, (captions, -1)).transpose(1, 2) if maps else weights
+
+    def over_words(
+        self, x: Tensor, past: tuple[Tensor, Tensor], image: tuple[Tensor, Tensor, Tensor] | None, maps: bool
+    ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
+        """Words x (B K S D) look at themselves, at the past (B K H L d), and at the image where it is their prefix.
+
+        `image` is keys (B H P d), values and mask (B P), shared by an image's captions. Returns the output, the weights
+        over the prefix (B K H S P), empty unless `maps`, and the past grown by S.
+        """
+        query = self._split(self.query(x))
+        own = self.keys_values(x)
+        keys, values = (torch.cat([old, new], dim=-2) for old, new in zip(past, own, strict=True))
+        steps, length = query.shape[-2], keys.shape[-2]
+        causal = torch.ones(steps, length, dtype=torch.bool, device=x.device).tril(length - steps)
+        if image is None:
+            out, weights = attend(query, keys, values, causal, False)
+        else:
+            out, weights = _with_prefix(query, (keys, values), causal, image)
+        return self.out(out.transpose(-3, -2).flatten(-2)), weights if maps else x.new_empty(0), (keys, values)
+
+
+def attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor, maps: bool) -> tuple[Tensor, Tensor]:
+    """softmax(q k / sqrt(d)) v where mask is True; the weights too if `maps`."""
+    if query.is_cuda and not maps:
+        return scaled_dot_product_attention(query, keys, values, attn_mask=mask), query.new_empty(0)
+    scores = (query * query.shape[-1] ** -0.5) @ keys.transpose(-2, -1)
+    if query.shape[-2] > 1 or not mask.all():
+        scores = scores.masked_fill(~mask, float("-inf"))
+    weights = scores.softmax(-1)
+    return weights @ values, weights
+
+
+def _with_prefix(
+    query: Tensor, own: tuple[Tensor, Tensor], causal: Tensor, image: tuple[Tensor, Tensor, Tensor]
+) -> tuple[Tensor, Tensor]:
+    """One softmax over prefix and words, without copying the prefix to every caption."""
+    keys, values, mask = image
+    captions, prefix = query.shape[1], keys.shape[-2]
+    query = query * query.shape[-1] ** -0.5
+    folded = query.transpose(1, 2).flatten(2, 3)  # B K H S d -> B H KS d
+    seen = (folded @ keys.transpose(-2, -1)).masked_fill(~mask[:, None, None], float("-inf"))
+    seen = seen.unflatten(2, (captions, -1)).transpose(1, 2)
+    said = (query @ own[0].transpose(-2, -1)).masked_fill(~causal, float("-inf"))
+    weights = torch.cat([seen, said], dim=-1).softmax(-1)
+    seen, said = weights[..., :prefix], weights[..., prefix:]
+    from_image = seen.transpose(1, 2).flatten(2, 3) @ values
+    return from_image.unflatten(2, (captions, -1)).transpose(1, 2) + said @ own[1], seen

@@ -1,0 +1,137 @@
+"""A causal Transformer (arXiv:1706.03762, pre-norm) that sees the image as a prefix or through cross-attention.
+
+Keys and values of the image are computed once an image and shared by all its captions; those of the words are kept,
+so that a step costs one word whatever stands before it.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from showtell.decoders.attention import Attention
+from showtell.decoders.decoder import Decoder, Memory, Output, State
+from showtell.decoders.visual import Place, Projection
+from showtell.errors import RecipeError
+from showtell.features import Features
+from showtell.settings import Count, Share
+
+
+class Block(nn.Module):
+    """x + self-attention, x + cross-attention where there is one, x + MLP; each on normalised input."""
+
+    def __init__(self, dim: int, heads: int, mlp_dim: int, dropout: float, cross: bool) -> None:
+        super().__init__()
+        self.self_norm, self.self_attention = nn.LayerNorm(dim), Attention(dim, heads)
+        self.cross_norm = nn.LayerNorm(dim) if cross else None
+        self.cross_attention = Attention(dim, heads) if cross else None
+        self.mlp_norm = nn.LayerNorm(dim)
+        self.mlp = nn.Sequential(nn.Linear(dim, mlp_dim), nn.GELU(), nn.Dropout(dropout), nn.Linear(mlp_dim, dim))
+        self.dropout = nn.Dropout(dropout)
+
+    def image(self, visual: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Visual tokens (B N D) -> keys, values for the words, and the tokens as the next block gets them.
+
+        Under cross-attention the image passes by unchanged; as a prefix it is part of the sequence, and its tokens
+        look at each other in both directions.
+        """
+        if self.cross_attention is not None:
+            return *self.cross_attention.keys_values(visual), visual
+        x = self.self_norm(visual)
+        keys, values = self.self_attention.keys_values(x)
+        seen, _ = self.self_attention.over_image(x[:, None], keys, values, mask, maps=False)
+        visual = visual + self.dropout(seen[:, 0])
+        return keys, values, visual + self.dropout(self.mlp(self.mlp_norm(visual)))
+
+    def forward(
+        self, x: Tensor, past: tuple[Tensor, Tensor], image: tuple[Tensor, Tensor, Tensor], maps: bool
+    ) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor]:
+        """Words (B K S D) -> words, the past grown by S, weights over the image (B K H S N) if `maps`."""
+        prefix = image if self.cross_attention is None else None
+        said, weights, past = self.self_attention.over_words(self.self_norm(x), past, prefix, maps)
+        x = x + self.dropout(said)
+        if self.cross_attention is not None and self.cross_norm is not None:
+            seen, weights = self.cross_attention.over_image(self.cross_norm(x), *image, maps)
+            x = x + self.dropout(seen)
+        return x + self.dropout(self.mlp(self.mlp_norm(x))), past, weights
+
+
+class Transformer(Decoder):
+    """`conditioning` says how words see the image, `sees` whether that is its tokens or the one pooled vector."""
+
+    def __init__(
+        self,
+        feature_dim: int,
+        vocabulary_size: int,
+        *,
+        conditioning: Literal["prefix", "cross"] = "cross",
+        sees: Literal["tokens", "pooled"] = "tokens",
+        dim: Count = 256,
+        layers: Count = 3,
+        heads: Count = 4,
+        mlp_dim: Count = 1024,
+        dropout: Share = 0.3,
+        feature_dropout: Share = 0.2,
+        max_length: Count = 256,
+    ) -> None:
+        super().__init__()
+        if dim % heads:
+            raise RecipeError(f"decoder.dim {dim} is not a multiple of decoder.heads {heads}")
+        self.conditioning, self.sees, self.heads, self.max_length = conditioning, sees, heads, max_length
+        self.visual = Projection(feature_dim, dim, feature_dropout)
+        self.place = Place(dim) if sees == "tokens" else None
+        self.words = nn.Embedding(vocabulary_size, dim)
+        self.positions = nn.Embedding(max_length, dim)
+        self.dropout = nn.Dropout(dropout)
+        cross = conditioning == "cross"
+        blocks = [Block(dim, heads, mlp_dim, dropout, cross) for _ in range(layers)]
+        self.blocks = nn.ModuleList(blocks)
+        self.norm = nn.LayerNorm(dim)
+        self.bias = nn.Parameter(torch.zeros(vocabulary_size))
+        self.apply(_initialise)
+        for name, weight in self.blocks.named_parameters():
+            if name.endswith(("out.weight", "mlp.3.weight")):  # GPT-2: the residual stream must not grow with depth
+                nn.init.normal_(weight, std=0.02 / (2 * layers) ** 0.5)
+
+    def fit(self, features: Features) -> None:
+        vectors = features.tokens[features.mask] if self.sees == "tokens" else features.pooled
+        self.visual.standardise.fit(vectors)
+
+    def start(self, features: Features) -> tuple[Memory, State]:
+        if self.place is None:
+            visual, mask = self.visual(features.pooled)[:, None], features.mask.new_ones(len(features.pooled), 1)
+        else:
+            visual, mask = self.visual(features.tokens) + self.place(features.boxes), features.mask
+        visual = self.dropout(visual)
+        memory: Memory = {"mask": mask}
+        state: State = {"position": torch.zeros(len(mask), 1, dtype=torch.long, device=mask.device)}
+        for i, block in enumerate(self.blocks):
+            keys, values, visual = block.image(visual, mask)  # type: ignore[operator]
+            memory[f"keys{i}"], memory[f"values{i}"] = keys, values
+            state[f"keys{i}"] = state[f"values{i}"] = keys.new_empty(len(mask), 1, self.heads, 0, keys.shape[-1])
+        return memory, state
+
+    def forward(self, memory: Memory, state: State, tokens: Tensor, attention: bool = False) -> Output:
+        position = state["position"][..., None] + torch.arange(tokens.shape[-1], device=tokens.device)
+        if state["keys0"].shape[-2] + tokens.shape[-1] > self.max_length:
+            raise RecipeError(
+                f"a caption of more than {self.max_length} tokens: decoder.max_length is {self.max_length}"
+            )
+        x = self.dropout(self.words(tokens) + self.positions(position))
+        grown: State = {"position": position[..., -1] + 1}
+        maps = []
+        for i, block in enumerate(self.blocks):
+            image = memory[f"keys{i}"], memory[f"values{i}"], memory["mask"]
+            x, past, weights = block(x, (state[f"keys{i}"], state[f"values{i}"]), image, attention)
+            grown[f"keys{i}"], grown[f"values{i}"] = past
+            maps.append(weights)
+        logits = self.norm(x) @ self.words.weight.T + self.bias
+        looks = attention and self.place is not None  # one pooled vector leaves nothing to look at
+        return Output(logits, grown, torch.cat(maps, dim=2).transpose(2, 3) if looks else None)
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear | nn.Embedding):
+        nn.init.normal_(module.weight, std=0.02)
+    if isinstance(module, nn.Linear) and module.bias is not None:
+        nn.init.zeros_(module.bias)

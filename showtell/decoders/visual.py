@@ -1,0 +1,67 @@
+"""Features -> what a decoder reads: standardised channels, projected to its width, each token told where it lies."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+FREQUENCIES = 4
+
+
+class Standardise(nn.Module):
+    """Each channel minus its mean, over its deviation, as measured once on training images (until then: unchanged).
+
+    Frozen features have channels of very different scale, and most are sparse; a small decoder learns twice as fast
+    on standardised ones. A layer norm alone mixes the channels' scales.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(dim))
+        self.register_buffer("deviation", torch.ones(dim))
+
+    def fit(self, vectors: Tensor) -> None:
+        """Measure on vectors (M D)."""
+        self.mean.copy_(vectors.mean(0))
+        # A channel that is dead in the sample must not explode on the first image where it lives.
+        self.deviation.copy_(vectors.std(0, correction=0).clamp(min=1e-3 * float(vectors.std(correction=0)) + 1e-6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ((x - self.mean) / self.deviation).clamp(-10, 10)
+
+
+class Projection(nn.Module):
+    """Vectors (.. D) -> (.. dim): standardise, drop whole channels, map, layer norm."""
+
+    def __init__(self, feature_dim: int, dim: int, dropout: float) -> None:
+        super().__init__()
+        self.standardise = Standardise(feature_dim)
+        self.dropout = dropout
+        self.linear = nn.Linear(feature_dim, dim)
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.standardise(x)
+        if self.training and self.dropout:
+            # One mask for all tokens of an image: a channel is a property, and it is missing everywhere or nowhere.
+            shape = (len(x), *[1] * (x.ndim - 2), x.shape[-1])
+            x = x * torch.empty(shape, device=x.device).bernoulli_(1 - self.dropout) / (1 - self.dropout)
+        return self.norm(self.linear(x))
+
+
+class Place(nn.Module):
+    """Boxes (.. 4) -> vectors (.. dim): sines of the edges at a few frequencies, then a linear map.
+
+    Positions come from boxes rather than from a token's number, so that grids of any size and detected regions are one.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4 * 2 * FREQUENCIES, dim, bias=False)
+
+    def forward(self, boxes: Tensor) -> Tensor:
+        angles = boxes[..., None] * math.pi * 2.0 ** torch.arange(FREQUENCIES, device=boxes.device)
+        return self.linear(torch.cat([angles.sin(), angles.cos()], dim=-1).flatten(-2))

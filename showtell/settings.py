@@ -1,0 +1,103 @@
+"""A recipe's YAML and `key=value` overrides -> one plain dict of sections. Nothing is checked here but the form.
+
+Choosing another part (`encoder=lite`, the same as `encoder.name=lite`) drops that section's other keys of the recipe;
+keys given on the command line stay. So `encoder=lite` makes any recipe run offline.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import Field
+
+from showtell.errors import RecipeError
+
+Recipe = dict[str, dict[str, Any]]
+Count = Annotated[int, Field(ge=1)]  # what an option may be, where its type alone says too little
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 reads `4e-4` as text, for want of a dot; people mean the number."""
+
+
+_Loader.yaml_implicit_resolvers = {k: list(v) for k, v in yaml.SafeLoader.yaml_implicit_resolvers.items()}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
+def read_yaml(text: str) -> Any:
+    return yaml.load(text, Loader=_Loader)  # a SafeLoader: plain values only
+
+
+def nearest(word: str, allowed: Iterable[str]) -> str:
+    """`(did you mean x?)`, or nothing where no allowed name is near."""
+    close = difflib.get_close_matches(str(word), list(allowed), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def packaged_recipes() -> dict[str, str]:
+    """The text of every recipe that comes with Showtell, by name."""
+    files = sorted((resources.files("showtell") / "recipes").iterdir(), key=lambda file: file.name)
+    return {file.name[:-5]: file.read_text("utf-8") for file in files if file.name.endswith(".yaml")}
+
+
+def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
+    """A packaged recipe's name, or the path of a YAML file, with overrides applied in order.
+
+    Raises RecipeError where there is no such recipe or an override is not of the form `section.key=value`.
+    """
+    packaged = packaged_recipes()
+    if name_or_path in packaged:
+        text = packaged[name_or_path]
+    elif Path(name_or_path).is_file():
+        text = Path(name_or_path).read_text("utf-8")
+    else:
+        hint = nearest(name_or_path, packaged)
+        raise RecipeError(
+            f"there is no recipe {name_or_path!r}{hint}; packaged are {', '.join(packaged)}; or give the path of a YAML"
+        )
+    return override(_sections(text, name_or_path), overrides)
+
+
+def _sections(text: str, source: str) -> Recipe:
+    try:
+        recipe = read_yaml(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{source} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(recipe, dict) or not all(isinstance(section, dict | str) for section in recipe.values()):
+        raise RecipeError(f"{source} is not a recipe: it takes sections such as `encoder: {{name: lite}}`")
+    return {name: {"name": section} if isinstance(section, str) else section for name, section in recipe.items()}
+
+
+def override(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
+    """
+    >>> override({"encoder": {"name": "timm", "model": "resnet101"}}, ["encoder=lite", "encoder.image_size=160"])
+    {'encoder': {'image_size': 160, 'name': 'lite'}}
+    """
+    given: Recipe = {}
+    for item in overrides:
+        section, key, value = _parse(item)
+        given.setdefault(section, {})[key] = value
+    result = {name: dict(section) for name, section in recipe.items()}
+    for section, changes in given.items():
+        old = result.get(section, {})
+        same_part = changes.get("name", old.get("name")) == old.get("name")
+        result[section] = (old if same_part else {}) | changes
+    return result
+
+
+def _parse(item: str) -> tuple[str, str, Any]:
+    key, equals, text = item.partition("=")
+    section, _, name = key.partition(".")
+    if not equals or not section or "." in name:
+        raise RecipeError(f"{item!r} is not an override; it takes section.key=value, such as train.epochs=10")
+    try:
+        return section, name or "name", read_yaml(text)
+    except yaml.YAMLError:
+        return section, name or "name", text

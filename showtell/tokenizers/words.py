@@ -1,0 +1,86 @@
+"""Captions <-> words by spaCy's English rules, lower case; rare words become unk.
+
+The blank pipeline is rules only: nothing is downloaded, and the same text always gives the same words.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from showtell.errors import InputError
+from showtell.tokenizers.captions import Special
+
+PAD, BOS, EOS, UNK = "<pad>", "<bos>", "<eos>", "<unk>"
+# spaCy splits these off the word before them; read aloud they belong to it.
+_CLITIC = re.compile(r" (n't|'s|'re|'ll|'ve|'d|'m|'|[,.;:!?)])(?= |$)")
+
+
+class Words:
+    """A word is kept when the captions have it at least `min_count` times. Ids 0 to 3 are pad, bos, eos, unk."""
+
+    file_name = "tokenizer.json"
+
+    def __init__(self, *, min_count: Annotated[int, Field(ge=1)] = 5) -> None:
+        self.min_count = min_count
+        self._set([])
+
+    def _set(self, words: Sequence[str]) -> None:
+        self.words = [PAD, BOS, EOS, UNK, *words]
+        self.ids = {word: index for index, word in enumerate(self.words)}
+        self.special = Special(bos=1, eos=2, pad=0, suppress=(0, 1, 3))
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def fit(self, captions: Sequence[str]) -> "Words":
+        """Learn the vocabulary; frequent words come first, equals in alphabetical order."""
+        counts = Counter(word for caption in captions for word in split(caption))
+        kept = sorted(
+            (word for word, count in counts.items() if count >= self.min_count), key=lambda w: (-counts[w], w)
+        )
+        if not kept:
+            raise InputError(
+                f"no word occurs {self.min_count} times in {len(captions):,} captions; lower tokenizer.min_count"
+            )
+        self._set([word for word in kept if word not in (PAD, BOS, EOS, UNK)])
+        return self
+
+    def encode(self, caption: str) -> list[int]:
+        return [self.ids.get(word, self.ids[UNK]) for word in split(caption)]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Readable text: clitics and full stops join the word before them.
+
+        >>> Words(min_count=1).fit(["The dog's ball."]).decode([7, 5, 4, 6, 3])
+        "the dog's ball."
+        """
+        silent = (self.special.pad, self.special.bos, self.special.eos)
+        return _CLITIC.sub(r"\1", " ".join(self.words[i] for i in ids if i not in silent))
+
+    def save(self, folder: Path) -> None:
+        content = {"name": "words", "min_count": self.min_count, "words": self.words[4:]}
+        (folder / self.file_name).write_text(json.dumps(content, ensure_ascii=False, indent=0), "utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> "Words":
+        content = json.loads((folder / cls.file_name).read_text("utf-8"))
+        tokenizer = cls(min_count=content["min_count"])
+        tokenizer._set(content["words"])
+        return tokenizer
+
+
+@lru_cache(maxsize=1)
+def _english() -> Any:
+    import spacy  # half a second: only where words are split
+
+    return spacy.blank("en").tokenizer
+
+
+def split(caption: str) -> list[str]:
+    return [token.text for token in _english()(caption.lower().strip()) if not token.is_space]
