@@ -11,3 +11,7 @@ class RecipeError(ShowtellError):
 
 class InputError(ShowtellError):
     """A file, photo or caption that cannot be used: its name and what is wrong with it."""
+
+
+class Interrupted(Exception):
+    """Stopped by Ctrl-C or SIGTERM, after everything worth keeping was written."""

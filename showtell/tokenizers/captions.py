@@ -1,6 +1,7 @@
 """Captions as a rectangle of ids: `bos w1 .. wn eos pad`, one mask that says what is real."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import torch
@@ -35,6 +36,9 @@ class Tokenizer(Protocol):
     def fit(self, captions: Sequence[str]) -> "Tokenizer": ...
     def encode(self, caption: str) -> list[int]: ...
     def decode(self, ids: Sequence[int]) -> str: ...
+    def save(self, folder: Path) -> None: ...
+    @classmethod
+    def load(cls, folder: Path) -> "Tokenizer": ...
 
 
 def batch(groups: Sequence[Sequence[Sequence[int]]], special: Special) -> Captions:

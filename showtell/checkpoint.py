@@ -1,0 +1,156 @@
+"""A run folder: weights, recipe and training state; every write is whole or not at all, nothing is ever unpickled.
+
+`RUN/model.safetensors` is the best, `RUN/last/` what resuming needs. Saved weights are everything that the run cannot
+get back from its named source: trained parameters, the buffers beside them, and frozen parts drawn at random.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from showtell.decoders.decoder import Decoder
+from showtell.encoders.encoder import Encoder
+from showtell.errors import InputError
+from showtell.settings import Recipe, read_yaml
+
+MODEL, RECIPE = "model.safetensors", "recipe.yaml"
+
+
+def weights(encoder: Encoder, decoder: Decoder) -> dict[str, Tensor]:
+    """What a run saves, by name: `encoder.…` and `decoder.…`."""
+    named = {f"encoder.{name}": tensor for name, tensor in _unrecoverable(encoder)}
+    named |= {f"decoder.{name}": tensor for name, tensor in decoder.state_dict().items()}
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in named.items()}
+
+
+def _unrecoverable(encoder: Encoder) -> Iterator[tuple[str, Tensor]]:
+    if not encoder.reloadable:
+        yield from encoder.state_dict().items()
+        return
+    for prefix, module in encoder.named_modules():
+        if any(parameter.requires_grad for parameter in module.parameters(recurse=False)):
+            own = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
+            yield from ((f"{prefix}.{name}" if prefix else name, tensor) for name, tensor in own)
+
+
+def restore(encoder: Encoder, decoder: Decoder, tensors: dict[str, Tensor], source: str) -> None:
+    """Put saved weights back; InputError names the first that is missing, unknown or of another shape."""
+    wanted = weights(encoder, decoder)
+    for name in [*wanted, *tensors]:
+        have, want = tensors.get(name), wanted.get(name)
+        if have is None or want is None or have.shape != want.shape:
+            shapes = [tuple(tensor.shape) if tensor is not None else "absent" for tensor in (have, want)]
+            raise InputError(
+                f"{source} does not fit its recipe: {name} is {shapes[0]}, the recipe makes it {shapes[1]}"
+            )
+    modules: dict[str, nn.Module] = {"encoder": encoder, "decoder": decoder}
+    for part, module in modules.items():
+        own = {name.removeprefix(f"{part}."): t.float() for name, t in tensors.items() if name.startswith(f"{part}.")}
+        module.load_state_dict(own, strict=False)
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist: {path.parent} is no trained run") from None
+    except SafetensorError as error:
+        raise InputError(f"{path} is damaged: {error}") from None
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
+    with whole(path) as part:
+        save_file(tensors, part)
+
+
+def write_text(path: Path, text: str) -> None:
+    with whole(path) as part:
+        part.write_text(text, "utf-8")
+
+
+def write_recipe(folder: Path, recipe: Recipe) -> None:
+    write_text(folder / RECIPE, yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True))
+
+
+def read_recipe(folder: Path) -> Recipe:
+    if not (folder / RECIPE).is_file():
+        raise InputError(f"{folder} is not a run: it has no {RECIPE}")
+    return read_yaml((folder / RECIPE).read_text("utf-8"))
+
+
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Write beside `path`, then move into place: a reader, or a kill, never finds half a file."""
+    part = path.with_name(path.name + ".part")
+    try:
+        yield part
+        _sync(part)
+        part.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path} cannot be written: {error}; what stood there is untouched") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_training(run: Path, tensors: dict[str, dict[str, Tensor]], state: dict[str, Any]) -> None:
+    """`RUN/last`: one safetensors file for each entry of `tensors`, and `state.json`; swapped in as one folder."""
+    _settle(run)
+    part, ready = run / "last.part", run / "last.new"
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        part.mkdir()
+        for name, content in tensors.items():
+            save_file(content, part / f"{name}.safetensors")
+            _sync(part / f"{name}.safetensors")
+        (part / "state.json").write_text(json.dumps(state), "utf-8")
+        _sync(part / "state.json")
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise InputError(f"{run} cannot hold a checkpoint: {error}; the one before it is untouched") from None
+    part.rename(ready)  # from here on the new checkpoint counts
+    _settle(run)
+
+
+def read_training(run: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]] | None:
+    """What `write_training` wrote last, or None where a run has no checkpoint."""
+    _settle(run)
+    if not (run / "last" / "state.json").is_file():
+        return None
+    tensors = {path.stem: read_tensors(path) for path in sorted((run / "last").glob("*.safetensors"))}
+    return tensors, json.loads((run / "last" / "state.json").read_text("utf-8"))
+
+
+def _settle(run: Path) -> None:
+    """Finish a swap that a kill may have cut short between its two steps."""
+    if (run / "last.new").exists():
+        shutil.rmtree(run / "last", ignore_errors=True)
+        (run / "last.new").rename(run / "last")
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """AdamW's moments as flat names `index.name`, for safetensors."""
+    state = optimizer.state_dict()["state"]
+    return {f"{i}.{name}": torch.as_tensor(v).cpu() for i, values in state.items() for name, v in values.items()}
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        index, _, key = name.partition(".")
+        state.setdefault(int(index), {})[key] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -1,0 +1,212 @@
+"""The subcommands; nothing else. Exit codes: 0 all done, 2 wrong use, 3 some inputs could not be read, 130 stopped.
+
+What a command imports stands inside it: help must not wait for torch.
+"""
+
+import re
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from showtell.errors import InputError, ShowtellError
+
+app = typer.Typer(
+    help="Train, score, explain and use image captioners; every captioner is a recipe.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    epilog="Start with `showtell demo`, or `showtell caption photo.jpg`.",
+)
+out, err = Console(soft_wrap=True, highlight=False), Console(stderr=True, highlight=False)
+
+Recipe = Annotated[str, typer.Argument(help="A packaged recipe (see `showtell recipes`) or the path of a YAML.")]
+Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Such as train.epochs=10.")]
+Model = Annotated[str, typer.Option(help="A run folder, a packaged model, or a Hugging Face Hub id.")]
+SOME_UNREADABLE = 3
+
+
+@app.command(epilog="Example: `showtell demo --out demo`")
+def demo(
+    output: Annotated[Path, typer.Option("--out", help="Folder for the page and its files.")] = Path("demo"),
+) -> None:
+    """Caption real photos, train on drawn scenes, score, and leave a report to look at (under 3 minutes)."""
+    from showtell.report.demo import run_demo
+
+    page = run_demo(output, err)
+    print(f"report: {page}")
+
+
+@app.command(epilog="Examples: `showtell recipes`, `showtell recipes bern-6 > mine.yaml`")
+def recipes(name: Annotated[str | None, typer.Argument(help="The one to print.")] = None) -> None:
+    """List the packaged recipes, or print one."""
+    from showtell.settings import load_recipe, packaged_recipes
+
+    texts = packaged_recipes()
+    if name is None:
+        for each, text in texts.items():
+            out.print(f"{each:10} {text.splitlines()[0].removeprefix('# ')}")
+    else:
+        load_recipe(name)  # for its error
+        print(texts.get(name) or Path(name).read_text("utf-8"), end="")
+
+
+@app.command(epilog="Example: `showtell train bern-6 data.root=DIR encoder=lite train.epochs=10 --run runs/b6`")
+def train(
+    recipe: Recipe,
+    overrides: Overrides = None,
+    run: Annotated[Path | None, typer.Option(help="Folder for the run; runs/RECIPE unless given.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+) -> None:
+    """Train a recipe into a run folder."""
+    from showtell.recipe import check
+    from showtell.settings import load_recipe
+    from showtell.train import train as train_recipe
+
+    folder = run or Path("runs") / Path(recipe).stem
+    train_recipe(check(load_recipe(recipe, overrides or [])), folder, resume, err)
+    out.print(f"trained: {folder}; next: showtell evaluate {folder}, showtell caption PHOTO --model {folder}")
+
+
+@app.command(epilog="Example: `showtell evaluate runs/b6 --split val decode.num_beams=3`")
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    overrides: Overrides = None,
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "val",
+) -> None:
+    """Caption a split with the run's best weights and score it: RUN/scores-SPLIT.json and a table."""
+    from showtell.evaluate import evaluate as evaluate_run
+
+    show_scores(evaluate_run(run, split, overrides or [], err))
+    out.print(f"written: {run / f'scores-{split}.json'}, {run / f'captions-{split}.json'}")
+
+
+@app.command(epilog="Examples: `showtell caption photo.jpg`, `showtell caption album/ --out captions.csv`")
+def caption(
+    photos: Annotated[list[str], typer.Argument(metavar="PHOTO_OR_FOLDER...", help="And decode.key=value.")],
+    model: Model = "tiny",
+    output: Annotated[Path | None, typer.Option("--out", help="A .json, .jsonl or .csv file.")] = None,
+) -> None:
+    """Caption your own photos."""
+    from showtell.captioners import load, packaged_models
+    from showtell.predict import Writer, caption_photos, find_photos
+    from showtell.recipe import check
+    from showtell.settings import override
+
+    changes = [word for word in photos if _is_override(word)]
+    if wrong := [word for word in changes if not word.startswith(("decode.", "decode="))]:
+        raise InputError(f"{wrong[0]} is not a photo, and caption changes decode alone, such as decode.num_beams=3")
+    found = find_photos([Path(word) for word in photos if word not in changes])
+    writer = Writer(output)
+    captioner = load(model)
+    captioner.recipe = check(override(captioner.recipe, changes))
+    if model in packaged_models():
+        err.print((packaged_models()[model] / "about.txt").read_text("utf-8").strip())
+    failed: list[InputError] = []
+    with writer:
+        for image_id, result in caption_photos(captioner, found, console=err):
+            if isinstance(result, InputError):
+                failed.append(result)
+            else:
+                writer.write(image_id, result)
+                if output is None:
+                    print(f"{image_id}: {result.text}", flush=True)
+    if output is not None:
+        out.print(f"written: {output} ({len(found) - len(failed):,} captions)")
+    _report_unreadable(failed, len(found))
+
+
+@app.command(epilog="Example: `showtell score --candidates captions.json --references dataset_flickr8k.json`")
+def score(
+    candidates: Annotated[Path, typer.Option(help="{image_id: caption}, or a COCO results list.")],
+    references: Annotated[Path, typer.Option(help="{image_id: [captions]}, COCO or Karpathy JSON.")],
+    metrics: Annotated[str | None, typer.Option(help="Names, with commas between; all unless given.")] = None,
+    output: Annotated[Path | None, typer.Option("--out", help="A JSON file for the scores.")] = None,
+) -> None:
+    """Score captions from anywhere by coco-caption's protocol."""
+    from showtell.evaluate import score_files, write_json
+    from showtell.metrics import to_json
+
+    names = [name.strip() for name in metrics.split(",")] if metrics else None
+    scores = score_files(candidates, references, names, err)
+    show_scores(scores)
+    if output is not None:
+        write_json(output, to_json(scores))
+
+
+@app.command(epilog="Example: `showtell explain photo.jpg --model runs/b6 --out maps`")
+def explain(
+    photos: Annotated[list[str], typer.Argument(metavar="PHOTO_OR_FOLDER...", help="And decode.key=value.")],
+    model: Model = "tiny",
+    output: Annotated[Path, typer.Option("--out", help="Folder for the pictures.")] = Path("explained"),
+) -> None:
+    """Draw which part of the photo each word looked at."""
+    from showtell.captioners import load
+    from showtell.predict import find_photos
+    from showtell.recipe import check
+    from showtell.report.explained import explain_photos
+    from showtell.settings import override
+
+    changes = [word for word in photos if _is_override(word)]
+    found = find_photos([Path(word) for word in photos if word not in changes])
+    captioner = load(model)
+    captioner.recipe = check(override(captioner.recipe, changes))
+    failed: list[InputError] = []
+    for picture in explain_photos(captioner, found, output, err):
+        if isinstance(picture, InputError):
+            failed.append(picture)
+        else:
+            out.print(f"written: {picture}")
+    _report_unreadable(failed, len(found))
+
+
+@app.command(epilog="Example: `showtell features bern-6 data.root=DIR encoder=lite`")
+def features(recipe: Recipe, overrides: Overrides = None) -> None:
+    """Fill the feature cache for every photo of a recipe's data, without training."""
+    from showtell.cache import open_source
+    from showtell.recipe import build, check
+    from showtell.settings import load_recipe
+
+    checked = check(load_recipe(recipe, overrides or []))
+    source = open_source(build(checked, "data"), build(checked, "encoder"), console=err)
+    out.print(f"cached: {len(source):,} photos in {source.folder}")
+
+
+def show_scores(scores: dict) -> None:  # type: ignore[type-arg]
+    """A table for people; the signature below it says what the numbers mean."""
+    table = Table("metric", "value")
+    for name, entry in scores.items():
+        table.add_row(name, f"{entry.value:.4f}")
+    out.print(table)
+    for signature in dict.fromkeys(entry.signature.partition("|")[2] for entry in scores.values()):
+        out.print(signature, style="dim")
+
+
+def _is_override(word: str) -> bool:
+    return bool(re.match(r"^[a-z]+(\.[a-z_]+)?=", word)) and not Path(word).exists()
+
+
+def _report_unreadable(failed: list[InputError], total: int) -> None:
+    if failed:
+        for error in failed[:10]:
+            err.print(f"not read: {error}", markup=False)
+        err.print(f"{len(failed):,} of {total:,} photos cannot be read")
+        raise typer.Exit(SOME_UNREADABLE)
+
+
+def main() -> None:
+    """The `showtell` command: a user's mistake is one line and exit code 2, never a traceback."""
+    from showtell.errors import Interrupted
+
+    try:
+        app()
+    except ShowtellError as error:
+        err.print(f"error: {error}", markup=False, soft_wrap=True)
+        sys.exit(2)
+    except Interrupted as stop:
+        err.print(str(stop), markup=False, soft_wrap=True)
+        sys.exit(130)

@@ -1,0 +1,82 @@
+"""A run and a split -> `scores-<split>.json` and `captions-<split>.json`; every number says how it came about."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from showtell import checkpoint
+from showtell.cache import open_source
+from showtell.captioners.neural import Neural
+from showtell.errors import InputError, RecipeError
+from showtell.metrics import Score, score, to_json
+from showtell.metrics.files import read_candidates, read_references
+from showtell.optimizer import device_of
+from showtell.predict import describe_all
+from showtell.recipe import Evaluate, Train, build, check, options
+from showtell.settings import override
+
+OPEN = ("data", "decode", "evaluate")  # the sections that scoring may change; the others made the weights
+
+
+def evaluate(
+    run: Path, split: str = "val", overrides: Sequence[str] = (), console: Console | None = None
+) -> dict[str, Score]:
+    """Caption every image of the split with the run's best weights, and score the captions.
+
+    Raises InputError where the split has no captioned images, RecipeError for an override of what made the weights.
+    """
+    for item in overrides:
+        if item.split("=")[0].split(".")[0] not in OPEN:
+            raise RecipeError(f"{item}: evaluate changes {', '.join(OPEN)} alone; the other sections made the weights")
+    captioner = Neural.from_pretrained(run)
+    captioner.recipe = check(override(captioner.recipe, overrides))
+    captioner.to(device_of(Train(**options(captioner.recipe, "train")).device))
+    settings = Evaluate(**options(captioner.recipe, "evaluate"))
+    everything = [record for record in build(captioner.recipe, "data") if record.references]
+    records = [record for record in everything if record.split == split]
+    if not records:
+        have = {record.split for record in everything}
+        raise InputError(f"--split is {split!r}; captioned photos are there for {', '.join(sorted(have)) or 'none'}")
+    source = open_source(records, captioner.encoder, console=console)
+    found = describe_all(captioner, source, settings.batch_size, console)
+    candidates = {image_id: caption.text for image_id, caption in found.items()}
+    references = {record.image_id: list(record.references) for record in records}
+    scores = score(candidates, references, settings.metrics, **protocol(captioner, split))
+    write_json(run / f"captions-{split}.json", candidates)
+    write_json(run / f"scores-{split}.json", to_json(scores))
+    return scores
+
+
+def score_files(
+    candidates: Path, references: Path, metrics: Sequence[str] | None = None, console: Console | None = None
+) -> dict[str, Score]:
+    """Score two JSON files; references of images that have no candidate are left out, and said so."""
+    said, wanted = read_candidates(candidates), read_references(references)
+    kept = {image_id: captions for image_id, captions in wanted.items() if image_id in said}
+    if not kept:
+        first, other = next(iter(said), "none"), next(iter(wanted), "none")
+        raise InputError(f"{candidates} and {references} share no image_id (first: {first!r} and {other!r})")
+    if console is not None and len(kept) < len(wanted):
+        console.print(
+            f"{len(wanted) - len(kept):,} of {len(wanted):,} images with references have no candidate: left out"
+        )
+    return score(said, kept, metrics)
+
+
+def protocol(captioner: Neural, split: str) -> dict[str, str]:
+    """What a signature says beside the metric's own settings."""
+    recipe = captioner.recipe
+    decode = ",".join(f"{key}={value}" for key, value in recipe["decode"].items() if key != "name")
+    chose = f" (chose the epoch by {recipe['train']['select']})" if split == "val" else ""
+    return {
+        "data": recipe["data"]["name"],
+        "split": split + chose,
+        "decode": f"{recipe['decode']['name']}({decode})",
+        "seed": str(recipe["train"]["seed"]),
+    }
+
+
+def write_json(path: Path, content: object) -> None:
+    checkpoint.write_text(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")

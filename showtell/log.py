@@ -1,0 +1,86 @@
+"""What training writes down: `metrics.jsonl` and `metrics.csv` always, TensorBoard and wandb where the recipe asks."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from showtell.checkpoint import write_text
+from showtell.errors import InputError, RecipeError
+
+Row = dict[str, Any]
+
+
+def read_log(run: Path) -> list[Row]:
+    """The lines of `metrics.jsonl`; one that a kill cut short ends the list."""
+    rows: list[Row] = []
+    path = run / "metrics.jsonl"
+    for line in path.read_text("utf-8").splitlines() if path.exists() else []:
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return rows
+
+
+class Log:
+    """Appends rows `{step, epoch, ...}`. Going on from a checkpoint drops what was logged after it."""
+
+    def __init__(
+        self, run: Path, *, tensorboard: bool = False, wandb: Literal["off", "offline", "online"] = "off"
+    ) -> None:
+        self.run = run
+        self.tensorboard = _tensorboard(run) if tensorboard else None
+        self.wandb = _wandb(run, wandb) if wandb != "off" else None
+
+    def go_on(self, step: int) -> None:
+        """Keep the rows up to `step` and say that the run went on from there."""
+        rows = [row for row in read_log(self.run) if row["step"] <= step]
+        rows.append({"step": step, "event": "resumed"})
+        write_text(self.run / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+
+    def write(self, row: Row) -> None:
+        with (self.run / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        numbers = {name: value for name, value in row.items() if isinstance(value, int | float) and name != "step"}
+        if self.tensorboard is not None:
+            for name, value in numbers.items():
+                self.tensorboard.add_scalar(name, value, row["step"])
+        if self.wandb is not None:
+            self.wandb.log(numbers, step=row["step"])
+
+    def write_csv(self) -> None:
+        rows = read_log(self.run)
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(self.run / "metrics.csv", text.getvalue())
+
+    def close(self) -> None:
+        self.write_csv()
+        if self.tensorboard is not None:
+            self.tensorboard.close()
+        if self.wandb is not None:
+            self.wandb.finish()
+
+
+def _tensorboard(run: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise RecipeError("train.tensorboard is true; it needs: pip install 'showtell[tensorboard]'") from None
+    return SummaryWriter(run / "tensorboard")
+
+
+def _wandb(run: Path, mode: str) -> Any:
+    try:
+        import wandb
+    except ImportError:
+        raise RecipeError(f"train.wandb is {mode!r}; it needs: pip install 'showtell[wandb]'") from None
+    try:
+        return wandb.init(project="showtell", name=run.name, dir=str(run), mode=mode, resume="allow")
+    except wandb.errors.UsageError as error:
+        raise InputError(f"train.wandb is {mode!r}: {error}; log in, or use train.wandb=offline") from None

@@ -1,0 +1,120 @@
+"""A captioner and images -> captions: from a source of features, or from photos on disk."""
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from rich.console import Console
+
+from showtell.cache import Source
+from showtell.captioners.caption import Caption
+from showtell.captioners.neural import Neural
+from showtell.data.folder import folder
+from showtell.data.images import open_image
+from showtell.errors import InputError
+from showtell.progress import Bar
+
+
+def describe_all(
+    captioner: Neural, source: Source, batch_size: int = 64, console: Console | None = None, **decode: Any
+) -> dict[str, Caption]:
+    """A caption for every image of a source, by image_id."""
+    found: dict[str, Caption] = {}
+    with Bar(console or Console(stderr=True), "captioning", len(source), "photo", show=console is not None) as bar:
+        for start in range(0, len(source), batch_size):
+            rows = range(start, min(start + batch_size, len(source)))
+            captions = captioner.describe(source(list(rows)), **decode)
+            found |= dict(zip((source.image_ids[row] for row in rows), captions, strict=True))
+            bar.advance(len(rows))
+    return found
+
+
+def caption_photos(
+    captioner: Neural, photos: Mapping[str, Path], batch_size: int = 16, console: Console | None = None, **decode: Any
+) -> Iterator[tuple[str, Caption | InputError]]:
+    """(image_id, its caption, or why it cannot be read), in the order of `photos`, a batch at a time."""
+    ids = list(photos)
+    with (
+        ThreadPoolExecutor(4) as pool,
+        Bar(console or Console(stderr=True), "captioning", len(ids), "photo", show=console is not None) as bar,
+    ):
+        for start in range(0, len(ids), batch_size):
+            some = ids[start : start + batch_size]
+            opened = dict(zip(some, pool.map(_open, (photos[image_id] for image_id in some)), strict=True))
+            read = {image_id: image for image_id, image in opened.items() if isinstance(image, Image.Image)}
+            said = dict(zip(read, captioner.caption(list(read.values()), **decode), strict=True))
+            for image_id in some:
+                yield image_id, said.get(image_id, opened[image_id])  # type: ignore[misc]
+            bar.advance(len(some))
+
+
+def _open(path: Path) -> Image.Image | InputError:
+    try:
+        return open_image(path)
+    except InputError as error:
+        return error
+
+
+def find_photos(paths: Sequence[Path]) -> dict[str, Path]:
+    """Photos and folders of photos -> paths by image_id: a photo's name, or its path within its folder.
+
+    Where two share a name, both are called by their paths. Raises InputError for a path that does not exist.
+    """
+    if not paths:
+        raise InputError("no photo is given; name photos or folders of photos")
+    found: list[tuple[str, Path]] = []
+    for path in paths:
+        if path.is_dir():
+            found += [(record.image_id, record.path) for record in folder(root=path)]
+        elif path.exists():
+            found.append((path.name, path))
+        else:
+            raise InputError(f"{path} does not exist; name photos or folders of photos")
+    times = Counter(image_id for image_id, _ in found)
+    return {image_id if times[image_id] == 1 else path.as_posix(): path for image_id, path in found}
+
+
+class Writer:
+    """Captions into a `.json` (`{image_id: caption}`), `.jsonl` or `.csv` file, or nowhere.
+
+    Rows of .jsonl and .csv are on the disk as soon as they are known; .json is written whole at the end.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path, self.all = path, dict[str, str]()
+        if path is None:
+            return
+        if path.suffix not in (".json", ".jsonl", ".csv"):
+            raise InputError(f"--out is {str(path)!r}; it takes a name that ends in .json, .jsonl or .csv")
+        try:
+            self.file = path.open("w", encoding="utf-8", newline="")
+        except OSError as error:
+            raise InputError(f"--out {path} cannot be written: {error.strerror}") from None
+        if path.suffix == ".csv":
+            csv.writer(self.file).writerow(["image_id", "caption"])
+
+    def write(self, image_id: str, caption: Caption) -> None:
+        if self.path is None:
+            return
+        if self.path.suffix == ".json":
+            self.all[image_id] = caption.text
+        elif self.path.suffix == ".csv":
+            csv.writer(self.file).writerow([image_id, caption.text])
+        else:
+            row = {"image_id": image_id, "caption": caption.text, "log_prob": caption.log_prob}
+            self.file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        self.file.flush()
+
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.path is not None:
+            if self.path.suffix == ".json":
+                json.dump(self.all, self.file, ensure_ascii=False, indent=1)
+            self.file.close()

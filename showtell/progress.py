@@ -1,0 +1,53 @@
+"""A progress bar with rate and ETA on standard error; only after two seconds, so that quick work stays quiet."""
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+QUIET_SECONDS = 2.0
+
+
+class Bar:
+    """`with Bar(console, "encoding", 1680, "photo") as bar: bar.advance(64)`."""
+
+    def __init__(self, console: Console, title: str, total: int, unit: str, show: bool = True) -> None:
+        self.console, self.title, self.total, self.unit, self.show = console, title, total, unit, show
+        self.done, self.started = 0, time.perf_counter()
+        self.progress: Progress | None = None
+
+    def __enter__(self) -> "Bar":
+        return self
+
+    def advance(self, count: int = 1, **said: str) -> None:
+        """`count` more are done; `said` stands beside the bar."""
+        self.done += count
+        seconds = time.perf_counter() - self.started
+        if self.progress is None and self.show and seconds > QUIET_SECONDS:
+            self._start()
+        if self.progress is not None:
+            words = said or {f"{self.unit}s/s": f"{self.done / seconds:.1f}"}
+            text = "  ".join(f"{name} {value}" for name, value in words.items())
+            self.progress.update(self.task, completed=self.done, said=text)
+
+    def _start(self) -> None:
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[said]}"),
+            console=self.console,
+            refresh_per_second=4,
+        )
+        self.task = self.progress.add_task(self.title, total=self.total, said="")
+        self.progress.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.progress is not None:
+            self.progress.stop()

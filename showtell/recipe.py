@@ -1,0 +1,157 @@
+"""A recipe's plain dict -> checked sections and built parts: the signatures in the tables are the schema.
+
+The keyword-only arguments of the chosen callable are what its section may set; pydantic reads them, and only the
+wording of the errors is ours.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from showtell.data import DATA
+from showtell.decode import STRATEGIES
+from showtell.decoders import DECODERS
+from showtell.encoders import ENCODERS
+from showtell.errors import RecipeError
+from showtell.settings import Count, Recipe, Share, nearest
+from showtell.tokenizers import TOKENIZERS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    """How a captioner is trained. Images are counted by their captions: a batch is `batch_size` captions."""
+
+    epochs: Count = 30
+    max_steps: Count | None = None
+    batch_size: Count = 64
+    captions_per_image: Count = 5  # an image is encoded once for so many of its captions
+    accumulate: Count = 1
+    lr: float = 1e-3
+    encoder_lr: float | None = None  # of an encoder that trains; the same as lr where not given
+    weight_decay: float = 0.05
+    schedule: Literal["cosine", "milestones", "constant"] = "cosine"
+    warmup_steps: int = 100
+    final_lr: Share = 0.05  # where the cosine ends, as a share of lr
+    milestones: tuple[int, ...] = ()  # epochs after which lr is multiplied by gamma
+    gamma: float = 0.2
+    clip: float = 1.0
+    label_smoothing: Share = 0.1
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    select: Literal["loss", "BLEU-4", "CIDEr-D"] = "CIDEr-D"  # the validation metric that names the best epoch
+    validate_every: Count = 1
+    patience: Count | None = None  # validations without a better one before training stops
+    save_every: Count = 200
+    seed: int = 0
+    device: str = "auto"
+    tensorboard: bool = False
+    wandb: Literal["off", "offline", "online"] = "off"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """What `showtell evaluate` computes."""
+
+    metrics: tuple[str, ...] = ("BLEU", "ROUGE-L", "CIDEr-D")
+    batch_size: Count = 64
+
+
+PARTS: dict[str, dict[str, Callable[..., Any]]] = {
+    "data": DATA,
+    "encoder": ENCODERS,
+    "tokenizer": TOKENIZERS,
+    "decoder": DECODERS,
+    "decode": STRATEGIES,
+}
+FIXED: dict[str, Callable[..., Any]] = {"train": Train, "evaluate": Evaluate}
+DEFAULTS = {"data": "folder", "encoder": "lite", "tokenizer": "words", "decoder": "transformer", "decode": "beam"}
+
+
+def check(recipe: Recipe) -> Recipe:
+    """The recipe with every option of every section filled in and checked, as plain values that YAML can hold.
+
+    Raises RecipeError for a section, part, option or value that is not allowed, before anything is built.
+    """
+    for section in recipe:
+        if section not in PARTS and section not in FIXED:
+            allowed = [*PARTS, *FIXED]
+            raise RecipeError(
+                f"{section} is not a section{nearest(section, allowed)}; sections are {', '.join(allowed)}"
+            )
+    return {section: _checked(section, recipe.get(section, {})) for section in [*PARTS, *FIXED]}
+
+
+def part(recipe: Recipe, section: str) -> Callable[..., Any]:
+    """The entry of the section's table that the recipe chose."""
+    return _chosen(section, recipe[section].get("name", DEFAULTS.get(section)))
+
+
+def options(recipe: Recipe, section: str) -> dict[str, Any]:
+    """The section's keyword arguments, typed as the chosen callable has them."""
+    return _validated(section, recipe[section]).model_dump()
+
+
+def build(recipe: Recipe, section: str, *arguments: Any) -> Any:
+    """Call the chosen part of a section with the section's options."""
+    return part(recipe, section)(*arguments, **options(recipe, section))
+
+
+def _checked(section: str, values: dict[str, Any]) -> dict[str, Any]:
+    name = {} if section in FIXED else {"name": values.get("name", DEFAULTS[section])}
+    return name | _validated(section, values).model_dump(mode="json")
+
+
+def _chosen(section: str, name: Any) -> Callable[..., Any]:
+    if section in FIXED:
+        return FIXED[section]
+    table = PARTS[section]
+    if name not in table:
+        raise RecipeError(f"{section}.name is {name!r}{nearest(name, table)}; it takes {', '.join(table)}")
+    return table[name]
+
+
+def _validated(section: str, values: dict[str, Any]) -> BaseModel:
+    name = values.get("name", DEFAULTS.get(section))
+    schema = _schema(_chosen(section, name))
+    given = {key: value for key, value in values.items() if key != "name" or section in FIXED}
+    try:
+        return schema.model_validate(given)
+    except ValidationError as error:
+        raise RecipeError(_wording(section, name or section, given, schema, error)) from None
+
+
+@cache
+def _schema(chosen: Callable[..., Any]) -> type[BaseModel]:
+    function = chosen.__init__ if inspect.isclass(chosen) else chosen  # type: ignore[misc]
+    hints = get_type_hints(function, include_extras=True)
+    fields: dict[str, Any] = {
+        name: (hints[name], ... if parameter.default is parameter.empty else parameter.default)
+        for name, parameter in inspect.signature(chosen).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+    return create_model("Options", __config__=ConfigDict(extra="forbid", protected_namespaces=()), **fields)
+
+
+def _wording(section: str, name: str, given: dict[str, Any], schema: type[BaseModel], error: ValidationError) -> str:
+    problem = error.errors()[0]
+    key, kind, allowed = str(problem["loc"][0]), problem["type"], list(schema.model_fields)
+    if kind == "extra_forbidden":
+        takes = ", ".join(allowed) if allowed else "no options"
+        return f"{section}.{key} is not an option of {name!r}; it takes {takes}{nearest(key, allowed)}"
+    if kind == "missing":
+        return f"{section}.{key} is missing: {name!r} needs it; give {section}.{key}=VALUE"
+    choices = _choices(schema.model_json_schema()["properties"][key])
+    if choices and isinstance(given[key], str):
+        return f"{section}.{key} is {given[key]!r}{nearest(given[key], choices)}; {name!r} takes {', '.join(choices)}"
+    wanted = {"int_parsing": "a whole number", "int_from_float": "a whole number", "float_parsing": "a number"}
+    takes = wanted.get(kind, problem["msg"].removeprefix("Input should be ").replace("a valid ", "a "))
+    return f"{section}.{key} is {given[key]!r}; it takes {takes}"
+
+
+def _choices(schema: dict[str, Any]) -> list[str]:
+    """The words that a Literal allows, also where the Literal is one of several types."""
+    found = [schema, *schema.get("anyOf", [])]
+    return [str(word) for entry in found for word in entry.get("enum", [entry["const"]] if "const" in entry else [])]

@@ -1,0 +1,264 @@
+"""A recipe -> a run folder with a trained captioner. Killed anywhere and resumed, it ends the same.
+
+The next step depends on weights, moments, the random generator's state and the step's number alone, and all four are
+in a checkpoint.
+"""
+
+import contextlib
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from torch import Tensor
+
+from showtell import checkpoint, losses
+from showtell.batches import collate, epoch_groups, steps
+from showtell.cache import open_source
+from showtell.captioners.neural import Neural
+from showtell.data.record import Record
+from showtell.errors import InputError, Interrupted
+from showtell.log import Log
+from showtell.optimizer import autocast, device_of, learning_rate, make_optimizer
+from showtell.progress import Bar
+from showtell.recipe import Train, build, options
+from showtell.settings import Recipe
+from showtell.validation import Validation
+
+FIT_IMAGES = 512  # on so many training images the decoder measures frozen features
+LOG_EVERY = 20  # steps
+
+
+@dataclass
+class Where:
+    """How far training has come: everything of it that is not a tensor."""
+
+    step: int = 0
+    epoch: int = 0  # finished ones
+    step_in_epoch: int = 0
+    best: float | None = None
+    best_step: int = 0
+    stale: int = 0  # validations since the best
+    seconds: float = 0.0
+    finished: bool = False
+
+
+def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | None = None) -> Path:
+    """Train a checked recipe into the folder `run`, or go on with it.
+
+    Raises InputError where `run` exists and `resume` is False, and Interrupted after Ctrl-C.
+    """
+    console = console or Console(stderr=True)
+    settings = Train(**options(recipe, "train"))
+    saved = _open_run(recipe, run, resume, console)
+    if saved is not None and saved[1]["finished"]:
+        console.print(f"{run} is finished at step {saved[1]['step']}: nothing to resume")
+        return run
+    training, validation = _records(recipe)
+    torch.manual_seed(settings.seed)
+    tokenizer = build(recipe, "tokenizer").fit([text for record in training for text in record.references])
+    captioner = Neural.build(recipe, tokenizer).to(device_of(settings.device))
+    job = Job(captioner, settings, training, validation, run)
+    if saved is None:
+        job.begin()
+    else:
+        job.go_on(*saved)
+        console.print(f"going on with {run} at step {job.where.step}")
+    log = Log(run, tensorboard=settings.tensorboard, wandb=settings.wandb)
+    if saved is not None:
+        log.go_on(job.where.step)
+    with _stop_signal() as stop, Bar(console, "training", job.total, "step") as bar:
+        bar.advance(job.where.step)
+        while not job.over:
+            started = time.perf_counter()
+            row = job.step()
+            if job.epoch_ended or job.over:
+                row |= job.validate()
+            job.where.seconds += time.perf_counter() - started
+            bar.advance(1, **job.shown(row))
+            if job.where.step % LOG_EVERY == 0 or job.epoch_ended or job.over:
+                log.write(row)
+            job.where.finished = job.over
+            if job.where.step % settings.save_every == 0 or job.over or stop:
+                job.save()
+            if stop and not job.over:
+                log.close()
+                raise Interrupted(f"stopped at step {job.where.step}; {run} can go on with --resume")
+    log.close()
+    return run
+
+
+def _open_run(recipe: Recipe, run: Path, resume: bool, console: Console) -> Any:
+    """What to resume from, or None for a fresh start; nothing is created yet."""
+    if not run.exists():
+        if resume:
+            console.print(f"{run} does not exist yet: starting anew")
+        return None
+    if not resume:
+        raise InputError(f"{run} exists; go on with --resume, or name another folder with --run")
+    saved = checkpoint.read_training(run)
+    if saved is None:
+        console.print(f"{run} has no checkpoint: starting anew")
+        return None
+    old = checkpoint.read_recipe(run)
+    for section, values in recipe.items():
+        for key in {*values, *old.get(section, {})}:
+            before, now = old.get(section, {}).get(key), values.get(key)
+            if before != now:
+                raise InputError(f"{run} was trained with {section}.{key}={before}, not {now}; resume with the same")
+    return saved
+
+
+def _records(recipe: Recipe) -> tuple[list[Record], list[Record]]:
+    records = [record for record in build(recipe, "data") if record.references]
+    splits = {name: [record for record in records if record.split == name] for name in ("train", "val")}
+    if not splits["train"]:
+        raise InputError(f"data.name={recipe['data']['name']} has no captioned training photos; train needs some")
+    return splits["train"], splits["val"]
+
+
+@contextlib.contextmanager
+def _stop_signal() -> Iterator[list[int]]:
+    """A list that is empty until Ctrl-C or SIGTERM; the second Ctrl-C interrupts at once."""
+    received: list[int] = []
+    names = (signal.SIGINT, signal.SIGTERM)
+
+    def note(number: int, frame: Any) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    try:
+        before = {name: signal.signal(name, note) for name in names}
+    except ValueError:  # not the main thread: signals are somebody else's
+        before = {}
+    try:
+        yield received
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
+class Job:
+    """One training: parts, sources and where it stands. `step`, `validate`, `save` are the verbs of `train`."""
+
+    def __init__(
+        self, captioner: Neural, settings: Train, training: Sequence[Record], validation: Sequence[Record], run: Path
+    ) -> None:
+        self.captioner, self.settings, self.run = captioner, settings, run
+        self.training, self.validation = open_source(training, captioner.encoder), None
+        if validation:
+            self.validation = Validation(open_source(validation, captioner.encoder), validation, captioner)
+        self.words = [[captioner.tokenizer.encode(text) for text in record.references] for record in training]
+        self.counts = [len(record.references) for record in training]
+        self.optimizer = make_optimizer(captioner, settings)
+        self.where = Where()
+        self.plan = self._plan(0)
+        self.total = min(settings.max_steps or 10**12, settings.epochs * len(self.plan))
+        self.autocast = autocast(captioner.device, settings.precision)
+
+    def _plan(self, epoch: int) -> list[Any]:
+        groups = epoch_groups(self.counts, self.settings.captions_per_image, self.settings.seed, epoch)
+        return steps(groups, self.settings.batch_size, self.settings.accumulate)
+
+    def begin(self) -> None:
+        if not self.captioner.encoder.trains:
+            sample = torch.randperm(len(self.counts))[:FIT_IMAGES].sort().values
+            self.captioner.decoder.fit(self.training(sample.tolist()).to(self.captioner.device))
+        self.run.mkdir(parents=True, exist_ok=True)
+        self.captioner.save_settings(self.run)
+
+    def go_on(self, tensors: dict[str, dict[str, Tensor]], where: dict[str, Any]) -> None:
+        self.where = Where(**where)
+        captioner = self.captioner
+        checkpoint.restore(captioner.encoder, captioner.decoder, tensors["model"], str(self.run / "last"))
+        checkpoint.restore_optimizer(self.optimizer, tensors["optimizer"])
+        torch.set_rng_state(tensors["random"]["cpu"])
+        if "cuda" in tensors["random"]:
+            torch.cuda.set_rng_state(tensors["random"]["cuda"], captioner.device)
+        self.plan = self._plan(self.where.epoch)
+
+    def save(self) -> None:
+        captioner, random = self.captioner, {"cpu": torch.get_rng_state()}
+        if captioner.device.type == "cuda":
+            random["cuda"] = torch.cuda.get_rng_state(captioner.device)
+        model = checkpoint.weights(captioner.encoder, captioner.decoder)
+        moments = checkpoint.optimizer_tensors(self.optimizer)
+        checkpoint.write_training(
+            self.run, {"model": model, "optimizer": moments, "random": random}, asdict(self.where)
+        )
+        if self.validation is None:
+            checkpoint.write_tensors(self.run / checkpoint.MODEL, model)
+
+    @property
+    def over(self) -> bool:
+        patience = self.settings.patience
+        return self.where.step >= self.total or (patience is not None and self.where.stale >= patience)
+
+    @property
+    def epoch_ended(self) -> bool:
+        return self.where.step_in_epoch == 0
+
+    def step(self) -> dict[str, Any]:
+        """One optimizer step over `accumulate` batches; the loss is the mean over all their words."""
+        captioner, settings = self.captioner, self.settings
+        started = time.perf_counter()
+        captioner.encoder.train()
+        captioner.decoder.train()
+        rate = learning_rate(settings, self.where.step, self.total, self.where.epoch)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["scale"]
+        self.optimizer.zero_grad(set_to_none=True)
+        special = captioner.tokenizer.special
+        batches = [collate(groups, self.words, special) for groups in self.plan[self.where.step_in_epoch]]
+        words = sum(int(captions.mask[..., 1:].sum()) for _, captions in batches)
+        total = 0.0
+        for images, captions in batches:
+            with self.autocast:
+                features = self.training(images.tolist()).to(captioner.device)
+                smoothing = settings.label_smoothing
+                loss, _ = losses.cross_entropy(captioner.decoder, features, captions.to(captioner.device), smoothing)
+            (loss / words).backward()
+            total += float(loss.detach())
+        parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        norm = torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
+        if not torch.isfinite(norm):
+            raise InputError(f"the loss is not finite at step {self.where.step}; lower train.lr (now {settings.lr})")
+        self.optimizer.step()
+        self._count_step()
+        pace = sum(int(captions.mask[..., 0].sum()) for _, captions in batches) / (time.perf_counter() - started)
+        row = {"step": self.where.step, "epoch": self.where.epoch, "loss": total / words, "lr": rate}
+        return row | {"captions_per_second": round(pace, 1)}
+
+    def _count_step(self) -> None:
+        self.where.step += 1
+        self.where.step_in_epoch += 1
+        if self.where.step_in_epoch == len(self.plan):
+            self.where.epoch, self.where.step_in_epoch = self.where.epoch + 1, 0
+            self.plan = self._plan(self.where.epoch)
+
+    def validate(self) -> dict[str, float]:
+        """Validate where it is due, and keep the weights if they are the best so far."""
+        if self.validation is None or (self.where.epoch % self.settings.validate_every and not self.over):
+            return {}
+        with self.autocast:
+            found = self.validation.measure()
+        value = found["val_loss"] if self.settings.select == "loss" else found[self.settings.select]
+        better = -value if self.settings.select == "loss" else value
+        self.where.stale += 1
+        if self.where.best is None or better > self.where.best:
+            self.where.best, self.where.best_step, self.where.stale = better, self.where.step, 0
+            model = checkpoint.weights(self.captioner.encoder, self.captioner.decoder)
+            checkpoint.write_tensors(self.run / checkpoint.MODEL, model)
+        return found
+
+    def shown(self, row: dict[str, Any]) -> dict[str, str]:
+        """What the progress bar says beside time and ETA."""
+        said = {"loss": f"{row['loss']:.3f}", "captions/s": f"{row['captions_per_second']:.0f}"}
+        if self.where.best is not None:
+            said[f"best {self.settings.select}"] = f"{abs(self.where.best):.3f}"
+        return said
