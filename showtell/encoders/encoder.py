@@ -9,12 +9,21 @@ from showtell.features import Features
 
 
 class Encoder(nn.Module, ABC):
-    """An encoder is built as `Encoder(*, ...)`; its keyword arguments are what a recipe may set."""
+    """An encoder is built as `Encoder(*, ...)`; its keyword arguments are what a recipe may set.
+
+    Encoding is `encoder.pool(encoder(pixels, view))`; `showtell.cache` keeps what lies before the last frozen step:
+    `forward`'s features where nothing trains, else the pixels.
+    """
 
     dim: int  # D of tokens and of pooled
-    trains: bool  # whether any parameter trains: then nothing of it is cached
-    fingerprint: str  # digest of everything the features depend on: architecture, weights, transform
+    image_size: int  # side of the square of pixels
+    trains: bool  # whether any parameter trains: then nothing but the pixels is cached
     reloadable: bool  # whether frozen weights can be had again from their named source
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Digest of all that the cache depends on: transform and, where nothing trains, architecture and weights."""
 
     @abstractmethod
     def transform(self, image: Image.Image) -> tuple[Tensor, Tensor]:
@@ -22,4 +31,8 @@ class Encoder(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, pixels: Tensor, view: Tensor) -> Features:
-        """Pixels (B 3 h w) uint8 and view (B 4) -> Features of one width D."""
+        """Pixels (B 3 h w) uint8 and view (B 4) -> Features of one width D, at the encoder's native grid."""
+
+    def pool(self, features: Features) -> Features:
+        """Native features -> those that the recipe asked for (`grid_size`); cheap, without parameters."""
+        return features

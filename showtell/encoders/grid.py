@@ -1,0 +1,37 @@
+"""Grids of features: a convolution's map as Features, and Features on a grid pooled to another one."""
+
+from math import isqrt
+
+import torch
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
+
+from showtell.errors import RecipeError
+from showtell.features import Features, grid_boxes
+
+
+def grid_features(grid: Tensor, view: Tensor, pooled: Tensor | None = None) -> Features:
+    """A map (B D h w) -> Features with h*w tokens, row by row; `pooled` is the map's mean unless given."""
+    tokens = grid.flatten(2).transpose(1, 2)  # B D h w -> B N D
+    mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
+    pooled = tokens.mean(1) if pooled is None else pooled
+    rows, columns = grid.shape[2:]
+    return Features(tokens, mask, pooled, grid_boxes(rows, columns, view))
+
+
+def check_grid_size(grid_size: int | None) -> None:
+    if grid_size is not None and grid_size < 1:
+        raise RecipeError(f"grid_size {grid_size} is no size; it takes 1 or more, or null for the encoder's own grid")
+
+
+def pool_grid(features: Features, size: int | None) -> Features:
+    """Tokens of a square grid averaged to size x size cells (repeated, where that is more); None keeps them.
+
+    `pooled` stays. Show, Attend and Tell reads 14 x 14 whatever the network's own map is.
+    """
+    side = isqrt(features.tokens.shape[1])
+    if size is None or size == side:
+        return features
+    grid = features.tokens.unflatten(1, (side, side)).permute(0, 3, 1, 2)  # B N D -> B D h w
+    view = torch.cat([features.boxes[:, 0, :2], features.boxes[:, -1, 2:]], dim=1)
+    return grid_features(adaptive_avg_pool2d(grid, size), view, features.pooled)

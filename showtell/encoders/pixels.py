@@ -1,0 +1,55 @@
+"""What every encoder does to an image before its first layer: a square of bytes, then numbers around zero.
+
+The square is made once per image and cached; the numbers are made inside `forward`, where bytes are cheap to move.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from showtell.errors import RecipeError
+
+Resize = Literal["stretch", "crop"]
+
+
+@dataclass(frozen=True)
+class Square:
+    """An image as `size` x `size` bytes: `stretch` squeezes the whole image, `crop` takes its centre square."""
+
+    size: int
+    resize: Resize
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise RecipeError(f"image_size {self.size} is no size; it takes 1 or more, 224 is usual")
+        if self.resize not in ("stretch", "crop"):
+            raise RecipeError(f"resize {self.resize!r} is not known; it takes stretch or crop")
+
+    def __call__(self, image: Image.Image) -> tuple[Tensor, Tensor]:
+        """RGB image -> pixels (3 size size) uint8, view (4) as fractions of the image; bicubic and antialiased."""
+        width, height = image.size
+        side = min(width, height)
+        left, top = ((width - side) / 2, (height - side) / 2) if self.resize == "crop" else (0.0, 0.0)
+        box = (left, top, width - left, height - top)
+        small = image.resize((self.size, self.size), Image.Resampling.BICUBIC, box=box)
+        pixels = torch.from_numpy(np.array(small)).permute(2, 0, 1)  # h w 3 -> 3 h w, memory stays channels-last
+        return pixels, torch.tensor(box) / torch.tensor([width, height, width, height])
+
+
+class Normalise(nn.Module):
+    """Bytes -> (x - mean) / std, both given in bytes' units; the buffers are settings, so no run saves them."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]):
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean).reshape(-1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).reshape(-1, 1, 1), persistent=False)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return ((pixels - self.mean) / self.std).contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,163 @@
+"""Any network of timm as an encoder: pixels -> patch tokens of a ViT or cells of a CNN's last map, and one vector.
+
+The vector is the class token where there is one, else the tokens' mean; both come after the network's last norm. Size,
+mean and deviation are the network's own; a ViT built for another `image_size` gets its positions interpolated by timm.
+"""
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from math import isqrt
+from typing import Any, Literal
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from showtell.encoders.encoder import Encoder
+from showtell.encoders.frozen import digest, frozen_in_eval, to_half_and_back
+from showtell.encoders.grid import check_grid_size, grid_features, pool_grid
+from showtell.encoders.pixels import Normalise, Resize, Square
+from showtell.encoders.timm_weights import load_file, load_hub
+from showtell.encoders.torchvision_repair import repair_torchvision
+from showtell.errors import RecipeError
+from showtell.features import Features
+
+Build = Callable[..., Any]
+
+
+class Timm(Encoder):
+    """`weights` is hub, random or a file; `trainable` is none, all or how many of the last blocks (stages of a CNN).
+
+    `image_size: null` is the size that the network was trained at.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str = "vit_small_patch14_dinov2.lvd142m",
+        weights: str = "hub",
+        image_size: int | None = 224,
+        grid_size: int | None = None,
+        trainable: Literal["none", "all"] | int = "none",
+        resize: Resize = "stretch",
+    ):
+        super().__init__()
+        check_grid_size(grid_size)
+        build, settings = builder(model, image_size)
+        self.grid_size, self.image_size = grid_size, image_size or settings["input_size"][-1]
+        self.square = Square(self.image_size, resize)
+        self.normalise = Normalise(*(tuple(255 * x for x in settings[name]) for name in ("mean", "std")))
+        self.network = build()
+        check_patches(self.network, self.image_size)
+        if weights == "hub":
+            self.network = load_hub(model, build)
+        elif weights != "random":
+            load_file(self.network, weights)
+        if hasattr(self.network, "pre_logits"):  # VGG's 120 million weights behind the map
+            self.network.pre_logits = nn.Identity()
+        self.name, self.dim = model, self.network.num_features
+        self.reloadable = weights != "random"
+        self.choose_trainable(trainable)
+        self.train()
+
+    @property
+    def fingerprint(self) -> str:
+        if self.trains:
+            return digest((self.square,))
+        normalise = (self.normalise.mean.tolist(), self.normalise.std.tolist())
+        return digest(("timm", self.name, self.square, normalise), self.network.state_dict())
+
+    def choose_trainable(self, trainable: Literal["none", "all"] | int) -> None:
+        """Freeze all but the last blocks; parameters that the features do not depend on stay frozen in any case."""
+        self.trains = trainable != "none"
+        if not self.trains:
+            self.requires_grad_(False)
+            return
+        groups = self.used_groups()
+        last = len(groups) if trainable == "all" else trainable
+        if not isinstance(last, int) or not 1 <= last <= len(groups):
+            raise RecipeError(
+                f"trainable {trainable} is not possible with {self.name!r}; it takes none, all or 1 to {len(groups)}"
+            )
+        self.requires_grad_(False)
+        for parameter in (p for group in groups[-last:] for p in group):
+            parameter.requires_grad = True
+
+    def used_groups(self) -> list[list[nn.Parameter]]:
+        """Parameters by block as timm groups them, first block first, without those that get no gradient."""
+        from timm.models._manipulate import group_parameters
+
+        self.eval()
+        image = torch.zeros(1, 3, self.image_size, self.image_size, dtype=torch.uint8)
+        features = self(image, torch.tensor([[0.0, 0.0, 1.0, 1.0]]))
+        (features.tokens.sum() + features.pooled.sum()).backward()
+        used = {name for name, parameter in self.network.named_parameters() if parameter.grad is not None}
+        self.zero_grad(set_to_none=True)
+        parameters = dict(self.network.named_parameters())
+        groups = group_parameters(self.network, self.network.group_matcher(coarse=True))
+        blocks = [[parameters[name] for name in groups[key] if name in used] for key in sorted(groups)]
+        return [block for block in blocks if block]
+
+    def train(self, mode: bool = True) -> "Timm":
+        super().train(mode and self.trains)
+        frozen_in_eval(self.network)
+        return self
+
+    def transform(self, image: Image.Image) -> tuple[Tensor, Tensor]:
+        return self.square(image)
+
+    def forward(self, pixels: Tensor, view: Tensor) -> Features:
+        if self.trains:
+            return self.look(pixels, view)
+        with torch.no_grad(), torch.autocast(pixels.device.type, enabled=False):
+            return to_half_and_back(self.look(pixels, view))
+
+    def look(self, pixels: Tensor, view: Tensor) -> Features:
+        out = self.network.forward_features(self.normalise(pixels))
+        if out.ndim == 4:
+            channels_first = getattr(self.network, "output_fmt", "NCHW") != "NHWC"
+            return grid_features(out if channels_first else out.permute(0, 3, 1, 2), view)
+        # Networks trained with mean pooling keep their last norm behind the pooling.
+        out = getattr(self.network, "fc_norm", nn.Identity())(out)
+        tokens = out[:, getattr(self.network, "num_prefix_tokens", 0) :]  # without class and register tokens
+        pooled = tokens.mean(1) if getattr(self.network, "cls_token", None) is None else out[:, 0]
+        side = isqrt(tokens.shape[1])
+        return grid_features(tokens.transpose(1, 2).unflatten(2, (side, side)), view, pooled)
+
+    def pool(self, features: Features) -> Features:
+        return pool_grid(features, self.grid_size)
+
+
+def builder(model: str, image_size: int | None) -> tuple[Build, dict[str, Any]]:
+    """What builds the named network without its classifier, and its settings, such as mean and std."""
+    repair_torchvision()
+    import timm
+
+    if not timm.is_model(model):
+        near = get_close_matches(model, timm.list_models(), n=1)
+        raise RecipeError(
+            f"encoder.model {model!r} is not a model of timm{f' (did you mean {near[0]}?)' if near else ''}; "
+            f"timm.list_models() lists its {len(timm.list_models()):,}"
+        )
+    try:
+        settings = timm.get_pretrained_cfg(model).to_dict()
+    except RuntimeError:
+        name = model.split(".")[0]
+        tags = ", ".join(tag.removeprefix(name + ".") for tag in timm.list_pretrained(name + ".*"))
+        raise RecipeError(f"encoder.model {model!r}: no such weights of {name}; it takes {tags}") from None
+    # Networks of one fixed size must be told another; the others take any and do not know the word.
+    size = {"img_size": image_size} if image_size and settings["fixed_input_size"] else {}
+
+    def build(pretrained: bool = False) -> Any:
+        return timm.create_model(model, pretrained=pretrained, num_classes=0, **size)
+
+    return build, settings
+
+
+def check_patches(network: Any, image_size: int) -> None:
+    patch_size = getattr(getattr(network, "patch_embed", None), "patch_size", (1,))[0]
+    if image_size % patch_size:
+        nearest = max(round(image_size / patch_size), 1) * patch_size
+        raise RecipeError(
+            f"image_size {image_size} is not a multiple of patch_size {patch_size}; the nearest that is: {nearest}"
+        )

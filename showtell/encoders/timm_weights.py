@@ -1,0 +1,110 @@
+"""Weights for networks of timm: from the model hub, or from a local file that must fit to the last tensor."""
+
+import os
+import pickle
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from torch import Tensor
+
+from showtell.errors import InputError, RecipeError
+
+WAYS_OUT = (
+    "give them as a file with encoder.weights=FILE, draw them with encoder.weights=random, "
+    "or take encoder=lite, whose weights came with the install"
+)
+
+
+def load_hub(model: str, build: Callable[..., Any]) -> Any:
+    """The network with the weights that timm names for it, from the hub or its local cache."""
+    import timm
+
+    settings = timm.get_pretrained_cfg(model)
+    if not settings.has_weights:
+        known = ", ".join(timm.list_pretrained(model.split(".")[0] + ".*"))
+        raise RecipeError(
+            f"encoder.weights=hub: there are none for {model!r}{f', but for {known}' * bool(known)}; {WAYS_OUT}"
+        )
+    if settings.hf_hub_id and not in_hub_cache(settings.hf_hub_id) and hub_is_out_of_reach():
+        raise InputError(
+            f"encoder.weights=hub: {model!r} is not in the local cache and the hub is out of reach; {WAYS_OUT}"
+        )
+    try:
+        return build(pretrained=True)
+    except OSError as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"encoder.weights=hub: {model!r} cannot be fetched ({reason}); {WAYS_OUT}") from error
+
+
+def in_hub_cache(repository: str) -> bool:
+    from huggingface_hub import constants
+
+    return (Path(constants.HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}").is_dir()
+
+
+def hub_is_out_of_reach() -> bool:
+    """Whether asking would only wait for time-outs: offline by choice, or no name service and no proxy."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return True
+    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
+        return False
+    try:
+        socket.getaddrinfo(urlsplit(constants.ENDPOINT).hostname, 443)
+    except socket.gaierror:
+        return True
+    return False
+
+
+def load_file(network: Any, path: str) -> None:
+    """Read a .safetensors, .pth or .bin file into the network; nothing in it is ever executed."""
+    state = read(Path(path).expanduser())
+    # Each family of timm knows how official files name its tensors, and interpolates positions.
+    convert = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
+    if convert is not None:
+        state = convert(state, network)
+    check_fit(path, network, state)
+    network.load_state_dict(state, strict=False)
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    import timm.models
+    from safetensors import SafetensorError
+
+    if not path.is_file():
+        raise InputError(f"encoder.weights={path}: there is no such file; it takes hub, random or a file")
+    try:
+        state = timm.models.load_state_dict(str(path), weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, SafetensorError, EOFError, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"encoder.weights={path}: not a file of plain tensors ({reason}); use .safetensors") from error
+    if not all(isinstance(tensor, Tensor) for tensor in state.values()):
+        raise InputError(f"encoder.weights={path}: holds other things than tensors; save the network's state_dict()")
+    return state
+
+
+def check_fit(path: str, network: Any, state: dict[str, Tensor]) -> None:
+    """Every tensor of the network is in the file in its shape, and nothing else but a classifier."""
+    wanted = network.state_dict()
+    classifier = network.pretrained_cfg["classifier"]
+    heads = tuple(f"{name}." for name in ([classifier] if isinstance(classifier, str) else classifier or []))
+    shapes = [
+        f"{name} is {tuple(state[name].shape)}, not {tuple(tensor.shape)}"
+        for name, tensor in wanted.items()
+        if name in state and state[name].shape != tensor.shape
+    ]
+    missing = [f"{name} is missing" for name in wanted if name not in state and "num_batches_tracked" not in name]
+    surplus = [f"{name} is not of this network" for name in state if name not in wanted and not name.startswith(heads)]
+    wrong = shapes + missing + surplus
+    if wrong:
+        rest = f" and {len(wrong) - 3:,} more" if len(wrong) > 3 else ""
+        architecture = network.pretrained_cfg["architecture"]
+        raise InputError(
+            f"encoder.weights={path} does not fit {architecture!r}: {'; '.join(wrong[:3])}{rest}; "
+            "name the model that the file was made for with encoder.model"
+        )

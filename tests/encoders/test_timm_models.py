@@ -1,0 +1,175 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from showtell.encoders import Timm
+from showtell.errors import InputError, RecipeError
+
+VIEW = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
+WAYS_OUT = (
+    "give them as a file with encoder.weights=FILE, draw them with encoder.weights=random, "
+    "or take encoder=lite, whose weights came with the install"
+)
+
+
+def vit(**settings: object) -> Timm:
+    return Timm(**{"model": "test_vit", "weights": "random", "image_size": 48, **settings})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+
+
+def test_a_vit_gives_its_patches_and_its_class_token() -> None:
+    encoder = vit()
+    pixels = torch.randint(0, 256, (1, 3, 48, 48), dtype=torch.uint8)
+    with torch.no_grad():
+        expected = encoder.network.forward_features(encoder.normalise(pixels))
+    features = encoder(pixels, VIEW)
+    torch.testing.assert_close(features.tokens, expected[:, 1:], rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(features.pooled, expected[:, 0], rtol=1e-3, atol=1e-3)
+
+
+def test_the_tokens_of_a_vit_lie_row_by_row() -> None:
+    encoder = vit()
+    pixels = torch.zeros(1, 3, 48, 48, dtype=torch.uint8)
+    changed = pixels.clone()
+    changed[..., :16, 32:] = 255  # top right
+    encoder.network.blocks = torch.nn.Identity()  # each patch sees itself alone
+    moved = (encoder(changed, VIEW).tokens - encoder(pixels, VIEW).tokens).abs().sum(2)[0]
+    assert moved.nonzero().flatten().tolist() == [2]
+    torch.testing.assert_close(encoder(pixels, VIEW).boxes[0, 2], torch.tensor([2 / 3, 0, 1, 1 / 3]))
+
+
+def test_a_network_without_a_class_token_gives_the_mean() -> None:
+    for model in ("test_vit4", "test_resnet"):
+        features = vit(model=model, image_size=64)(torch.zeros(1, 3, 64, 64, dtype=torch.uint8), VIEW)
+        torch.testing.assert_close(features.pooled, features.tokens.mean(1), rtol=2e-3, atol=2e-3)
+
+
+def test_the_last_blocks_train_and_the_first_do_not() -> None:
+    encoder = vit(trainable=2)
+    trained = {name.split(".")[2] for name, p in encoder.named_parameters() if p.requires_grad and "blocks" in name}
+    assert trained == {"4", "5"} and encoder.network.norm.weight.requires_grad
+    assert not encoder.network.cls_token.requires_grad
+
+
+def test_weights_from_a_file_are_read(tmp_path: Path) -> None:
+    source = vit()
+    save_file(source.network.state_dict(), tmp_path / "w.safetensors")
+    torch.save({"state_dict": source.network.state_dict()}, tmp_path / "w.pth")
+    for name in ("w.safetensors", "w.pth"):
+        encoder = vit(weights=str(tmp_path / name))
+        assert encoder.fingerprint == source.fingerprint and encoder.reloadable and not source.reloadable
+
+
+def test_a_file_for_another_size_is_interpolated(tmp_path: Path) -> None:
+    save_file(vit(image_size=64).network.state_dict(), tmp_path / "w.safetensors")
+    encoder = vit(weights=str(tmp_path / "w.safetensors"))
+    assert encoder.network.pos_embed.shape == (1, 10, 64)
+
+
+def test_a_file_that_does_not_fit_is_refused_with_the_tensors(tmp_path: Path) -> None:
+    state = vit().network.state_dict()
+    state["norm.weight"] = torch.zeros(5)
+    state["blocks.7.norm1.weight"] = state.pop("norm.bias").clone()
+    path = tmp_path / "w.safetensors"
+    save_file(state, path)
+    with pytest.raises(InputError) as caught:
+        vit(weights=str(path))
+    assert str(caught.value) == (
+        f"encoder.weights={path} does not fit 'test_vit': norm.weight is (5,), not (64,); norm.bias is missing; "
+        "blocks.7.norm1.weight is not of this network; name the model that the file was made for with encoder.model"
+    )
+
+
+def test_a_file_that_is_not_there_or_holds_code_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"^encoder.weights=no.pth: there is no such file; it takes hub, random or a file"
+    ):
+        vit(weights="no.pth")
+    torch.save(vit().network, tmp_path / "module.pth")
+    with pytest.raises(InputError, match=r"module.pth: not a file of plain tensors \(.*\); use .safetensors$"):
+        vit(weights=str(tmp_path / "module.pth"))
+    (tmp_path / "cut.safetensors").write_bytes(b"\x10\x00")
+    with pytest.raises(InputError, match=r"cut.safetensors: not a file of plain tensors \(.*\); use .safetensors$"):
+        vit(weights=str(tmp_path / "cut.safetensors"))
+    torch.save({"epoch": 3}, tmp_path / "epoch.pth")
+    with pytest.raises(InputError, match=r"epoch.pth: holds other things than tensors; save the network's state_dict"):
+        vit(weights=str(tmp_path / "epoch.pth"))
+
+
+@pytest.mark.usefixtures("offline")
+def test_without_the_hub_the_error_names_the_ways_out() -> None:
+    with pytest.raises(InputError) as caught:
+        vit(weights="hub")
+    assert str(caught.value) == (
+        f"encoder.weights=hub: 'test_vit' is not in the local cache and the hub is out of reach; {WAYS_OUT}"
+    )
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_half_filled_hub_cache_gives_the_same_ways_out(tmp_path: Path) -> None:
+    (tmp_path / "models--timm--test_vit.r160_in1k").mkdir()
+    with pytest.raises(
+        InputError, match=r"^encoder.weights=hub: 'test_vit' cannot be fetched (.*); give them as a file"
+    ):
+        vit(weights="hub")
+
+
+def test_a_model_without_published_weights_says_so() -> None:
+    with pytest.raises(
+        RecipeError, match=r"^encoder.weights=hub: there are none for 'efficientnet_lite1'; give them as"
+    ):
+        Timm(model="efficientnet_lite1")
+
+
+def test_a_wrong_image_size_names_the_nearest() -> None:
+    with pytest.raises(RecipeError) as caught:
+        vit(image_size=50)
+    assert str(caught.value) == "image_size 50 is not a multiple of patch_size 16; the nearest that is: 48"
+
+
+def test_a_wrong_model_or_tag_names_what_there_is() -> None:
+    with pytest.raises(
+        RecipeError, match=r"^encoder.model 'test_vitt' is not a model of timm \(did you mean test_vit\?\); "
+    ):
+        Timm(model="test_vitt")
+    with pytest.raises(
+        RecipeError, match=r"^encoder.model 'test_vit.x': no such weights of test_vit; it takes r160_in1k$"
+    ):
+        Timm(model="test_vit.x")
+
+
+def test_trainable_is_none_all_or_a_number_of_blocks() -> None:
+    for wrong in (0, 8, "some"):
+        with pytest.raises(RecipeError) as caught:
+            vit(trainable=wrong)
+        assert str(caught.value) == f"trainable {wrong} is not possible with 'test_vit'; it takes none, all or 1 to 7"
+
+
+def test_importing_the_encoders_imports_no_network_library() -> None:
+    code = "import sys, showtell.encoders; print([m for m in ('timm', 'torchvision') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_torchvision_imports_after_the_repair_and_only_broken_ones_are_touched() -> None:
+    code = """
+from showtell.encoders.torchvision_repair import repair_torchvision
+repair_torchvision()
+import torchvision
+repair_torchvision()
+import torchvision.transforms.v2, torchvision.models
+import sys
+assert sys.modules["torchvision"] is torchvision
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
