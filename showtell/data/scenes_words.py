@@ -1,0 +1,83 @@
+"""A scene -> five differently worded captions, all of them true and complete.
+
+Every caption names each thing with its colour and shape and says how each stands to the hub. Words, order and
+direction vary (`a red star is left of a blue heart`, `to the right of a red star is ...`); sizes are told at times.
+"""
+
+import re
+from collections.abc import Callable
+from random import Random
+
+from showtell.data.scenes_world import Scene, Thing
+
+PHRASES = {  # the first one also opens a sentence well
+    "left": ("to the left of", "left of"),
+    "right": ("to the right of", "right of"),
+    "above": ("above", "over"),
+    "below": ("below", "under"),
+}
+
+# {a} is a thing, {a>b} how a stands to b, in words. Two things are a and b; three are p, q and h, the hub.
+TWO = (
+    "{a} is {a>b} {b}",
+    "there is {a} {a>b} {b}",
+    "{a>b} {b} is {a}",
+    "{a>b} {b} there is {a}",
+    "a picture of {a} {a>b} {b}",
+    "{a} sits {a>b} {b}",
+    "{a} is placed {a>b} {b}",
+    "you can see {a} {a>b} {b}",
+)
+THREE = (
+    "{p} is {p>h} {h} and {q} is {q>h} {h}",
+    "{h} is {h>p} {p} and {h>q} {q}",
+    "there is {h} {h>p} {p} and {h>q} {q}",
+    "{p} is {p>h} {h} which is {h>q} {q}",
+    "{p} is {p>h} {h} and {h} is {h>q} {q}",
+    "{p>h} {h} is {p} and {q>h} {h} is {q}",
+    "{h>p} {p} there is {h} and {q} is {q>h} {h}",
+    "a picture of {p} {p>h} {h} with {q} {q>h} {h}",
+)
+TELLS_SIZES = 0.4  # of the captions
+
+
+def captions(scene: Scene, random: Random, count: int = 5) -> tuple[str, ...]:
+    """`count` captions, each from another pattern (there are eight)."""
+    patterns = random.sample(TWO if len(scene.things) == 2 else THREE, count)
+    return tuple(_write(pattern, scene, random) for pattern in patterns)
+
+
+def _write(pattern: str, scene: Scene, random: Random) -> str:
+    hub, *arms = scene.things
+    random.shuffle(arms)
+    if len(arms) == 1:
+        names = dict(zip("ab", random.sample(scene.things, 2), strict=True))
+    else:
+        names = {"h": hub, "p": arms[0], "q": arms[1]}
+    fill = _filler(names, random.random() < TELLS_SIZES, random)
+    return re.sub(r"\{(\w)(?:>(\w))?\}", fill, pattern)
+
+
+def _filler(names: dict[str, Thing], sizes: bool, random: Random) -> Callable[[re.Match[str]], str]:
+    """What stands for {a} and {a>b}; a thing is `a` when it is first named and `the` when it comes again."""
+    named: set[str] = set()
+
+    def fill(match: re.Match[str]) -> str:
+        name, other = match.groups()
+        thing = names[name]
+        if other is not None:
+            phrases = PHRASES[_relation(thing, names[other])]
+            return phrases[0] if match.start() == 0 else random.choice(phrases)
+        if name in named:
+            return f"the {thing.colour} {thing.shape}"
+        named.add(name)
+        return f"a {thing.size} {thing.colour} {thing.shape}" if sizes else f"a {thing.colour} {thing.shape}"
+
+    return fill
+
+
+def _relation(thing: Thing, other: Thing) -> str:
+    across, down = thing.x - other.x, thing.y - other.y
+    if abs(across) > abs(down):
+        return "left" if across < 0 else "right"
+    return "above" if down < 0 else "below"

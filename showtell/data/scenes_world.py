@@ -1,0 +1,126 @@
+"""What stands where in a scene: two or three coloured shapes, sampled so that every relation is plain to see.
+
+The first thing is the hub; each other thing stands left of, right of, above or below it. So three things make a row,
+a column or a corner. Lengths and places are fractions of the picture.
+"""
+
+from dataclasses import dataclass
+from itertools import combinations, product
+from random import Random
+
+COLOURS = ("red", "yellow", "green", "blue", "purple", "black")
+SHAPES = ("circle", "square", "triangle", "star", "heart")
+SIZES = {"small": 0.17, "large": 0.28}
+PAIRS = tuple(product(COLOURS, SHAPES))
+
+# Each colour and each shape stays frequent in training; what a model must do is to put known words together anew.
+HELD_OUT = frozenset(
+    {
+        ("red", "heart"),
+        ("yellow", "star"),
+        ("green", "square"),
+        ("blue", "triangle"),
+        ("purple", "circle"),
+        ("black", "heart"),
+    }
+)
+
+MARGIN = 0.04  # free space at the border
+GAP = 0.07  # free space between neighbours
+JITTER = 0.04  # how far a neighbour strays from the hub's row or column
+ALIGNED, APART = 0.1, 0.2  # centres this near share a row or column; centres this far do not
+
+
+@dataclass(frozen=True)
+class Thing:
+    """One shape: its centre, its width (as great as its height), its tilt in degrees."""
+
+    colour: str
+    shape: str
+    size: str
+    x: float
+    y: float
+    extent: float
+    tilt: float
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One picture's truth."""
+
+    things: tuple[Thing, ...]
+    background: tuple[int, int, int]
+
+
+def held_out(scene: Scene) -> bool:
+    """Whether a scene shows what training never does: then it is for val and test, otherwise for train."""
+    return any((thing.colour, thing.shape) in HELD_OUT for thing in scene.things)
+
+
+def sample(random: Random, unseen: bool) -> Scene:
+    """A scene that is held out of training (`unseen`), or one to train on."""
+    while True:
+        scene = _sample(random)
+        if scene is not None and held_out(scene) == unseen:
+            return scene
+
+
+def _sample(random: Random) -> Scene | None:
+    count = random.choice((2, 3))
+    pairs = random.sample(PAIRS, count)
+    sizes = random.choices(tuple(SIZES), k=count)
+    extents = [SIZES[size] * random.uniform(0.96, 1.04) for size in sizes]
+    centres = _place(random, extents)
+    if centres is None or not _plain(centres, extents):
+        return None
+    things = tuple(
+        Thing(colour, shape, size, round(x, 4), round(y, 4), round(extent, 4), round(random.uniform(-8, 8), 1))
+        for (colour, shape), size, (x, y), extent in zip(pairs, sizes, centres, extents, strict=True)
+    )
+    light = random.randint(232, 252)
+    background = tuple(light + random.randint(-6, 3) for _ in range(3))
+    return Scene(things, (background[0], background[1], background[2]))
+
+
+def _place(random: Random, extents: list[float]) -> list[tuple[float, float]] | None:
+    """Centres, the hub's first; None where the things do not fit."""
+    arms = list(range(1, len(extents)))
+    across = random.choice(([], arms, arms[:1], arms[1:]))  # who stands beside the hub; the others above or below it
+    along = [index for index in arms if index not in across]
+    xs, ys = _line(random, extents, across), _line(random, extents, along)
+    if xs is None or ys is None:
+        return None
+    for index in arms:
+        (ys if index in across else xs)[index] = (ys if index in across else xs)[0] + random.uniform(-JITTER, JITTER)
+    return [(xs[index], ys[index]) for index in range(len(extents))]
+
+
+def _line(random: Random, extents: list[float], arms: list[int]) -> dict[int, float] | None:
+    """Coordinates of the hub and of the arms on one axis, in a random order but two arms on opposite sides."""
+    order = [0, *arms]
+    random.shuffle(order)
+    if len(arms) == 2:
+        order = [arms[0], 0, arms[1]] if random.random() < 0.5 else [arms[1], 0, arms[0]]
+    free = 1 - 2 * MARGIN - GAP * len(arms) - sum(extents[index] for index in order)
+    if free < 0:
+        return None
+    cuts = sorted(random.uniform(0, free) for _ in order)
+    line, edge = {}, MARGIN
+    for index, cut in zip(order, cuts, strict=True):
+        line[index] = edge + cut + extents[index] / 2
+        edge += extents[index] + GAP
+    return line
+
+
+def _plain(centres: list[tuple[float, float]], extents: list[float]) -> bool:
+    """Nothing sticks out, nothing touches, and any two things are in line or clearly not: never in between."""
+    for (x, y), extent in zip(centres, extents, strict=True):
+        nearest = (MARGIN + extent) / 2  # that a centre may come to the border
+        if not all(nearest <= centre <= 1 - nearest for centre in (x, y)):
+            return False
+    for a, b in combinations(range(len(centres)), 2):
+        dx, dy = (abs(p - q) for p, q in zip(centres[a], centres[b], strict=True))
+        near, far = min(dx, dy), max(dx, dy)
+        if far - (extents[a] + extents[b]) / 2 < GAP * 0.9 or not (near <= ALIGNED or near >= APART):
+            return False
+    return True

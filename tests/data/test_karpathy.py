@@ -1,0 +1,146 @@
+"""Karpathy's JSON: found, read, and refused with the name of the image that is wrong."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from showtell.data import DATA, Record
+from showtell.data.karpathy import karpathy
+from showtell.errors import InputError
+
+
+def entry(filename: Any, split: Any = "train", captions: Any = ("a dog",), **more: Any) -> dict[str, Any]:
+    return {"filename": filename, "split": split, "sentences": [{"raw": caption} for caption in captions], **more}
+
+
+def write(root: Path, entries: Any, photos: str | None = "images", name: str = "dataset_toy.json") -> Path:
+    """A data set in `root`, with its photos in the folder `photos`."""
+    root.mkdir(exist_ok=True)
+    (root / name).write_text(json.dumps({"dataset": "toy", "images": entries}))
+    for item in entries if photos is not None else []:
+        path = root / str(photos) / item.get("filepath", "") / item["filename"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (2, 2)).save(path)
+    return root
+
+
+def refusal(root: Path, **options: Any) -> str:
+    with pytest.raises(InputError) as caught:
+        karpathy(root=root, **options)
+    return str(caught.value)
+
+
+def test_an_entry_becomes_a_record(tmp_path: Path) -> None:
+    write(tmp_path, [entry("b.jpg", "val", ["A dog .", " a cat\n"]), entry("a.jpg", "test")])
+    assert DATA["karpathy"](root=tmp_path) == [
+        Record("b.jpg", tmp_path / "images" / "b.jpg", ("A dog .", "a cat"), "val"),
+        Record("a.jpg", tmp_path / "images" / "a.jpg", ("a dog",), "test"),
+    ]
+
+
+def test_restval_counts_as_train(tmp_path: Path) -> None:
+    write(tmp_path, [entry("a.jpg", "restval"), entry("b.jpg", "train")])
+    assert [record.split for record in karpathy(root=tmp_path)] == ["train", "train"]
+
+
+@pytest.mark.parametrize("folder", ["images", "Images", "Flicker8k_Dataset", "."])
+def test_photos_are_found_in_the_usual_folders(tmp_path: Path, folder: str) -> None:
+    write(tmp_path, [entry("a.jpg")], photos=folder)
+    (tmp_path / "images").mkdir(exist_ok=True)  # an empty usual folder does not hide the right one
+    assert karpathy(root=tmp_path)[0].path.is_file()
+
+
+@pytest.mark.parametrize("folder", ["images", "."])
+def test_the_filepath_of_coco_is_followed(tmp_path: Path, folder: str) -> None:
+    write(tmp_path, [entry("a.jpg", filepath="val2014"), entry("b.jpg", filepath="train2014")], photos=folder)
+    records = karpathy(root=tmp_path)
+    assert [record.path for record in records] == [
+        tmp_path / folder / "val2014" / "a.jpg",
+        tmp_path / folder / "train2014" / "b.jpg",
+    ]
+
+
+def test_file_and_photos_can_be_named(tmp_path: Path) -> None:
+    write(tmp_path, [entry("a.jpg")], photos="pixels", name="mine.json")
+    assert karpathy(root=tmp_path, file="mine.json", images="pixels")[0].path == tmp_path / "pixels" / "a.jpg"
+
+
+def test_which_json_is_asked_where_it_is_not_plain(tmp_path: Path) -> None:
+    assert refusal(tmp_path) == (
+        f"{tmp_path}: no dataset_*.json in it; name the file with the captions: data.file=NAME.json"
+    )
+    write(tmp_path, [entry("a.jpg")], name="dataset_b.json")
+    write(tmp_path, [entry("a.jpg")], name="dataset_a.json")
+    assert refusal(tmp_path) == (
+        f"{tmp_path}: 2 caption files (dataset_a.json, dataset_b.json); choose one: data.file=dataset_a.json"
+    )
+    assert len(karpathy(root=tmp_path, file="dataset_b.json")) == 1
+    assert (
+        refusal(tmp_path, file="c.json") == f"{tmp_path / 'c.json'}: no such file; data.file is a path from data.root"
+    )
+
+
+def test_a_root_that_is_no_folder_is_said(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "absent") == f"{tmp_path / 'absent'}: no such folder"
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", "{}", '{"images": []}', '{"images": 3}', "null"])
+def test_another_form_of_json_is_said(tmp_path: Path, content: str) -> None:
+    (tmp_path / "dataset_toy.json").write_text(content)
+    assert refusal(tmp_path) == (
+        "dataset_toy.json: no list 'images' with the photos and their captions, so not Karpathy's form"
+    )
+
+
+@pytest.mark.parametrize("content", [b"{'a'}", b"", b"\xff\xfe", b"[" * 100_000])
+def test_what_is_no_json_is_said(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "dataset_toy.json").write_bytes(content)
+    assert refusal(tmp_path).startswith("dataset_toy.json: not JSON (")
+
+
+@pytest.mark.parametrize("bad", [{}, {"filename": 7}, {"filename": ""}, "a.jpg", None])
+def test_an_entry_without_a_name_is_counted_out(tmp_path: Path, bad: Any) -> None:
+    write(tmp_path, [entry("a.jpg"), bad], photos=None)
+    assert refusal(tmp_path) == "dataset_toy.json: entry 2 of 'images' has no 'filename'"
+
+
+def test_missing_photos_are_counted_and_named(tmp_path: Path) -> None:
+    write(tmp_path, [entry(f"{letter}.jpg") for letter in "abcdef"])
+    for letter in "bcde":
+        (tmp_path / "images" / f"{letter}.jpg").unlink()
+    assert refusal(tmp_path) == (
+        f"4 of 6 photos are missing in {tmp_path / 'images'} (b.jpg, c.jpg, d.jpg, ...); "
+        "add them, or name another folder: data.images=FOLDER"
+    )
+
+
+def test_no_photo_at_all_says_where_it_looked(tmp_path: Path) -> None:
+    write(tmp_path, [entry("a.jpg"), entry("b.jpg")], photos=None)
+    message = refusal(tmp_path)
+    assert message.startswith(f"{tmp_path}: none of the 2 photos is there (first: a.jpg); looked in images, Images, ")
+    assert message.endswith("name their folder: data.images=FOLDER")
+    (tmp_path / "empty").mkdir()
+    assert "looked in empty;" in refusal(tmp_path, images="empty")
+    assert refusal(tmp_path, images="absent") == f"{tmp_path / 'absent'}: no such folder"
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (entry("x.jpg", captions=[]), "x.jpg has no captions ('sentences')"),
+        (entry("x.jpg") | {"sentences": None}, "x.jpg has no captions ('sentences')"),
+        (entry("x.jpg", captions=["a dog", " \n"]), "x.jpg: caption 2 is empty"),
+        (entry("x.jpg", captions=[3]), "x.jpg: caption 1 is no text ('raw')"),
+        (entry("x.jpg") | {"sentences": ["a dog"]}, "x.jpg: caption 1 is no text ('raw')"),
+        (entry("x.jpg", "dev"), "x.jpg: split 'dev'; allowed are train, restval, val, test"),
+        (entry("x.jpg", None), "x.jpg: split None; allowed are train, restval, val, test"),
+        (entry("x.jpg", ["val"]), "x.jpg: split ['val']; allowed are train, restval, val, test"),
+        (entry("a.jpg"), "a.jpg stands there twice; each photo may have one entry"),
+    ],
+)
+def test_what_is_wrong_with_an_image_is_said_with_its_name(tmp_path: Path, bad: Any, reason: str) -> None:
+    write(tmp_path, [entry("a.jpg"), bad])
+    assert refusal(tmp_path) == f"dataset_toy.json: {reason}"
