@@ -24,15 +24,16 @@ def epoch_groups(captions: Sequence[int], per_image: int, seed: int, epoch: int)
 
 
 def steps(groups: Sequence[Group], batch_size: int, accumulate: int = 1) -> list[list[list[Group]]]:
-    """Groups -> steps of `accumulate` batches of up to `batch_size` captions."""
+    """Groups -> steps of `accumulate` batches of up to `batch_size` captions; a group larger than a batch is cut."""
     batches: list[list[Group]] = []
     room = 0
-    for group in groups:
-        if room < len(group[1]):
-            batches.append([])
-            room = batch_size
-        batches[-1].append(group)
-        room -= len(group[1])
+    for image, chosen in groups:
+        for part in (chosen[i : i + batch_size] for i in range(0, len(chosen), batch_size)):
+            if room < len(part):
+                batches.append([])
+                room = batch_size
+            batches[-1].append((image, part))
+            room -= len(part)
     return [batches[i : i + accumulate] for i in range(0, len(batches), accumulate)]
 
 

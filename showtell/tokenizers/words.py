@@ -17,8 +17,8 @@ from showtell.errors import InputError
 from showtell.tokenizers.captions import Special
 
 PAD, BOS, EOS, UNK = "<pad>", "<bos>", "<eos>", "<unk>"
-# spaCy splits these off the word before them; read aloud they belong to it.
-_CLITIC = re.compile(r" (n't|'s|'re|'ll|'ve|'d|'m|'|[,.;:!?)])(?= |$)")
+# What spaCy splits and a reader expects joined; scores too: PTB's rules keep "t-shirt" one word.
+_CLITIC = re.compile(r" (n't|'s|'re|'ll|'ve|'d|'m|'|[,.;:!?)])(?= |$)|(?<=[^\W\d_]) (-) (?=[^\W\d_])|(?<![^ ])(\() ")
 
 
 class Words:
@@ -55,13 +55,13 @@ class Words:
         return [self.ids.get(word, self.ids[UNK]) for word in split(caption)]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Readable text: clitics and full stops join the word before them.
+        """Readable text: clitics and full stops join the word before them, hyphens both their words.
 
         >>> Words(min_count=1).fit(["The dog's ball."]).decode([7, 5, 4, 6, 3])
         "the dog's ball."
         """
         silent = (self.special.pad, self.special.bos, self.special.eos)
-        return _CLITIC.sub(r"\1", " ".join(self.words[i] for i in ids if i not in silent))
+        return _CLITIC.sub(r"\1\2\3", " ".join(self.words[i] for i in ids if i not in silent))
 
     def save(self, folder: Path) -> None:
         content = {"name": "words", "min_count": self.min_count, "words": self.words[4:]}
@@ -69,9 +69,15 @@ class Words:
 
     @classmethod
     def load(cls, folder: Path) -> "Words":
-        content = json.loads((folder / cls.file_name).read_text("utf-8"))
-        tokenizer = cls(min_count=content["min_count"])
-        tokenizer._set(content["words"])
+        path = folder / cls.file_name
+        try:
+            content = json.loads(path.read_text("utf-8"))
+            tokenizer = cls(min_count=content["min_count"])
+            tokenizer._set(content["words"])
+        except FileNotFoundError:
+            raise InputError(f"{path} does not exist: {folder} is no trained run") from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path} is damaged: {error!r}") from None
         return tokenizer
 
 

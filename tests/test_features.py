@@ -1,0 +1,43 @@
+"""Features: choosing images, and where the cells of a grid lie in the original."""
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.testing import assert_close
+
+from showtell.features import Features, grid_boxes
+
+WHOLE = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
+
+
+def test_cells_are_numbered_row_by_row_from_the_top_left():
+    assert grid_boxes(2, 2, WHOLE)[0].tolist() == [
+        [0.0, 0.0, 0.5, 0.5],
+        [0.5, 0.0, 1.0, 0.5],
+        [0.0, 0.5, 0.5, 1.0],
+        [0.5, 0.5, 1.0, 1.0],
+    ]
+
+
+def test_a_crop_shows_in_the_boxes_of_its_own_image():
+    view = torch.tensor([[0.0, 0.0, 1.0, 1.0], [0.25, 0.0, 0.75, 1.0]])
+    boxes = grid_boxes(1, 2, view)
+    assert boxes[0].tolist() == [[0.0, 0.0, 0.5, 1.0], [0.5, 0.0, 1.0, 1.0]]
+    assert boxes[1].tolist() == [[0.25, 0.0, 0.5, 1.0], [0.5, 0.0, 0.75, 1.0]]
+
+
+@given(st.integers(1, 5), st.integers(1, 7), st.lists(st.floats(0, 1), min_size=4, max_size=4))
+def test_cells_are_equal_and_fill_the_view(rows, columns, edges):
+    left, right, top, bottom = *sorted(edges[:2]), *sorted(edges[2:])
+    boxes = grid_boxes(rows, columns, torch.tensor([[left, top, right, bottom]]))[0]
+    assert boxes.shape == (rows * columns, 4)
+    size = torch.tensor([(right - left) / columns, (bottom - top) / rows])
+    assert_close(boxes[:, 2:] - boxes[:, :2], size.expand(rows * columns, 2), rtol=0, atol=1e-5)
+    assert_close(boxes[0, :2], torch.tensor([left, top]))
+    assert_close(boxes[-1, 2:], torch.tensor([right, bottom]))
+
+
+def test_select_takes_all_parts_of_the_same_images():
+    parts = [torch.arange(3.0).reshape(3, *[1] * rank).expand(3, *[2] * rank) for rank in (2, 1, 1, 2)]
+    chosen = Features(*parts).select(torch.tensor([2, 0]))
+    assert [part.flatten(1)[:, 0].tolist() for part in chosen] == [[2.0, 0.0]] * 4
