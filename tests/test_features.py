@@ -1,7 +1,7 @@
 """Features: choosing images, and where the cells of a grid lie in the original."""
 
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
@@ -27,6 +27,7 @@ def test_a_crop_shows_in_the_boxes_of_its_own_image():
 
 
 @given(st.integers(1, 5), st.integers(1, 7), st.lists(st.floats(0, 1), min_size=4, max_size=4))
+@settings(deadline=None)
 def test_cells_are_equal_and_fill_the_view(rows, columns, edges):
     left, right, top, bottom = *sorted(edges[:2]), *sorted(edges[2:])
     boxes = grid_boxes(rows, columns, torch.tensor([[left, top, right, bottom]]))[0]
