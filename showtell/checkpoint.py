@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from showtell.decoders.decoder import Decoder
 from showtell.encoders.encoder import Encoder
 from showtell.errors import InputError
-from showtell.settings import Recipe, read_yaml
+from showtell.settings import Recipe, read_recipe_file
 
 MODEL, RECIPE = "model.safetensors", "recipe.yaml"
 
@@ -55,7 +55,7 @@ def restore(encoder: Encoder, decoder: Decoder, tensors: dict[str, Tensor], sour
             )
     modules: dict[str, nn.Module] = {"encoder": encoder, "decoder": decoder}
     for part, module in modules.items():
-        own = {name.removeprefix(f"{part}."): t.float() for name, t in tensors.items() if name.startswith(f"{part}.")}
+        own = {name.removeprefix(f"{part}."): t for name, t in tensors.items() if name.startswith(f"{part}.")}
         module.load_state_dict(own, strict=False)
 
 
@@ -85,7 +85,7 @@ def write_recipe(folder: Path, recipe: Recipe) -> None:
 def read_recipe(folder: Path) -> Recipe:
     if not (folder / RECIPE).is_file():
         raise InputError(f"{folder} is not a run: it has no {RECIPE}")
-    return read_yaml((folder / RECIPE).read_text("utf-8"))
+    return read_recipe_file(folder / RECIPE)
 
 
 @contextlib.contextmanager
@@ -99,7 +99,8 @@ def whole(path: Path) -> Iterator[Path]:
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path} cannot be written: {error}; what stood there is untouched") from None
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
 
 
 def write_training(run: Path, tensors: dict[str, dict[str, Tensor]], state: dict[str, Any]) -> None:
@@ -127,7 +128,10 @@ def read_training(run: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, An
     if not (run / "last" / "state.json").is_file():
         return None
     tensors = {path.stem: read_tensors(path) for path in sorted((run / "last").glob("*.safetensors"))}
-    return tensors, json.loads((run / "last" / "state.json").read_text("utf-8"))
+    try:
+        return tensors, json.loads((run / "last" / "state.json").read_text("utf-8"))
+    except ValueError as error:
+        raise InputError(f"{run / 'last' / 'state.json'} is damaged: {error}") from None
 
 
 def _settle(run: Path) -> None:
@@ -145,7 +149,8 @@ def _sync(path: Path) -> None:
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """AdamW's moments as flat names `index.name`, for safetensors."""
     state = optimizer.state_dict()["state"]
-    return {f"{i}.{name}": torch.as_tensor(v).cpu() for i, values in state.items() for name, v in values.items()}
+    named = {f"{i}.{name}": value for i, values in state.items() for name, value in values.items()}
+    return {name: torch.as_tensor(value).cpu().contiguous() for name, value in named.items()}
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:

@@ -19,13 +19,19 @@ from showtell.errors import RecipeError
 Recipe = dict[str, dict[str, Any]]
 Count = Annotated[int, Field(ge=1)]  # what an option may be, where its type alone says too little
 Share = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.1 reads `4e-4` as text, for want of a dot; people mean the number."""
+    """YAML 1.1 reads `4e-4` as text, `off` as false and `2024-05-01` as a date; people mean a number and two names."""
 
 
-_Loader.yaml_implicit_resolvers = {k: list(v) for k, v in yaml.SafeLoader.yaml_implicit_resolvers.items()}
+_BOOL, _DATE = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp"
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in forms if tag not in (_BOOL, _DATE)]
+    for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(_BOOL, re.compile("^(true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
 )
@@ -37,8 +43,9 @@ def read_yaml(text: str) -> Any:
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
     """`(did you mean x?)`, or nothing where no allowed name is near."""
-    close = difflib.get_close_matches(str(word), list(allowed), n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
+    names = {name.lower(): name for name in allowed}
+    close = difflib.get_close_matches(str(word).lower(), names, n=1)
+    return f" (did you mean {names[close[0]]}?)" if close else ""
 
 
 def packaged_recipes() -> dict[str, str]:
@@ -56,7 +63,7 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     if name_or_path in packaged:
         text = packaged[name_or_path]
     elif Path(name_or_path).is_file():
-        text = Path(name_or_path).read_text("utf-8")
+        return override(read_recipe_file(Path(name_or_path)), overrides)
     else:
         hint = nearest(name_or_path, packaged)
         raise RecipeError(
@@ -65,11 +72,21 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     return override(_sections(text, name_or_path), overrides)
 
 
+def read_recipe_file(path: Path) -> Recipe:
+    """The sections of a YAML file; RecipeError where it is not one."""
+    try:
+        return _sections(path.read_text("utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path} is not YAML: {error}") from None
+
+
 def _sections(text: str, source: str) -> Recipe:
     try:
         recipe = read_yaml(text)
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{source} is not YAML: {' '.join(str(error).split())}") from None
+    except (yaml.YAMLError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        told = f"line {mark.line + 1}: {getattr(error, 'problem', '')}" if mark else " ".join(str(error).split())
+        raise RecipeError(f"{source} is not YAML: {told}") from None
     if not isinstance(recipe, dict) or not all(isinstance(section, dict | str) for section in recipe.values()):
         raise RecipeError(f"{source} is not a recipe: it takes sections such as `encoder: {{name: lite}}`")
     return {name: {"name": section} if isinstance(section, str) else section for name, section in recipe.items()}
@@ -98,6 +115,9 @@ def _parse(item: str) -> tuple[str, str, Any]:
     if not equals or not section or "." in name:
         raise RecipeError(f"{item!r} is not an override; it takes section.key=value, such as train.epochs=10")
     try:
-        return section, name or "name", read_yaml(text)
-    except yaml.YAMLError:
-        return section, name or "name", text
+        value = read_yaml(text)
+    except (yaml.YAMLError, ValueError):
+        value = text
+    if isinstance(value, dict) and not text.lstrip().startswith("{"):
+        value = text  # `decoder.prompt=Image Caption:` is a phrase
+    return section, name or "name", value

@@ -1,6 +1,7 @@
 """Features + words -> logits. A new decoder is one file and one line here."""
 
+from showtell.decoders.decoder import Decoder
 from showtell.decoders.recurrent import Recurrent
 from showtell.decoders.transformer import Transformer
 
-DECODERS = {"recurrent": Recurrent, "transformer": Transformer}
+DECODERS: dict[str, type[Decoder]] = {"recurrent": Recurrent, "transformer": Transformer}
