@@ -1,0 +1,118 @@
+"""The loss against a plain loop over real words, and what padding may do to it: nothing."""
+
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from showtell.decoders import Recurrent, Transformer
+from showtell.decoders.decoder import Decoder, Output
+from showtell.features import Features
+from showtell.losses import cross_entropy
+from showtell.tokenizers.captions import Captions, Special, batch
+
+B, N, D, V = 2, 5, 6, 11
+SPECIAL, ONE_ID = Special(bos=1, eos=2, pad=0), Special(bos=9, eos=9, pad=9)
+GROUPS = [[[3, 4, 5], [6], []], [[7, 8, 10, 3, 3]]]
+
+
+@pytest.fixture(params=["recurrent", "transformer"])
+def decoder(request):
+    torch.manual_seed(0)
+    if request.param == "recurrent":
+        return Recurrent(D, V, embedding_dim=9, dim=8).eval()
+    return Transformer(D, V, dim=8, heads=4, mlp_dim=10, layers=2, max_length=12).eval()
+
+
+@pytest.fixture
+def features():
+    generator = torch.Generator().manual_seed(0)
+    tokens, boxes = (torch.randn(B, N, size, generator=generator) for size in (D, 4))
+    return Features(tokens, torch.ones(B, N, dtype=torch.bool), tokens.mean(1), boxes)
+
+
+def plain(decoder, features, groups, special, label_smoothing=0.0):
+    """One caption after the other, one word after the other."""
+    total, count = 0.0, 0
+    for b, group in enumerate(groups):
+        for words in group:
+            memory, state = decoder.start(features.select(torch.tensor([b])))
+            tokens = [special.bos, *words, special.eos]
+            for read, wanted in pairwise(tokens):
+                logits, state, _ = decoder(memory, state, torch.tensor([[[read]]]))
+                logits = logits.flatten().tolist()
+                largest = max(logits)
+                norm = largest + math.log(sum(math.exp(x - largest) for x in logits))
+                spread = sum(norm - x for x in logits) / V
+                total += (1 - label_smoothing) * (norm - logits[wanted]) + label_smoothing * spread
+                count += 1
+    return total, count
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("special", [SPECIAL, ONE_ID], ids=["three ids", "one id"])
+@torch.no_grad()
+def test_the_loss_is_that_of_a_plain_loop_over_words(decoder, features, special, label_smoothing):
+    loss, words = cross_entropy(decoder, features, batch(GROUPS, special), label_smoothing)
+    wanted, count = plain(decoder, features, GROUPS, special, label_smoothing)
+    assert words == count == 13
+    assert_close(float(loss), wanted, rtol=1e-5, atol=0)
+
+
+@torch.no_grad()
+def test_what_stands_in_the_padding_never_counts(decoder, features):
+    captions = batch(GROUPS, SPECIAL)
+    longer = Captions(*(torch.nn.functional.pad(part, (0, 3)) for part in captions))
+    strange = Captions(longer.tokens.masked_fill(~longer.mask, 6), longer.mask)
+    wanted = cross_entropy(decoder, features, captions)
+    for other in (longer, strange):
+        loss, words = cross_entropy(decoder, features, other)
+        assert words == wanted[1]
+        assert_close(loss, wanted[0])
+
+
+class Table(Decoder):
+    """Logits that are parameters: their gradient is what the loss teaches at each place."""
+
+    def __init__(self, *shape):
+        super().__init__()
+        self.logits = torch.nn.Parameter(torch.zeros(*shape, V))
+
+    def start(self, features):
+        return {}, {"position": torch.zeros(B, 1)}
+
+    def forward(self, memory, state, tokens, attention=False):
+        return Output(self.logits, state)
+
+
+def test_one_id_is_taught_where_a_caption_ends_and_nowhere_behind(features):
+    captions, table = batch([[[3], [4, 5, 6]], [[7]]], ONE_ID), Table(B, 2, 4)
+    cross_entropy(table, features, captions)[0].backward()
+    taught = table.logits.grad.abs().sum(-1) > 0
+    assert taught.long().tolist() == [[[1, 1, 0, 0], [1, 1, 1, 1]], [[1, 1, 0, 0], [0, 0, 0, 0]]]
+    ends = table.logits.grad[..., ONE_ID.eos] < 0  # a step down the gradient raises eos there
+    assert ends.nonzero().tolist() == [[0, 0, 1], [0, 1, 3], [1, 0, 1]]
+
+
+def test_a_model_whose_bos_eos_and_pad_are_one_id_learns_to_stop(decoder, features):
+    captions = batch([[[3, 4]], [[5]]], ONE_ID)
+    optimizer = torch.optim.Adam(decoder.parameters(), lr=0.05)
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss, words = cross_entropy(decoder, features, captions)
+        (loss / words).backward()
+        optimizer.step()
+    memory, state = decoder.start(features)
+    said = decoder(memory, state, captions.tokens[..., :-1]).logits.argmax(-1)
+    assert said[0, 0].tolist() == [3, 4, 9]
+    assert said[1, 0, :2].tolist() == [5, 9]
+
+
+def test_logits_in_bf16_are_summed_in_full_precision(decoder, features):
+    with torch.autocast("cpu", torch.bfloat16):
+        loss, _ = cross_entropy(decoder, features, batch(GROUPS, SPECIAL))
+    assert loss.dtype == torch.float32
+    wanted, _ = plain(decoder, features, GROUPS, SPECIAL)
+    assert_close(float(loss.detach()), wanted, rtol=0.02, atol=0)
