@@ -1,0 +1,30 @@
+"""The likeliest word, again and again: one caption an image, fast and never the likeliest caption for sure."""
+
+from torch import Tensor
+
+from showtell.decode.decoded import Decoded
+from showtell.decode.limits import Limits
+from showtell.decode.options import check
+from showtell.decode.unroll import unroll
+from showtell.decoders.decoder import Decoder
+from showtell.features import Features
+from showtell.tokenizers.captions import Special
+
+
+def greedy(
+    decoder: Decoder,
+    features: Features,
+    special: Special,
+    *,
+    max_length: int = 40,
+    min_length: int = 0,
+    no_repeat_ngram_size: int = 0,
+) -> Decoded:
+    """One caption an image (R = 1)."""
+    lengths = {"max_length": max_length, "min_length": min_length, "no_repeat_ngram_size": no_repeat_ngram_size}
+    check(**lengths)
+    return unroll(decoder, features, Limits(special, features.tokens.device, **lengths), _likeliest, captions=1)
+
+
+def _likeliest(log_probs: Tensor, images: Tensor, length: int) -> Tensor:
+    return log_probs.argmax(dim=-1)

@@ -1,0 +1,64 @@
+"""What may not come next, the same for every strategy: forbidden ids, too short captions, repeated n-grams."""
+
+import torch
+from torch import Tensor
+
+from showtell.tokenizers.captions import Special
+
+
+class Limits:
+    """Lengths have the meaning of transformers' GenerationConfig.
+
+    max_length counts bos, words and eos; eos may come once bos and the words are at least min_length.
+    """
+
+    def __init__(
+        self, special: Special, device: torch.device, *, max_length: int, min_length: int, no_repeat_ngram_size: int
+    ) -> None:
+        self.special = special
+        self.suppress = torch.tensor(special.suppress, dtype=torch.long, device=device)
+        self.max_length = max_length
+        self.min_length = min_length
+        self.ngram = no_repeat_ngram_size
+
+    def blank(self, images: int, captions: int) -> Tensor:
+        """Captions (B K max_length) that hold bos and nothing else yet."""
+        shape = (images, captions, self.max_length)
+        tokens = torch.full(shape, self.special.pad, device=self.suppress.device)
+        tokens[..., 0] = self.special.bos
+        return tokens
+
+    def next_words(self, logits: Tensor, tokens: Tensor) -> Tensor:
+        """The model's log probabilities (B K V) of the word after tokens (B K L), -inf where it may not come.
+
+        What is left is not renormalised: a caption's log probability is the model's own, whatever the limits.
+        """
+        log_probs = torch.log_softmax(logits[:, :, -1], dim=-1, dtype=torch.float32)  # B K S V -> B K V
+        length, eos = tokens.shape[-1], self.special.eos
+        ending = log_probs[..., eos].clone()
+        log_probs.index_fill_(-1, self.suppress, -torch.inf)
+        if length < self.min_length:
+            log_probs[..., eos] = -torch.inf
+        if 0 < self.ngram < length:
+            forbid_repeats(log_probs, tokens[..., 1:], self.ngram)
+        if len(self.suppress) + length >= log_probs.shape[-1]:  # else something is always left
+            speechless = (log_probs == -torch.inf).all(dim=-1)
+            log_probs[..., eos] = torch.where(speechless, ending, log_probs[..., eos])
+        return log_probs
+
+
+def forbid_repeats(log_probs: Tensor, words: Tensor, size: int) -> None:
+    """Forbid in place, in log_probs (B K V), what would repeat an n-gram of words (B K L).
+
+    The words come without bos: where bos and eos are one id, single words that may not repeat must not forbid eos.
+
+    After `a b c a b`, size 3 forbids `c`: the last two words, `a b`, were followed by it before.
+    """
+    if words.shape[-1] < size:
+        return
+    ngrams = words.unfold(-1, size, 1)  # B K L -> B K L-size+1 size
+    begin = words[..., None, words.shape[-1] - size + 1 :]
+    repeats = (ngrams[..., :-1] == begin).all(dim=-1)
+    # Adding, not writing: a word can follow two n-grams, of which only one is the caption's last.
+    penalty = torch.zeros_like(repeats, dtype=log_probs.dtype).masked_fill_(repeats, -torch.inf)
+    log_probs.scatter_add_(-1, ngrams[..., -1], penalty)

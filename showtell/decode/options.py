@@ -1,0 +1,49 @@
+"""The ranges of all decoding options, in one place; types and names are in the strategies' signatures."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from showtell.errors import RecipeError
+
+LOWEST = {
+    "num_beams": 1,
+    "num_return_sequences": 1,
+    "max_length": 2,  # bos and one more
+    "min_length": 0,
+    "no_repeat_ngram_size": 0,
+    "top_k": 0,
+    "seed": 0,
+}
+REAL: dict[str, tuple[str, Callable[[float], bool]]] = {
+    "temperature": ("a number above 0", lambda value: 0 < value < math.inf),
+    "top_p": ("a number above 0 and up to 1", lambda value: 0 < value <= 1),
+    "length_penalty": ("a number from -10 to 10", lambda value: -10 <= value <= 10),
+}
+
+
+def check(**options: Any) -> None:
+    """Refuse options of any strategy that are out of range; asked when a recipe is read and again by each strategy."""
+    for name, value in options.items():
+        if name in LOWEST and not (value is None and name == "seed"):
+            _refuse(name, value, f"a whole number of at least {LOWEST[name]}", _whole(value, LOWEST[name]))
+        elif name in REAL:
+            allowed, fits = REAL[name]
+            _refuse(name, value, allowed, isinstance(value, int | float) and fits(value))
+    _check_pair(options, "min_length", "max_length", 1, "eos needs a place too")
+    _check_pair(options, "num_return_sequences", "num_beams", 0, "beam search returns no more captions than beams")
+
+
+def _whole(value: Any, lowest: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= lowest
+
+
+def _check_pair(options: dict[str, Any], lower: str, upper: str, gap: int, reason: str) -> None:
+    if lower in options and upper in options:
+        value, highest = options[lower], options[upper] - gap
+        _refuse(lower, value, f"at most {highest} where {upper} is {options[upper]}: {reason}", value <= highest)
+
+
+def _refuse(name: str, value: Any, allowed: str, fits: bool) -> None:
+    if not fits:
+        raise RecipeError(f"decode.{name} is {value}; it takes {allowed}")

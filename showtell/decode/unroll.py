@@ -1,0 +1,54 @@
+"""Captions that go on each by itself, one word a step, until eos: what greedy decoding and sampling share."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from showtell.decode.decoded import Decoded, Written, assemble, enough_done
+from showtell.decode.limits import Limits
+from showtell.decoders.decoder import Decoder
+from showtell.features import Features
+
+# (log probabilities B K V, indices of the images B, how many tokens are written) -> words B K
+Choose = Callable[[Tensor, Tensor, int], Tensor]
+
+
+def unroll(decoder: Decoder, features: Features, limits: Limits, choose: Choose, captions: int) -> Decoded:
+    """K captions of each image, in the order in which they were begun."""
+    with torch.inference_mode():
+        parts = _unroll(decoder, features, limits, choose, captions)
+    return assemble(parts, limits.special.pad)
+
+
+def _unroll(
+    decoder: Decoder, features: Features, limits: Limits, choose: Choose, captions: int
+) -> Sequence[tuple[Tensor, Written]]:
+    tokens = limits.blank(len(features.tokens), captions)
+    written = Written(tokens, torch.ones_like(tokens[..., 0]), torch.zeros(tokens.shape[:2], device=tokens.device))
+    live, images, parts = written.lengths.bool(), torch.arange(len(tokens), device=tokens.device), []
+    memory, state = decoder.start(features)
+    logits, state, _ = decoder(memory, state, tokens[:, :1, :1])
+    state, logits = decoder.widen(state, captions), logits.expand(-1, captions, -1, -1)
+    for length in range(1, limits.max_length):
+        log_probs = limits.next_words(logits, written.tokens[..., :length])
+        words = choose(log_probs, images, length)
+        write(written, words, log_probs, live, length, limits.special.pad)
+        live &= (words != limits.special.eos) & (length + 1 < limits.max_length)
+        done = ~live.any(dim=1)
+        if enough_done(done):
+            parts.append((images[done], written.take(done)))
+            if done.all():
+                break
+            rest = (~done).nonzero().squeeze(1)
+            memory, state = decoder.keep(memory, state, rest)
+            written, live, images = written.take(rest), live[rest], images[rest]
+        logits, state, _ = decoder(memory, state, written.tokens[..., length : length + 1])
+    return parts
+
+
+def write(written: Written, words: Tensor, log_probs: Tensor, live: Tensor, length: int, pad: int) -> None:
+    """Append words (B K) in place to the captions that are live; the others get pad."""
+    written.tokens[..., length] = words.masked_fill(~live, pad)
+    written.lengths.add_(live)
+    written.log_probs.add_(log_probs.gather(-1, words[..., None]).squeeze(-1).masked_fill(~live, 0))

@@ -1,0 +1,75 @@
+"""A decoder whose logits are a hash of everything said so far: nothing is Markov, so a swapped beam is seen at once."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from showtell.decoders.decoder import Decoder, Memory, Output, State
+from showtell.features import Features
+from showtell.tokenizers.captions import Special
+
+SPECIAL = Special(bos=1, eos=2, pad=0, suppress=(0, 1, 3))
+ONE_ID = Special(bos=2, eos=2, pad=2)
+
+
+class Tree(Decoder):
+    """Logits of `vocabulary` words, spread over `spread` nats, shifted by the first channels of the image's vector."""
+
+    def __init__(self, vocabulary: int, *, seed: int = 0, spread: float = 4.0) -> None:
+        super().__init__()
+        self.vocabulary, self.seed, self.spread = vocabulary, seed, spread
+        self.rows = 0  # captions read so far, by all calls
+
+    def start(self, features: Features) -> tuple[Memory, State]:
+        said = torch.full((len(features.pooled), 1), self.seed)
+        return {"shift": features.pooled[:, : self.vocabulary]}, {"said": said}
+
+    def forward(self, memory: Memory, state: State, tokens: Tensor, attention: bool = False) -> Output:
+        said, logits = state["said"], []
+        assert memory["shift"].shape[0] == said.shape[0] and said.shape == tokens.shape[:2]
+        for token in tokens.unbind(-1):
+            said = mix(said * 31 + token + 1)
+            noise = mix(said[..., None] ^ torch.arange(1, self.vocabulary + 1))
+            uniform = ((noise >> 20) & 0xFFFFFF) / 2**24
+            logits.append(uniform * self.spread + memory["shift"][:, None])
+        self.rows += said.numel()
+        return Output(torch.stack(logits, dim=2), {"said": said})
+
+
+def mix(number: Tensor) -> Tensor:
+    """Whole numbers -> whole numbers that look random."""
+    for multiplier in (6364136223846793005, 3202034522624059733):
+        number = number * multiplier + 1442695040888963407
+        number = number ^ ((number >> 29) & 0x7FFFFFFFF)
+    return number
+
+
+def features(images: int, seed: int = 0, dim: int = 41) -> Features:
+    """Features that differ in `pooled` alone, which is all that a Tree reads."""
+    pooled = torch.randn(images, dim, generator=torch.Generator().manual_seed(seed)).half().float()
+    mask = torch.ones(images, 5, dtype=torch.bool)
+    return Features(torch.zeros(images, 5, dim), mask, pooled, torch.zeros(images, 5, 4))
+
+
+class Caption(NamedTuple):
+    """One caption, for comparisons in plain Python."""
+
+    tokens: tuple[int, ...]
+    log_prob: float
+
+
+def captions(decoded) -> list[list[Caption]]:  # type: ignore[no-untyped-def]
+    """The captions of each image without padding."""
+    return [
+        [Caption(tuple(tokens[mask].tolist()), float(log_prob)) for tokens, mask, log_prob in zip(*image, strict=True)]
+        for image in zip(*decoded, strict=True)
+    ]
+
+
+def replay(decoder: Decoder, features: Features, decoded) -> Tensor:  # type: ignore[no-untyped-def]
+    """log_probs (B R) of decoded captions, by teacher forcing."""
+    memory, state = decoder.start(features)
+    logits = decoder(memory, decoder.widen(state, decoded.tokens.shape[1]), decoded.tokens[..., :-1]).logits
+    log_probs = logits.log_softmax(-1).gather(-1, decoded.tokens[..., 1:, None]).squeeze(-1)
+    return log_probs.masked_fill(~decoded.mask[..., 1:], 0).sum(-1)
