@@ -1,0 +1,56 @@
+"""An image -> its caption, and for each word the part of the image it looked at.
+
+Decoding carries no attention: the finished caption is read once more with it, so beams and sampling get exact maps too.
+The map of a word is the attention of the query that chose it, which is the one at the word before.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from showtell.cache import encode
+from showtell.captioners.neural import Neural
+from showtell.errors import InputError
+
+
+class Explanation(NamedTuple):
+    """`words` (T) are the tokenizer's pieces; each of their `maps` sums to 1 over the visual tokens at `boxes`."""
+
+    words: list[str]
+    maps: Tensor  # T N
+    boxes: Tensor  # N 4, fractions of the upright original
+    text: str
+
+
+@torch.inference_mode()
+def explain(captioner: Neural, image: Image.Image, **decode: Any) -> Explanation:
+    """Caption an upright image with the recipe's decoding, or changes of it, and say where each word looked.
+
+    Raises InputError where the decoder has no attention over the image.
+    """
+    features = encode(captioner.encoder, [image]).to(captioner.device)
+    said = captioner.describe(features, **decode)[0]
+    assert said.tokens is not None
+    chosen = said.tokens[1:-1] if said.tokens[-1] == captioner.tokenizer.special.eos else said.tokens[1:]
+    memory, state = captioner.decoder.start(features)
+    read = torch.tensor([[said.tokens[: max(len(chosen), 1)]]], device=captioner.device)
+    attention = captioner.decoder(memory, state, read, attention=True).attention
+    if attention is None:
+        raise _nothing_to_look_at(captioner)
+    real = features.mask[0]
+    maps = attention[0, 0, : len(chosen)].float().mean(1)[:, real]  # T H N -> T N
+    maps = maps / maps.sum(1, keepdim=True).clamp(min=1e-12)  # a prefix shares its attention with the words before
+    return Explanation(
+        [captioner.tokenizer.decode([token]) for token in chosen], maps.cpu(), features.boxes[0, real].cpu(), said.text
+    )
+
+
+def _nothing_to_look_at(captioner: Neural) -> InputError:
+    decoder = captioner.recipe["decoder"]
+    how = ", ".join(f"{key} {decoder[key]}" for key in ("conditioning", "sees") if key in decoder)
+    return InputError(
+        f"this model's decoder is {decoder['name']!r} ({how}): it reads the image as one vector, so no word "
+        "looks at a part of it; explain takes models with attention, such as those of recipe bern-6"
+    )

@@ -1,0 +1,189 @@
+"""What the demo found -> the sections of its page."""
+
+import importlib.metadata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from showtell.captioners.caption import Caption
+from showtell.captioners.neural import Neural
+from showtell.data.images import open_image
+from showtell.data.record import Record
+from showtell.data.scenes_judge import Verdict
+from showtell.explain import explain
+from showtell.log import read_log
+from showtell.metrics import Score
+from showtell.report import figures
+from showtell.report.heat import overlay, thumbnail
+from showtell.report.page import Card, Figure, Looked, Number, Section, write_page
+
+SIDE, WORD_SIDE = 480, 200  # pixels of the longer side of a photo and of a word's picture
+RIGHT, WRONG = 8, 4  # scenes shown
+EXPLAINED_PHOTOS = ("chelsea.png", "astronaut.png")  # or the first two
+
+
+@dataclass(frozen=True)
+class PhotoResults:
+    """What the packaged model says of real photographs."""
+
+    model: str
+    captioner: Neural
+    paths: dict[str, Path]
+    captions: dict[str, Caption]
+
+
+@dataclass(frozen=True)
+class SceneResults:
+    """A run on scenes, and what it says of the test split."""
+
+    recipe: str
+    overrides: Sequence[str]
+    run: Path
+    records: Sequence[Record]
+    captions: dict[str, str]
+    verdicts: dict[str, Verdict]
+    scores: dict[str, Score]
+    seconds: float  # of training
+
+    @property
+    def accuracy(self) -> float:
+        return sum(verdict.right for verdict in self.verdicts.values()) / len(self.verdicts)
+
+
+def write_demo_page(path: Path, photos: PhotoResults, scenes: SceneResults) -> Path:
+    captioner = Neural.from_pretrained(scenes.run)
+    lead = (
+        "Two captioners made with Showtell: one that comes with it, on real photographs, and one that was trained "
+        "just now, on drawn scenes."
+    )
+    sections = [
+        _summary(photos, scenes),
+        _photographs(photos),
+        _photographs_explained(photos),
+        _training(scenes, captioner),
+        _held_out(scenes),
+        _scenes_explained(scenes, captioner),
+    ]
+    return write_page(path, "Showtell demo", lead, sections)
+
+
+def _summary(photos: PhotoResults, scenes: SceneResults) -> Section:
+    right = sum(verdict.right for verdict in scenes.verdicts.values())
+    numbers = [
+        Number("Scenes all right", f"{scenes.accuracy:.1%}", f"{right} of {len(scenes.verdicts)} held-out scenes"),
+        *[Number(name, f"{scenes.scores[name].value:.3f}", "the same captions") for name in ("BLEU-4", "CIDEr-D")],
+        Number("Training", f"{scenes.seconds:.0f} s", f"recipe {scenes.recipe}, on this machine"),
+        Number("Photographs", str(len(photos.captions)), f"captioned by {photos.model}"),
+    ]
+    return Section("In numbers", numbers=numbers)
+
+
+def _photographs(photos: PhotoResults) -> Section:
+    cards = [
+        Card(figures.picture_uri(thumbnail(open_image(path), SIDE)), name, photos.captions[name].text)
+        for name, path in photos.paths.items()
+    ]
+    protocol = [
+        ("photographs", f"inside scikit-image {importlib.metadata.version('scikit-image')}; public domain or CC0"),
+        ("decoding", _options(photos.captioner.recipe["decode"])),
+        ("command", f"showtell caption PHOTO --model {photos.model}"),
+    ]
+    text = (
+        "The model has never seen these photographs, and most show things that its training data do not: what it says "
+        "of them shows its limits, too."
+    )
+    return Section(f"Real photographs, captioned by {photos.model}", text, cards=cards, protocol=protocol)
+
+
+def _photographs_explained(photos: PhotoResults) -> Section:
+    chosen = [name for name in EXPLAINED_PHOTOS if name in photos.paths] or list(photos.paths)[:2]
+    looked = [_looked(photos.captioner, open_image(photos.paths[name]), name) for name in chosen]
+    text = (
+        "For each word, the light lies where the model looked when it chose the word (attention, averaged over heads "
+        "and layers). Small words often look anywhere: their neighbours tell enough."
+    )
+    command = f"showtell explain PHOTO --model {photos.model}"
+    return Section(f"What {photos.model} looked at", text, looked=looked, protocol=[("command", command)])
+
+
+def _training(scenes: SceneResults, captioner: Neural) -> Section:
+    rows = {scenes.recipe: read_log(scenes.run)}
+    light, dark = (figures.data_uri(figures.png(figures.loss_figure(rows, theme))) for theme in ("light", "dark"))
+    settings = captioner.recipe["train"]
+    parts = (captioner.encoder, captioner.decoder)
+    trained = sum(p.numel() for part in parts for p in part.parameters() if p.requires_grad)
+    steps = max((row["step"] for row in rows[scenes.recipe]), default=0)
+    text = "Loss on the next word, in nats, while the model learns."
+    if settings["label_smoothing"]:
+        text += f" In training it includes label smoothing of {settings['label_smoothing']}."
+    protocol = [
+        ("model", f"{_options(captioner.recipe['encoder'])}; {_options(captioner.recipe['decoder'])}"),
+        ("trained", f"{trained:,} parameters, {steps:,} steps of {settings['batch_size']} captions"),
+        ("seed", str(settings["seed"])),
+        ("best epoch", f"chosen by {settings['select']} on the validation split"),
+        ("command", " ".join(["showtell train", scenes.recipe, *scenes.overrides, "--run", str(scenes.run)])),
+    ]
+    return Section(
+        f"Training recipe {scenes.recipe}", text, figure=Figure(light, dark, "loss curves"), protocol=protocol
+    )
+
+
+def _held_out(scenes: SceneResults) -> Section:
+    shown = {True: RIGHT, False: WRONG}
+    cards = []
+    for record in scenes.records:
+        verdict = scenes.verdicts[record.image_id]
+        if shown[verdict.right]:
+            shown[verdict.right] -= 1
+            cards.append(_scene_card(record, scenes.captions[record.image_id], verdict))
+    wrong = sum(not verdict.right for verdict in scenes.verdicts.values())
+    text = (
+        "Every scene here shows a shape in a colour that the model never saw it in. A caption is right when each "
+        "thing, colour and relation in it is, and nothing is missing; a program that shares nothing with the one "
+        f"that wrote the references judges. Shown are the first right ones and the first wrong ones, up to {RIGHT} and "
+        f"{WRONG}; {wrong} of {len(scenes.records)} are wrong in all."
+    )
+    protocol = [
+        ("split", "test: not used for training, nor for choosing anything"),
+        *[("scores", line) for line in _signatures(scenes.scores)],
+        ("command", f"showtell evaluate {scenes.run} --split test"),
+    ]
+    cards.sort(key=lambda card: not card.right)
+    return Section("Scenes with combinations never seen", text, cards=cards, protocol=protocol)
+
+
+def _signatures(scores: dict[str, Score]) -> list[str]:
+    """`BLEU-1, BLEU-2: how they were made`, one line for all that were made alike."""
+    alike: dict[str, list[str]] = {}
+    for name, score in scores.items():
+        alike.setdefault(score.signature.partition("|")[2].replace("|", " | "), []).append(name)
+    return [f"{', '.join(names)}: {how}" for how, names in alike.items()]
+
+
+def _scene_card(record: Record, caption: str, verdict: Verdict) -> Card:
+    picture = figures.data_uri(figures.image_png(open_image(record.path)))
+    return Card(picture, record.image_id, caption, record.references, verdict.right, verdict.reason)
+
+
+def _scenes_explained(scenes: SceneResults, captioner: Neural) -> Section:
+    right = [record for record in scenes.records if scenes.verdicts[record.image_id]]
+    looked = [
+        _looked(captioner, open_image(record.path), record.image_id) for record in (right or list(scenes.records))[:2]
+    ]
+    command = f"showtell explain {scenes.records[0].path} --model {scenes.run}"
+    return Section("What the trained model looked at", looked=looked, protocol=[("command", command)])
+
+
+def _looked(captioner: Neural, image: Image.Image, name: str) -> Looked:
+    found = explain(captioner, image)
+    lit = [figures.picture_uri(overlay(image, weights, found.boxes, WORD_SIDE)) for weights in found.maps]
+    words = list(zip(found.words, lit, strict=True))
+    return Looked(figures.picture_uri(thumbnail(image, SIDE)), name, found.text, words)
+
+
+def _options(section: dict[str, object]) -> str:
+    """`beam(num_beams=5, ...)`."""
+    options = ", ".join(f"{key}={value}" for key, value in section.items() if key != "name" and value is not None)
+    return f"{section['name']}({options})"

@@ -1,0 +1,61 @@
+"""Photos -> one PNG each that shows which part of the photo every word of its caption looked at."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+from rich.console import Console
+
+from showtell.captioners.neural import Neural
+from showtell.data.images import open_image
+from showtell.errors import InputError
+from showtell.explain import explain
+from showtell.progress import Bar
+from showtell.report.figures import attention_figure, png
+
+LONGEST = 100  # characters of a picture's name
+
+
+def explain_photos(
+    captioner: Neural, photos: Mapping[str, Path], folder: Path, console: Console | None = None
+) -> Iterator[Path | InputError]:
+    """For each photo the picture's path in `folder`, or why the photo cannot be read; in the order of `photos`.
+
+    Raises InputError where the decoder has no attention, or nothing can be written in `folder`.
+    """
+    names = picture_names(photos, folder)
+    with Bar(console or Console(stderr=True), "explaining", len(photos), "photo", show=console is not None) as bar:
+        for image_id, path in photos.items():
+            try:
+                image = open_image(path)
+            except InputError as error:
+                yield error
+            else:
+                yield _write(names[image_id], png(attention_figure(image, explain(captioner, image))))
+            bar.advance()
+
+
+def picture_names(photos: Mapping[str, Path], folder: Path) -> dict[str, Path]:
+    """A path in `folder` for each image_id, by its name; never that of another's picture or of a photo itself.
+
+    `a/dog.jpg` becomes `a_dog.png`, and a second photo that would be called so `a_dog-2.png`.
+    """
+    taken = {str(path.resolve()).lower() for path in photos.values()}  # some file systems do not tell A from a
+    names = {}
+    for image_id in photos:
+        name = str(PurePosixPath(image_id.replace("\\", "/")).with_suffix("")) if image_id else ""
+        name = name.replace("/", "_").replace(":", "_").strip("._ ")[-LONGEST:] or "photo"
+        names[image_id], number = folder / f"{name}.png", 1
+        while str(names[image_id].resolve()).lower() in taken:
+            number += 1
+            names[image_id] = folder / f"{name}-{number}.png"
+        taken.add(str(names[image_id].resolve()).lower())
+    return names
+
+
+def _write(path: Path, content: bytes) -> Path:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        raise InputError(f"--out {path.parent}: {path.name} cannot be written there ({error.strerror})") from None
+    return path
