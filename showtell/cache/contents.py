@@ -1,0 +1,77 @@
+"""Image files -> digests of their bytes, remembered so that unchanged photos are not read again.
+
+What is remembered holds as long as path, size and both times of a file stay; a file touched in the last seconds is
+not remembered, since clocks of file systems are coarse.
+"""
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
+from contextlib import closing
+from hashlib import blake2b
+from pathlib import Path
+from stat import S_ISREG
+
+SETTLED = 3.0  # seconds after which a change is sure to change the times
+Stamp = tuple[int, int, int]  # size, time of the last write, time of the last change of any kind
+
+
+def digest_file(path: Path) -> str | None:
+    """32 letters that name the bytes of a file; None where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            hashed = blake2b(digest_size=16)
+            while block := file.read(1 << 20):
+                hashed.update(block)
+        return hashed.hexdigest()
+    except OSError:
+        return None
+
+
+def stamp(path: Path) -> Stamp | None:
+    """What changes when a file does; None for what is no ordinary file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (found.st_size, found.st_mtime_ns, found.st_ctime_ns) if S_ISREG(found.st_mode) else None
+
+
+def digest_files(paths: Sequence[Path], memory: Path, pool: Executor) -> list[str | None]:
+    """The digest of each file's bytes, None where it cannot be read; `memory` is the sqlite file that remembers."""
+    keys = [os.path.abspath(path) for path in paths]  # noqa: PTH100 - resolving links would cost a walk each
+    stamps = list(pool.map(stamp, paths))
+    known = _recall(memory, keys)
+    found = [known.get(key, (None, None)) for key in keys]
+    digests = [digest if remembered == now else None for (remembered, digest), now in zip(found, stamps, strict=True)]
+    unknown = [i for i, digest in enumerate(digests) if digest is None and stamps[i] is not None]
+    for i, digest in zip(unknown, pool.map(digest_file, (paths[i] for i in unknown)), strict=True):
+        digests[i] = digest
+    limit = (time.time() - SETTLED) * 1e9
+    rows = [(keys[i], stamps[i], digests[i]) for i in unknown]
+    _remember(memory, [(key, *s, digest) for key, s, digest in rows if s and digest and max(s[1:]) < limit])
+    return digests
+
+
+def _recall(memory: Path, keys: Sequence[str]) -> dict[str, tuple[Stamp, str]]:
+    if not memory.is_file():
+        return {}
+    try:
+        with closing(sqlite3.connect(memory, timeout=60)) as database:
+            query = "SELECT size, mtime, ctime, digest FROM contents WHERE path = ?"
+            found = ((key, database.execute(query, (key,)).fetchone()) for key in keys)
+            return {key: (tuple(row[:3]), row[3]) for key, row in found if row is not None}
+    except sqlite3.Error:  # a damaged or older memory costs time, never an answer
+        return {}
+
+
+def _remember(memory: Path, rows: Iterable[tuple[str, int, int, int, str]]) -> None:
+    table = "contents (path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, ctime INTEGER, digest TEXT)"
+    try:
+        with closing(sqlite3.connect(memory, timeout=60)) as database, database:
+            database.execute(f"CREATE TABLE IF NOT EXISTS {table}")
+            database.executemany("INSERT OR REPLACE INTO contents VALUES (?, ?, ?, ?, ?)", rows)
+    except sqlite3.Error:
+        return

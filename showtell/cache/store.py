@@ -1,0 +1,116 @@
+"""Rows of arrays on disk, one row for each image content: grown at the end, read by memory map, whole after any kill.
+
+A folder holds `layout.json` (name, type and shape of each array), one raw file for each array, and `contents.txt`,
+whose line i names the image content of row i. A line is written when its row is on the disk, and only rows with a whole
+line count; what a kill leaves behind them is cut off before the next is written.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+try:
+    import fcntl
+except ImportError:  # Windows: there two writers at once are the user's to avoid
+    fcntl = None  # type: ignore[assignment]
+
+Layout = dict[str, tuple[str, tuple[int, ...]]]  # name -> numpy's name of the type, shape of a row
+
+LINE = 33  # bytes: 32 letters of a content's digest and the line's end
+
+
+def layout_of(arrays: Mapping[str, Tensor]) -> Layout:
+    """The layout that can hold rows like these, whose first axis counts the rows."""
+    return {name: (str(array.numpy().dtype), tuple(array.shape[1:])) for name, array in arrays.items()}
+
+
+def row_bytes(layout: Layout) -> int:
+    return sum(_bytes(*entry) for entry in layout.values())
+
+
+def _bytes(kind: str, shape: tuple[int, ...]) -> int:
+    return np.dtype(kind).itemsize * prod(shape)
+
+
+class Store:
+    """`rows` says which row holds which content. Any number of processes may read; `writing` lets one write."""
+
+    rows: dict[str, int]
+
+    def __init__(self, folder: Path):
+        self.folder, self.layout = folder, Layout()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """See what other processes have written since."""
+        self.rows, self._maps = {}, dict[str, np.memmap]()
+        try:
+            written = json.loads((self.folder / "layout.json").read_text("utf-8"))
+            lines = (self.folder / "contents.txt").read_text("ascii")
+            self.layout = {name: (kind, tuple(shape)) for name, (kind, shape) in written.items()}
+            sizes = [self._path(name).stat().st_size // _bytes(*entry) for name, entry in self.layout.items()]
+        except (FileNotFoundError, NotADirectoryError, ValueError):  # nothing that was finished is here
+            return
+        whole = min(len(lines) // LINE, *sizes)
+        self.rows = {line: row for row, line in enumerate(lines[: whole * LINE].split())}
+
+    def read(self, rows: Sequence[int]) -> dict[str, Tensor]:
+        """Some rows, in the order asked for, as copies in memory."""
+        if not self._maps:
+            for name, (kind, shape) in self.layout.items():
+                shape = (len(self.rows), *shape)
+                self._maps[name] = np.memmap(self._path(name), dtype=kind, mode="r", shape=shape)
+        return {name: torch.from_numpy(np.array(array[list(rows)])) for name, array in self._maps.items()}
+
+    @contextmanager
+    def writing(self, layout: Layout, wait: Callable[[], None]) -> Iterator[None]:
+        """Be the only writer; `wait` is told if another must finish first."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("a") as lock:
+            if fcntl is not None:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    wait()
+                    fcntl.flock(lock, fcntl.LOCK_EX)
+            self.refresh()
+            self._cut(layout)
+            yield
+
+    def _cut(self, layout: Layout) -> None:
+        """Drop all behind the last whole row; the lines first, so that they never name rows that are written later."""
+        self.layout = layout
+        for path, size in [(self.folder / "contents.txt", LINE)] + [
+            (self._path(name), _bytes(*entry)) for name, entry in layout.items()
+        ]:
+            with path.open("ab") as file:
+                file.truncate(len(self.rows) * size)
+                os.fsync(file.fileno())
+        part = self.folder / "layout.part"
+        part.write_text(json.dumps(layout), "utf-8")
+        part.replace(self.folder / "layout.json")
+
+    def append(self, contents: Sequence[str], arrays: Mapping[str, Tensor]) -> None:
+        """Write one row for each content; only inside `writing`."""
+        self._maps = {}
+        for name, array in arrays.items():
+            assert layout_of({name: array})[name] == self.layout[name]
+            self._write(self._path(name), array.numpy().tobytes())
+        self._write(self.folder / "contents.txt", "".join(f"{line}\n" for line in contents).encode("ascii"))
+        self.rows |= {content: len(self.rows) + i for i, content in enumerate(contents)}
+
+    def _write(self, path: Path, data: bytes) -> None:
+        with path.open("ab") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.raw"

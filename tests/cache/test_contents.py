@@ -1,0 +1,69 @@
+import os
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import blake2b
+from pathlib import Path
+
+import pytest
+
+from showtell.cache import contents
+from showtell.cache.contents import digest_files
+
+AGES = 1_000_000_000  # seconds since 1970: long ago
+
+
+def digests(paths: list[Path], memory: Path) -> list[str | None]:
+    with ThreadPoolExecutor(2) as pool:
+        return digest_files(paths, memory, pool)
+
+
+def old_file(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    os.utime(path, (AGES, AGES))
+    return path
+
+
+@pytest.fixture
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files count as long untouched; the time of the last change cannot be set back as the others can."""
+    monkeypatch.setattr(contents, "SETTLED", -100.0)
+
+
+def test_digests_are_of_the_bytes_and_none_where_there_are_none(tmp_path: Path) -> None:
+    files = [tmp_path / "a", tmp_path / "b", tmp_path / "c"]
+    for path, data in zip(files, (b"x", b"y" * 3_000_000, b"x"), strict=True):
+        path.write_bytes(data)
+    found = digests([*files, tmp_path / "none", tmp_path], tmp_path / "m.sqlite")
+    assert found[1] == blake2b(b"y" * 3_000_000, digest_size=16).hexdigest()
+    assert found[0] == found[2] != found[1] and found[3:] == [None, None]
+
+
+@pytest.mark.usefixtures("settled")
+def test_unchanged_files_are_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, memory = old_file(tmp_path / "a", b"x"), tmp_path / "m.sqlite"
+    before = digests([path], memory)
+    monkeypatch.setattr(contents, "digest_file", lambda path: "read")
+    assert digests([path], memory) == before
+    old_file(path, b"longer")
+    assert digests([path], memory) == ["read"]
+
+
+@pytest.mark.usefixtures("settled")
+def test_other_bytes_of_the_same_size_and_time_are_noticed(tmp_path: Path) -> None:
+    path, memory = old_file(tmp_path / "a", b"x"), tmp_path / "m.sqlite"
+    before = digests([path], memory)
+    old_file(path, b"y")
+    assert digests([path], memory) != before
+
+
+def test_a_file_touched_just_now_is_not_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, memory = old_file(tmp_path / "a", b"x"), tmp_path / "m.sqlite"
+    digests([path], memory)
+    monkeypatch.setattr(contents, "digest_file", lambda path: "read")
+    assert digests([path], memory) == ["read"]
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_damaged_memory_costs_nothing_but_time(tmp_path: Path) -> None:
+    path, memory = old_file(tmp_path / "a", b"x"), tmp_path / "m.sqlite"
+    memory.write_bytes(b"no database at all" * 100)
+    assert digests([path], memory) == [blake2b(b"x", digest_size=16).hexdigest()]

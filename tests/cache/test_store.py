@@ -1,0 +1,92 @@
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from showtell.cache.store import Store, layout_of, row_bytes
+
+
+def rows(first: int, last: int) -> dict[str, Tensor]:
+    numbers = torch.arange(first, last)
+    return {
+        "tokens": numbers[:, None, None].half().expand(-1, 5, 6).contiguous(),
+        "mask": (numbers % 2 == 0)[:, None].expand(-1, 5).contiguous(),
+    }
+
+
+def contents(first: int, last: int) -> list[str]:
+    return [f"{number:032x}" for number in range(first, last)]
+
+
+def write(folder: Path, first: int, last: int) -> Store:
+    store = Store(folder)
+    with store.writing(layout_of(rows(0, 1)), wait=lambda: None):
+        assert len(store.rows) == first
+        store.append(contents(first, last), rows(first, last))
+    return store
+
+
+def test_rows_come_back_in_the_order_asked_for(tmp_path: Path) -> None:
+    write(tmp_path / "s", 0, 7)
+    store = write(tmp_path / "s", 7, 11)
+    for seen in (store, Store(tmp_path / "s")):
+        assert seen.rows == {content: row for row, content in enumerate(contents(0, 11))}
+        found = seen.read([9, 2, 2])
+        assert found["tokens"][:, 4, 5].tolist() == [9, 2, 2] and found["tokens"].dtype == torch.half
+        assert found["mask"][:, 0].tolist() == [False, True, True]
+
+
+def test_a_row_takes_what_is_said(tmp_path: Path) -> None:
+    write(tmp_path, 0, 11)
+    assert sum(path.stat().st_size for path in tmp_path.glob("*.raw")) == 11 * row_bytes(layout_of(rows(0, 1)))
+
+
+def test_nothing_is_there_before_the_first_row(tmp_path: Path) -> None:
+    assert Store(tmp_path / "none").rows == {}
+    with Store(tmp_path).writing(layout_of(rows(0, 1)), wait=lambda: None):
+        pass
+    assert Store(tmp_path).rows == {}
+
+
+@pytest.mark.parametrize("name", ["tokens.raw", "mask.raw", "contents.txt"])
+@pytest.mark.parametrize("lost", [1, 40, 61, 200])
+def test_a_cut_file_keeps_the_good_prefix_and_can_go_on(tmp_path: Path, name: str, lost: int) -> None:
+    write(tmp_path, 0, 11)
+    whole = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    cut = tmp_path / name
+    cut.write_bytes(cut.read_bytes()[:-lost])
+    good = len(Store(tmp_path).rows)
+    assert good < 11 and Store(tmp_path).rows == dict(zip(contents(0, good), range(good), strict=True))
+    write(tmp_path, good, 11)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == whole
+
+
+def test_old_lines_never_name_rows_that_were_written_later(tmp_path: Path) -> None:
+    write(tmp_path, 0, 11)
+    for path in tmp_path.glob("*.raw"):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 11 * 5])
+    store = Store(tmp_path)
+    with store.writing(store.layout, wait=lambda: None):
+        for name, part in rows(20, 26).items():  # data of other contents, and killed before their lines
+            store._write(tmp_path / f"{name}.raw", part.numpy().tobytes())
+    assert list(Store(tmp_path).rows) == contents(0, 5)
+
+
+def test_a_second_writer_waits_and_then_sees_the_first_ones_rows(tmp_path: Path) -> None:
+    from threading import Thread
+
+    first, second, waited = Store(tmp_path), Store(tmp_path), []
+
+    def write_second() -> None:
+        with second.writing(layout_of(rows(0, 1)), wait=lambda: waited.append(len(second.rows))):
+            second.append(contents(3, 4), rows(3, 4))
+
+    with first.writing(layout_of(rows(0, 1)), wait=lambda: None):
+        thread = Thread(target=write_second)
+        thread.start()
+        first.append(contents(0, 3), rows(0, 3))
+        thread.join(0.2)
+        assert thread.is_alive() and waited == [0]
+    thread.join()
+    assert list(second.rows) == contents(0, 4) and second.read([3, 0])["tokens"][:, 0, 0].tolist() == [3, 0]
