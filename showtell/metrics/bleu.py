@@ -1,0 +1,50 @@
+"""BLEU (Papineni et al. 2002) as coco-caption computes it: over the whole corpus, with the closest reference length.
+
+Unusual: coco-caption adds `TINY` to each count of matches and `SMALL` to each total, so that an empty candidate or no
+match at all gives almost zero instead of an error; the value of one image is its sentence BLEU with the same two.
+"""
+
+from functools import partial
+
+import numpy as np
+
+from showtell.metrics.metric import Metric, Rows, Texts
+from showtell.metrics.ngrams import ORDERS
+
+TINY = 1e-15
+SMALL = 1e-9
+
+
+def statistics(texts: Texts) -> Rows:
+    """Per image: matches and totals of 1- to 4-grams, candidate length, reference length -> (images, 10)."""
+    ours, theirs = texts.met
+    most = np.zeros_like(texts.counts.times)
+    np.maximum.at(most, ours, texts.prepared.counts.times[theirs])
+    matches = texts.counts.sums(np.minimum(texts.counts.times, most), len(texts.candidates))
+    totals = texts.counts.sums(texts.counts.times, len(texts.candidates))
+    return np.column_stack([matches, totals, totals[:, 0], _closest(texts, totals[:, 0])])
+
+
+def _closest(texts: Texts, lengths: Rows) -> Rows:
+    """The reference length nearest to each candidate's; of two equally near the shorter one."""
+    references = np.split(texts.prepared.lengths, texts.prepared.first[1:])
+    return np.array(
+        [min((abs(b - a), b) for b in of_image.tolist())[1] for a, of_image in zip(lengths, references, strict=True)]
+    )
+
+
+def _bleu(rows: Rows, n: int) -> Rows:
+    """BLEU-n of each row of counts (..., 10) -> (...)."""
+    matches, totals = rows[..., :n] + TINY, rows[..., ORDERS : ORDERS + n] + SMALL
+    ratio = (rows[..., -2] + TINY) / (rows[..., -1] + SMALL)
+    brevity = np.exp(np.minimum(0, 1 - 1 / ratio))
+    return np.prod(matches / totals, axis=-1) ** (1 / n) * brevity
+
+
+def _corpus(rows: Rows, n: int) -> float:
+    return float(_bleu(rows.sum(axis=0), n))
+
+
+def bleu(n: int) -> Metric:
+    """BLEU with 1-grams to n-grams; all four share their statistics."""
+    return Metric(statistics, partial(_corpus, n=n), partial(_bleu, n=n))

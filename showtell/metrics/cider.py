@@ -1,0 +1,87 @@
+"""CIDEr-D (Vedantam et al. 2015) as coco-caption computes it, which prints it as "CIDEr": 10 times the mean, over n = 1
+to 4 and over the references, of the clipped tf-idf cosine times a Gaussian penalty of the difference in length.
+
+Unusual, all as coco-caption: term frequencies are plain counts; a length is the number of 2-grams; an n-gram that no
+reference has counts as one that one image has; with a single image every weight is log 1 - log 1 = 0, and so the score.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from showtell.metrics.metric import Metric, Rows, Texts
+from showtell.metrics.ngrams import ORDERS, Counts, Ints, References, distinct
+
+SIGMA = 6.0
+Floats = NDArray[np.float64]
+
+
+class CiderD:
+    """References prepared once, against which candidates are scored as often as wanted (so as a reward in training).
+
+    >>> cider = CiderD([["a black dog runs"], ["two red cars"]])
+    >>> cider.scores(["a black dog runs", "a black dog"], images=[0, 0]).round(3).tolist()
+    [10.0, 6.239]
+    """
+
+    def __init__(
+        self, references: Sequence[Sequence[str]] | References, frequencies_of: Sequence[Sequence[str]] | None = None
+    ) -> None:
+        """Tokenized references of each image, and of other images if document frequencies shall be counted there."""
+        self._references = references if isinstance(references, References) else References(references)
+        self._idf = _idf(self._references, frequencies_of)
+        counts, texts = self._references.counts, len(self._references.image)
+        self._weights = self._weigh(counts)
+        self._norms = np.sqrt(counts.sums(self._weights**2, texts))  # (references, 4)
+        self._lengths = counts.sums(counts.times, texts)[:, 1]
+
+    def scores(self, candidates: Sequence[str], images: Sequence[int] | None = None) -> Floats:
+        """The score of each tokenized candidate against the references of the image whose place `images` gives."""
+        places = np.arange(len(candidates)) if images is None else np.asarray(images)
+        counts = self._references.index.count(candidates)
+        return self.compare(counts, places, self._references.meet(counts, places))
+
+    def compare(self, counts: Counts, images: Ints, met: tuple[Ints, Ints]) -> Floats:
+        """`scores` of candidates whose n-grams are counted and met with the references already."""
+        references = self._references
+        many = references.many[images]
+        start = np.cumsum(many) - many  # of each candidate's pairs with a reference
+        candidate = np.repeat(np.arange(len(images)), many)  # of each pair
+        reference = np.arange(len(candidate)) + (references.first[images] - start)[candidate]
+
+        ours, theirs = met
+        weights = self._weigh(counts)
+        pair = (start - references.first[images])[counts.text[ours]] + references.counts.text[theirs]
+        clipped = np.minimum(weights[ours], self._weights[theirs]) * self._weights[theirs]
+        dots = np.bincount(pair * ORDERS + counts.order[ours], clipped, len(candidate) * ORDERS).reshape(-1, ORDERS)
+
+        norms = np.sqrt(counts.sums(weights**2, len(images)))[candidate] * self._norms[reference]
+        cosines = np.divide(dots, norms, out=np.zeros_like(dots), where=norms > 0)
+        lengths = counts.sums(counts.times, len(images))[:, 1]
+        penalty = np.exp(-((lengths[candidate] - self._lengths[reference]) ** 2) / (2 * SIGMA**2))
+        return 10 * np.bincount(candidate, cosines.mean(axis=1) * penalty, len(images)) / many
+
+    def _weigh(self, counts: Counts) -> Floats:
+        return counts.times * self._idf[np.minimum(counts.gram, len(self._idf) - 1)]
+
+
+def _idf(references: References, frequencies_of: Sequence[Sequence[str]] | None) -> Floats:
+    """log images - log images that have it, of each n-gram, and last of one that no reference has -> (n-grams + 1,)."""
+    index, image, counts, images = references.index, references.image, references.counts, len(references.many)
+    if frequencies_of is not None:
+        image = np.repeat(np.arange(len(frequencies_of)), [len(of_image) for of_image in frequencies_of])
+        counts = index.count([text for of_image in frequencies_of for text in of_image])
+        images = len(frequencies_of)
+    known = counts.gram < index.size
+    once = distinct(image[counts.text[known]] * index.size + counts.gram[known])
+    having = np.append(np.bincount(once % index.size, minlength=index.size), 0)
+    return np.log(images) - np.log(np.maximum(1, having))
+
+
+def statistics(texts: Texts) -> Rows:
+    """CIDEr-D of each image, document frequencies from these references -> (images,)."""
+    return CiderD(texts.prepared).compare(texts.counts, np.arange(len(texts.candidates)), texts.met)
+
+
+CIDER_D = Metric(statistics, facts="df evaluated references")
