@@ -1,7 +1,5 @@
 """What makes the next step: device, precision, AdamW's groups, the learning rate."""
 
-from typing import Any
-
 import torch
 
 from showtell.captioners.neural import Neural
@@ -45,6 +43,15 @@ def make_optimizer(captioner: Neural, settings: Train) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=settings.lr)
 
 
-def autocast(device: torch.device, precision: str) -> Any:
-    fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16" or (precision == "auto" and fast))
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """bf16 where asked for, or where `auto` finds hardware that multiplies it: matrices keep fp32 copies either way."""
+    return torch.autocast(
+        device.type, torch.bfloat16, enabled=precision == "bf16" or (precision == "auto" and _fast_bf16(device))
+    )
+
+
+def _fast_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    able = torch.cpu.get_capabilities() if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities") else {}
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from showtell.decoders.decoder import Decoder, Memory, Output, State
+from showtell.decoders.dropout import Dropout
 from showtell.decoders.visual import Projection
 from showtell.features import Features
 from showtell.settings import Count, Share
@@ -43,7 +44,7 @@ class Recurrent(Decoder):
         width = 2 * embedding_dim if conditioning == "every_step" else embedding_dim
         between = dropout if layers > 1 else 0.0
         self.cell = CELLS[cell](width, dim, num_layers=layers, dropout=between, batch_first=True)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.output = nn.Linear(dim, vocabulary_size)
 
     def fit(self, features: Features) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from showtell.decoders.attention import Attention
 from showtell.decoders.decoder import Decoder, Memory, Output, State
+from showtell.decoders.dropout import Dropout
 from showtell.decoders.visual import Place, Projection
 from showtell.errors import RecipeError
 from showtell.features import Features
@@ -26,8 +27,8 @@ class Block(nn.Module):
         self.cross_norm = nn.LayerNorm(dim) if cross else None
         self.cross_attention = Attention(dim, heads) if cross else None
         self.mlp_norm = nn.LayerNorm(dim)
-        self.mlp = nn.Sequential(nn.Linear(dim, mlp_dim), nn.GELU(), nn.Dropout(dropout), nn.Linear(mlp_dim, dim))
-        self.dropout = nn.Dropout(dropout)
+        self.mlp = nn.Sequential(nn.Linear(dim, mlp_dim), nn.GELU(), Dropout(dropout), nn.Linear(mlp_dim, dim))
+        self.dropout = Dropout(dropout)
 
     def image(self, visual: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Visual tokens (B N D) -> keys, values for the words, and the tokens as the next block gets them.
@@ -82,7 +83,7 @@ class Transformer(Decoder):
         self.place = Place(dim) if sees == "tokens" else None
         self.words = nn.Embedding(vocabulary_size, dim)
         self.positions = nn.Embedding(max_length, dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         cross = conditioning == "cross"
         blocks = [Block(dim, heads, mlp_dim, dropout, cross) for _ in range(layers)]
         self.blocks = nn.ModuleList(blocks)

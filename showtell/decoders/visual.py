@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from showtell.decoders.dropout import kept
+
 FREQUENCIES = 4
 
 
@@ -48,7 +50,7 @@ class Projection(nn.Module):
         if self.training and self.dropout:
             # One mask for all tokens of an image: a channel is a property, and it is missing everywhere or nowhere.
             shape = (len(x), *[1] * (x.ndim - 2), x.shape[-1])
-            x = x * torch.empty(shape, device=x.device).bernoulli_(1 - self.dropout) / (1 - self.dropout)
+            x = x * kept(shape, self.dropout).to(x.device)
         return self.norm(self.linear(x))
 
 
