@@ -5,19 +5,20 @@ wording of the errors is ours.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from showtell.data import DATA
 from showtell.decode import STRATEGIES
+from showtell.decode import check as check_ranges
 from showtell.decoders import DECODERS
 from showtell.encoders import ENCODERS
 from showtell.errors import RecipeError
-from showtell.settings import Count, Recipe, Share, nearest
+from showtell.settings import Count, Positive, Recipe, Share, nearest
 from showtell.tokenizers import TOKENIZERS
 
 
@@ -30,22 +31,22 @@ class Train:
     batch_size: Count = 64
     captions_per_image: Count = 5  # an image is encoded once for so many of its captions
     accumulate: Count = 1
-    lr: float = 1e-3
-    encoder_lr: float | None = None  # of an encoder that trains; the same as lr where not given
-    weight_decay: float = 0.05
+    lr: Positive = 1e-3
+    encoder_lr: Positive | None = None  # of an encoder that trains; the same as lr where not given
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.05
     schedule: Literal["cosine", "milestones", "constant"] = "cosine"
-    warmup_steps: int = 100
+    warmup_steps: Annotated[int, Field(ge=0)] = 100
     final_lr: Share = 0.05  # where the cosine ends, as a share of lr
     milestones: tuple[int, ...] = ()  # epochs after which lr is multiplied by gamma
-    gamma: float = 0.2
-    clip: float = 1.0
+    gamma: Positive = 0.2
+    clip: Positive = 1.0
     label_smoothing: Share = 0.1
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     select: Literal["loss", "BLEU-4", "CIDEr-D"] = "CIDEr-D"  # the validation metric that names the best epoch
     validate_every: Count = 1
     patience: Count | None = None  # validations without a better one before training stops
     save_every: Count = 200
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     device: str = "auto"
     tensorboard: bool = False
     wandb: Literal["off", "offline", "online"] = "off"
@@ -59,7 +60,7 @@ class Evaluate:
     batch_size: Count = 64
 
 
-PARTS: dict[str, dict[str, Callable[..., Any]]] = {
+PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {
     "data": DATA,
     "encoder": ENCODERS,
     "tokenizer": TOKENIZERS,
@@ -68,6 +69,22 @@ PARTS: dict[str, dict[str, Callable[..., Any]]] = {
 }
 FIXED: dict[str, Callable[..., Any]] = {"train": Train, "evaluate": Evaluate}
 DEFAULTS = {"data": "folder", "encoder": "lite", "tokenizer": "words", "decoder": "transformer", "decode": "beam"}
+
+TAKES = {  # what pydantic found wrong -> what the option takes
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "text",
+    "path_type": "a path",
+    "tuple_type": "a list: [{value}]",
+    "greater_than": "a number above {gt:g}",
+    "greater_than_equal": "{ge:g} or more",
+    "less_than": "a number below {lt:g}",
+}
 
 
 def check(recipe: Recipe) -> Recipe:
@@ -81,7 +98,9 @@ def check(recipe: Recipe) -> Recipe:
             raise RecipeError(
                 f"{section} is not a section{nearest(section, allowed)}; sections are {', '.join(allowed)}"
             )
-    return {section: _checked(section, recipe.get(section, {})) for section in [*PARTS, *FIXED]}
+    checked = {section: _checked(section, recipe.get(section, {})) for section in [*PARTS, *FIXED]}
+    check_ranges(**checked["decode"])
+    return checked
 
 
 def part(recipe: Recipe, section: str) -> Callable[..., Any]:
@@ -108,24 +127,24 @@ def _chosen(section: str, name: Any) -> Callable[..., Any]:
     if section in FIXED:
         return FIXED[section]
     table = PARTS[section]
-    if name not in table:
+    if not isinstance(name, str) or name not in table:
         raise RecipeError(f"{section}.name is {name!r}{nearest(name, table)}; it takes {', '.join(table)}")
     return table[name]
 
 
 def _validated(section: str, values: dict[str, Any]) -> BaseModel:
-    name = values.get("name", DEFAULTS.get(section))
+    name = section if section in FIXED else values.get("name", DEFAULTS[section])
     schema = _schema(_chosen(section, name))
     given = {key: value for key, value in values.items() if key != "name" or section in FIXED}
     try:
         return schema.model_validate(given)
     except ValidationError as error:
-        raise RecipeError(_wording(section, name or section, given, schema, error)) from None
+        raise RecipeError(_wording(section, name, given, schema, error)) from None
 
 
 @cache
 def _schema(chosen: Callable[..., Any]) -> type[BaseModel]:
-    function = chosen.__init__ if inspect.isclass(chosen) else chosen  # type: ignore[misc]
+    function = chosen.__init__ if inspect.isclass(chosen) else chosen
     hints = get_type_hints(function, include_extras=True)
     fields: dict[str, Any] = {
         name: (hints[name], ... if parameter.default is parameter.empty else parameter.default)
@@ -138,20 +157,23 @@ def _schema(chosen: Callable[..., Any]) -> type[BaseModel]:
 def _wording(section: str, name: str, given: dict[str, Any], schema: type[BaseModel], error: ValidationError) -> str:
     problem = error.errors()[0]
     key, kind, allowed = str(problem["loc"][0]), problem["type"], list(schema.model_fields)
-    if kind == "extra_forbidden":
+    if kind in ("extra_forbidden", "invalid_key"):
         takes = ", ".join(allowed) if allowed else "no options"
         return f"{section}.{key} is not an option of {name!r}; it takes {takes}{nearest(key, allowed)}"
     if kind == "missing":
         return f"{section}.{key} is missing: {name!r} needs it; give {section}.{key}=VALUE"
     choices = _choices(schema.model_json_schema()["properties"][key])
-    if choices and isinstance(given[key], str):
+    if choices:
         return f"{section}.{key} is {given[key]!r}{nearest(given[key], choices)}; {name!r} takes {', '.join(choices)}"
-    wanted = {"int_parsing": "a whole number", "int_from_float": "a whole number", "float_parsing": "a number"}
-    takes = wanted.get(kind, problem["msg"].removeprefix("Input should be ").replace("a valid ", "a "))
+    takes = problem["msg"].removeprefix("Input should be ")
+    if kind in TAKES:
+        takes = TAKES[kind].format(value=given[key], **problem.get("ctx", {}))
     return f"{section}.{key} is {given[key]!r}; it takes {takes}"
 
 
 def _choices(schema: dict[str, Any]) -> list[str]:
-    """The words that a Literal allows, also where the Literal is one of several types."""
+    """The words that a Literal allows, and what else may stand in its place; nothing where there is no Literal."""
     found = [schema, *schema.get("anyOf", [])]
-    return [str(word) for entry in found for word in entry.get("enum", [entry["const"]] if "const" in entry else [])]
+    words = [str(word) for entry in found for word in entry.get("enum", [entry["const"]] if "const" in entry else [])]
+    others = {"integer": "a whole number", "number": "a number", "null": "null"}
+    return words and words + [others[entry["type"]] for entry in found if entry.get("type") in others]

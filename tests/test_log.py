@@ -39,6 +39,8 @@ def test_a_line_that_a_kill_cut_short_ends_the_log(tmp_path):
     for cut in range(1, len(whole.splitlines()[-1])):
         path.write_text(whole[: -1 - cut])
         assert read_log(tmp_path) == [row(20), row(40)]
+    path.write_text('{"step": 20}\n{"st\n{"step": 60}\n')
+    assert read_log(tmp_path) == [{"step": 20}]
 
 
 def test_going_on_drops_what_was_logged_after_the_checkpoint_and_says_where(tmp_path):

@@ -118,8 +118,9 @@ def test_masked_visual_tokens_do_not_matter(decoder):
     tokens, boxes = features.tokens.clone(), features.boxes.clone()
     tokens[~features.mask], boxes[~features.mask] = 7.0, -3.0
     changed = features._replace(tokens=tokens, boxes=boxes)
-    before, after = (read(decoder, f, words()).logits for f in (features, changed))
-    assert_close(before, after, rtol=0, atol=1e-5)
+    for tokens in (words(), words(0, (B, 1, 1))):
+        before, after = (read(decoder, f, tokens).logits for f in (features, changed))
+        assert_close(before, after, rtol=0, atol=1e-5)
 
 
 @torch.no_grad()
@@ -271,8 +272,9 @@ def test_a_caption_longer_than_max_length_is_refused(variant):
         decoder(memory, full, words()[..., 4:5])
 
 
-def test_dropout_acts_in_training_and_only_there(variant):
-    decoder = build(variant, dropout=0.5, feature_dropout=0.5)
+@pytest.mark.parametrize("rates", [(0.5, 0.0), (0.0, 0.5)], ids=["words", "features"])
+def test_dropout_acts_in_training_and_only_there(variant, rates):
+    decoder = build(variant, **dict(zip(("dropout", "feature_dropout"), rates, strict=True)))
     one, other = (read(decoder, make_features(), words()).logits for _ in range(2))
     assert torch.equal(one, other)
     decoder.train()

@@ -67,13 +67,14 @@ def each(x):
 
 
 @pytest.mark.parametrize("mask", [MASK, torch.ones(B, N, dtype=torch.bool)], ids=["masked", "all real"])
-@pytest.mark.parametrize("words", [1, T])
-def test_attention_over_the_image_is_torchs(mask, words):
+@pytest.mark.parametrize("shape", [(1, 1), (1, T), (K, 1), (K, T)], ids=str)
+def test_attention_over_the_image_is_torchs(mask, shape):
     ours = large(Attention(DIM, H))
-    x, visual = torch.randn(B, K, words, DIM), torch.randn(B, N, DIM)
+    x, visual = torch.randn(B, *shape, DIM), torch.randn(B, N, DIM)
     out, weights = ours.over_image(x, *ours.keys_values(visual), mask, maps=True)
-    settings = {"key_padding_mask": each(~mask), "average_attn_weights": False}
-    wanted, wanted_weights = copied(ours)(x.flatten(0, 1), each(visual), each(visual), **settings)
+    visual, mask = (part.repeat_interleave(shape[0], dim=0) for part in (visual, mask))
+    settings = {"key_padding_mask": ~mask, "average_attn_weights": False}
+    wanted, wanted_weights = copied(ours)(x.flatten(0, 1), visual, visual, **settings)
     assert_close(out.flatten(0, 1), wanted, **CLOSE)
     assert_close(weights.flatten(0, 1), wanted_weights, **CLOSE)
 

@@ -1,0 +1,137 @@
+"""Checked recipes: every packaged one is right as it is and offline, and every mistake has its own words."""
+
+import re
+from typing import Literal
+
+import pytest
+import yaml
+
+from showtell.data import DATA
+from showtell.decode import STRATEGIES
+from showtell.decoders import DECODERS, Transformer
+from showtell.encoders import ENCODERS
+from showtell.errors import RecipeError
+from showtell.recipe import PARTS, Evaluate, Train, build, check, options, part
+from showtell.settings import load_recipe, packaged_recipes, read_yaml
+from showtell.tokenizers import TOKENIZERS, Words
+
+SECTIONS = "data, encoder, tokenizer, decoder, decode, train, evaluate"
+
+
+def checked(*overrides):
+    return check(load_recipe("bern-6", overrides))
+
+
+@pytest.mark.parametrize("overrides", [[], ["encoder=lite"], ["decode=greedy"], ["data=scenes"]], ids=str)
+@pytest.mark.parametrize("name", list(packaged_recipes()))
+def test_every_packaged_recipe_is_right(name, overrides):
+    recipe = check(load_recipe(name, overrides))
+    assert list(recipe) == SECTIONS.split(", ")
+    assert check(recipe) == recipe
+    assert read_yaml(yaml.safe_dump(recipe, sort_keys=False)) == recipe
+
+
+@pytest.mark.parametrize("name", list(packaged_recipes()))
+def test_a_packaged_recipe_says_in_its_first_line_what_it_is(name):
+    assert packaged_recipes()[name].startswith("# ")
+
+
+def test_every_option_is_filled_in():
+    recipe = checked("decoder.layers=2", "train.milestones=[3, 5]")
+    assert recipe["decoder"]["layers"] == 2 and recipe["decoder"]["dim"] == 256
+    assert recipe["train"]["milestones"] == [3, 5] and recipe["train"]["batch_size"] == 64
+    assert recipe["evaluate"]["batch_size"] == 64
+
+
+def test_sections_that_a_recipe_leaves_out_have_their_usual_part():
+    recipe = check({"data": {"root": "photos"}})
+    names = {section: recipe[section]["name"] for section in PARTS}
+    usual = {"encoder": "lite", "tokenizer": "words", "decoder": "transformer", "decode": "beam"}
+    assert names == {"data": "folder"} | usual
+
+
+def test_the_chosen_parts_are_those_of_the_tables():
+    recipe = checked("encoder=lite")
+    chosen = [part(recipe, section) for section in PARTS]
+    tables = [DATA, ENCODERS, TOKENIZERS, DECODERS, STRATEGIES]
+    assert chosen == [
+        table[name] for table, name in zip(tables, ["karpathy", "lite", "words", "transformer", "beam"], strict=True)
+    ]
+
+
+def test_options_have_the_types_of_the_signature():
+    recipe = checked("train.milestones=[3]", "train.lr=1")
+    assert Train(**options(recipe, "train")).milestones == (3,)
+    assert Evaluate(**options(recipe, "evaluate")).metrics == ("BLEU", "ROUGE-L", "CIDEr-D")
+    assert type(options(recipe, "train")["lr"]) is float
+
+
+def test_parts_are_built_with_their_arguments_and_options():
+    recipe = checked("tokenizer.min_count=3", "decoder.dim=8", "decoder.heads=2", "decoder.sees=pooled")
+    words, decoder = build(recipe, "tokenizer"), build(recipe, "decoder", 6, 11)
+    assert isinstance(words, Words) and words.min_count == 3
+    assert isinstance(decoder, Transformer)
+    assert (decoder.words.weight.shape, decoder.sees) == ((11, 8), "pooled")
+
+
+def test_a_part_of_your_own_is_one_line(monkeypatch):
+    def mine(decoder, features, special, *, strength: int = 3, mode: Literal["soft", "hard"] = "soft"): ...
+
+    monkeypatch.setitem(STRATEGIES, "mine", mine)
+    assert checked("decode=mine", "decode.mode=hard")["decode"] == {"name": "mine", "strength": 3, "mode": "hard"}
+
+
+MISTAKES = {
+    "encodr.name=lite": f"encodr is not a section (did you mean encoder?); sections are {SECTIONS}",
+    "x.y=1": f"x is not a section; sections are {SECTIONS}",
+    "encoder=lit": "encoder.name is 'lit' (did you mean lite?); it takes cnn, timm, lite",
+    "encoder={name: lite}": "encoder.name is {'name': 'lite'}; it takes cnn, timm, lite",
+    "encoder=[lite]": "encoder.name is ['lite'] (did you mean lite?); it takes cnn, timm, lite",
+    "encoder=null": "encoder.name is None; it takes cnn, timm, lite",
+    "decode.num_beam=3": "decode.num_beam is not an option of 'beam'; it takes num_beams, length_penalty, "
+    "num_return_sequences, max_length, min_length, no_repeat_ngram_size (did you mean num_beams?)",
+    "tokenizer.size=3": "tokenizer.size is not an option of 'words'; it takes min_count",
+    "evaluate.name=3": "evaluate.name is not an option of 'evaluate'; it takes metrics, batch_size",
+    "decoder.conditioning=croos": "decoder.conditioning is 'croos' (did you mean cross?); "
+    "'transformer' takes prefix, cross",
+    "decoder.conditioning=first_token": "decoder.conditioning is 'first_token'; 'transformer' takes prefix, cross",
+    "decoder.sees=3": "decoder.sees is 3; 'transformer' takes tokens, pooled",
+    "encoder.trainable=al": "encoder.trainable is 'al' (did you mean all?); 'timm' takes none, all, a whole number",
+    "train.select=cider": "train.select is 'cider' (did you mean CIDEr-D?); 'train' takes loss, BLEU-4, CIDEr-D",
+    "decoder.layers=two": "decoder.layers is 'two'; it takes a whole number",
+    "decoder.layers=2.5": "decoder.layers is 2.5; it takes a whole number",
+    "decoder.layers=null": "decoder.layers is None; it takes a whole number",
+    "decoder.layers=0": "decoder.layers is 0; it takes 1 or more",
+    "decoder.dropout=1": "decoder.dropout is 1; it takes a number below 1",
+    "decoder.dropout=-0.1": "decoder.dropout is -0.1; it takes 0 or more",
+    "train.lr=fast": "train.lr is 'fast'; it takes a number",
+    "train.lr=0": "train.lr is 0; it takes a number above 0",
+    "train.lr=.inf": "train.lr is inf; it takes a finite number",
+    "train.seed=-1": "train.seed is -1; it takes 0 or more",
+    "train.milestones=3": "train.milestones is 3; it takes a list: [3]",
+    "train.milestones=[a]": "train.milestones is ['a']; it takes a whole number",
+    "train.tensorboard=maybe": "train.tensorboard is 'maybe'; it takes true or false",
+    "encoder.model=3": "encoder.model is 3; it takes text",
+    "data.root=3": "data.root is 3; it takes a path",
+    "decode.num_beams=0": "decode.num_beams is 0; it takes a whole number of at least 1",
+}
+
+
+@pytest.mark.parametrize("written", list(MISTAKES))
+def test_a_mistake_is_told_in_the_houses_words(written):
+    with pytest.raises(RecipeError, match=f"^{re.escape(MISTAKES[written])}$"):
+        checked(written)
+
+
+def test_a_missing_option_is_told():
+    with pytest.raises(RecipeError, match=r"^data.root is missing: 'karpathy' needs it; give data.root=VALUE$"):
+        check({"data": {"name": "karpathy"}})
+
+
+def test_a_key_that_is_no_word_is_told():
+    with pytest.raises(RecipeError, match=r"^tokenizer.1 is not an option of 'words'; it takes min_count$"):
+        check({"tokenizer": {1: 2}, "data": {"name": "scenes"}})
+
+
+def test_off_is_a_word():
+    assert checked("train.wandb=off")["train"]["wandb"] == "off"
