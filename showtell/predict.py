@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from showtell.cache import Source
 from showtell.captioners.caption import Caption
 from showtell.captioners.neural import Neural
 from showtell.data.folder import folder
-from showtell.data.images import open_image
 from showtell.errors import InputError
 from showtell.progress import Bar
 
@@ -45,7 +45,9 @@ def caption_photos(
     ):
         for start in range(0, len(ids), batch_size):
             some = ids[start : start + batch_size]
-            opened = dict(zip(some, pool.map(_open, (photos[image_id] for image_id in some)), strict=True))
+            opened = dict(
+                zip(some, pool.map(partial(_open, captioner), (photos[image_id] for image_id in some)), strict=True)
+            )
             read = {image_id: image for image_id, image in opened.items() if isinstance(image, Image.Image)}
             said = dict(zip(read, captioner.caption(list(read.values()), **decode), strict=True))
             for image_id in some:
@@ -53,9 +55,9 @@ def caption_photos(
             bar.advance(len(some))
 
 
-def _open(path: Path) -> Image.Image | InputError:
+def _open(captioner: Neural, path: Path) -> Image.Image | InputError:
     try:
-        return open_image(path)
+        return captioner.open(path)
     except InputError as error:
         return error
 

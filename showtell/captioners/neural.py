@@ -59,8 +59,12 @@ class Neural:
 
     def caption(self, images: Sequence[str | Path | Image.Image], **decode: Any) -> list[Caption]:
         """One caption for each path or PIL image, with the recipe's decoding or changes such as `num_beams=3`."""
-        opened = [image if isinstance(image, Image.Image) else open_image(Path(image)) for image in images]
+        opened = [image if isinstance(image, Image.Image) else self.open(Path(image)) for image in images]
         return self.describe(encode(self.encoder, opened), **decode) if opened else []
+
+    def open(self, path: Path) -> Image.Image:
+        """The photo at a size that the encoder has use for; InputError where it cannot be read."""
+        return open_image(path, at_least=2 * self.encoder.image_size)
 
     def describe(self, features: Features, **decode: Any) -> list[Caption]:
         """The likeliest caption of each image from its features."""
