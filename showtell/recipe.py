@@ -18,6 +18,7 @@ from showtell.decode import check as check_ranges
 from showtell.decoders import DECODERS
 from showtell.encoders import ENCODERS
 from showtell.errors import RecipeError
+from showtell.metrics import select as check_names
 from showtell.settings import Count, Positive, Recipe, Share, nearest
 from showtell.tokenizers import TOKENIZERS
 
@@ -100,6 +101,7 @@ def check(recipe: Recipe) -> Recipe:
             )
     checked = {section: _checked(section, recipe.get(section, {})) for section in [*PARTS, *FIXED]}
     check_ranges(**checked["decode"])
+    check_names(checked["evaluate"]["metrics"])
     return checked
 
 

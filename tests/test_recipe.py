@@ -10,7 +10,7 @@ from showtell.data import DATA
 from showtell.decode import STRATEGIES
 from showtell.decoders import DECODERS, Transformer
 from showtell.encoders import ENCODERS
-from showtell.errors import RecipeError
+from showtell.errors import InputError, RecipeError
 from showtell.recipe import PARTS, Evaluate, Train, build, check, options, part
 from showtell.settings import load_recipe, packaged_recipes, read_yaml
 from showtell.tokenizers import TOKENIZERS, Words
@@ -113,6 +113,7 @@ MISTAKES = {
     "train.tensorboard=maybe": "train.tensorboard is 'maybe'; it takes true or false",
     "encoder.model=3": "encoder.model is 3; it takes text",
     "data.root=3": "data.root is 3; it takes a path",
+    "evaluate.metrics=BLEU": "evaluate.metrics is 'BLEU'; it takes a list: [BLEU]",
     "decode.num_beams=0": "decode.num_beams is 0; it takes a whole number of at least 1",
 }
 
@@ -131,6 +132,11 @@ def test_a_missing_option_is_told():
 def test_a_key_that_is_no_word_is_told():
     with pytest.raises(RecipeError, match=r"^tokenizer.1 is not an option of 'words'; it takes min_count$"):
         check({"tokenizer": {1: 2}, "data": {"name": "scenes"}})
+
+
+def test_an_unknown_metric_is_told_before_anything_is_trained():
+    with pytest.raises(InputError, match=r"^'CIDER-E' is not a metric; there are .* \(did you mean CIDEr-D\?\)$"):
+        checked("evaluate.metrics=[BLEU, CIDER-E]")
 
 
 def test_off_is_a_word():
