@@ -22,7 +22,7 @@ class CiderD:
 
     >>> cider = CiderD([["a black dog runs"], ["two red cars"]])
     >>> cider.scores(["a black dog runs", "a black dog"], images=[0, 0]).round(3).tolist()
-    [10.0, 6.239]
+    [10.0, 5.892]
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class CiderD:
 
     def scores(self, candidates: Sequence[str], images: Sequence[int] | None = None) -> Floats:
         """The score of each tokenized candidate against the references of the image whose place `images` gives."""
-        places = np.arange(len(candidates)) if images is None else np.asarray(images)
+        places = np.arange(len(candidates)) if images is None else np.asarray(images, dtype=np.int64)
         counts = self._references.index.count(candidates)
         return self.compare(counts, places, self._references.meet(counts, places))
 
@@ -57,7 +57,7 @@ class CiderD:
         dots = np.bincount(pair * ORDERS + counts.order[ours], clipped, len(candidate) * ORDERS).reshape(-1, ORDERS)
 
         norms = np.sqrt(counts.sums(weights**2, len(images)))[candidate] * self._norms[reference]
-        cosines = np.divide(dots, norms, out=np.zeros_like(dots), where=norms > 0)
+        cosines = np.divide(dots, norms, out=np.zeros_like(norms), where=norms > 0)
         lengths = counts.sums(counts.times, len(images))[:, 1]
         penalty = np.exp(-((lengths[candidate] - self._lengths[reference]) ** 2) / (2 * SIGMA**2))
         return 10 * np.bincount(candidate, cosines.mean(axis=1) * penalty, len(images)) / many

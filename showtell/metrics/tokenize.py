@@ -142,7 +142,7 @@ _DROPPED_SIGN = re.compile(r"[. ]+|-{1,4}")
 _QUOTES = re.compile("[`‘’“”]{2}")
 _SHORT = re.compile(f"{SHORT}|{NOT}", re.IGNORECASE)
 # Most words need no table: letters between spaces, perhaps before one comma or period, that no rule above names.
-_PLAIN = re.compile(r"([A-Za-z]+)(?: [.,]|(?<=[A-Za-z]{2})[.,])?(?: +|$)")
+_PLAIN = re.compile(r"(?:([A-Za-z]{2,})[.,]|([A-Za-z]+)(?: [.,])?)(?: +|$)")
 _NOT_PLAIN = frozenset(
     f"cannot gonna gotta gimme lemme wanna {ABBREVIATIONS} {CAPITAL_ABBREVIATIONS} {BEFORE_NUMBERS}".lower().split()
 )
@@ -163,7 +163,7 @@ def _tokens(text: str) -> Iterator[str]:
     at = 0
     while at < len(text):
         plain = _PLAIN.match(text, at)
-        if plain and (word := plain[1].lower()) not in _NOT_PLAIN:
+        if plain and (word := (plain[1] or plain[2]).lower()) not in _NOT_PLAIN:
             yield word
             at = plain.end()
         else:
