@@ -1,4 +1,4 @@
-"""Which weights a run saves, and that they and the optimizer go on as if nothing had stopped, or are refused by name."""
+"""Which weights a run saves; they and the optimizer go on as if nothing had stopped, or are refused by name."""
 
 import re
 
