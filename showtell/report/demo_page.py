@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
 from showtell.captioners.caption import Caption
 from showtell.captioners.neural import Neural
 from showtell.data.images import open_image
@@ -99,7 +97,7 @@ def _photographs(photos: PhotoResults) -> Section:
 
 def _photographs_explained(photos: PhotoResults) -> Section:
     chosen = [name for name in EXPLAINED_PHOTOS if name in photos.paths] or list(photos.paths)[:2]
-    looked = [_looked(photos.captioner, open_image(photos.paths[name]), name) for name in chosen]
+    looked = [_looked(photos.captioner, photos.paths[name]) for name in chosen]
     text = (
         "For each word, the light lies where the model looked when it chose the word (attention, averaged over heads "
         "and layers). Small words often look anywhere: their neighbours tell enough."
@@ -169,18 +167,17 @@ def _scene_card(record: Record, caption: str, verdict: Verdict) -> Card:
 
 def _scenes_explained(scenes: SceneResults, captioner: Neural) -> Section:
     right = [record for record in scenes.records if scenes.verdicts[record.image_id]]
-    looked = [
-        _looked(captioner, open_image(record.path), record.image_id) for record in (right or list(scenes.records))[:2]
-    ]
+    looked = [_looked(captioner, record.path) for record in (right or list(scenes.records))[:2]]
     command = f"showtell explain {scenes.records[0].path} --model {scenes.run}"
     return Section("What the trained model looked at", looked=looked, protocol=[("command", command)])
 
 
-def _looked(captioner: Neural, image: Image.Image, name: str) -> Looked:
+def _looked(captioner: Neural, path: Path) -> Looked:
+    image = captioner.open(path)
     found = explain(captioner, image)
     lit = [figures.picture_uri(overlay(image, weights, found.boxes, WORD_SIDE)) for weights in found.maps]
     words = list(zip(found.words, lit, strict=True))
-    return Looked(figures.picture_uri(thumbnail(image, SIDE)), name, found.text, words)
+    return Looked(figures.picture_uri(thumbnail(image, SIDE)), path.name, found.text, words)
 
 
 def _options(section: dict[str, object]) -> str:

@@ -6,7 +6,6 @@ from pathlib import Path, PurePosixPath
 from rich.console import Console
 
 from showtell.captioners.neural import Neural
-from showtell.data.images import open_image
 from showtell.errors import InputError
 from showtell.explain import explain
 from showtell.progress import Bar
@@ -26,7 +25,7 @@ def explain_photos(
     with Bar(console or Console(stderr=True), "explaining", len(photos), "photo", show=console is not None) as bar:
         for image_id, path in photos.items():
             try:
-                image = open_image(path)
+                image = captioner.open(path)  # as `caption` does, so that it is the same caption
             except InputError as error:
                 yield error
             else:
