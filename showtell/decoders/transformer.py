@@ -89,7 +89,8 @@ class Transformer(Decoder):
         self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(dim)
         self.bias = nn.Parameter(torch.zeros(vocabulary_size))
-        self.apply(_initialise)
+        for part in (self.words, self.positions, self.blocks):  # not the places: at GPT-2's scale nobody sees them
+            part.apply(_initialise)
         for name, weight in self.blocks.named_parameters():
             if name.endswith(("out.weight", "mlp.3.weight")):  # GPT-2: the residual stream must not grow with depth
                 nn.init.normal_(weight, std=0.02 / (2 * layers) ** 0.5)

@@ -65,5 +65,5 @@ class Place(nn.Module):
         self.linear = nn.Linear(4 * 2 * FREQUENCIES, dim, bias=False)
 
     def forward(self, boxes: Tensor) -> Tensor:
-        angles = boxes[..., None] * math.pi * 2.0 ** torch.arange(FREQUENCIES, device=boxes.device)
+        angles = boxes[..., None] * (math.pi * 2.0 ** torch.arange(FREQUENCIES, device=boxes.device))
         return self.linear(torch.cat([angles.sin(), angles.cos()], dim=-1).flatten(-2))
