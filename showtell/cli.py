@@ -3,10 +3,11 @@
 What a command imports stands inside it: help must not wait for torch.
 """
 
+import io
 import re
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -22,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     epilog="Start with `showtell demo`, or `showtell caption photo.jpg`.",
 )
-out, err = Console(soft_wrap=True, highlight=False), Console(stderr=True, highlight=False)
+out, err = Console(soft_wrap=True, highlight=False, markup=False), Console(stderr=True, highlight=False)
 
 Recipe = Annotated[str, typer.Argument(help="A packaged recipe (see `showtell recipes`) or the path of a YAML.")]
 Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Such as train.epochs=10.")]
@@ -97,15 +98,13 @@ def caption(
     from showtell.recipe import check
     from showtell.settings import override
 
-    changes = [word for word in photos if _is_override(word)]
-    if wrong := [word for word in changes if not word.startswith(("decode.", "decode="))]:
-        raise InputError(f"{wrong[0]} is not a photo, and caption changes decode alone, such as decode.num_beams=3")
-    found = find_photos([Path(word) for word in photos if word not in changes])
+    words, changes = _photos_and_changes(photos)
+    found = find_photos(words)
     writer = Writer(output)
     captioner = load(model)
     captioner.recipe = check(override(captioner.recipe, changes))
     if model in packaged_models():
-        err.print((packaged_models()[model] / "about.txt").read_text("utf-8").strip())
+        err.print((packaged_models()[model] / "about.txt").read_text("utf-8").strip(), markup=False, soft_wrap=True)
     failed: list[InputError] = []
     with writer:
         for image_id, result in caption_photos(captioner, found, console=err):
@@ -151,8 +150,8 @@ def explain(
     from showtell.report.explained import explain_photos
     from showtell.settings import override
 
-    changes = [word for word in photos if _is_override(word)]
-    found = find_photos([Path(word) for word in photos if word not in changes])
+    words, changes = _photos_and_changes(photos)
+    found = find_photos(words)
     captioner = load(model)
     captioner.recipe = check(override(captioner.recipe, changes))
     failed: list[InputError] = []
@@ -168,15 +167,17 @@ def explain(
 def features(recipe: Recipe, overrides: Overrides = None) -> None:
     """Fill the feature cache for every photo of a recipe's data, without training."""
     from showtell.cache import open_source
+    from showtell.optimizer import device_of
     from showtell.recipe import build, check
     from showtell.settings import load_recipe
 
     checked = check(load_recipe(recipe, overrides or []))
-    source = open_source(build(checked, "data"), build(checked, "encoder"), console=err)
+    records, encoder = build(checked, "data"), build(checked, "encoder")
+    source = open_source(records, encoder.to(device_of(checked["train"]["device"])), console=err)
     out.print(f"cached: {len(source):,} photos in {source.folder}")
 
 
-def show_scores(scores: dict) -> None:  # type: ignore[type-arg]
+def show_scores(scores: dict[str, Any]) -> None:
     """A table for people; the signature below it says what the numbers mean."""
     table = Table("metric", "value")
     for name, entry in scores.items():
@@ -186,14 +187,18 @@ def show_scores(scores: dict) -> None:  # type: ignore[type-arg]
         out.print(signature, style="dim")
 
 
-def _is_override(word: str) -> bool:
-    return bool(re.match(r"^[a-z]+(\.[a-z_]+)?=", word)) and not Path(word).exists()
+def _photos_and_changes(words: list[str]) -> tuple[list[Path], list[str]]:
+    """Paths, and overrides such as `decode.num_beams=3`; a file that is called so is a photo."""
+    changes = [word for word in words if re.match(r"^[a-z]+(\.[a-z_]+)?=", word) and not Path(word).exists()]
+    if wrong := [word for word in changes if not word.startswith(("decode.", "decode="))]:
+        raise InputError(f"{wrong[0]} is not a photo, and only decode can be changed here, as in decode.num_beams=3")
+    return [Path(word) for word in words if word not in changes], changes
 
 
 def _report_unreadable(failed: list[InputError], total: int) -> None:
     if failed:
         for error in failed[:10]:
-            err.print(f"not read: {error}", markup=False)
+            err.print(f"not read: {error}", markup=False, soft_wrap=True)
         err.print(f"{len(failed):,} of {total:,} photos cannot be read")
         raise typer.Exit(SOME_UNREADABLE)
 
@@ -202,10 +207,17 @@ def main() -> None:
     """The `showtell` command: a user's mistake is one line and exit code 2, never a traceback."""
     from showtell.errors import Interrupted
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files may hold bytes that are no letters
     try:
         app()
     except ShowtellError as error:
         err.print(f"error: {error}", markup=False, soft_wrap=True)
+        sys.exit(2)
+    except OSError as error:  # of those that nobody had better words for: a folder without rights, a full disk
+        where = f"{error.filename}: " if error.filename else ""
+        err.print(f"error: {where}{error.strerror or error}", markup=False, soft_wrap=True)
         sys.exit(2)
     except Interrupted as stop:
         err.print(str(stop), markup=False, soft_wrap=True)

@@ -10,7 +10,7 @@ from showtell import checkpoint
 from showtell.cache import open_source
 from showtell.captioners.neural import Neural
 from showtell.errors import InputError, RecipeError
-from showtell.metrics import Score, score, to_json
+from showtell.metrics import Score, score, select, to_json
 from showtell.metrics.files import read_candidates, read_references
 from showtell.optimizer import device_of
 from showtell.predict import describe_all
@@ -30,10 +30,13 @@ def evaluate(
     for item in overrides:
         if item.split("=")[0].split(".")[0] not in OPEN:
             raise RecipeError(f"{item}: evaluate changes {', '.join(OPEN)} alone; the other sections made the weights")
+    if not run.is_dir():
+        raise InputError(f"{run} is no folder; evaluate takes the folder of a run that `showtell train` made")
     captioner = Neural.from_pretrained(run)
     captioner.recipe = check(override(captioner.recipe, overrides))
     captioner.to(device_of(Train(**options(captioner.recipe, "train")).device))
     settings = Evaluate(**options(captioner.recipe, "evaluate"))
+    names = select(settings.metrics)
     everything = [record for record in build(captioner.recipe, "data") if record.references]
     records = [record for record in everything if record.split == split]
     if not records:
@@ -43,7 +46,7 @@ def evaluate(
     found = describe_all(captioner, source, settings.batch_size, console)
     candidates = {image_id: caption.text for image_id, caption in found.items()}
     references = {record.image_id: list(record.references) for record in records}
-    scores = score(candidates, references, settings.metrics, **protocol(captioner, split))
+    scores = score(candidates, references, names, **protocol(captioner, split))
     write_json(run / f"captions-{split}.json", candidates)
     write_json(run / f"scores-{split}.json", to_json(scores))
     return scores

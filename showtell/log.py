@@ -1,6 +1,7 @@
 """What training writes down: `metrics.jsonl` and `metrics.csv` always, TensorBoard and wandb where the recipe asks."""
 
 import csv
+import importlib
 import io
 import json
 from pathlib import Path
@@ -10,12 +11,13 @@ from showtell.checkpoint import write_text
 from showtell.errors import InputError, RecipeError
 
 Row = dict[str, Any]
+LINES, CSV = "metrics.jsonl", "metrics.csv"
 
 
 def read_log(run: Path) -> list[Row]:
     """The lines of `metrics.jsonl`; one that a kill cut short ends the list."""
     rows: list[Row] = []
-    path = run / "metrics.jsonl"
+    path = run / LINES
     for line in path.read_text("utf-8").splitlines() if path.exists() else []:
         try:
             rows.append(json.loads(line))
@@ -30,6 +32,7 @@ class Log:
     def __init__(
         self, run: Path, *, tensorboard: bool = False, wandb: Literal["off", "offline", "online"] = "off"
     ) -> None:
+        check_extras(tensorboard, wandb)
         self.run = run
         self.tensorboard = _tensorboard(run) if tensorboard else None
         self.wandb = _wandb(run, wandb) if wandb != "off" else None
@@ -38,11 +41,15 @@ class Log:
         """Keep the rows up to `step` and say that the run went on from there."""
         rows = [row for row in read_log(self.run) if row["step"] <= step]
         rows.append({"step": step, "event": "resumed"})
-        write_text(self.run / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+        write_text(self.run / LINES, "".join(json.dumps(row) + "\n" for row in rows))
 
     def write(self, row: Row) -> None:
-        with (self.run / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        try:
+            with (self.run / LINES).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+        except OSError as error:
+            reason = f"{error.strerror}; mend that, and go on with --resume"
+            raise InputError(f"{self.run / LINES} cannot be written: {reason}") from None
         numbers = {name: value for name, value in row.items() if isinstance(value, int | float) and name != "step"}
         if self.tensorboard is not None:
             for name, value in numbers.items():
@@ -57,7 +64,7 @@ class Log:
         writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-        write_text(self.run / "metrics.csv", text.getvalue())
+        write_text(self.run / CSV, text.getvalue())
 
     def close(self) -> None:
         self.write_csv()
@@ -67,19 +74,27 @@ class Log:
             self.wandb.finish()
 
 
+def check_extras(tensorboard: bool, wandb: str) -> None:
+    """RecipeError where a log is asked for whose package is not installed."""
+    asked = {"tensorboard": ("torch.utils.tensorboard", tensorboard, "true")}
+    asked["wandb"] = ("wandb", wandb != "off", repr(wandb))
+    for name, (module, wanted, value) in asked.items():
+        try:
+            if wanted:
+                importlib.import_module(module)
+        except ImportError:
+            raise RecipeError(f"train.{name} is {value}; it needs: pip install 'showtell[{name}]'") from None
+
+
 def _tensorboard(run: Path) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise RecipeError("train.tensorboard is true; it needs: pip install 'showtell[tensorboard]'") from None
+    from torch.utils.tensorboard import SummaryWriter
+
     return SummaryWriter(run / "tensorboard")
 
 
 def _wandb(run: Path, mode: str) -> Any:
-    try:
-        import wandb
-    except ImportError:
-        raise RecipeError(f"train.wandb is {mode!r}; it needs: pip install 'showtell[wandb]'") from None
+    import wandb
+
     try:
         return wandb.init(project="showtell", name=run.name, dir=str(run), mode=mode, resume="allow")
     except wandb.errors.UsageError as error:

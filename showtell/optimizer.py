@@ -21,7 +21,7 @@ def learning_rate(settings: Train, step: int, total: int, epoch: int) -> float:
     if step < settings.warmup_steps:
         return settings.lr * (step + 1) / settings.warmup_steps
     if settings.schedule == "cosine":
-        done = (step - settings.warmup_steps) / max(1, total - settings.warmup_steps)
+        done = min(1.0, (step - settings.warmup_steps) / max(1, total - settings.warmup_steps))
         cosine = 0.5 * (1 + float(torch.cos(torch.tensor(torch.pi * done))))
         return settings.lr * (settings.final_lr + (1 - settings.final_lr) * cosine)
     if settings.schedule == "milestones":

@@ -1,6 +1,8 @@
 """A captioner and images -> captions: from a source of features, or from photos on disk."""
 
+import contextlib
 import csv
+import io
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,13 +47,11 @@ def caption_photos(
     ):
         for start in range(0, len(ids), batch_size):
             some = ids[start : start + batch_size]
-            opened = dict(
-                zip(some, pool.map(partial(_open, captioner), (photos[image_id] for image_id in some)), strict=True)
-            )
-            read = {image_id: image for image_id, image in opened.items() if isinstance(image, Image.Image)}
-            said = dict(zip(read, captioner.caption(list(read.values()), **decode), strict=True))
-            for image_id in some:
-                yield image_id, said.get(image_id, opened[image_id])  # type: ignore[misc]
+            opened = pool.map(partial(_open, captioner), (photos[image_id] for image_id in some))
+            results: dict[str, Any] = dict(zip(some, opened, strict=True))
+            images = {image_id: image for image_id, image in results.items() if isinstance(image, Image.Image)}
+            results |= zip(images, captioner.caption(list(images.values()), **decode), strict=True)
+            yield from results.items()
             bar.advance(len(some))
 
 
@@ -77,28 +77,23 @@ def find_photos(paths: Sequence[Path]) -> dict[str, Path]:
             found.append((path.name, path))
         else:
             raise InputError(f"{path} does not exist; name photos or folders of photos")
+    found = list(dict.fromkeys(found))
     times = Counter(image_id for image_id, _ in found)
-    return {image_id if times[image_id] == 1 else path.as_posix(): path for image_id, path in found}
+    named = {image_id if times[image_id] == 1 else path.as_posix(): path for image_id, path in found}
+    return named if len(named) == len(found) else {path.as_posix(): path for _, path in found}
 
 
 class Writer:
     """Captions into a `.json` (`{image_id: caption}`), `.jsonl` or `.csv` file, or nowhere.
 
-    Rows of .jsonl and .csv are on the disk as soon as they are known; .json is written whole at the end.
+    Rows of .jsonl and .csv are on the disk as soon as they are known; .json is written whole at the end. The file is
+    opened by `with`: a mistake before it leaves an earlier file as it is.
     """
 
     def __init__(self, path: Path | None) -> None:
         self.path, self.all = path, dict[str, str]()
-        if path is None:
-            return
-        if path.suffix not in (".json", ".jsonl", ".csv"):
+        if path is not None and path.suffix not in (".json", ".jsonl", ".csv"):
             raise InputError(f"--out is {str(path)!r}; it takes a name that ends in .json, .jsonl or .csv")
-        try:
-            self.file = path.open("w", encoding="utf-8", newline="")
-        except OSError as error:
-            raise InputError(f"--out {path} cannot be written: {error.strerror}") from None
-        if path.suffix == ".csv":
-            csv.writer(self.file).writerow(["image_id", "caption"])
 
     def write(self, image_id: str, caption: Caption) -> None:
         if self.path is None:
@@ -106,17 +101,43 @@ class Writer:
         if self.path.suffix == ".json":
             self.all[image_id] = caption.text
         elif self.path.suffix == ".csv":
-            csv.writer(self.file).writerow([image_id, caption.text])
+            self._row(image_id, caption.text)
         else:
             row = {"image_id": image_id, "caption": caption.text, "log_prob": caption.log_prob}
-            self.file.write(json.dumps(row, ensure_ascii=False) + "\n")
-        self.file.flush()
+            self._put(json.dumps(row, ensure_ascii=False) + "\n")
+
+    def _row(self, *cells: str) -> None:
+        line = io.StringIO()
+        csv.writer(line).writerow(cells)
+        self._put(line.getvalue())
+
+    def _put(self, text: str) -> None:
+        try:
+            self.file.write(text)
+            self.file.flush()
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def _unwritable(self, error: OSError) -> InputError:
+        return InputError(f"--out {self.path} cannot be written: {error.strerror}")
 
     def __enter__(self) -> "Writer":
+        if self.path is None:
+            return self
+        try:
+            # Names of files may hold bytes that are no letters: escaped, not refused.
+            self.file = self.path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+        except OSError as error:
+            raise self._unwritable(error) from None
+        if self.path.suffix == ".csv":
+            self._row("image_id", "caption")
         return self
 
     def __exit__(self, *error: object) -> None:
         if self.path is not None:
-            if self.path.suffix == ".json":
-                json.dump(self.all, self.file, ensure_ascii=False, indent=1)
-            self.file.close()
+            try:
+                if self.path.suffix == ".json":
+                    self._put(json.dumps(self.all, ensure_ascii=False, indent=1) + "\n")
+            finally:
+                with contextlib.suppress(OSError):  # told already
+                    self.file.close()

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,10 @@ from showtell.cache import open_source
 from showtell.captioners.neural import Neural
 from showtell.data.record import Record
 from showtell.errors import InputError, Interrupted
-from showtell.log import Log
+from showtell.log import CSV, LINES, Log, check_extras
 from showtell.optimizer import autocast, device_of, learning_rate, make_optimizer
 from showtell.progress import Bar
-from showtell.recipe import Train, build, options
+from showtell.recipe import Train, build, check, options
 from showtell.settings import Recipe
 from showtell.validation import Validation
 
@@ -45,6 +46,7 @@ class Where:
     stale: int = 0  # validations since the best
     seconds: float = 0.0
     finished: bool = False
+    data: str = ""  # digest of the training captions
 
 
 def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | None = None) -> Path:
@@ -56,18 +58,21 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
     settings = Train(**options(recipe, "train"))
     saved = _open_run(recipe, run, resume, console)
     if saved is not None and saved[1]["finished"]:
-        console.print(f"{run} is finished at step {saved[1]['step']}: nothing to resume")
+        _say(console, f"{run} is finished at step {saved[1]['step']}: nothing to resume")
         return run
+    check_extras(settings.tensorboard, settings.wandb)
     training, validation = _records(recipe)
+    if not validation:
+        _say(console, "no captioned validation photos: the last weights count as the best")
     torch.manual_seed(settings.seed)
     tokenizer = build(recipe, "tokenizer").fit([text for record in training for text in record.references])
     captioner = Neural.build(recipe, tokenizer).to(device_of(settings.device))
-    job = Job(captioner, settings, training, validation, run)
+    job = Job(captioner, settings, training, validation, run, console)
     if saved is None:
         job.begin()
     else:
         job.go_on(*saved)
-        console.print(f"going on with {run} at step {job.where.step}")
+        _say(console, f"going on with {run} at step {job.where.step}")
     log = Log(run, tensorboard=settings.tensorboard, wandb=settings.wandb)
     if saved is not None:
         log.go_on(job.where.step)
@@ -85,6 +90,7 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
             job.where.finished = job.over
             if job.where.step % settings.save_every == 0 or job.over or stop:
                 job.save()
+                log.write_csv()
             if stop and not job.over:
                 log.close()
                 raise Interrupted(f"stopped at step {job.where.step}; {run} can go on with --resume")
@@ -92,22 +98,28 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
     return run
 
 
+def _say(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)  # a folder may be called [a] or 200 letters long
+
+
 def _open_run(recipe: Recipe, run: Path, resume: bool, console: Console) -> Any:
     """What to resume from, or None for a fresh start; nothing is created yet."""
     if not run.exists():
         if resume:
-            console.print(f"{run} does not exist yet: starting anew")
+            _say(console, f"{run} does not exist yet: starting anew")
         return None
+    if not run.is_dir():
+        raise InputError(f"{run} is a file; name a folder with --run")
     if not resume:
         raise InputError(f"{run} exists; go on with --resume, or name another folder with --run")
     saved = checkpoint.read_training(run)
     if saved is None:
-        console.print(f"{run} has no checkpoint: starting anew")
+        _say(console, f"{run} has no checkpoint: starting anew")
         return None
-    old = checkpoint.read_recipe(run)
+    old = check(checkpoint.read_recipe(run))
     for section, values in recipe.items():
-        for key in {*values, *old.get(section, {})}:
-            before, now = old.get(section, {}).get(key), values.get(key)
+        for key in values | old[section]:
+            before, now = old[section].get(key), values.get(key)
             if before != now:
                 raise InputError(f"{run} was trained with {section}.{key}={before}, not {now}; resume with the same")
     return saved
@@ -119,6 +131,11 @@ def _records(recipe: Recipe) -> tuple[list[Record], list[Record]]:
     if not splits["train"]:
         raise InputError(f"data.name={recipe['data']['name']} has no captioned training photos; train needs some")
     return splits["train"], splits["val"]
+
+
+def _digest(training: Sequence[Record]) -> str:
+    """What a run was trained on: going on with other captions would be another training."""
+    return blake2b(repr([(r.image_id, r.references) for r in training]).encode(), digest_size=16).hexdigest()
 
 
 @contextlib.contextmanager
@@ -147,17 +164,25 @@ class Job:
     """One training: parts, sources and where it stands. `step`, `validate`, `save` are the verbs of `train`."""
 
     def __init__(
-        self, captioner: Neural, settings: Train, training: Sequence[Record], validation: Sequence[Record], run: Path
+        self,
+        captioner: Neural,
+        settings: Train,
+        training: Sequence[Record],
+        validation: Sequence[Record],
+        run: Path,
+        console: Console,
     ) -> None:
         self.captioner, self.settings, self.run = captioner, settings, run
-        self.training, self.validation = open_source(training, captioner.encoder), None
+        self.training, self.validation = open_source(training, captioner.encoder, console=console), None
         if validation:
-            self.validation = Validation(open_source(validation, captioner.encoder), validation, captioner)
+            source = open_source(validation, captioner.encoder, console=console)
+            self.validation = Validation(source, validation, captioner)
         self.words = [[captioner.tokenizer.encode(text) for text in record.references] for record in training]
         self.counts = [len(record.references) for record in training]
         self.optimizer = make_optimizer(captioner, settings)
-        self.where = Where()
+        self.where = Where(data=_digest(training))
         self.plan = self._plan(0)
+        # Where photos have different numbers of captions, epochs differ by a step or two from the first.
         self.total = min(settings.max_steps or 10**12, settings.epochs * len(self.plan))
         self.autocast = autocast(captioner.device, settings.precision)
 
@@ -169,10 +194,20 @@ class Job:
         if not self.captioner.encoder.trains:
             sample = torch.randperm(len(self.counts))[:FIT_IMAGES].sort().values
             self.captioner.decoder.fit(self.training(sample.tolist()).to(self.captioner.device))
-        self.run.mkdir(parents=True, exist_ok=True)
+        try:
+            self.run.mkdir(parents=True, exist_ok=True)
+            for name in (checkpoint.MODEL, LINES, CSV):  # of a run that was killed before its first checkpoint
+                (self.run / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise InputError(f"{self.run} cannot hold a run: {error.strerror}; name another with --run") from None
         self.captioner.save_settings(self.run)
 
     def go_on(self, tensors: dict[str, dict[str, Tensor]], where: dict[str, Any]) -> None:
+        if where["data"] != self.where.data:
+            raise InputError(
+                f"the captions of the training photos have changed since {self.run} was trained on them; "
+                "bring them back, or train anew into another --run"
+            )
         self.where = Where(**where)
         captioner = self.captioner
         checkpoint.restore(captioner.encoder, captioner.decoder, tensors["model"], str(self.run / "last"))
@@ -188,16 +223,17 @@ class Job:
             random["cuda"] = torch.cuda.get_rng_state(captioner.device)
         model = checkpoint.weights(captioner.encoder, captioner.decoder)
         moments = checkpoint.optimizer_tensors(self.optimizer)
-        checkpoint.write_training(
-            self.run, {"model": model, "optimizer": moments, "random": random}, asdict(self.where)
-        )
         if self.validation is None:
             checkpoint.write_tensors(self.run / checkpoint.MODEL, model)
+        checkpoint.write_training(  # last: what it calls finished is all there
+            self.run, {"model": model, "optimizer": moments, "random": random}, asdict(self.where)
+        )
 
     @property
     def over(self) -> bool:
-        patience = self.settings.patience
-        return self.where.step >= self.total or (patience is not None and self.where.stale >= patience)
+        settings, where = self.settings, self.where
+        limits = [(where.epoch, settings.epochs), (where.step, settings.max_steps), (where.stale, settings.patience)]
+        return any(limit is not None and reached >= limit for reached, limit in limits)
 
     @property
     def epoch_ended(self) -> bool:

@@ -16,6 +16,7 @@ from showtell.metrics import score
 from showtell.predict import describe_all
 
 BATCH_SIZE = 64  # images
+LENGTHS = ("max_length", "min_length", "no_repeat_ngram_size")  # what greedy takes of the recipe's own decoding
 
 
 class Validation:
@@ -40,6 +41,7 @@ class Validation:
             features = self.source(images.tolist()).to(self.captioner.device)
             part, words = losses.cross_entropy(self.captioner.decoder, features, captions.to(self.captioner.device))
             loss, count = loss + float(part), count + words
-        found = describe_all(self.captioner, self.source, name="greedy")
+        lengths = {name: value for name, value in self.captioner.recipe["decode"].items() if name in LENGTHS}
+        found = describe_all(self.captioner, self.source, **lengths | {"name": "greedy"})
         scores = score({image_id: caption.text for image_id, caption in found.items()}, self.references)
         return {"val_loss": loss / count} | {name: round(entry.value, 6) for name, entry in scores.items()}

@@ -10,7 +10,7 @@ import showtell
 ROOMS = [
     *("errors", "settings", "progress", "data", "tokenizers", "features", "encoders", "cache", "decoders", "batches"),
     *("decode", "metrics", "recipe", "losses", "checkpoint", "captioners", "log", "predict", "optimizer", "validation"),
-    *("evaluate", "train", "explain", "report", "cli"),
+    *("evaluate", "train", "explain", "report", "cli", "__main__"),
 ]
 PACKAGE = Path(showtell.__file__).parent
 FILES = [path.relative_to(PACKAGE) for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]

@@ -13,7 +13,7 @@ from PIL import Image
 from showtell import checkpoint
 from showtell.cache import encode
 from showtell.captioners.caption import Caption
-from showtell.data.images import open_image
+from showtell.data.images import open_image, upright_rgb
 from showtell.decoders.decoder import Decoder
 from showtell.encoders.encoder import Encoder
 from showtell.errors import InputError
@@ -59,7 +59,9 @@ class Neural:
 
     def caption(self, images: Sequence[str | Path | Image.Image], **decode: Any) -> list[Caption]:
         """One caption for each path or PIL image, with the recipe's decoding or changes such as `num_beams=3`."""
-        opened = [image if isinstance(image, Image.Image) else self.open(Path(image)) for image in images]
+        if isinstance(images, str | Path | Image.Image):
+            raise InputError("caption takes a list of photos, also where it is one: caption([photo])")
+        opened = [upright_rgb(i) if isinstance(i, Image.Image) else self.open(Path(i)) for i in images]
         return self.describe(encode(self.encoder, opened), **decode) if opened else []
 
     def open(self, path: Path) -> Image.Image:
@@ -139,7 +141,7 @@ def _from_hub(repo_id: str) -> Path:
     try:
         return Path(snapshot_download(repo_id, allow_patterns=["*.yaml", "*.json", "*.safetensors", "*.model", "*.md"]))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
             f"{repo_id!r} is no run folder, and the Hugging Face Hub gives no such model: {reason}"
         ) from None

@@ -41,9 +41,16 @@ def open_image(path: str | Path, at_least: int | None = None) -> Image.Image:
             if at_least is not None:
                 image.draft(None, (at_least, at_least))
             image.load()
-            return _rgb(_upright(image))
+            return upright_rgb(image)
     except Exception as error:  # damaged files make Pillow raise nearly anything
         raise InputError(f"{path.name or path}: {_reason(error)}") from error
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """Any picture of Pillow as the encoders take it; made upright once, however often it is asked."""
+    result = _rgb(_upright(image))
+    result.info = {}  # the EXIF that has now been followed
+    return result
 
 
 class _Refused(Exception):

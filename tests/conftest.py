@@ -1,0 +1,37 @@
+"""What holds for all tests: caches in a folder of their own, one thread, no model hub; and small trained runs."""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
+
+import pytest
+import torch
+
+from tests.small import FROZEN, train_small
+
+
+@pytest.fixture(scope="session", autouse=True)
+def alone(tmp_path_factory):
+    """The session's own cache, which tests share so that scenes are drawn and encoded once."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SHOWTELL_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def cnn_run(tmp_path_factory):
+    """A finished run of 16 steps whose encoder learns too; not to be changed."""
+    run = tmp_path_factory.mktemp("cnn") / "run"
+    train_small(run)
+    return run
+
+
+@pytest.fixture(scope="session")
+def frozen_run(tmp_path_factory):
+    """A finished run of 8 steps on cached features, two batches a step; not to be changed."""
+    run = tmp_path_factory.mktemp("frozen") / "run"
+    train_small(run, *FROZEN, "train.accumulate=2")
+    return run
