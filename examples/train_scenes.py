@@ -1,0 +1,23 @@
+"""Train a captioner on drawn scenes, load it, and ask a judge what it gets right.
+
+A few steps on a few pictures take seconds and teach it next to nothing: with `SMALL = []` it is the recipe itself.
+"""
+
+from pathlib import Path
+
+import showtell
+from showtell.data.scenes import read_scenes
+from showtell.data.scenes_judge import judge
+from showtell.recipe import build, check
+from showtell.settings import load_recipe
+from showtell.train import train
+
+SMALL = ["data.images=60", "data.val_images=6", "data.test_images=6", "train.max_steps=6", "train.batch_size=50"]
+
+recipe = check(load_recipe("scenes", SMALL))
+run = train(recipe, Path("runs/small-scenes"))
+test = [record for record in build(recipe, "data") if record.split == "test"]
+truth = read_scenes(test[0].path.parent, "test")
+for record, caption in zip(test, showtell.load(run).caption([record.path for record in test]), strict=True):
+    verdict = judge(caption.text, truth[record.image_id])
+    print(f"{record.image_id}: {caption.text!r} is {'right' if verdict else f'wrong: {verdict.reason}'}")

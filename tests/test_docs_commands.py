@@ -1,0 +1,170 @@
+"""What the pages tell people to type: every command is one that there is, and whole pages are followed."""
+
+import json
+import shlex
+
+import pytest
+import typer
+from PIL import Image
+from typer.testing import CliRunner
+
+from showtell.captioners import packaged_models
+from showtell.cli import app
+from showtell.recipe import check
+from showtell.settings import load_recipe, override
+from tests.pages import PAGES, ROOT, blocks, commands
+
+FOLLOWED = ["README.md", "docs/formats.md", "docs/recipes.md"]
+ALL = [
+    (page, command)
+    for page in PAGES
+    for block in blocks(page)
+    if block.language == "bash"
+    for command in commands(block.text)
+]
+SMALL = [  # what makes a training short; of these, the ones that the recipe's parts know
+    *("train.max_steps=2", "train.batch_size=5", "tokenizer.min_count=1", "encoder.image_size=64"),
+    *("decoder.dim=8", "decoder.heads=2", "decoder.layers=1", "decoder.mlp_dim=12", "decode.max_length=6"),
+]
+KARPATHY = {
+    "images": [
+        {
+            "filename": f"{number}.jpg",
+            "split": split,
+            "sentences": [{"raw": f"a {word} photo ."}, {"raw": f"all {word}"}],
+        }
+        for number, (split, word) in enumerate(zip(["train"] * 4 + ["val", "test", "test"], "abcdefg", strict=True))
+    ]
+}
+
+
+def params(words):
+    """What the command line makes of the words: (command, its arguments and options); fails where it knows none."""
+    name, *rest = words
+    command = typer.main.get_command(app).commands[name]
+    return name, command.make_context(name, rest).params
+
+
+def written_recipes(page):
+    """Files that the page has people write from a packaged recipe, such as `showtell recipes bern-6 > mine.yaml`."""
+    own = [command for where, command in ALL if where == page and command.into]
+    return {command.into: command.words[1] for command in own if command.words[0] == "recipes"}
+
+
+@pytest.mark.parametrize(
+    ("page", "command"), ALL, ids=[f"{page.name}: {shlex.join(command.words)}" for page, command in ALL]
+)
+def test_every_command_of_the_pages_is_one(page, command):
+    name, given = params(command.words)
+    if any("$" in word for word in command.words):  # a loop's variable: the shell knows what it stands for
+        return
+    if name in ("train", "features"):
+        recipe = written_recipes(page).get(given["recipe"], given["recipe"])
+        check(load_recipe(recipe, given["overrides"] or []))
+    words = given.get("overrides" if name == "evaluate" else "photos") or []
+    check(override(load_recipe("bern-6"), [word for word in words if word.startswith("decode")]))
+
+
+def test_a_command_that_is_none_would_be_noticed():
+    (loop,) = commands("for n in 1 2; do A=1 .venv/bin/showtell train bern-$n --sped; done  # showtell no\n")
+    assert loop.words == ["train", "bern-$n", "--sped"]
+    with pytest.raises(Exception, match="No such option: --sped"):
+        params(loop.words)
+    (kept,) = commands("showtell recipes \\\n  bern-6 > mine.yaml\n")
+    assert kept.words == ["recipes", "bern-6"] and kept.into == "mine.yaml"
+
+
+def draw_photos(karpathy, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, entry in enumerate(karpathy["images"]):
+        Image.new("RGB", (40 + number, 30), (30 * number, 90, 200)).save(folder / entry["filename"])
+
+
+def put(path, text):
+    """A file that the page shows; of Karpathy's form, its photos too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    if path.name.startswith("dataset_"):
+        draw_photos(json.loads(text), path.parent / "images")
+
+
+def runs_here(words):
+    """Whether a command needs neither the demo's minutes, nor a model hub, nor a model that is not there."""
+    name, given = params(words)
+    if name == "demo" or (given.get("model") == "tiny" and "tiny" not in packaged_models()):
+        return False
+    if name not in ("train", "features"):
+        return True
+    recipe = check(load_recipe(given["recipe"], given["overrides"] or []))
+    return recipe["encoder"].get("weights") != "hub"
+
+
+def small(words):
+    """The words, and for a training what makes it short."""
+    if words[0] != "train":
+        return words
+    recipe = check(load_recipe(words[1], params(words)[1]["overrides"] or []))
+    keys = ((item, item.partition("=")[0].split(".")) for item in SMALL)
+    return [*words, *(item for item, (section, key) in keys if key in recipe[section])]
+
+
+def follow(page, folder):
+    """Do what the page says, in its order."""
+    for block in blocks(page):
+        if block.file is not None:
+            put(folder / block.file, block.text)
+        elif block.language == "python" and ('load("tiny")' not in block.text or "tiny" in packaged_models()):
+            exec(compile(block.text, page.name, "exec"), {"__name__": "page"})
+        for command in commands(block.text) if block.language == "bash" else []:
+            if runs_here(command.words):
+                result = CliRunner().invoke(app, small(command.words), catch_exceptions=False)
+                assert result.exit_code == 0, (command.words, result.output)
+                if command.into:
+                    put(folder / command.into, result.stdout)
+
+
+@pytest.fixture(scope="module")
+def followed(tmp_path_factory):
+    """The folder of each followed page, after all was done."""
+    folders = {}
+    for name in FOLLOWED:
+        folders[name] = folder = tmp_path_factory.mktemp("page")
+        put(folder / "flickr8k/dataset_flickr8k.json", json.dumps(KARPATHY))
+        Image.new("RGB", (50, 40), "red").save(folder / "photo.jpg")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            patch.setenv("SHOWTELL_CACHE", str(folder / "cache"))
+            follow(ROOT / name, folder)
+    return folders
+
+
+def test_following_the_readme_leaves_what_it_promises(followed):
+    folder = followed["README.md"]
+    assert json.loads((folder / "runs/b6/captions-test.json").read_text("utf-8")).keys() == {"5.jpg", "6.jpg"}
+    assert (folder / "maps/photo.png").is_file()
+
+
+def test_following_the_other_pages_leaves_what_they_promise(followed):
+    assert (followed["docs/recipes.md"] / "runs/mine/model.safetensors").is_file()
+    scores = json.loads((followed["docs/formats.md"] / "scores.json").read_text("utf-8"))
+    assert list(scores["scores"]) == ["BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "CIDEr-D"]
+
+
+def test_scores_have_the_form_that_the_page_shows(followed):
+    (shown,) = [
+        json.loads(block.text)
+        for block in blocks(ROOT / "docs/formats.md")
+        if block.language == "json" and '"per_image"' in block.text
+    ]
+    made = json.loads((followed["docs/formats.md"] / "scores.json").read_text("utf-8"))
+    assert shown.keys() == made.keys() and shown["per_image"].keys() == made["per_image"].keys()
+    assert shown["scores"]["CIDEr-D"].keys() == made["scores"]["CIDEr-D"].keys()
+    assert made["scores"]["CIDEr-D"]["signature"].startswith(shown["scores"]["CIDEr-D"]["signature"])
+
+
+def test_every_file_that_training_leaves_is_named(followed):
+    page, folder = (ROOT / "docs/formats.md").read_text("utf-8"), followed["README.md"]
+    for path in [*folder.glob("runs/b6/**/*"), *folder.glob("cache/**/*")]:
+        name = path.name.replace("-test.json", "-<split>.json")
+        name = "`.raw`" if path.suffix == ".raw" else name.split("1-")[0] if path.parent.name == "cache" else name
+        assert name in page, path
