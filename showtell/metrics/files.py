@@ -23,7 +23,8 @@ def read_references(path: Path) -> dict[str, list[Any]]:
     """`{image_id: [captions]}`, COCO's annotations (id: `str(image_id)`) or Karpathy's JSON (id: the file's name)."""
     content = _read(path)
     content = content if isinstance(content, dict) else {}
-    rows, images = content.get("annotations"), content.get("images")
+    rows: Any = content.get("annotations")
+    images: Any = content.get("images")
     if _are(rows, "image_id", "caption"):
         found: dict[str, list[Any]] = {}
         for row in rows:

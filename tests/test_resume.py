@@ -1,0 +1,238 @@
+"""A run that is stopped anywhere and resumed equals the one that was not, bit for bit."""
+
+import json
+import multiprocessing
+import os
+import resource
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from showtell import checkpoint, train
+from showtell.errors import InputError, Interrupted
+from showtell.log import Log, read_log
+from tests.small import FROZEN, train_small, write_karpathy
+
+ACCUMULATED = [*FROZEN, "train.accumulate=2"]
+FORKS = multiprocessing.get_context("forkserver")  # a child of a clean process: torch's threads survive no fork
+FORKS.set_forkserver_preload(["tests.small", "spacy.lang.en"])
+
+
+def nth_call(owner, name, nth, act):
+    """Wrap a function so that its nth call does something else first."""
+    inner, calls = getattr(owner, name), []
+
+    def wrapped(*arguments, **options):
+        calls.append(name)
+        if len(calls) == nth:
+            act()
+        return inner(*arguments, **options)
+
+    setattr(owner, name, wrapped)
+
+
+OWNERS = {"Job": train.Job, "Log": Log, "checkpoint": checkpoint}
+
+
+def train_until(run, overrides, point, nth):
+    """In a child: SIGKILL right before the nth call of `point`."""
+    train.torch.set_num_threads(1)
+    owner, name = point.split(".")
+    nth_call(OWNERS[owner], name, nth, lambda: os.kill(os.getpid(), signal.SIGKILL))
+    train_small(run, *overrides)
+
+
+def killed(run: Path, overrides: list[str], point: str, nth: int) -> None:
+    child = FORKS.Process(target=train_until, args=(run, overrides, point, nth))
+    child.start()
+    child.join(300)
+    assert child.exitcode == -signal.SIGKILL
+
+
+def logged(run: Path) -> list[dict[str, object]]:
+    """What was logged, without what a clock says and without the marks of resuming."""
+    return [
+        {name: value for name, value in row.items() if name != "captions_per_second"}
+        for row in read_log(run)
+        if "event" not in row
+    ]
+
+
+def equal(run: Path, other: Path) -> bool:
+    """Whether two runs left the same: every file by its bytes, but for what a clock says."""
+    names = sorted(path.relative_to(run) for path in run.rglob("*") if path.is_file())
+    assert names == sorted(path.relative_to(other) for path in other.rglob("*") if path.is_file())
+    clocked = {"state.json", "metrics.jsonl", "metrics.csv"}
+    for name in names:
+        if name.name not in clocked:
+            assert (run / name).read_bytes() == (other / name).read_bytes(), name
+    states = [json.loads((folder / "last" / "state.json").read_text()) | {"seconds": 0} for folder in (run, other)]
+    assert states[0] == states[1]
+    assert logged(run) == logged(other)
+    return True
+
+
+CNN = {  # moment of the kill -> the step that the run goes on from
+    "in the first epoch, before any checkpoint": ("Job.step", 4, None),
+    "in the middle of an epoch": ("Job.step", 8, 5),
+    "between the best weights and their row": ("Log.write", 1, 5),
+    "in the middle of writing a checkpoint": ("checkpoint.save_file", 6, 5),
+    "between the two renames of a checkpoint": ("checkpoint._settle", 4, 10),
+    "before the last step": ("Job.step", 16, 15),
+    "before the last checkpoint": ("Job.save", 4, 15),
+}
+
+
+@pytest.mark.parametrize("moment", list(CNN))
+def test_a_run_killed_at_any_moment_goes_on_to_the_same_end(tmp_path, cnn_run, moment):
+    point, nth, step = CNN[moment]
+    killed(tmp_path / "run", [], point, nth)
+    said = train_small(tmp_path / "run", resume=True)
+    anew = f"{tmp_path / 'run'} has no checkpoint: starting anew\n"
+    assert said.startswith(anew if step is None else f"going on with {tmp_path / 'run'} at step {step}\n")
+    assert [row["step"] for row in read_log(tmp_path / "run") if "event" in row] == ([] if step is None else [step])
+    assert equal(tmp_path / "run", cnn_run)
+
+
+@pytest.mark.parametrize(("save_every", "nth"), [(3, 6), (4, 7)], ids=["inside an epoch", "at an epoch's end"])
+def test_a_frozen_run_with_accumulation_goes_on_to_the_same_end(tmp_path, save_every, nth):
+    overrides = [*ACCUMULATED, f"train.save_every={save_every}"]
+    train_small(tmp_path / "whole", *overrides)
+    killed(tmp_path / "run", overrides, "Job.step", nth)
+    train_small(tmp_path / "run", *overrides, resume=True)
+    assert equal(tmp_path / "run", tmp_path / "whole")
+
+
+def test_the_runs_that_are_compared_draw_at_random(cnn_run, frozen_run):
+    for run in (cnn_run, frozen_run):
+        decoder = checkpoint.read_recipe(run)["decoder"]
+        assert decoder["dropout"] > 0 and decoder["feature_dropout"] > 0
+
+
+def test_a_run_killed_twice_from_outside_goes_on_to_the_same_end(tmp_path, cnn_run):
+    """Whenever the kill comes, without any moment chosen."""
+    run = tmp_path / "run"
+    for resume, step in ((False, 5), (True, 10)):
+        child = FORKS.Process(target=train_small, args=(run,), kwargs={"resume": resume})
+        child.start()
+        state = run / "last" / "state.json"
+        while child.is_alive() and (not state.exists() or json.loads(state.read_text())["step"] < step):
+            time.sleep(0.002)
+        child.kill()
+        child.join()
+    train_small(run, resume=True)
+    assert equal(run, cnn_run)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_leave_a_resumable_run(tmp_path, monkeypatch, cnn_run, number):
+    run, before = tmp_path / "run", signal.getsignal(number)
+    with monkeypatch.context() as patch:
+        patch.setattr(train.Job, "step", train.Job.step)  # put back after
+        nth_call(train.Job, "step", 7, lambda: signal.raise_signal(number))
+        with pytest.raises(Interrupted, match=f"^stopped at step 7; {run} can go on with --resume$"):
+            train_small(run)
+    assert signal.getsignal(number) is before
+    assert (run / "metrics.csv").exists()
+    assert train_small(run, resume=True).startswith(f"going on with {run} at step 7\n")
+    assert equal(run, cnn_run)
+
+
+def test_a_second_ctrl_c_stops_at_once(tmp_path, monkeypatch, cnn_run):
+    monkeypatch.setattr(train.Job, "step", train.Job.step)
+    nth_call(train.Job, "step", 7, lambda: [signal.raise_signal(signal.SIGINT) for _ in range(2)])
+    with pytest.raises(KeyboardInterrupt):
+        train_small(tmp_path / "run")
+    monkeypatch.undo()
+    train_small(tmp_path / "run", resume=True)
+    assert equal(tmp_path / "run", cnn_run)
+
+
+@pytest.mark.parametrize(
+    ("point", "nth", "told"),
+    [
+        ("Job.save", 2, "{run} cannot hold a checkpoint: .*; the one before it is untouched"),
+        ("Job.validate", 1, "{run}/model.safetensors cannot be written: .*; what stood there is untouched"),
+        ("Log.write", 1, "{run}/metrics.jsonl cannot be written: File too large; mend that, and go on with --resume"),
+    ],
+)
+def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_room(tmp_path, monkeypatch, cnn_run, point, nth, told):
+    owner, name = point.split(".")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    monkeypatch.setattr(OWNERS[owner], name, getattr(OWNERS[owner], name))
+    nth_call(OWNERS[owner], name, nth, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1])))
+    try:
+        with pytest.raises(InputError, match=f"^{told.format(run=tmp_path / 'run')}$"):
+            train_small(tmp_path / "run")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    monkeypatch.undo()
+    assert train_small(tmp_path / "run", resume=True).startswith("going on with ")
+    assert equal(tmp_path / "run", cnn_run)
+
+
+def test_resuming_what_does_not_exist_starts_anew_and_says_so(tmp_path, frozen_run):
+    run = tmp_path / "run"
+    assert train_small(run, *ACCUMULATED, resume=True).startswith(f"{run} does not exist yet: starting anew\n")
+    assert equal(run, frozen_run)
+
+
+def test_starting_anew_drops_what_the_run_before_the_first_checkpoint_left(tmp_path, frozen_run):
+    run = tmp_path / "run"
+    run.mkdir()
+    for name in ("metrics.jsonl", "metrics.csv", "model.safetensors"):
+        (run / name).write_text('{"step": 1}\n')
+    train_small(run, *ACCUMULATED, resume=True)
+    assert equal(run, frozen_run)
+
+
+def test_a_finished_run_is_left_as_it_is(tmp_path, frozen_run):
+    run = shutil.copytree(frozen_run, tmp_path / "[run] with spaces")
+    times = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    said = train_small(run, *ACCUMULATED, resume=True)
+    assert said == f"{run} is finished at step 8: nothing to resume\n"
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == times
+
+
+def test_an_existing_folder_is_refused_without_resume(tmp_path):
+    with pytest.raises(InputError) as error:
+        train_small(tmp_path)
+    assert str(error.value) == f"{tmp_path} exists; go on with --resume, or name another folder with --run"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_refused_as_a_run(tmp_path):
+    (tmp_path / "run").write_text("")
+    with pytest.raises(InputError, match=f"^{tmp_path}/run is a file; name a folder with --run$"):
+        train_small(tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ("train.lr=0.02", "train.lr=0.01, not 0.02"),
+        ("encoder.image_size=96", "encoder.image_size=64, not 96"),
+        ("decoder=recurrent", "decoder.name=transformer, not recurrent"),
+        ("train.epochs=3", "train.epochs=2, not 3"),
+    ],
+)
+def test_another_setting_is_refused_by_name(frozen_run, changed, told):
+    with pytest.raises(InputError) as error:
+        train_small(frozen_run, *ACCUMULATED, changed, resume=True)
+    assert str(error.value) == f"{frozen_run} was trained with {told}; resume with the same"
+
+
+def test_other_captions_than_before_are_refused(tmp_path, monkeypatch):
+    overrides = [*write_karpathy(tmp_path / "data"), *FROZEN, "train.save_every=1"]
+    run, source = tmp_path / "run", tmp_path / "data" / "dataset_small.json"
+    killed(run, overrides, "Job.step", 2)
+    source.write_text(source.read_text().replace("star", "sun").replace("circle", "sun"))
+    with pytest.raises(InputError) as error:
+        train_small(run, *overrides, resume=True)
+    assert str(error.value) == (
+        f"the captions of the training photos have changed since {run} was trained on them; "
+        "bring them back, or train anew into another --run"
+    )
