@@ -1,0 +1,56 @@
+"""What makes a step: the rate of each moment, what decays, the device and the precision."""
+
+import pytest
+import torch
+
+from showtell.captioners.neural import Neural
+from showtell.errors import InputError
+from showtell.optimizer import autocast, device_of, learning_rate, make_optimizer
+from showtell.recipe import Train, build
+from tests.small import FROZEN, small_recipe, train_small
+
+
+COSINE = {0: 0.25, 3: 1.0, 4: 1.0, 6: 0.05 + 0.95 * 0.853553, 8: 0.525, 12: 0.05, 13: 0.05}
+
+
+def test_the_cosine_starts_at_lr_after_the_warmup_and_ends_at_its_share():
+    settings = Train(lr=2.0, warmup_steps=4, final_lr=0.05)
+    for step, share in COSINE.items():
+        assert learning_rate(settings, step, total=12, epoch=0) == pytest.approx(2.0 * share, rel=1e-5), step
+
+
+def test_milestones_are_epochs_after_which_lr_drops():
+    settings = Train(lr=1.0, warmup_steps=0, schedule="milestones", milestones=(2, 3), gamma=0.1)
+    rates = [learning_rate(settings, 10 * epoch, total=50, epoch=epoch) for epoch in range(5)]
+    assert rates == pytest.approx([1, 1, 0.1, 0.01, 0.01])
+
+
+def test_a_constant_rate_has_a_warmup_too():
+    settings = Train(lr=1.0, warmup_steps=2, schedule="constant")
+    assert [learning_rate(settings, step, total=9, epoch=0) for step in range(4)] == [0.5, 1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("encoder_lr", [None, 0.001])
+def test_an_encoder_that_trains_may_have_its_own_rate(encoder_lr):
+    recipe = small_recipe()
+    settings = Train(lr=0.01, encoder_lr=encoder_lr, weight_decay=0.3)
+    captioner = Neural.build(recipe, build(recipe, "tokenizer").fit(["a dog"]))
+    groups = make_optimizer(captioner, settings).param_groups
+    assert [group["scale"] for group in groups] == pytest.approx([1, 1, *[0.1 if encoder_lr else 1] * 2])
+    for group in groups:
+        assert group["weight_decay"] == (0.3 if group["params"][0].ndim >= 2 else 0.0)
+    trained = sum(len(group["params"]) for group in groups)
+    assert trained == len(list(captioner.decoder.parameters())) + len(list(captioner.encoder.parameters()))
+
+
+@pytest.mark.parametrize(("precision", "enabled"), [("fp32", False), ("bf16", True)])
+def test_precision_is_as_asked(precision, enabled):
+    with autocast(torch.device("cpu"), precision):
+        assert torch.is_autocast_enabled("cpu") == enabled
+
+
+def test_an_unknown_device_is_refused(tmp_path):
+    assert device_of("cpu") == torch.device("cpu")
+    with pytest.raises(InputError, match=r"^train.device is 'gpu': .*; cpu always works$"):
+        train_small(tmp_path / "run", *FROZEN, "train.device=gpu")
+    assert not (tmp_path / "run").exists()
