@@ -9,7 +9,6 @@ from showtell.optimizer import autocast, device_of, learning_rate, make_optimize
 from showtell.recipe import Train, build
 from tests.small import FROZEN, small_recipe, train_small
 
-
 COSINE = {0: 0.25, 3: 1.0, 4: 1.0, 6: 0.05 + 0.95 * 0.853553, 8: 0.525, 12: 0.05, 13: 0.05}
 
 

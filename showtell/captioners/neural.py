@@ -16,6 +16,7 @@ from showtell.captioners.caption import Caption
 from showtell.data.images import open_image, upright_rgb
 from showtell.decoders.decoder import Decoder
 from showtell.encoders.encoder import Encoder
+from showtell.encoders.timm_weights import hub_is_out_of_reach
 from showtell.errors import InputError
 from showtell.features import Features
 from showtell.recipe import build, check, options, part
@@ -126,6 +127,8 @@ class Neural:
 
         from huggingface_hub import HfApi
 
+        if hub_is_out_of_reach():
+            raise InputError("the Hugging Face Hub is out of reach; save_pretrained(FOLDER) writes the same to disk")
         api = HfApi(token=token)
         url = api.create_repo(repo_id, private=private, exist_ok=True)
         with tempfile.TemporaryDirectory() as folder:
@@ -140,8 +143,10 @@ def _from_hub(repo_id: str) -> Path:
 
     try:
         return Path(snapshot_download(repo_id, allow_patterns=["*.yaml", "*.json", "*.safetensors", "*.model", "*.md"]))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+    except LocalEntryNotFoundError:
+        reason = "it is out of reach, and no copy is kept here"
+    except HFValidationError:
+        reason = "its models are called OWNER/NAME"
+    except (HfHubHTTPError, OSError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(
-            f"{repo_id!r} is no run folder, and the Hugging Face Hub gives no such model: {reason}"
-        ) from None
+    raise InputError(f"{repo_id!r} is no run folder, and the Hugging Face Hub gives no such model: {reason}")

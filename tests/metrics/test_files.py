@@ -1,0 +1,135 @@
+"""JSON files that people score: every usual form is read, everything else is refused with the file's name."""
+
+import json
+import re
+
+import pytest
+
+from showtell.errors import InputError
+from showtell.metrics.files import read_candidates, read_references
+
+COCO_CAPTIONS = {
+    "info": {},
+    "images": [{"id": 7, "file_name": "a.jpg"}, {"id": 8, "file_name": "b.jpg"}],
+    "annotations": [
+        {"id": 1, "image_id": 7, "caption": "a dog"},
+        {"id": 2, "image_id": 8, "caption": "a cat"},
+        {"id": 3, "image_id": 7, "caption": "the dog"},
+    ],
+}
+KARPATHY = {
+    "dataset": "toy",
+    "images": [
+        {"filename": "a.jpg", "imgid": 0, "sentences": [{"raw": "a dog"}, {"raw": "the dog"}]},
+        {"filename": "b.jpg", "imgid": 1, "sentences": [{"raw": "a cat", "tokens": ["a", "cat"]}]},
+    ],
+}
+
+
+def written(tmp_path, content):
+    path = tmp_path / "file.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content), "utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"7": "a dog", "8": ""},
+        [{"image_id": 7, "caption": "a dog"}, {"image_id": "8", "caption": "", "id": 3}],
+    ],
+    ids=["by image_id", "COCO results"],
+)
+def test_candidates_come_in_two_forms(tmp_path, content):
+    assert read_candidates(written(tmp_path, content)) == {"7": "a dog", "8": ""}
+
+
+@pytest.mark.parametrize(
+    ("content", "ids"),
+    [
+        ({"a.jpg": ["a dog", "the dog"], "b.jpg": ["a cat"]}, ["a.jpg", "b.jpg"]),
+        (COCO_CAPTIONS, ["7", "8"]),
+        (KARPATHY, ["a.jpg", "b.jpg"]),
+    ],
+    ids=["by image_id", "COCO", "Karpathy"],
+)
+def test_references_come_in_three_forms(tmp_path, content, ids):
+    first, second = ids
+    assert read_references(written(tmp_path, content)) == {first: ["a dog", "the dog"], second: ["a cat"]}
+
+
+def test_a_file_from_windows_is_read(tmp_path):
+    path = tmp_path / "file.json"
+    path.write_text('{"é.jpg": "a café"}', "utf-8-sig")
+    assert read_candidates(path) == {"é.jpg": "a café"}
+
+
+TAKES_CAPTIONS = 'holds no captions; it takes {image_id: caption} or [{"image_id": .., "caption": ..}]'
+TAKES_REFERENCES = "holds no references; it takes {image_id: [captions]}, COCO or Karpathy JSON"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [{}, [], 3, "null", [3], [["a.jpg", "a dog"]], [{"image_id": 7}], [{"caption": "a dog"}], COCO_CAPTIONS],
+    ids=lambda content: json.dumps(content)[:20],
+)
+def test_what_holds_no_captions_is_refused(tmp_path, content):
+    path = written(tmp_path, content)
+    with pytest.raises(InputError, match=f"^{re.escape(f'{path} {TAKES_CAPTIONS}')}$"):
+        read_candidates(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        [],
+        [{"image_id": 7, "caption": "a dog"}],
+        {"a.jpg": "a dog"},
+        {"annotations": []},
+        {"annotations": [{"image_id": 7, "bbox": [1, 2, 3, 4]}]},
+        {"annotations": [7]},
+        {"images": []},
+        {"images": [{"filename": "a.jpg"}]},
+        {"images": [{"filename": "a.jpg", "sentences": []}]},
+        {"images": [{"filename": "a.jpg", "sentences": [{"tokens": ["a"]}]}]},
+        {"images": [{"id": 7, "sentences": [{"raw": "a dog"}]}]},
+    ],
+    ids=lambda content: json.dumps(content)[:60],
+)
+def test_what_holds_no_references_is_refused(tmp_path, content):
+    path = written(tmp_path, content)
+    with pytest.raises(InputError, match=f"^{re.escape(f'{path} {TAKES_REFERENCES}')}$"):
+        read_references(path)
+
+
+@pytest.mark.parametrize(
+    ("read", "content", "twice"),
+    [
+        (read_candidates, '{"a.jpg": "a dog", "b.jpg": "a cat", "a.jpg": "the dog"}', "'a.jpg'"),
+        (read_candidates, [{"image_id": 7, "caption": "a dog"}, {"image_id": "7", "caption": "a cat"}], "'7'"),
+        (read_references, '{"a.jpg": ["a dog"], "a.jpg": ["the dog"]}', "'a.jpg'"),
+        (read_references, {"images": [KARPATHY["images"][0]] * 2}, "'a.jpg'"),
+    ],
+    ids=["candidates", "COCO results", "references", "Karpathy"],
+)
+def test_an_image_that_stands_there_twice_is_refused(tmp_path, read, content, twice):
+    path = written(tmp_path, content)
+    with pytest.raises(InputError) as error:
+        read(path)
+    assert str(error.value) == f"{path} has {twice} twice; every image takes one entry"
+
+
+@pytest.mark.parametrize("read", [read_candidates, read_references])
+def test_what_cannot_be_read_is_told_with_the_reason(tmp_path, read):
+    cut, photo = written(tmp_path, '{"a.jpg": '), tmp_path / "photo.jpg"
+    photo.write_bytes(b"\xff\xd8\xff\xe0")
+    for path, reason in (
+        (cut, "is not JSON: Expecting value: line 1 column 11 (char 10)"),
+        (photo, "is not JSON: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
+        (tmp_path / "none.json", "does not exist"),
+        (tmp_path, "cannot be read: Is a directory"),
+    ):
+        with pytest.raises(InputError) as error:
+            read(path)
+        assert str(error.value) == f"{path} {reason}"

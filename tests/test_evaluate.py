@@ -1,0 +1,184 @@
+"""Scores of a run and of files: their form, their signatures, and what is refused."""
+
+import io
+import json
+import re
+import shutil
+
+import pytest
+from rich.console import Console
+
+from showtell import checkpoint
+from showtell.errors import InputError, RecipeError
+from showtell.evaluate import evaluate, score_files
+from showtell.metrics import to_json
+from tests.small import RECIPE, write_karpathy
+
+NAMES = ["BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr-D"]
+
+
+def read(path):
+    return json.loads(path.read_text("utf-8"))
+
+
+@pytest.fixture
+def run(frozen_run, tmp_path):
+    return shutil.copytree(frozen_run, tmp_path / "run")
+
+
+def test_scores_are_written_in_the_form_that_is_promised(run):
+    scores = evaluate(run, "val")
+    content = read(run / "scores-val.json")
+    assert list(content) == ["scores", "per_image"]
+    assert list(content["scores"]) == NAMES == list(scores)
+    for name, entry in content["scores"].items():
+        assert list(entry) == ["value", "interval", "signature"]
+        assert entry["value"] == scores[name].value
+        assert entry["interval"] is None and isinstance(entry["signature"], str)
+    images = [f"val-{number:05}.png" for number in range(6)]
+    assert list(content["per_image"]) == images
+    for image_id in images:
+        assert content["per_image"][image_id] == {name: scores[name].per_image[image_id] for name in NAMES}
+    assert scores["CIDEr-D"].value == pytest.approx(sum(scores["CIDEr-D"].per_image.values()) / 6)
+
+
+def test_the_captions_that_were_scored_stand_beside_the_scores(run):
+    scores = evaluate(run, "val")
+    captions = read(run / "captions-val.json")
+    assert list(captions) == [f"val-{number:05}.png" for number in range(6)]
+    references = {r.image_id: list(r.references) for r in records_of("val")}
+    (run / "references.json").write_text(json.dumps(references))
+    again = score_files(run / "captions-val.json", run / "references.json")
+    assert {name: score.value for name, score in again.items()} == {name: score.value for name, score in scores.items()}
+
+
+def records_of(split):
+    from showtell.data.scenes import scenes
+
+    return [r for r in scenes(**{k: v for k, v in RECIPE["data"].items() if k != "name"}) if r.split == split]
+
+
+def test_a_signature_says_data_split_decoding_and_seed(run):
+    signature = evaluate(run, "test", ["decode.num_beams=3"])["CIDEr-D"].signature.split("|")
+    settings = checkpoint.read_recipe(run)["decode"] | {"num_beams": 3}
+    decode = ",".join(f"{key}={value}" for key, value in settings.items() if key != "name")
+    assert signature[0] == "CIDEr-D" and signature[1].startswith("showtell ")
+    assert {"images 6", "references 5", "data scenes", "split test", "seed 0"} <= set(signature)
+    assert f"beam({decode})" in signature and "num_beams=3,length_penalty=" in decode
+
+
+def test_a_split_that_chose_the_epoch_says_so(run):
+    signature = evaluate(run, "val")["BLEU-4"].signature.split("|")
+    assert "split val (chose the epoch by CIDEr-D)" in signature
+
+
+def test_decoding_and_metrics_may_be_changed(run):
+    scores = evaluate(run, "val", ["decode=greedy", "decode.max_length=4", "evaluate.metrics=[ROUGE-L, bleu-1]"])
+    assert list(scores) == ["ROUGE-L", "BLEU-1"]
+    assert "|greedy(max_length=4," in scores["BLEU-1"].signature
+    assert max(len(text.split()) for text in read(run / "captions-val.json").values()) <= 3
+
+
+def test_other_data_may_be_scored_with_a_run(run, tmp_path):
+    overrides = write_karpathy(tmp_path / "data")
+    scores = evaluate(run, "val", overrides)
+    assert len(scores["BLEU-1"].per_image) == 2
+    assert "|data karpathy|" in scores["BLEU-1"].signature
+
+
+def test_the_recipe_of_the_run_stays_as_it_is(run):
+    before = (run / "recipe.yaml").read_bytes()
+    evaluate(run, "val", ["decode.num_beams=1"])
+    assert (run / "recipe.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize("item", ["train.lr=1", "encoder=lite", "encoder.image_size=32", "tokenizer.min_count=2"])
+def test_what_made_the_weights_may_not_be_changed(frozen_run, item):
+    with pytest.raises(RecipeError) as error:
+        evaluate(frozen_run, "val", [item])
+    told = f"{item}: evaluate changes data, decode, evaluate alone; the other sections made the weights"
+    assert str(error.value) == told
+
+
+def test_a_split_without_captioned_photos_is_refused(frozen_run):
+    with pytest.raises(InputError) as error:
+        evaluate(frozen_run, "dev")
+    assert str(error.value) == "--split is 'dev'; captioned photos are there for test, train, val"
+
+
+def test_photos_without_captions_cannot_be_scored(frozen_run):
+    with pytest.raises(InputError) as error:
+        evaluate(frozen_run, "test", ["data=folder", f"data.root={records_of('val')[0].path.parent}"])
+    assert str(error.value) == "--split is 'test'; captioned photos are there for none"
+
+
+def test_an_unknown_metric_is_refused_before_anything_is_captioned(run):
+    with pytest.raises(InputError, match=re.escape("'CIDR' is not a metric; there are BLEU-1")):
+        evaluate(run, "val", ["evaluate.metrics=[CIDR]"])
+    assert not (run / "captions-val.json").exists()
+
+
+def test_what_is_no_run_is_refused(tmp_path):
+    for run, told in (
+        (tmp_path / "none", "is no folder; evaluate takes the folder of a run that `showtell train` made"),
+        (tmp_path, "is not a run: it has no recipe.yaml"),
+    ):
+        with pytest.raises(InputError, match=f"^{re.escape(f'{run} {told}')}$"):
+            evaluate(run, "val")
+
+
+def test_a_run_without_weights_is_refused(run):
+    (run / "model.safetensors").unlink()
+    with pytest.raises(InputError) as error:
+        evaluate(run, "val")
+    assert str(error.value) == f"{run}/model.safetensors does not exist: {run} is no trained run"
+
+
+def files(tmp_path, candidates, references):
+    for name, content in (("c.json", candidates), ("r.json", references)):
+        (tmp_path / name).write_text(json.dumps(content))
+    return tmp_path / "c.json", tmp_path / "r.json"
+
+
+def test_files_are_scored_with_every_metric_or_those_that_are_asked_for(tmp_path):
+    paths = files(tmp_path, {"a": "a dog runs", "b": "a cat sits"}, {"a": ["a dog runs"], "b": ["a cat", "a cat sits"]})
+    scores = score_files(*paths)
+    assert set(NAMES) <= set(scores)
+    assert scores["BLEU-1"].value == pytest.approx(1) and scores["ROUGE-L"].value == pytest.approx(1)
+    assert list(score_files(*paths, ["ROUGE-L"])) == ["ROUGE-L"]
+    assert "split" not in scores["BLEU-1"].signature
+    assert set(to_json(scores)["per_image"]["a"]) == set(scores)
+
+
+def test_references_without_a_candidate_are_left_out_aloud(tmp_path):
+    paths = files(tmp_path, {"a": "a dog"}, {"a": ["a dog"], "b": ["a cat"], "c": ["a cow"]})
+    console = Console(file=io.StringIO(), width=200)
+    assert score_files(*paths, ["BLEU-1"], console)["BLEU-1"].per_image.keys() == {"a"}
+    assert console.file.getvalue() == "2 of 3 images with references have no candidate: left out\n"
+
+
+def test_a_candidate_without_references_is_refused(tmp_path):
+    paths = files(tmp_path, {"a": "a dog", "b": "a cat"}, {"a": ["a dog"]})
+    with pytest.raises(InputError, match=r"^1 of 2 candidates have no references \(first: b\); "):
+        score_files(*paths)
+
+
+def test_files_of_other_images_are_refused(tmp_path):
+    candidates, references = files(tmp_path, {"a.jpg": "a dog"}, {"7": ["a dog"]})
+    with pytest.raises(InputError) as error:
+        score_files(candidates, references)
+    assert str(error.value) == f"{candidates} and {references} share no image_id (first: 'a.jpg' and '7')"
+
+
+@pytest.mark.parametrize(
+    ("candidates", "references", "told"),
+    [
+        ({"a": 3}, {"a": ["a dog"]}, "a candidate of a is 3, not text; write a string, '' for no words"),
+        ({"a": ["a dog"]}, {"a": ["a dog"]}, "a candidate of a is ['a dog'], not text; write a string, '' for"),
+        ({"a": "a dog"}, {"a": [None]}, "a reference of a is None, not text; write a string, '' for no words"),
+        ({"a": "a dog"}, {"a": []}, "1 of 1 images have an empty list of references (first: a); every image needs"),
+    ],
+)
+def test_what_is_no_text_is_refused(tmp_path, candidates, references, told):
+    with pytest.raises(InputError, match=f"^{re.escape(told)}"):
+        score_files(*files(tmp_path, candidates, references))
