@@ -1,0 +1,197 @@
+"""Photos on disk -> captions in a file: which photos, under which names, in which forms."""
+
+import csv
+import io
+import json
+import os
+import re
+import resource
+import shutil
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from showtell.captioners import load
+from showtell.captioners.caption import Caption
+from showtell.data.scenes import scenes
+from showtell.errors import InputError
+from showtell.predict import Writer, caption_photos, find_photos
+from tests.small import RECIPE
+
+CAPTIONS = {
+    "a photo.jpg": Caption('a dog, "red"', [1, 5, 2], -1.5),
+    "größe/b.jpg": Caption("ein Übergang"),
+    "c": Caption(""),
+}
+
+
+@pytest.fixture
+def album(tmp_path):
+    """A folder of photos, one of which is cut short."""
+    settings = {name: value for name, value in RECIPE["data"].items() if name != "name"}
+    source = scenes(**settings)[0].path.parent
+    album = tmp_path / "my album"
+    for number, name in enumerate(["b.png", "a.png", "trip/a b.png", "trip/c.PNG"]):
+        (album / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source / f"test-{number:05}.png", album / name)
+    whole = (album / "b.png").read_bytes()
+    (album / "bad.png").write_bytes(whole[: len(whole) // 2])
+    (album / "notes.txt").write_text("no photo")
+    return album
+
+
+def test_a_folder_names_its_photos_by_their_paths_in_it(album):
+    names = ["a.png", "b.png", "bad.png", "trip/a b.png", "trip/c.PNG"]
+    assert find_photos([album]) == {name: album / name for name in names}
+
+
+def test_photos_are_named_by_their_names(album):
+    paths = [album / "trip" / "a b.png", album / "b.png"]
+    assert find_photos(paths) == {"a b.png": paths[0], "b.png": paths[1]}
+
+
+def test_two_photos_of_one_name_are_named_by_their_paths(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("x/a.jpg", "y/a.jpg", "y/b.jpg", "z/x/a.jpg"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+    found = find_photos([Path("x/a.jpg"), Path("y")])
+    assert list(found) == ["x/a.jpg", "y/a.jpg", "b.jpg"]
+    assert list(find_photos([Path("x/a.jpg"), Path("./x/a.jpg"), Path("x")])) == ["a.jpg"]
+    found = find_photos([Path("x/a.jpg"), Path("y/a.jpg"), Path("z")])  # z's own photo is called x/a.jpg
+    assert [path.as_posix() for path in found.values()] == list(found) == ["x/a.jpg", "y/a.jpg", "z/x/a.jpg"]
+
+
+def test_what_does_not_exist_is_told(tmp_path):
+    for path in (tmp_path / "none.jpg", tmp_path / "none"):
+        with pytest.raises(InputError, match=f"^{path} does not exist; name photos or folders of photos$"):
+            find_photos([path])
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "gone.jpg")
+    with pytest.raises(InputError, match=r"link.jpg does not exist; name photos or folders of photos$"):
+        find_photos([tmp_path / "link.jpg"])
+    with pytest.raises(InputError, match=f"^{tmp_path}/empty: no photos in it; looked, also in its folders, for .jpg"):
+        (tmp_path / "empty").mkdir()
+        find_photos([tmp_path / "empty"])
+    with pytest.raises(InputError, match=r"^no photo is given; name photos or folders of photos$"):
+        find_photos([])
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 16])
+def test_the_others_are_captioned_where_one_cannot_be_read(album, frozen_run, batch_size):
+    captioner, photos = load(frozen_run), find_photos([album])
+    found = dict(caption_photos(captioner, photos, batch_size))
+    assert list(found) == list(photos)
+    assert str(found.pop("bad.png")) == "bad.png: truncated"
+    for image_id, caption in found.items():
+        assert caption.text == captioner.caption([photos[image_id]])[0].text
+
+
+def test_a_batch_of_unreadable_photos_is_told_photo_by_photo(tmp_path, frozen_run):
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_text("no photo")
+    found = dict(caption_photos(load(frozen_run), find_photos([tmp_path])))
+    assert [str(error).partition(": ")[0] for error in found.values()] == ["a.jpg", "b.jpg"]
+    assert all(isinstance(error, InputError) for error in found.values())
+
+
+def test_captioning_photos_takes_decoding_options(album, frozen_run):
+    captioner, photos = load(frozen_run), {"a": album / "a.png"}
+    short = dict(caption_photos(captioner, photos, name="greedy", max_length=3))["a"]
+    assert len(short.tokens) <= 3
+
+
+def written(path):
+    with Writer(path) as writer:
+        for image_id, caption in CAPTIONS.items():
+            writer.write(image_id, caption)
+    return path.read_bytes().decode("utf-8")
+
+
+def test_json_is_a_caption_for_every_image_id(tmp_path):
+    text = written(tmp_path / "out.json")
+    assert json.loads(text) == {image_id: caption.text for image_id, caption in CAPTIONS.items()}
+    assert "größe" in text and text.endswith("}\n")
+
+
+def test_jsonl_is_one_object_a_line(tmp_path):
+    rows = [json.loads(line) for line in written(tmp_path / "out.jsonl").splitlines()]
+    assert rows == [{"image_id": i, "caption": c.text, "log_prob": c.log_prob} for i, c in CAPTIONS.items()]
+
+
+def test_csv_has_a_header_and_two_columns(tmp_path):
+    rows = list(csv.reader(io.StringIO(written(tmp_path / "out.csv"), newline="")))
+    assert rows == [["image_id", "caption"], *([i, c.text] for i, c in CAPTIONS.items())]
+
+
+def test_rows_are_on_the_disk_as_soon_as_they_are_known(tmp_path):
+    for name, first in (("out.csv", 2), ("out.jsonl", 1)):
+        with Writer(tmp_path / name) as writer:
+            writer.write("a", Caption("a dog"))
+            assert len((tmp_path / name).read_text().splitlines()) == first
+
+
+def test_a_stop_keeps_what_was_known(tmp_path):
+    with pytest.raises(KeyboardInterrupt), Writer(tmp_path / "out.json") as writer:
+        writer.write("a", Caption("a dog"))
+        raise KeyboardInterrupt
+    assert json.loads((tmp_path / "out.json").read_text()) == {"a": "a dog"}
+
+
+def test_a_name_that_is_no_text_is_escaped(tmp_path):
+    strange = os.fsdecode(b"b\xe4r.jpg")
+    for name in ("out.json", "out.jsonl", "out.csv"):
+        with Writer(tmp_path / name) as writer:
+            writer.write(strange, Caption("a bear"))
+        assert r"b\udce4r.jpg" in (tmp_path / name).read_text("utf-8")
+
+
+def test_nothing_is_written_where_no_file_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with Writer(None) as writer:
+        writer.write("a", Caption("a dog"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["out.txt", "out", "json"])
+def test_another_suffix_is_refused(name):
+    with pytest.raises(InputError) as error:
+        Writer(Path(name))
+    assert str(error.value) == f"--out is {name!r}; it takes a name that ends in .json, .jsonl or .csv"
+
+
+def test_a_writer_that_never_started_leaves_the_file_as_it_was(tmp_path):
+    (tmp_path / "out.json").write_text("{}")
+    Writer(tmp_path / "out.json")
+    assert (tmp_path / "out.json").read_text() == "{}"
+
+
+def test_what_cannot_be_written_is_told(tmp_path):
+    path = tmp_path / "none" / "out.csv"
+    with pytest.raises(InputError, match=f"^--out {path} cannot be written: No such file or directory$"):
+        Writer(path).__enter__()
+
+
+@pytest.mark.parametrize("suffix", ["json", "jsonl", "csv"])
+def test_a_full_disk_is_told(tmp_path, suffix):
+    path, before = tmp_path / f"out.{suffix}", resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        told = f"^--out {re.escape(str(path))} cannot be written: File too large$"
+        with pytest.raises(InputError, match=told), Writer(path) as writer:
+            for number in range(100):
+                writer.write(f"{number:020}", Caption("a dog"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_long_work_shows_a_bar_and_short_work_stays_quiet(album, frozen_run, monkeypatch):
+    photos = find_photos([album])
+    said = {}
+    for seconds in (60.0, -1.0):
+        monkeypatch.setattr("showtell.progress.QUIET_SECONDS", seconds)
+        console = Console(file=io.StringIO(), width=100)
+        list(caption_photos(load(frozen_run), photos, console=console))
+        said[seconds] = console.file.getvalue()
+    assert said[60.0] == ""
+    assert "captioning" in said[-1.0] and "5/5" in said[-1.0] and "photos/s" in said[-1.0]
