@@ -6,6 +6,8 @@ from showtell.captioners.neural import Neural
 from showtell.errors import InputError
 from showtell.recipe import Train
 
+BETAS = (0.9, 0.98)  # as Vaswani et al. 2017: a run of a few thousand steps has no time for 0.999
+
 
 def device_of(name: str) -> torch.device:
     if name == "auto":
@@ -40,7 +42,7 @@ def make_optimizer(captioner: Neural, settings: Train) -> torch.optim.AdamW:
             if chosen:
                 decay = settings.weight_decay if decays else 0.0
                 groups.append({"params": chosen, "weight_decay": decay, "scale": scale})
-    return torch.optim.AdamW(groups, lr=settings.lr)
+    return torch.optim.AdamW(groups, lr=settings.lr, betas=BETAS)
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

@@ -1,7 +1,8 @@
 """The embedded data set: pictures of coloured shapes, drawn once into a cache folder, with five captions each.
 
-Train never shows some pairs of colour and shape (`scenes_world.held_out`); every val and test scene shows one at least.
-So a model is right there only by putting known words together anew. `scenes_judge` says whether a caption is true.
+Train never shows some combinations of two things and how they stand (`scenes_world.held_out`); every val and test
+scene shows one at least. So a model is right there only by putting what it knows together anew. `scenes_judge` says
+whether a caption is true.
 """
 
 import json

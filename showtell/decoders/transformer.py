@@ -17,6 +17,8 @@ from showtell.errors import RecipeError
 from showtell.features import Features
 from showtell.settings import Count, Share
 
+SCALE = 0.55  # GPT-2's 0.02 at its width of 768; a narrow model that starts at 0.02 hears nothing for a long time
+
 
 class Block(nn.Module):
     """x + self-attention, x + cross-attention where there is one, x + MLP; each on normalised input."""
@@ -89,11 +91,11 @@ class Transformer(Decoder):
         self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(dim)
         self.bias = nn.Parameter(torch.zeros(vocabulary_size))
-        for part in (self.words, self.positions, self.blocks):  # not the places: at GPT-2's scale nobody sees them
+        for part in (self.words, self.positions, self.blocks):  # the places stay as loud as what stands there
             part.apply(_initialise)
         for name, weight in self.blocks.named_parameters():
             if name.endswith(("out.weight", "mlp.3.weight")):  # GPT-2: the residual stream must not grow with depth
-                nn.init.normal_(weight, std=0.02 / (2 * layers) ** 0.5)
+                nn.init.normal_(weight, std=SCALE * (weight.shape[-1] * 2 * layers) ** -0.5)
 
     def fit(self, features: Features) -> None:
         vectors = features.tokens[features.mask] if self.sees == "tokens" else features.pooled
@@ -134,6 +136,6 @@ class Transformer(Decoder):
 
 def _initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Linear | nn.Embedding):
-        nn.init.normal_(module.weight, std=0.02)
+        nn.init.normal_(module.weight, std=SCALE * module.weight.shape[-1] ** -0.5)
     if isinstance(module, nn.Linear) and module.bias is not None:
         nn.init.zeros_(module.bias)

@@ -63,6 +63,7 @@ class Place(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.linear = nn.Linear(4 * 2 * FREQUENCIES, dim, bias=False)
+        nn.init.normal_(self.linear.weight, std=FREQUENCIES**-1)  # about one a channel, as a normalised vector has
 
     def forward(self, boxes: Tensor) -> Tensor:
         angles = boxes[..., None] * (math.pi * 2.0 ** torch.arange(FREQUENCIES, device=boxes.device))

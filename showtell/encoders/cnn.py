@@ -15,6 +15,7 @@ from showtell.encoders.grid import check_grid_size, grid_features
 from showtell.encoders.pixels import Normalise, Resize, Square
 from showtell.errors import RecipeError
 from showtell.features import Features
+from showtell.settings import Count
 
 
 def convolution(inside: int, outside: int, kernel: int, stride: int = 1) -> nn.Sequential:
@@ -40,7 +41,14 @@ class ConvNet(Encoder):
     """Trains with the decoder, so its pixels are cached and nothing else."""
 
     def __init__(
-        self, *, image_size: int = 128, grid_size: int = 8, width: int = 16, dim: int = 256, resize: Resize = "stretch"
+        self,
+        *,
+        image_size: int = 128,
+        grid_size: int = 8,
+        width: Count = 16,
+        depth: Count = 1,
+        dim: Count = 256,
+        resize: Resize = "stretch",
     ):
         super().__init__()
         check_grid_size(grid_size)
@@ -57,6 +65,8 @@ class ConvNet(Encoder):
         for _ in range(stages - 1):
             layers += [convolution(width, 2 * width, 3, stride=2), Residual(2 * width)]
             width = 2 * width
+        # At the grid's size a layer is cheap and sees far: with `depth` 3 a cell knows what stands anywhere around it.
+        layers += [Residual(width) for _ in range(depth - 1)]
         self.layers = nn.Sequential(*layers, convolution(width, dim, 1))
 
     @property

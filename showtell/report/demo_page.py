@@ -138,7 +138,7 @@ def _held_out(scenes: SceneResults) -> Section:
             cards.append(_scene_card(record, scenes.captions[record.image_id], verdict))
     wrong = sum(not verdict.right for verdict in scenes.verdicts.values())
     text = (
-        "Every scene here shows a shape in a colour that the model never saw it in. A caption is right when each "
+        "Every scene here holds two things that the model never saw standing so. A caption is right when each "
         "thing, colour and relation in it is, and nothing is missing; a program that shares nothing with the one "
         f"that wrote the references judges. Shown are the first right ones and the first wrong ones, up to {RIGHT} and "
         f"{WRONG}; {wrong} of {len(scenes.records)} are wrong in all."

@@ -13,7 +13,7 @@ from showtell.data import DATA
 from showtell.data import scenes_draw as drawing
 from showtell.data.images import open_image
 from showtell.data.scenes import read_scenes, scenes
-from showtell.data.scenes_world import COLOURS, HELD_OUT, SHAPES, SIZES, held_out, sample
+from showtell.data.scenes_world import COLOURS, SHAPES, SIZES, combination, held_out, sample
 from showtell.errors import InputError, RecipeError
 
 SMALL = {"images": 7, "val_images": 3, "test_images": 2}
@@ -46,12 +46,23 @@ def test_more_images_leave_the_first_ones_as_they_are(tmp_path: Path) -> None:
     assert all(more[name] == few[name] for name in few if name.endswith(".png"))
 
 
-def test_train_has_no_held_out_pair_and_every_other_scene_has_one(tmp_path: Path) -> None:
-    records = scenes(root=tmp_path / "s", images=300, val_images=60, test_images=60)
+def test_train_has_no_held_out_combination_and_every_other_scene_has_one(tmp_path: Path) -> None:
+    records = scenes(root=tmp_path / "s", images=900, val_images=60, test_images=60)
     truth = read_scenes(tmp_path / "s")
-    for record in records:
-        pairs = {(thing.colour, thing.shape) for thing in truth[record.image_id].things}
-        assert bool(pairs & HELD_OUT) == (record.split != "train")
+    of = {
+        record.image_id: {
+            combination(truth[record.image_id].things[0], thing) for thing in truth[record.image_id].things[1:]
+        }
+        for record in records
+    }
+    seen = set().union(*(of[record.image_id] for record in records if record.split == "train"))
+    assert all(of[record.image_id] - seen for record in records if record.split != "train")
+    assert len(seen) > 500
+
+
+def test_a_combination_is_the_same_whichever_thing_is_named_first() -> None:
+    one, other = sample(Random(1), unseen=False).things[:2]
+    assert combination(one, other) == combination(other, one)
 
 
 def test_every_word_is_frequent_in_training() -> None:
@@ -64,7 +75,7 @@ def test_every_word_is_frequent_in_training() -> None:
         counts = Counter(names)
         assert set(counts) == set(kinds)
         assert min(counts.values()) > 0.6 * len(things) / len(kinds)
-    assert len({(thing.colour, thing.shape) for thing in things}) == 30 - len(HELD_OUT)
+    assert len({(thing.colour, thing.shape) for thing in things}) == 30
 
 
 def test_relations_are_plain_to_see() -> None:
