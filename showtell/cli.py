@@ -25,8 +25,15 @@ app = typer.Typer(
 )
 out, err = Console(soft_wrap=True, highlight=False, markup=False), Console(stderr=True, highlight=False)
 
-Recipe = Annotated[str, typer.Argument(help="A packaged recipe (see `showtell recipes`) or the path of a YAML.")]
-Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Such as train.epochs=10.")]
+Recipe = Annotated[
+    str, typer.Argument(metavar="RECIPE", help="A packaged recipe (see `showtell recipes`) or the path of a YAML.")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Such as encoder=lite, train.lr=1e-4.")
+]
+Photos = Annotated[
+    list[str], typer.Argument(metavar="PHOTO_OR_FOLDER", help="Photos, folders of photos, and decode.key=value.")
+]
 Model = Annotated[str, typer.Option(help="A run folder, a packaged model, or a Hugging Face Hub id.")]
 SOME_UNREADABLE = 3
 
@@ -43,7 +50,7 @@ def demo(
 
 
 @app.command(epilog="Examples: `showtell recipes`, `showtell recipes bern-6 > mine.yaml`")
-def recipes(name: Annotated[str | None, typer.Argument(help="The one to print.")] = None) -> None:
+def recipes(name: Annotated[str | None, typer.Argument(metavar="NAME", help="The one to print.")] = None) -> None:
     """List the packaged recipes, or print one."""
     from showtell.settings import load_recipe, packaged_recipes
 
@@ -75,8 +82,11 @@ def train(
 
 @app.command(epilog="Example: `showtell evaluate runs/b6 --split val decode.num_beams=3`")
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
-    overrides: Overrides = None,
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY=VALUE", help="Of data, decode and evaluate, as decode.num_beams=3."),
+    ] = None,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "val",
 ) -> None:
     """Caption a split with the run's best weights and score it: RUN/scores-SPLIT.json and a table."""
@@ -88,7 +98,7 @@ def evaluate(
 
 @app.command(epilog="Examples: `showtell caption photo.jpg`, `showtell caption album/ --out captions.csv`")
 def caption(
-    photos: Annotated[list[str], typer.Argument(metavar="PHOTO_OR_FOLDER...", help="And decode.key=value.")],
+    photos: Photos,
     model: Model = "tiny",
     output: Annotated[Path | None, typer.Option("--out", help="A .json, .jsonl or .csv file.")] = None,
 ) -> None:
@@ -139,7 +149,7 @@ def score(
 
 @app.command(epilog="Example: `showtell explain photo.jpg --model runs/b6 --out maps`")
 def explain(
-    photos: Annotated[list[str], typer.Argument(metavar="PHOTO_OR_FOLDER...", help="And decode.key=value.")],
+    photos: Photos,
     model: Model = "tiny",
     output: Annotated[Path, typer.Option("--out", help="Folder for the pictures.")] = Path("explained"),
 ) -> None:
@@ -211,7 +221,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names of files may hold bytes that are no letters
     try:
-        app()
+        app(prog_name="showtell")
     except ShowtellError as error:
         err.print(f"error: {error}", markup=False, soft_wrap=True)
         sys.exit(2)
