@@ -123,7 +123,7 @@ def _train_on_scenes(run: Path, recipe: str, overrides: Sequence[str], console: 
     count = sum(record.split == "train" for record in records)
     console.print(
         f"[bold]2/3[/] Recipe {recipe}: trained on {count:,} drawn scenes, then asked about {len(test):,} "
-        "with shapes in colours it never saw them in",
+        "with combinations that it never saw",
         soft_wrap=True,
     )
     started = time.perf_counter()

@@ -1,0 +1,30 @@
+"""Every packaged recipe builds, trains two steps and captions, offline and on scenes, with nothing else changed."""
+
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from showtell.captioners import load
+from showtell.recipe import build, check
+from showtell.settings import load_recipe, packaged_recipes
+from showtell.train import train
+
+SCENES = ["data=scenes", "data.images=16", "data.val_images=4", "data.test_images=2", "tokenizer.min_count=1"]
+SHORT = ["train.max_steps=2", "decode.max_length=8"]
+
+
+def offline(recipe: str) -> list[str]:
+    """`encoder=lite` where the recipe's own encoder would ask a model hub; small pictures either way."""
+    own = load_recipe(recipe)["encoder"]["name"]
+    return ["encoder.image_size=64", *(["encoder=lite"] if own == "timm" else [])]
+
+
+@pytest.mark.parametrize("name", packaged_recipes())
+def test_it_trains_two_steps_and_captions(name: str, tmp_path: Path) -> None:
+    recipe = check(load_recipe(name, [*SCENES, *SHORT, *offline(name)]))
+    run = train(recipe, tmp_path / "run", console=Console(quiet=True))
+    photos = [record.path for record in build(recipe, "data") if record.split == "test"]
+    captions = load(run).caption(photos)
+    assert [len(caption.tokens or []) <= 8 for caption in captions] == [True, True]
+    assert all(caption.log_prob is not None and caption.log_prob < 0 for caption in captions)
