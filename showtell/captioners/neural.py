@@ -90,12 +90,20 @@ class Neural:
         end = [self.tokenizer.special.eos] if tokens[-1] == self.tokenizer.special.eos else []
         return self.tokenizer.decode(tokens[1 : len(tokens) - len(end)])
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write recipe, tokenizer, weights and a card; the frozen encoder's weights stay with their source."""
+    def save_pretrained(self, folder: str | Path, *, half: bool = False) -> None:
+        """Write recipe, tokenizer, weights and a card; the frozen encoder's weights stay with their source.
+
+        `half` writes weights as fp16, half the size; they are read back as fp32.
+        """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.save_settings(folder)
-        checkpoint.write_tensors(folder / checkpoint.MODEL, checkpoint.weights(self.encoder, self.decoder))
+        weights = checkpoint.weights(self.encoder, self.decoder)
+        if half:
+            weights = {
+                name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in weights.items()
+            }
+        checkpoint.write_tensors(folder / checkpoint.MODEL, weights)
         if not (folder / "README.md").exists():
             names = {section: self.recipe[section]["name"] for section in ("encoder", "decoder")}
             checkpoint.write_text(folder / "README.md", CARD.format(**names))
