@@ -90,6 +90,7 @@ CNN = {  # moment of the kill -> the step that the run goes on from
 def test_a_run_killed_at_any_moment_goes_on_to_the_same_end(tmp_path, cnn_run, moment):
     point, nth, step = CNN[moment]
     killed(tmp_path / "run", [], point, nth)
+    assert (tmp_path / "run" / "metrics.csv").exists() == (step is not None)
     said = train_small(tmp_path / "run", resume=True)
     anew = f"{tmp_path / 'run'} has no checkpoint: starting anew\n"
     assert said.startswith(anew if step is None else f"going on with {tmp_path / 'run'} at step {step}\n")

@@ -148,10 +148,12 @@ def test_a_photo_that_cannot_be_read_is_named(tmp_path):
         talkative(*FROZEN).caption([tmp_path / "a.jpg"])
 
 
-def test_a_run_folder_is_a_captioner(frozen_run, cnn_run, photos, tmp_path):
+def test_a_run_folder_is_a_captioner(frozen_run, cnn_run, records, photos, tmp_path):
     for run in (frozen_run, cnn_run):
         captioner = showtell.load(run)
+        cached = describe_all(captioner, open_source(records, captioner.encoder))
         said = captioner.caption(photos)
+        assert [c.log_prob for c in cached.values()] == pytest.approx([c.log_prob for c in said], abs=1e-4)
         assert said == load(str(run)).caption(photos)
         captioner.save_pretrained(tmp_path / run.parent.name)
         assert load(tmp_path / run.parent.name).caption(photos) == said
