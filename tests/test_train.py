@@ -3,6 +3,7 @@
 import csv
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -261,3 +262,10 @@ def test_a_missing_extra_is_told_before_anything_is_made(tmp_path, monkeypatch, 
         train_small(tmp_path / "run", *STILL, option)
     assert str(error.value) == told
     assert not (tmp_path / "run").exists()
+
+
+def test_a_thread_that_is_not_the_main_one_trains_too(tmp_path):
+    """Signals are then somebody else's."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(train_small, tmp_path / "run", *STILL, *ONE_STEP, "train.max_steps=1").result()
+    assert state(tmp_path / "run")["finished"]
