@@ -1,0 +1,43 @@
+"""`python -m benchmarks [NAME ...] [--quick] [--out FILE.json]`: run the named benchmarks, or all."""
+
+import argparse
+import json
+import os
+import platform
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import beam, cached_decoding, epoch
+
+BENCHMARKS = {"epoch": epoch.run, "beam": beam.run, "cached_decoding": cached_decoding.run}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all unless given")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes: whether it runs, not how fast")
+    parser.add_argument("--out", type=Path, help="a JSON file for the ratios")
+    given = parser.parse_args()
+    if unknown := [name for name in given.names if name not in BENCHMARKS]:
+        parser.error(f"{unknown[0]!r} is not a benchmark; there are {', '.join(BENCHMARKS)}")
+    console = Console()
+    console.print(
+        f"torch {torch.__version__}, {torch.get_num_threads()} threads, {os.cpu_count()} cores, {platform.machine()}; "
+        "a ratio is the peer's time over ours, median (least to most)"
+    )
+    table = Table("benchmark", "ratio", "target", "ours", "note")
+    ratios = [ratio for name in given.names or BENCHMARKS for ratio in BENCHMARKS[name](given.quick)]
+    for ratio in ratios:
+        spread = f"{ratio.median:.1f} ({ratio.least:.1f} to {ratio.most:.1f})"
+        target = f"at least {ratio.target:g}" if ratio.target else ""
+        table.add_row(ratio.name, spread, target, f"{ratio.seconds:.2f} s", ratio.note)
+    console.print(table)
+    if given.out is not None:
+        given.out.write_text(json.dumps([ratio._asdict() for ratio in ratios], indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""Two ways to do one thing, timed in turn, A B A B: a machine that slows down slows both, and the ratio holds."""
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+Work = Callable[[], object]
+
+
+class Ratio(NamedTuple):
+    """How many times `peer` takes longer than ours: median, least and most over the repeats."""
+
+    name: str
+    median: float
+    least: float
+    most: float
+    target: float | None
+    seconds: float  # of ours, the median
+    note: str = ""
+
+
+def seconds(work: Work) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def compare(name: str, ours: Work, peer: Work, repeats: int, target: float | None = None, note: str = "") -> Ratio:
+    """Both once unmeasured, then in turn."""
+    ours(), peer()
+    pairs = [(seconds(ours), seconds(peer)) for _ in range(repeats)]
+    ratios = [theirs / own for own, theirs in pairs]
+    own = statistics.median(own for own, _ in pairs)
+    return Ratio(name, statistics.median(ratios), min(ratios), max(ratios), target, own, note)
