@@ -4,9 +4,10 @@ import time
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 QUIET_SECONDS = 2.0
+BESIDE_BAR = 74  # letters that stand beside the bar while a recipe trains
 
 
 class Bar:
@@ -34,11 +35,10 @@ class Bar:
     def _start(self) -> None:
         self.progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=max(6, min(40, self.console.width - BESIDE_BAR))),
             MofNCompleteColumn(),
-            TimeElapsedColumn(),
             TextColumn("left"),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(compact=True),
             TextColumn("{task.fields[said]}"),
             console=self.console,
             refresh_per_second=4,

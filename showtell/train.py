@@ -185,6 +185,7 @@ class Job:
         # Where photos have different numbers of captions, epochs differ by a step or two from the first.
         self.total = min(settings.max_steps or 10**12, settings.epochs * len(self.plan))
         self.autocast = autocast(captioner.device, settings.precision)
+        self.pace = 0.0  # captions a second, smoothed, for people
 
     def _plan(self, epoch: int) -> list[Any]:
         groups = epoch_groups(self.counts, self.settings.captions_per_image, self.settings.seed, epoch)
@@ -294,7 +295,8 @@ class Job:
 
     def shown(self, row: dict[str, Any]) -> dict[str, str]:
         """What the progress bar says beside time and ETA."""
-        said = {"loss": f"{row['loss']:.3f}", "captions/s": f"{row['captions_per_second']:.0f}"}
+        self.pace = 0.9 * (self.pace or row["captions_per_second"]) + 0.1 * row["captions_per_second"]
+        said = {"loss": f"{row['loss']:.3f}", "captions/s": f"{self.pace:.0f}"}
         if self.where.best is not None:
             said[f"best {self.settings.select}"] = f"{abs(self.where.best):.3f}"
         return said
