@@ -284,8 +284,7 @@ class Job:
             return {}
         with self.autocast:
             found = self.validation.measure()
-        value = found["val_loss"] if self.settings.select == "loss" else found[self.settings.select]
-        better = -value if self.settings.select == "loss" else value
+        better = -found["val_loss"] if self.settings.select == "loss" else found[self.settings.select]
         self.where.stale += 1
         if self.where.best is None or better > self.where.best:
             self.where.best, self.where.best_step, self.where.stale = better, self.where.step, 0

@@ -182,7 +182,7 @@ MISTAKES = {  # what is written -> what is told after "error: "
     "train bern-6 trian.epochs=1": "trian is not a section (did you mean train?); sections are data, encoder, ",
     "train bern-6 epochs": "'epochs' is not an override; it takes section.key=value, such as train.epochs=10",
     "train bern-6 train.epoch=1": "train.epoch is not an option of 'train'; it takes epochs, ",
-    "train bern-6 encoder=lite data.root=none": "none: no such folder",
+    "train bern-6 encoder=lite data.root=none": "data.root=none: no such folder",
     "train bern-6 encoder=lite --run RUN": "RUN exists; go on with --resume, or name another folder with --run",
     "features bern-6 encoder=lit": "encoder.name is 'lit' (did you mean lite?); it takes cnn, timm, lite",
     "features bern-6 data=folder data.root=empty encoder=lite": "empty: no photos in it; looked, also in its folders,",

@@ -17,13 +17,13 @@ def folder(*, root: Path) -> list[Record]:
     return [Record(name, root / name, (), "test") for name in names]
 
 
-def existing_folder(root: str | Path) -> Path:
-    """`root` with `~` resolved, once it is certain to be a folder."""
+def existing_folder(root: str | Path, key: str = "data.root") -> Path:
+    """`root` with `~` resolved, once it is certain to be a folder; `key` is where the user wrote it."""
     root = Path(root).expanduser()
     if not root.exists():
-        raise InputError(f"{root}: no such folder")
+        raise InputError(f"{key}={root}: no such folder")
     if not root.is_dir():
-        raise InputError(f"{root}: a file, not a folder; name the folder that holds the photos")
+        raise InputError(f"{key}={root}: a file, not a folder; name the folder that holds the photos")
     return root
 
 

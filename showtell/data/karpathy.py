@@ -93,7 +93,11 @@ def _split(source: Path, entry: Entry) -> str:
 
 def _find_photos(root: Path, entries: list[Entry], images: str | None) -> list[Path]:
     """The path of each entry's photo: all in the folder `images`, or in the first usual folder that has any of them."""
-    places = [existing_folder(root / images)] if images is not None else [root / name for name in PHOTO_FOLDERS]
+    places = (
+        [existing_folder(root / images, "data.images")]
+        if images is not None
+        else [root / name for name in PHOTO_FOLDERS]
+    )
     for place in filter(Path.is_dir, places):
         for nested in (False, True):  # COCO's entries name a folder more, in 'filepath'
             paths = list(_paths(place, entries, nested))

@@ -84,7 +84,7 @@ def test_which_json_is_asked_where_it_is_not_plain(tmp_path: Path) -> None:
 
 
 def test_a_root_that_is_no_folder_is_said(tmp_path: Path) -> None:
-    assert refusal(tmp_path / "absent") == f"{tmp_path / 'absent'}: no such folder"
+    assert refusal(tmp_path / "absent") == f"data.root={tmp_path / 'absent'}: no such folder"
 
 
 @pytest.mark.parametrize("content", ["[1, 2]", "{}", '{"images": []}', '{"images": 3}', "null"])
@@ -124,7 +124,7 @@ def test_no_photo_at_all_says_where_it_looked(tmp_path: Path) -> None:
     assert message.endswith("name their folder: data.images=FOLDER")
     (tmp_path / "empty").mkdir()
     assert "looked in empty;" in refusal(tmp_path, images="empty")
-    assert refusal(tmp_path, images="absent") == f"{tmp_path / 'absent'}: no such folder"
+    assert refusal(tmp_path, images="absent") == f"data.images={tmp_path / 'absent'}: no such folder"
 
 
 @pytest.mark.parametrize(
