@@ -188,7 +188,7 @@ def test_weights_of_another_recipe_are_refused(tmp_path):
         ("nobody/nothing", "it is out of reach, and no copy is kept here"),
         ("tiny-2", "it is out of reach, and no copy is kept here"),
         ("runs/deep/run", "its models are called OWNER/NAME"),
-        ("../run", "its models are called OWNER/NAME"),
+        ("../no-such-run", "its models are called OWNER/NAME"),
     ],
 )
 def test_an_unknown_name_is_told_at_once_without_a_network(name, reason):
