@@ -38,7 +38,7 @@ def test_every_photo_gets_its_picture_and_an_unreadable_one_its_reason(tmp_path)
         ("a/b/dog.jpg", "a_b_dog.png"),
         ("a\\dog.jpg", "a_dog.png"),
         ("../up.jpg", "up.png"),
-        ("/root/dog.jpg", "root_dog.png"),
+        ("/photos/dog.jpg", "photos_dog.png"),
         ("my.dog.jpg", "my.dog.png"),
         ("plain", "plain.png"),
         (".jpg", "jpg.png"),
