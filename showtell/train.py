@@ -114,6 +114,8 @@ def _open_run(recipe: Recipe, run: Path, resume: bool, console: Console) -> Any:
         raise InputError(f"{run} exists; go on with --resume, or name another folder with --run")
     saved = checkpoint.read_training(run)
     if saved is None:
+        if (run / checkpoint.MODEL).exists() and not (run / LINES).exists():
+            raise InputError(f"{run} holds a saved model and no checkpoint to go on from; name another with --run")
         _say(console, f"{run} has no checkpoint: starting anew")
         return None
     old = check(checkpoint.read_recipe(run))
