@@ -12,7 +12,7 @@ import torch
 from rich.console import Console
 
 from benchmarks.timing import Ratio, compare, seconds
-from showtell.cache import encode
+from showtell.cache import Source, encode, open_source
 from showtell.captioners.neural import Neural
 from showtell.features import Features
 from showtell.recipe import Train, build, check, options
@@ -68,10 +68,10 @@ def _job(images: int, quick: bool) -> tuple[Job, float]:
     records = [record for record in build(recipe, "data") if record.split == "train"]
     torch.manual_seed(0)
     tokenizer = build(recipe, "tokenizer").fit([text for record in records for text in record.references])
-    captioner = Neural.build(recipe, tokenizer)
-    jobs: list[Job] = []
-    settings = Train(**options(recipe, "train"))
-    folder = Path(tempfile.mkdtemp())
-    fill = seconds(lambda: jobs.append(Job(captioner, settings, records, [], folder / "run", Console(quiet=True))))
-    jobs[0].begin()
-    return jobs[0], fill
+    captioner = Neural.build(recipe, build(recipe, "encoder"), tokenizer)
+    sources: list[Source] = []
+    quiet = Console(quiet=True)
+    fill = seconds(lambda: sources.append(open_source(records, captioner.encoder, console=quiet)))
+    job = Job(captioner, Train(**options(recipe, "train")), sources[0], None, Path(tempfile.mkdtemp()) / "run")
+    job.begin()
+    return job, fill

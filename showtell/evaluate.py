@@ -45,7 +45,7 @@ def evaluate(
     source = open_source(records, captioner.encoder, console=console)
     found = describe_all(captioner, source, settings.batch_size, console)
     candidates = {image_id: caption.text for image_id, caption in found.items()}
-    references = {record.image_id: list(record.references) for record in records}
+    references = {record.image_id: list(record.references) for record in source.records}
     scores = score(candidates, references, names, **protocol(captioner, split))
     write_json(run / f"captions-{split}.json", candidates)
     write_json(run / f"scores-{split}.json", to_json(scores))

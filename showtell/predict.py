@@ -31,7 +31,7 @@ def describe_all(
         for start in range(0, len(source), batch_size):
             rows = range(start, min(start + batch_size, len(source)))
             captions = captioner.describe(source(list(rows)), **decode)
-            found |= dict(zip((source.image_ids[row] for row in rows), captions, strict=True))
+            found |= dict(zip((source.records[row].image_id for row in rows), captions, strict=True))
             bar.advance(len(rows))
     return found
 

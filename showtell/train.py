@@ -19,9 +19,10 @@ from torch import Tensor
 
 from showtell import checkpoint, losses
 from showtell.batches import collate, epoch_groups, steps
-from showtell.cache import open_source
+from showtell.cache import Source, open_source
 from showtell.captioners.neural import Neural
-from showtell.data.record import Record
+from showtell.data import Record, told
+from showtell.encoders import Encoder
 from showtell.errors import InputError, Interrupted
 from showtell.log import CSV, LINES, Log, check_extras
 from showtell.optimizer import autocast, device_of, learning_rate, make_optimizer
@@ -61,13 +62,12 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
         _say(console, f"{run} is finished at step {saved[1]['step']}: nothing to resume")
         return run
     check_extras(settings.tensorboard, settings.wandb)
-    training, validation = _records(recipe)
-    if not validation:
-        _say(console, "no captioned validation photos: the last weights count as the best")
     torch.manual_seed(settings.seed)
-    tokenizer = build(recipe, "tokenizer").fit([text for record in training for text in record.references])
-    captioner = Neural.build(recipe, tokenizer).to(device_of(settings.device))
-    job = Job(captioner, settings, training, validation, run, console)
+    encoder = build(recipe, "encoder").to(device_of(settings.device))
+    training, validation = _sources(recipe, encoder, console)
+    tokenizer = build(recipe, "tokenizer").fit([text for record in training.records for text in record.references])
+    captioner = Neural.build(recipe, encoder, tokenizer).to(device_of(settings.device))
+    job = Job(captioner, settings, training, validation, run)
     if saved is None:
         job.begin()
     else:
@@ -127,12 +127,19 @@ def _open_run(recipe: Recipe, run: Path, resume: bool, console: Console) -> Any:
     return saved
 
 
-def _records(recipe: Recipe) -> tuple[list[Record], list[Record]]:
-    records = [record for record in build(recipe, "data") if record.references]
+def _sources(recipe: Recipe, encoder: Encoder, console: Console) -> tuple[Source, Source | None]:
+    """The captioned photos to train and to validate on; what is left out is decided and said here, before any step."""
+    everything = build(recipe, "data")
+    if left_out := getattr(everything, "left_out", ()):
+        _say(console, f"left out: {told(left_out)}")
+    records = [record for record in everything if record.references]
     splits = {name: [record for record in records if record.split == name] for name in ("train", "val")}
     if not splits["train"]:
         raise InputError(f"data.name={recipe['data']['name']} has no captioned training photos; train needs some")
-    return splits["train"], splits["val"]
+    if not splits["val"]:
+        _say(console, "no captioned validation photos: the last weights count as the best")
+    training, validation = (open_source(splits[name], encoder, console=console) for name in ("train", "val"))
+    return training, validation if validation.records else None
 
 
 def _digest(training: Sequence[Record]) -> str:
@@ -166,23 +173,14 @@ class Job:
     """One training: parts, sources and where it stands. `step`, `validate`, `save` are the verbs of `train`."""
 
     def __init__(
-        self,
-        captioner: Neural,
-        settings: Train,
-        training: Sequence[Record],
-        validation: Sequence[Record],
-        run: Path,
-        console: Console,
+        self, captioner: Neural, settings: Train, training: Source, validation: Source | None, run: Path
     ) -> None:
-        self.captioner, self.settings, self.run = captioner, settings, run
-        self.training, self.validation = open_source(training, captioner.encoder, console=console), None
-        if validation:
-            source = open_source(validation, captioner.encoder, console=console)
-            self.validation = Validation(source, validation, captioner)
-        self.words = [[captioner.tokenizer.encode(text) for text in record.references] for record in training]
-        self.counts = [len(record.references) for record in training]
+        self.captioner, self.settings, self.training, self.run = captioner, settings, training, run
+        self.validation = Validation(validation, captioner) if validation is not None else None
+        self.words = [[captioner.tokenizer.encode(text) for text in record.references] for record in training.records]
+        self.counts = [len(record.references) for record in training.records]
         self.optimizer = make_optimizer(captioner, settings)
-        self.where = Where(data=_digest(training))
+        self.where = Where(data=_digest(training.records))
         self.plan = self._plan(0)
         # Where photos have different numbers of captions, epochs differ by a step or two from the first.
         self.total = min(settings.max_steps or 10**12, settings.epochs * len(self.plan))

@@ -3,15 +3,12 @@
 The final scores use the recipe's own decoding; greedy ones order epochs as well, at a fifth of the cost.
 """
 
-from collections.abc import Sequence
-
 import torch
 
 from showtell import losses
 from showtell.batches import collate
 from showtell.cache import Source
 from showtell.captioners.neural import Neural
-from showtell.data.record import Record
 from showtell.metrics import score
 from showtell.predict import describe_all
 
@@ -22,8 +19,9 @@ LENGTHS = ("max_length", "min_length", "no_repeat_ngram_size")  # what greedy ta
 class Validation:
     """The held-out images with their references."""
 
-    def __init__(self, source: Source, records: Sequence[Record], captioner: Neural) -> None:
+    def __init__(self, source: Source, captioner: Neural) -> None:
         self.source, self.captioner = source, captioner
+        records = source.records
         self.references = {record.image_id: list(record.references) for record in records}
         words = [[captioner.tokenizer.encode(text) for text in record.references] for record in records]
         groups = [(i, list(range(len(group)))) for i, group in enumerate(words)]

@@ -33,7 +33,7 @@ def test_a_constant_rate_has_a_warmup_too():
 def test_an_encoder_that_trains_may_have_its_own_rate(encoder_lr):
     recipe = small_recipe()
     settings = Train(lr=0.01, encoder_lr=encoder_lr, weight_decay=0.3)
-    captioner = Neural.build(recipe, build(recipe, "tokenizer").fit(["a dog"]))
+    captioner = Neural.build(recipe, build(recipe, "encoder"), build(recipe, "tokenizer").fit(["a dog"]))
     groups = make_optimizer(captioner, settings).param_groups
     assert [group["scale"] for group in groups] == pytest.approx([1, 1, *[0.1 if encoder_lr else 1] * 2])
     for group in groups:

@@ -150,7 +150,7 @@ def test_the_best_weights_give_the_loss_that_was_logged(tmp_path):
     rows = trained(tmp_path / "run", *STILL, "train.select=loss")
     captioner = Neural.from_pretrained(tmp_path / "run")
     records = [record for record in build(captioner.recipe, "data") if record.split == "val"]
-    found = Validation(open_source(records, captioner.encoder), records, captioner).measure()
+    found = Validation(open_source(records, captioner.encoder), captioner).measure()
     assert found["val_loss"] == min(row["val_loss"] for row in rows) == -state(tmp_path / "run")["best"]
 
 
@@ -211,13 +211,13 @@ def test_a_loss_that_is_not_finite_stops_with_advice(tmp_path):
         train_small(tmp_path / "run", *STILL, "train.lr=1e30", "train.warmup_steps=0")
 
 
-def test_an_unreadable_photo_stops_before_training_and_leaves_no_run(tmp_path):
+def test_an_unreadable_photo_is_left_out_before_training(tmp_path):
     overrides = write_karpathy(tmp_path / "data")
     photo = sorted((tmp_path / "data" / "images").iterdir())[0]
     photo.write_bytes(photo.read_bytes()[:100])
-    with pytest.raises(InputError, match=f"^1 of 4 photos cannot be read .first: {photo.name}: truncated.; mend or"):
-        train_small(tmp_path / "run", *overrides, *FROZEN)
-    assert not (tmp_path / "run").exists()
+    said = train_small(tmp_path / "run", *overrides)
+    assert f"1 of 4 photos cannot be read: 1 truncated (first: {photo.name}); left out" in " ".join(said.split())
+    assert (tmp_path / "run" / "model.safetensors").exists()
 
 
 def test_data_without_captions_to_train_on_is_refused(tmp_path):

@@ -12,7 +12,7 @@ from rich.console import Console
 from showtell.cache.contents import digest_files
 from showtell.cache.fill import UNREADABLE, batch_size, device_of, fill, room, stack
 from showtell.cache.store import Store
-from showtell.data.record import Record
+from showtell.data.record import LeftOut, Record, told
 from showtell.encoders.encoder import Encoder
 from showtell.errors import InputError
 from showtell.features import Features
@@ -25,10 +25,20 @@ def default_folder() -> Path:
 
 
 class Source:
-    """`source(indices)` gives the Features of some of the records; with gradients, where the encoder trains."""
+    """`source(indices)` gives the Features of some of `records`; with gradients, where the encoder trains.
 
-    def __init__(self, encoder: Encoder, store: Store, rows: Sequence[int], image_ids: Sequence[str]):
-        self.encoder, self.image_ids = encoder, list(image_ids)
+    `records` are those whose photos could be read, `left_out` the others.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        store: Store,
+        rows: Sequence[int],
+        records: Sequence[Record],
+        left_out: Sequence[LeftOut] = (),
+    ):
+        self.encoder, self.records, self.left_out = encoder, list(records), tuple(left_out)
         self._store, self._rows = store, list(rows)
 
     def __len__(self) -> int:
@@ -57,7 +67,8 @@ def open_source(
 ) -> Source:
     """The records' features, of which those that no earlier run has cached are made now, into `folder`.
 
-    Raises InputError where photos cannot be read (all others are cached by then) or the disk is too small.
+    Photos that cannot be read are left out, and that is said; raises InputError where no photo can be read or the disk
+    is too small.
     """
     root = folder or default_folder()
     console = console or Console(stderr=True, quiet=not progress)
@@ -72,11 +83,19 @@ def open_source(
     contents = [digest or f"{UNREADABLE}{path}" for digest, path in zip(digests, paths, strict=True)]
     wanted = dict(zip(contents, paths, strict=True))
     failed = {} if wanted.keys() <= store.rows.keys() else fill(store, encoder, wanted, console)
-    reasons = [failed[content] for content in contents if content in failed]
-    if reasons:
-        count = f"{len(reasons):,} of {len(records):,} photos cannot be read"
-        raise InputError(f"{count} (first: {reasons[0]}); mend or remove them")
-    return Source(encoder, store, [store.rows[content] for content in contents], [r.image_id for r in records])
+    # A reason begins with the file's name, which a list of many has no use for.
+    left_out = [
+        LeftOut(record.image_id, failed[content].removeprefix(f"{record.path.name}: "))
+        for record, content in zip(records, contents, strict=True)
+        if content in failed
+    ]
+    kept = [(record, store.rows[c]) for record, c in zip(records, contents, strict=True) if c not in failed]
+    count = f"{len(left_out):,} of {len(records):,} photos cannot be read: {told(left_out)}"
+    if records and not kept:
+        raise InputError(f"{count}; mend or remove them")
+    if left_out:
+        console.print(f"{count}; left out", markup=False, soft_wrap=True)
+    return Source(encoder, store, [row for _, row in kept], [record for record, _ in kept], left_out)
 
 
 @torch.no_grad()

@@ -44,9 +44,8 @@ class Neural:
         self.encoder, self.decoder, self.tokenizer, self.recipe = encoder, decoder, tokenizer, recipe
 
     @classmethod
-    def build(cls, recipe: Recipe, tokenizer: Tokenizer) -> "Neural":
-        """The recipe's parts with the weights they start from."""
-        encoder = build(recipe, "encoder")
+    def build(cls, recipe: Recipe, encoder: Encoder, tokenizer: Tokenizer) -> "Neural":
+        """The recipe's decoder, with the weights it starts from, between the two."""
         return cls(encoder, build(recipe, "decoder", encoder.dim, len(tokenizer)), tokenizer, recipe)
 
     @property
@@ -122,7 +121,8 @@ class Neural:
         if not folder.is_dir():
             folder = _from_hub(str(name_or_folder))
         recipe = check(checkpoint.read_recipe(folder))
-        captioner = cls.build(recipe, TOKENIZERS[recipe["tokenizer"]["name"]].load(folder))
+        tokenizer = TOKENIZERS[recipe["tokenizer"]["name"]].load(folder)
+        captioner = cls.build(recipe, build(recipe, "encoder"), tokenizer)
         tensors = checkpoint.read_tensors(folder / checkpoint.MODEL)
         checkpoint.restore(captioner.encoder, captioner.decoder, tensors, str(folder / checkpoint.MODEL))
         captioner.decoder.eval()

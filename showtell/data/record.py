@@ -1,7 +1,9 @@
-"""The one record that every data format yields: an image, its human captions, its split."""
+"""The one record that every data format yields, and the list of them that says what it left out and why."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 
 @dataclass(frozen=True)
@@ -12,3 +14,31 @@ class Record:
     path: Path
     references: tuple[str, ...]
     split: str  # train, val or test
+
+
+class LeftOut(NamedTuple):
+    """A photo, caption or row that is not used: its name, and why in few words that group (`no such photo`)."""
+
+    name: str
+    reason: str
+
+
+class Records(list[Record]):
+    """The usable records of a data set, in its own order; `form` is what the set was taken for, for people."""
+
+    def __init__(self, records: Iterable[Record] = (), *, form: str = "", left_out: Iterable[LeftOut] = ()) -> None:
+        super().__init__(records)
+        self.form, self.left_out = form, tuple(left_out)
+
+
+def told(left_out: Iterable[LeftOut]) -> str:
+    """What was left out, for one line: counted by reason, each with its first name.
+
+    >>> told([LeftOut("a.jpg", "truncated"), LeftOut("b.jpg", "no such photo"), LeftOut("c.jpg", "truncated")])
+    '2 truncated (first: a.jpg), 1 no such photo (first: b.jpg)'
+    """
+    names: dict[str, list[str]] = {}
+    for name, reason in left_out:
+        names.setdefault(reason, []).append(name)
+    ordered = sorted(names.items(), key=lambda item: -len(item[1]))
+    return ", ".join(f"{len(of_reason):,} {reason} (first: {of_reason[0]})" for reason, of_reason in ordered)

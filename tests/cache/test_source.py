@@ -64,7 +64,7 @@ def test_cached_and_live_features_agree(tmp_path: Path) -> None:
     records = draw(tmp_path / "photos", 7)
     encoder = Lite(image_size=96, resize="crop", grid_size=2)
     cached = source(records, encoder, tmp_path / "c")
-    assert len(cached) == 7 and cached.image_ids == [record.image_id for record in records]
+    assert len(cached) == 7 and cached.records == records
     some = [5, 0, 5, 6]
     live = encode(encoder, opened([records[i] for i in some]))
     for got, expected in zip(cached(some), live, strict=True):
@@ -125,16 +125,25 @@ def test_changed_weights_are_never_stale(tmp_path: Path) -> None:
     assert not torch.equal(before, source(records, encoder, tmp_path / "c")([0]).pooled)
 
 
-def test_unreadable_photos_are_counted_and_the_others_cached(tmp_path: Path) -> None:
+def test_unreadable_photos_are_left_out_with_a_count_and_a_list(tmp_path: Path) -> None:
     records = draw(tmp_path / "photos", 6)
     records[1].path.write_bytes(records[1].path.read_bytes()[:200])
     records[4].path.unlink()
     (tmp_path / "photos" / "005.png").write_bytes(b"text")
-    with pytest.raises(InputError) as caught:
+    said = Console(file=io.StringIO())
+    found = open_source(records, lite(), folder=tmp_path / "c", console=said)
+    reasons = ["truncated", "no such file", "not an image (jpeg, png, webp, bmp, gif, tiff can be read)"]
+    assert found.left_out == tuple(zip((records[i].image_id for i in (1, 4, 5)), reasons, strict=True))
+    assert "3 of 6 photos cannot be read: 1 truncated (first: " in said.file.getvalue()
+    assert found.records == [records[i] for i in (0, 2, 3)] and lines(tmp_path / "c") == 3
+    torch.testing.assert_close(found([1]).pooled, source([records[2]], lite(), tmp_path / "c")([0]).pooled)
+
+
+def test_only_unreadable_photos_are_an_error(tmp_path: Path) -> None:
+    records = draw(tmp_path / "photos", 1)
+    records[0].path.write_bytes(b"text")
+    with pytest.raises(InputError, match=r"^1 of 1 photos cannot be read: 1 not an image .*; mend or remove them$"):
         source(records, lite(), tmp_path / "c")
-    assert str(caught.value) == ("3 of 6 photos cannot be read (first: 001.png: truncated); mend or remove them")
-    assert lines(tmp_path / "c") == 3
-    assert len(source([records[i] for i in (0, 2, 3)], lite(), tmp_path / "c")) == 3
 
 
 def test_a_disk_that_is_too_small_is_noticed_before_it_is_filled(

@@ -41,7 +41,7 @@ def talkative(*overrides):
     """Untrained, with weights so wide that it says something of its own of every photo."""
     torch.manual_seed(5)
     recipe = small_recipe("decode.min_length=4", *overrides)
-    captioner = Neural.build(recipe, build(recipe, "tokenizer").fit(TEXTS))
+    captioner = Neural.build(recipe, build(recipe, "encoder"), build(recipe, "tokenizer").fit(TEXTS))
     with torch.no_grad():
         for weight in captioner.decoder.parameters():
             if weight.ndim > 1:

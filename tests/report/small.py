@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from showtell.captioners.neural import Neural
-from showtell.recipe import check
+from showtell.recipe import build, check
 from showtell.tokenizers.words import Words
 
 CAPTIONS = ["a red star is left of a blue heart", "there is a green circle"]
@@ -21,7 +21,8 @@ def small_captioner(**sections: dict[str, Any]) -> Neural:
         "decode": {"name": "greedy", "max_length": 9, "min_length": 7},
     }
     torch.manual_seed(3)
-    captioner = Neural.build(check(recipe | sections), Words(min_count=1).fit(CAPTIONS))
+    checked = check(recipe | sections)
+    captioner = Neural.build(checked, build(checked, "encoder"), Words(min_count=1).fit(CAPTIONS))
     with torch.no_grad():
         for weight in captioner.decoder.parameters():
             if weight.ndim > 1:
