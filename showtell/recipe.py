@@ -42,6 +42,7 @@ class Train:
     gamma: Positive = 0.2
     clip: Positive = 1.0
     label_smoothing: Share = 0.1
+    ema: Share = 0.0  # decay of a moving average of the weights, which validation and the saved models use; 0: none
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     select: Literal["loss", "BLEU-4", "CIDEr-D"] = "CIDEr-D"  # the validation metric that names the best epoch
     validate_every: Count = 1

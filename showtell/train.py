@@ -18,6 +18,7 @@ from rich.console import Console
 from torch import Tensor
 
 from showtell import checkpoint, losses
+from showtell.average import Average
 from showtell.batches import collate, epoch_groups, steps
 from showtell.cache import Source, open_source
 from showtell.captioners.neural import Neural
@@ -33,6 +34,7 @@ from showtell.validation import Validation
 
 FIT_IMAGES = 512  # on so many training images the decoder measures frozen features
 LOG_EVERY = 20  # steps
+UNAVERAGED = "unaveraged"  # the weights that training goes on from, where RUN/last/model is their average
 
 
 @dataclass
@@ -181,6 +183,7 @@ class Job:
         self.counts = [len(record.references) for record in training.records]
         self.optimizer = make_optimizer(captioner, settings)
         self.where = Where(data=_digest(training.records))
+        self.average = self._average()
         self.plan = self._plan(0)
         # Where photos have different numbers of captions, epochs differ by a step or two from the first.
         self.total = min(settings.max_steps or 10**12, settings.epochs * len(self.plan))
@@ -191,10 +194,14 @@ class Job:
         groups = epoch_groups(self.counts, self.settings.captions_per_image, self.settings.seed, epoch)
         return steps(groups, self.settings.batch_size, self.settings.accumulate)
 
+    def _average(self) -> Average:
+        return Average((self.captioner.encoder, self.captioner.decoder), self.settings.ema)
+
     def begin(self) -> None:
         if not self.captioner.encoder.trains:
             sample = torch.randperm(len(self.counts))[:FIT_IMAGES].sort().values
             self.captioner.decoder.fit(self.training(sample.tolist()).to(self.captioner.device))
+        self.average = self._average()
         try:
             self.run.mkdir(parents=True, exist_ok=True)
             for name in (checkpoint.MODEL, LINES, CSV):  # of a run that was killed before its first checkpoint
@@ -212,6 +219,9 @@ class Job:
         self.where = Where(**where)
         captioner = self.captioner
         checkpoint.restore(captioner.encoder, captioner.decoder, tensors["model"], str(self.run / "last"))
+        self.average = self._average()
+        if UNAVERAGED in tensors:
+            checkpoint.restore(captioner.encoder, captioner.decoder, tensors[UNAVERAGED], str(self.run / "last"))
         checkpoint.restore_optimizer(self.optimizer, tensors["optimizer"])
         torch.set_rng_state(tensors["random"]["cpu"])
         if "cuda" in tensors["random"]:
@@ -222,13 +232,15 @@ class Job:
         captioner, random = self.captioner, {"cpu": torch.get_rng_state()}
         if captioner.device.type == "cuda":
             random["cuda"] = torch.cuda.get_rng_state(captioner.device)
-        model = checkpoint.weights(captioner.encoder, captioner.decoder)
-        moments = checkpoint.optimizer_tensors(self.optimizer)
-        if self.validation is None:
-            checkpoint.write_tensors(self.run / checkpoint.MODEL, model)
-        checkpoint.write_training(  # last: what it calls finished is all there
-            self.run, {"model": model, "optimizer": moments, "random": random}, asdict(self.where)
-        )
+        tensors = {"optimizer": checkpoint.optimizer_tensors(self.optimizer), "random": random}
+        if self.settings.ema:
+            live = checkpoint.weights(captioner.encoder, captioner.decoder)
+            tensors[UNAVERAGED] = {name: tensor.clone() for name, tensor in live.items()}
+        with self.average.in_place():
+            tensors["model"] = checkpoint.weights(captioner.encoder, captioner.decoder)
+            if self.validation is None:
+                checkpoint.write_tensors(self.run / checkpoint.MODEL, tensors["model"])
+            checkpoint.write_training(self.run, tensors, asdict(self.where))  # last: what it calls finished is there
 
     @property
     def over(self) -> bool:
@@ -266,6 +278,7 @@ class Job:
         if not torch.isfinite(norm):
             raise InputError(f"the loss is not finite at step {self.where.step}; lower train.lr (now {settings.lr})")
         self.optimizer.step()
+        self.average.update(self.where.step)
         self._count_step()
         pace = sum(int(captions.mask[..., 0].sum()) for _, captions in batches) / (time.perf_counter() - started)
         row = {"step": self.where.step, "epoch": self.where.epoch, "loss": total / words, "lr": rate}
@@ -282,8 +295,12 @@ class Job:
         """Validate where it is due, and keep the weights if they are the best so far."""
         if self.validation is None or (self.where.epoch % self.settings.validate_every and not self.over):
             return {}
+        with self.average.in_place():
+            return self._measure(self.validation)
+
+    def _measure(self, validation: Validation) -> dict[str, float]:
         with self.autocast:
-            found = self.validation.measure()
+            found = validation.measure()
         better = -found["val_loss"] if self.settings.select == "loss" else found[self.settings.select]
         self.where.stale += 1
         if self.where.best is None or better > self.where.best:

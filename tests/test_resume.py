@@ -114,6 +114,15 @@ def test_a_frozen_run_with_accumulation_goes_on_to_the_same_end(tmp_path, save_e
     assert equal(tmp_path / "run", tmp_path / "whole")
 
 
+@pytest.mark.parametrize("overrides", [[], FROZEN], ids=["cnn", "frozen"])
+def test_a_run_that_averages_its_weights_goes_on_to_the_same_end(tmp_path, overrides):
+    overrides = [*overrides, "train.ema=0.9", "train.save_every=3", "train.max_steps=11"]
+    train_small(tmp_path / "whole", *overrides)
+    killed(tmp_path / "run", overrides, "Job.step", 8)
+    train_small(tmp_path / "run", *overrides, resume=True)
+    assert equal(tmp_path / "run", tmp_path / "whole")
+
+
 def test_the_runs_that_are_compared_draw_at_random(cnn_run, frozen_run):
     for run in (cnn_run, frozen_run):
         decoder = checkpoint.read_recipe(run)["decoder"]

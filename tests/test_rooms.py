@@ -9,7 +9,19 @@ import showtell
 
 ROOMS = [
     *("errors", "settings", "progress", "data", "tokenizers", "features", "encoders", "cache", "decoders", "batches"),
-    *("decode", "metrics", "recipe", "losses", "checkpoint", "captioners", "log", "predict", "optimizer", "validation"),
+    *(
+        "decode",
+        "metrics",
+        "recipe",
+        "losses",
+        "checkpoint",
+        "captioners",
+        "log",
+        "predict",
+        "optimizer",
+        "average",
+        "validation",
+    ),
     *("evaluate", "train", "explain", "report", "cli", "__main__"),
 ]
 PACKAGE = Path(showtell.__file__).parent
