@@ -8,6 +8,35 @@ from torch import Tensor
 from showtell.tokenizers.captions import Captions, Special, batch
 
 Group = tuple[int, list[int]]  # an image and some of its captions, by index
+WINDOW = 32  # batches among which captions of like length are brought together
+
+
+def epoch_steps(
+    words: Sequence[Sequence[list[int]]], per_image: int, batch_size: int, accumulate: int, seed: int, epoch: int
+) -> list[list[list[Group]]]:
+    """All steps of an epoch, every caption once: `words[image][caption]` are its ids.
+
+    A batch costs what its longest caption costs, so captions of like length stand in one batch; the batches come in
+    random order.
+    """
+    groups = alike(epoch_groups([len(w) for w in words], per_image, seed, epoch), words, WINDOW * batch_size)
+    batches = [batch for step in steps(groups, batch_size) for batch in step]
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+    order = torch.randperm(len(batches), generator=generator).tolist()
+    return [[batches[i] for i in order[first : first + accumulate]] for first in range(0, len(order), accumulate)]
+
+
+def alike(groups: Sequence[Group], words: Sequence[Sequence[list[int]]], captions: int) -> list[Group]:
+    """Groups in order of their longest caption, within every stretch of about so many captions."""
+    stretches: list[list[Group]] = [[]]
+    room = captions
+    for group in groups:
+        if room <= 0:
+            stretches.append([])
+            room = captions
+        stretches[-1].append(group)
+        room -= len(group[1])
+    return [g for stretch in stretches for g in sorted(stretch, key=lambda g: max(len(words[g[0]][i]) for i in g[1]))]
 
 
 def epoch_groups(captions: Sequence[int], per_image: int, seed: int, epoch: int) -> list[Group]:

@@ -4,52 +4,35 @@ The next step depends on weights, moments, the random generator's state and the 
 in a checkpoint.
 """
 
-import contextlib
-import signal
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from hashlib import blake2b
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from rich.console import Console
-from torch import Tensor
 
 from showtell import checkpoint, losses
 from showtell.average import Average
-from showtell.batches import collate, epoch_groups, steps
+from showtell.batches import collate, epoch_steps
 from showtell.cache import Source, open_source
 from showtell.captioners.neural import Neural
-from showtell.data import Record, told
+from showtell.data import told
+from showtell.device import autocast, device_of
 from showtell.encoders import Encoder
 from showtell.errors import InputError, Interrupted
-from showtell.log import CSV, LINES, Log, check_extras
-from showtell.optimizer import autocast, device_of, learning_rate, make_optimizer
+from showtell.interrupt import stop_signal
+from showtell.log import FILES, Log, check_extras
+from showtell.optimizer import learning_rate, make_optimizer
 from showtell.progress import Bar
-from showtell.recipe import Train, build, check, options
+from showtell.recipe import Train, build, options
+from showtell.resume import UNAVERAGED, Checkpoint, Where, digest, open_run
 from showtell.settings import Recipe
 from showtell.validation import Validation
 
 FIT_IMAGES = 512  # on so many training images the decoder measures frozen features
 LOG_EVERY = 20  # steps
-UNAVERAGED = "unaveraged"  # the weights that training goes on from, where RUN/last/model is their average
-
-
-@dataclass
-class Where:
-    """How far training has come: everything of it that is not a tensor."""
-
-    step: int = 0
-    epoch: int = 0  # finished ones
-    step_in_epoch: int = 0
-    best: float | None = None
-    best_step: int = 0
-    stale: int = 0  # validations since the best
-    seconds: float = 0.0
-    finished: bool = False
-    data: str = ""  # digest of the training captions
 
 
 def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | None = None) -> Path:
@@ -59,9 +42,9 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
     """
     console = console or Console(stderr=True)
     settings = Train(**options(recipe, "train"))
-    saved = _open_run(recipe, run, resume, console)
-    if saved is not None and saved[1]["finished"]:
-        _say(console, f"{run} is finished at step {saved[1]['step']}: nothing to resume")
+    saved = open_run(recipe, run, resume, partial(_say, console))
+    if saved is not None and saved.where.finished:
+        _say(console, f"{run} is finished at step {saved.where.step}: nothing to resume")
         return run
     check_extras(settings.tensorboard, settings.wandb)
     torch.manual_seed(settings.seed)
@@ -70,15 +53,15 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
     tokenizer = build(recipe, "tokenizer").fit([text for record in training.records for text in record.references])
     captioner = Neural.build(recipe, encoder, tokenizer).to(device_of(settings.device))
     job = Job(captioner, settings, training, validation, run)
+    job.check_lengths()
     if saved is None:
         job.begin()
     else:
-        job.go_on(*saved)
+        job.go_on(saved)
         _say(console, f"going on with {run} at step {job.where.step}")
-    log = Log(run, tensorboard=settings.tensorboard, wandb=settings.wandb)
-    if saved is not None:
-        log.go_on(job.where.step)
-    with _stop_signal() as stop, Bar(console, "training", job.total, "step") as bar:
+    resumed_at = None if saved is None else job.where.step
+    log = Log(run, tensorboard=settings.tensorboard, wandb=settings.wandb, resumed_at=resumed_at)
+    with stop_signal() as stop, Bar(console, "training", job.total, "step") as bar:
         bar.advance(job.where.step)
         while not job.over:
             started = time.perf_counter()
@@ -104,31 +87,6 @@ def _say(console: Console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)  # a folder may be called [a] or 200 letters long
 
 
-def _open_run(recipe: Recipe, run: Path, resume: bool, console: Console) -> Any:
-    """What to resume from, or None for a fresh start; nothing is created yet."""
-    if not run.exists():
-        if resume:
-            _say(console, f"{run} does not exist yet: starting anew")
-        return None
-    if not run.is_dir():
-        raise InputError(f"{run} is a file; name a folder with --run")
-    if not resume:
-        raise InputError(f"{run} exists; go on with --resume, or name another folder with --run")
-    saved = checkpoint.read_training(run)
-    if saved is None:
-        if (run / checkpoint.MODEL).exists() and not (run / LINES).exists():
-            raise InputError(f"{run} holds a saved model and no checkpoint to go on from; name another with --run")
-        _say(console, f"{run} has no checkpoint: starting anew")
-        return None
-    old = check(checkpoint.read_recipe(run))
-    for section, values in recipe.items():
-        for key in values | old[section]:
-            before, now = old[section].get(key), values.get(key)
-            if before != now:
-                raise InputError(f"{run} was trained with {section}.{key}={before}, not {now}; resume with the same")
-    return saved
-
-
 def _sources(recipe: Recipe, encoder: Encoder, console: Console) -> tuple[Source, Source | None]:
     """The captioned photos to train and to validate on; what is left out is decided and said here, before any step."""
     everything = build(recipe, "data")
@@ -144,33 +102,6 @@ def _sources(recipe: Recipe, encoder: Encoder, console: Console) -> tuple[Source
     return training, validation if validation.records else None
 
 
-def _digest(training: Sequence[Record]) -> str:
-    """What a run was trained on: going on with other captions would be another training."""
-    return blake2b(repr([(r.image_id, r.references) for r in training]).encode(), digest_size=16).hexdigest()
-
-
-@contextlib.contextmanager
-def _stop_signal() -> Iterator[list[int]]:
-    """A list that is empty until Ctrl-C or SIGTERM; the second Ctrl-C interrupts at once."""
-    received: list[int] = []
-    names = (signal.SIGINT, signal.SIGTERM)
-
-    def note(number: int, frame: Any) -> None:
-        if received:
-            raise KeyboardInterrupt
-        received.append(number)
-
-    try:
-        before = {name: signal.signal(name, note) for name in names}
-    except ValueError:  # not the main thread: signals are somebody else's
-        before = {}
-    try:
-        yield received
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
-
-
 class Job:
     """One training: parts, sources and where it stands. `step`, `validate`, `save` are the verbs of `train`."""
 
@@ -180,9 +111,8 @@ class Job:
         self.captioner, self.settings, self.training, self.run = captioner, settings, training, run
         self.validation = Validation(validation, captioner) if validation is not None else None
         self.words = [[captioner.tokenizer.encode(text) for text in record.references] for record in training.records]
-        self.counts = [len(record.references) for record in training.records]
         self.optimizer = make_optimizer(captioner, settings)
-        self.where = Where(data=_digest(training.records))
+        self.where = Where(data=digest(training.records))
         self.average = self._average()
         self.plan = self._plan(0)
         # Where photos have different numbers of captions, epochs differ by a step or two from the first.
@@ -191,54 +121,63 @@ class Job:
         self.pace = 0.0  # captions a second, smoothed, for people
 
     def _plan(self, epoch: int) -> list[Any]:
-        groups = epoch_groups(self.counts, self.settings.captions_per_image, self.settings.seed, epoch)
-        return steps(groups, self.settings.batch_size, self.settings.accumulate)
+        s = self.settings
+        return epoch_steps(self.words, s.captions_per_image, s.batch_size, s.accumulate, s.seed, epoch)
 
     def _average(self) -> Average:
         return Average((self.captioner.encoder, self.captioner.decoder), self.settings.ema)
 
+    def check_lengths(self) -> None:
+        """Refuse captions that the decoder has no positions for, before a step is made."""
+        limit = self.captioner.decoder.max_length
+        longest = 1 + max(len(words) for image in self.words for words in image)  # bos is read too
+        if self.validation is not None:
+            longest = max(longest, *(captions.tokens.shape[-1] - 1 for _, captions in self.validation.batches))
+        if limit is not None and longest > limit:
+            raise InputError(
+                f"decoder.max_length is {limit}, and the longest caption takes {longest} tokens with its bos; "
+                f"use decoder.max_length={longest} or more, or leave that caption out"
+            )
+
     def begin(self) -> None:
         if not self.captioner.encoder.trains:
-            sample = torch.randperm(len(self.counts))[:FIT_IMAGES].sort().values
+            sample = torch.randperm(len(self.words))[:FIT_IMAGES].sort().values
             self.captioner.decoder.fit(self.training(sample.tolist()).to(self.captioner.device))
         self.average = self._average()
         try:
             self.run.mkdir(parents=True, exist_ok=True)
-            for name in (checkpoint.MODEL, LINES, CSV):  # of a run that was killed before its first checkpoint
+            for name in FILES:  # of a run that was killed before its first checkpoint
                 (self.run / name).unlink(missing_ok=True)
         except OSError as error:
             raise InputError(f"{self.run} cannot hold a run: {error.strerror}; name another with --run") from None
         self.captioner.save_settings(self.run)
+        self.save()  # so that whatever holds a model or a row holds a checkpoint too
 
-    def go_on(self, tensors: dict[str, dict[str, Tensor]], where: dict[str, Any]) -> None:
-        if where["data"] != self.where.data:
+    def go_on(self, saved: Checkpoint) -> None:
+        if saved.where.data != self.where.data:
             raise InputError(
                 f"the captions of the training photos have changed since {self.run} was trained on them; "
                 "bring them back, or train anew into another --run"
             )
-        self.where = Where(**where)
-        captioner = self.captioner
-        checkpoint.restore(captioner.encoder, captioner.decoder, tensors["model"], str(self.run / "last"))
+        self.where, tensors, captioner, source = saved.where, saved.tensors, self.captioner, str(self.run / "last")
+        checkpoint.restore(captioner.encoder, captioner.decoder, tensors["model"], source)
         self.average = self._average()
         if UNAVERAGED in tensors:
-            checkpoint.restore(captioner.encoder, captioner.decoder, tensors[UNAVERAGED], str(self.run / "last"))
-        checkpoint.restore_optimizer(self.optimizer, tensors["optimizer"])
-        torch.set_rng_state(tensors["random"]["cpu"])
-        if "cuda" in tensors["random"]:
-            torch.cuda.set_rng_state(tensors["random"]["cuda"], captioner.device)
+            checkpoint.restore(captioner.encoder, captioner.decoder, tensors[UNAVERAGED], source)
+        checkpoint.restore_optimizer(self.optimizer, tensors["optimizer"], source)
+        checkpoint.restore_random(tensors["random"], captioner.device, source)
         self.plan = self._plan(self.where.epoch)
 
     def save(self) -> None:
-        captioner, random = self.captioner, {"cpu": torch.get_rng_state()}
-        if captioner.device.type == "cuda":
-            random["cuda"] = torch.cuda.get_rng_state(captioner.device)
-        tensors = {"optimizer": checkpoint.optimizer_tensors(self.optimizer), "random": random}
+        captioner = self.captioner
+        tensors = {"random": checkpoint.random_tensors(captioner.device)}
+        tensors["optimizer"] = checkpoint.optimizer_tensors(self.optimizer)
         if self.settings.ema:
             live = checkpoint.weights(captioner.encoder, captioner.decoder)
             tensors[UNAVERAGED] = {name: tensor.clone() for name, tensor in live.items()}
         with self.average.in_place():
             tensors["model"] = checkpoint.weights(captioner.encoder, captioner.decoder)
-            if self.validation is None:
+            if self.validation is None and self.where.step:
                 checkpoint.write_tensors(self.run / checkpoint.MODEL, tensors["model"])
             checkpoint.write_training(self.run, tensors, asdict(self.where))  # last: what it calls finished is there
 

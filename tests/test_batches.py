@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from showtell.batches import collate, epoch_groups, steps
+from showtell.batches import alike, collate, epoch_groups, epoch_steps, steps
 from showtell.tokenizers.captions import Special
 
 CAPTIONS = [5, 0, 1, 7, 2, 5, 5, 3]
@@ -75,3 +75,32 @@ def test_a_batch_has_the_images_and_the_ids_of_the_chosen_captions():
 @pytest.mark.parametrize("captions", [[], [0, 0]])
 def test_without_captions_there_are_no_steps(captions):
     assert steps(epoch_groups(captions, 5, seed=0, epoch=0), 64) == []
+
+
+WORDS = [[[9] * ((3 * image + 5 * k) % 17 + 1) for k in range(3)] for image in range(300)]
+
+
+def padded(plan):
+    """The cells that batches as wide as their longest captions take."""
+    batches = [[len(WORDS[i][k]) for i, chosen in batch for k in chosen] for step in plan for batch in step]
+    return sum(max(lengths) * len(lengths) for lengths in batches)
+
+
+def test_captions_of_like_length_stand_in_one_batch():
+    groups = epoch_groups([3] * 300, 1, seed=0, epoch=0)
+    plan = epoch_steps(WORDS, 1, batch_size=10, accumulate=1, seed=0, epoch=0)
+    real = sum(len(caption) for captions in WORDS for caption in captions)
+    assert said(group for step in plan for batch in step for group in batch) == said(groups)
+    assert padded(plan) < 1.1 * real < padded(steps(groups, 10))
+
+
+def test_steps_are_a_function_of_seed_and_epoch_in_random_order():
+    first = epoch_steps(WORDS, 2, 10, 2, seed=3, epoch=4)
+    assert epoch_steps(WORDS, 2, 10, 2, seed=3, epoch=4) == first != epoch_steps(WORDS, 2, 10, 2, seed=3, epoch=5)
+    longest = [max(len(WORDS[i][k]) for i, chosen in step[0] for k in chosen) for step in first]
+    assert longest != sorted(longest)
+
+
+def test_likeness_is_sought_within_a_stretch_alone():
+    words = [[[1] * length] for length in (4, 2, 3, 1)]
+    assert alike([(i, [0]) for i in range(4)], words, captions=2) == [(1, [0]), (0, [0]), (3, [0]), (2, [0])]

@@ -182,10 +182,10 @@ def test_epochs_end_where_they_end_also_with_uneven_captions(tmp_path):
     for number, image in enumerate(content["images"][:4]):
         del image["sentences"][number + 1 :]
     source.write_text(json.dumps(content))
-    rows = trained(tmp_path / "run", *STILL, *overrides, "train.batch_size=4", "train.epochs=7", "train.warmup_steps=0")
+    rows = trained(tmp_path / "run", *STILL, *overrides, "train.batch_size=4", "train.epochs=5", "train.warmup_steps=0")
     lengths = [row["step"] for row in rows]
     assert len({after - before for before, after in zip([0, *lengths], lengths, strict=False)}) > 1
-    assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5, 6, 7]
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5]
     assert state(tmp_path / "run")["step_in_epoch"] == 0
 
 
