@@ -1,5 +1,8 @@
 """caption <-> ids. A new tokenizer is one file and one line here."""
 
+from showtell.tokenizers.captions import Tokenizer
+from showtell.tokenizers.gpt2 import GPT2
+from showtell.tokenizers.pieces import SentencePiece
 from showtell.tokenizers.words import Words
 
-TOKENIZERS = {"words": Words}
+TOKENIZERS: dict[str, type[Tokenizer]] = {"words": Words, "sentencepiece": SentencePiece, "gpt2": GPT2}

