@@ -26,10 +26,10 @@ from showtell.settings import Recipe, read_recipe_file
 MODEL, RECIPE = "model.safetensors", "recipe.yaml"
 
 
-def weights(encoder: Encoder, decoder: Decoder) -> dict[str, Tensor]:
+def weights(encoder: Encoder, decoder: Decoder | None = None) -> dict[str, Tensor]:
     """What a run saves, by name: `encoder.…` and `decoder.…`."""
     named = {f"encoder.{name}": tensor for name, tensor in _unrecoverable(encoder)}
-    named |= {f"decoder.{name}": tensor for name, tensor in decoder.state_dict().items()}
+    named |= {f"decoder.{name}": tensor for name, tensor in (decoder.state_dict() if decoder else {}).items()}
     return {name: tensor.detach().cpu().contiguous() for name, tensor in named.items()}
 
 
@@ -43,7 +43,7 @@ def _unrecoverable(encoder: Encoder) -> Iterator[tuple[str, Tensor]]:
             yield from ((f"{prefix}.{name}" if prefix else name, tensor) for name, tensor in own)
 
 
-def restore(encoder: Encoder, decoder: Decoder, tensors: dict[str, Tensor], source: str) -> None:
+def restore(encoder: Encoder, decoder: Decoder | None, tensors: dict[str, Tensor], source: str) -> None:
     """Put saved weights back; InputError names the first that is missing, unknown or of another shape."""
     wanted = weights(encoder, decoder)
     for name in [*wanted, *tensors]:
@@ -53,8 +53,10 @@ def restore(encoder: Encoder, decoder: Decoder, tensors: dict[str, Tensor], sour
             raise InputError(
                 f"{source} does not fit its recipe: {name} is {shapes[0]}, the recipe makes it {shapes[1]}"
             )
-    modules: dict[str, nn.Module] = {"encoder": encoder, "decoder": decoder}
+    modules: dict[str, nn.Module | None] = {"encoder": encoder, "decoder": decoder}
     for part, module in modules.items():
+        if module is None:
+            continue
         own = {name.removeprefix(f"{part}."): t for name, t in tensors.items() if name.startswith(f"{part}.")}
         module.load_state_dict(own, strict=False)
 
@@ -153,9 +155,32 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     return {name: torch.as_tensor(value).cpu().contiguous() for name, value in named.items()}
 
 
-def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], source: str) -> None:
+    """Put moments back; InputError where they are not those of this optimizer's parameters."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         index, _, key = name.partition(".")
+        fits = index.isdecimal() and int(index) < len(parameters)
+        if not fits or tensor.shape not in (torch.Size(), parameters[int(index)].shape):
+            raise InputError(f"{source} does not fit its recipe: its optimizer's {name} is {tuple(tensor.shape)}")
         state.setdefault(int(index), {})[key] = tensor
+    if wrong := [index for index, moments in state.items() if set(moments) != {"step", "exp_avg", "exp_avg_sq"}]:
+        raise InputError(f"{source} is damaged: its optimizer lacks a moment of parameter {wrong[0]}")
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def random_tensors(device: torch.device) -> dict[str, Tensor]:
+    """The states of the generators that dropout and samples draw from."""
+    own = {"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {}
+    return {"cpu": torch.get_rng_state()} | own
+
+
+def restore_random(tensors: dict[str, Tensor], device: torch.device, source: str) -> None:
+    """Put the generators' states back; where a run goes on elsewhere, only those of devices that it has in common."""
+    try:
+        torch.set_rng_state(tensors["cpu"])
+        if "cuda" in tensors and device.type == "cuda":
+            torch.cuda.set_rng_state(tensors["cuda"], device)
+    except (KeyError, TypeError, RuntimeError):
+        raise InputError(f"{source} is damaged: random.safetensors is no state of a generator") from None

@@ -177,7 +177,7 @@ def explain(
 def features(recipe: Recipe, overrides: Overrides = None) -> None:
     """Fill the feature cache for every photo of a recipe's data, without training."""
     from showtell.cache import open_source
-    from showtell.optimizer import device_of
+    from showtell.device import device_of
     from showtell.recipe import build, check
     from showtell.settings import load_recipe
 

@@ -9,10 +9,10 @@ from rich.console import Console
 from showtell import checkpoint
 from showtell.cache import open_source
 from showtell.captioners.neural import Neural
+from showtell.device import device_of
 from showtell.errors import InputError, RecipeError
 from showtell.metrics import Score, score, select, to_json
 from showtell.metrics.files import read_candidates, read_references
-from showtell.optimizer import device_of
 from showtell.predict import describe_all
 from showtell.recipe import Evaluate, Train, build, check, options
 from showtell.settings import override

@@ -11,7 +11,7 @@ from showtell.checkpoint import write_text
 from showtell.errors import InputError, RecipeError
 
 Row = dict[str, Any]
-LINES, CSV = "metrics.jsonl", "metrics.csv"
+LINES, CSV, WANDB_ID = FILES = "metrics.jsonl", "metrics.csv", "wandb_id.txt"
 
 
 def read_log(run: Path) -> list[Row]:
@@ -27,15 +27,22 @@ def read_log(run: Path) -> list[Row]:
 
 
 class Log:
-    """Appends rows `{step, epoch, ...}`. Going on from a checkpoint drops what was logged after it."""
+    """Appends rows `{step, epoch, ...}`. Going on from the checkpoint of a step drops what was logged after it."""
 
     def __init__(
-        self, run: Path, *, tensorboard: bool = False, wandb: Literal["off", "offline", "online"] = "off"
+        self,
+        run: Path,
+        *,
+        tensorboard: bool = False,
+        wandb: Literal["off", "offline", "online"] = "off",
+        resumed_at: int | None = None,
     ) -> None:
         check_extras(tensorboard, wandb)
         self.run = run
-        self.tensorboard = _tensorboard(run) if tensorboard else None
+        self.tensorboard = _tensorboard(run, resumed_at) if tensorboard else None
         self.wandb = _wandb(run, wandb) if wandb != "off" else None
+        if resumed_at is not None:
+            self.go_on(resumed_at)
 
     def go_on(self, step: int) -> None:
         """Keep the rows up to `step` and say that the run went on from there."""
@@ -86,16 +93,20 @@ def check_extras(tensorboard: bool, wandb: str) -> None:
             raise RecipeError(f"train.{name} is {value}; it needs: pip install 'showtell[{name}]'") from None
 
 
-def _tensorboard(run: Path) -> Any:
+def _tensorboard(run: Path, resumed_at: int | None) -> Any:
     from torch.utils.tensorboard import SummaryWriter
 
-    return SummaryWriter(run / "tensorboard")
+    purge_step = None if resumed_at is None else resumed_at + 1  # the first that is drawn anew
+    return SummaryWriter(run / "tensorboard", purge_step=purge_step)
 
 
 def _wandb(run: Path, mode: str) -> Any:
     import wandb
 
+    known = (run / WANDB_ID).read_text("utf-8").strip() if (run / WANDB_ID).exists() else None
     try:
-        return wandb.init(project="showtell", name=run.name, dir=str(run), mode=mode, resume="allow")
+        made = wandb.init(project="showtell", name=run.name, id=known, dir=str(run), mode=mode, resume="allow")
     except wandb.errors.UsageError as error:
         raise InputError(f"train.wandb is {mode!r}: {error}; log in, or use train.wandb=offline") from None
+    write_text(run / WANDB_ID, made.id + "\n")  # a run that goes on stays one run there
+    return made

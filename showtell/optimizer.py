@@ -1,21 +1,11 @@
-"""What makes the next step: device, precision, AdamW's groups, the learning rate."""
+"""What makes the next step: AdamW's groups, the learning rate."""
 
 import torch
 
 from showtell.captioners.neural import Neural
-from showtell.errors import InputError
 from showtell.recipe import Train
 
 BETAS = (0.9, 0.98)  # as Vaswani et al. 2017: a run of a few thousand steps has no time for 0.999
-
-
-def device_of(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"train.device is {name!r}: {str(error).splitlines()[0]}; cpu always works") from None
 
 
 def learning_rate(settings: Train, step: int, total: int, epoch: int) -> float:
@@ -43,17 +33,3 @@ def make_optimizer(captioner: Neural, settings: Train) -> torch.optim.AdamW:
                 decay = settings.weight_decay if decays else 0.0
                 groups.append({"params": chosen, "weight_decay": decay, "scale": scale})
     return torch.optim.AdamW(groups, lr=settings.lr, betas=BETAS)
-
-
-def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """bf16 where asked for, or where `auto` finds hardware that multiplies it: matrices keep fp32 copies either way."""
-    return torch.autocast(
-        device.type, torch.bfloat16, enabled=precision == "bf16" or (precision == "auto" and _fast_bf16(device))
-    )
-
-
-def _fast_bf16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    able = torch.cpu.get_capabilities() if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities") else {}
-    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from showtell.captioners.neural import Neural
+from showtell.device import autocast, device_of
 from showtell.errors import InputError
-from showtell.optimizer import autocast, device_of, learning_rate, make_optimizer
+from showtell.optimizer import learning_rate, make_optimizer
 from showtell.recipe import Train, build
 from tests.small import FROZEN, small_recipe, train_small
 
@@ -48,8 +49,21 @@ def test_precision_is_as_asked(precision, enabled):
         assert torch.is_autocast_enabled("cpu") == enabled
 
 
+TAKES = "; it takes auto, cpu, cuda, mps or another device of torch's"
+DEVICES = {
+    "gpu": rf" \(did you mean cuda\?\){TAKES}",
+    "GPU:0": rf" \(did you mean cuda\?\){TAKES}",
+    "cudda": rf" \(did you mean cuda\?\){TAKES}",
+    "toaster": TAKES,
+    "cuda:77": ": .*; cpu always works",
+}
+
+
 def test_an_unknown_device_is_refused(tmp_path):
     assert device_of("cpu") == torch.device("cpu")
-    with pytest.raises(InputError, match=r"^train.device is 'gpu': .*; cpu always works$"):
+    for name, told in DEVICES.items():
+        with pytest.raises(InputError, match=f"^train.device is '{name}'{told}$"):
+            device_of(name)
+    with pytest.raises(InputError, match=r"^train.device is 'gpu' \(did you mean cuda\?\); "):
         train_small(tmp_path / "run", *FROZEN, "train.device=gpu")
     assert not (tmp_path / "run").exists()

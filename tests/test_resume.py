@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from showtell import checkpoint, train
 from showtell.errors import InputError, Interrupted
@@ -83,13 +84,14 @@ def equal(run: Path, other: Path) -> bool:
 
 
 CNN = {  # moment of the kill -> the step that the run goes on from
-    "in the first epoch, before any checkpoint": ("Job.step", 4, None),
+    "before any checkpoint": ("Job.save", 1, None),
+    "in the first epoch": ("Job.step", 4, 0),
     "in the middle of an epoch": ("Job.step", 8, 5),
     "between the best weights and their row": ("Log.write", 1, 5),
-    "in the middle of writing a checkpoint": ("checkpoint.save_file", 6, 5),
-    "between the two renames of a checkpoint": ("checkpoint._settle", 4, 10),
+    "in the middle of writing a checkpoint": ("checkpoint.save_file", 9, 5),
+    "between the two renames of a checkpoint": ("checkpoint._settle", 6, 10),
     "before the last step": ("Job.step", 16, 15),
-    "before the last checkpoint": ("Job.save", 4, 15),
+    "before the last checkpoint": ("Job.save", 5, 15),
 }
 
 
@@ -97,7 +99,7 @@ CNN = {  # moment of the kill -> the step that the run goes on from
 def test_a_run_killed_at_any_moment_goes_on_to_the_same_end(tmp_path, cnn_run, moment):
     point, nth, step = CNN[moment]
     killed(tmp_path / "run", [], point, nth)
-    assert (tmp_path / "run" / "metrics.csv").exists() == (step is not None)
+    assert (tmp_path / "run" / "metrics.csv").exists() == bool(step)
     said = train_small(tmp_path / "run", resume=True)
     anew = f"{tmp_path / 'run'} has no checkpoint: starting anew\n"
     assert said.startswith(anew if step is None else f"going on with {tmp_path / 'run'} at step {step}\n")
@@ -200,10 +202,93 @@ def test_resuming_what_does_not_exist_starts_anew_and_says_so(tmp_path, frozen_r
 def test_starting_anew_drops_what_the_run_before_the_first_checkpoint_left(tmp_path, frozen_run):
     run = tmp_path / "run"
     run.mkdir()
-    for name in ("metrics.jsonl", "metrics.csv", "model.safetensors"):
+    for name in ("metrics.jsonl", "metrics.csv"):
         (run / name).write_text('{"step": 1}\n')
     train_small(run, *ACCUMULATED, resume=True)
     assert equal(run, frozen_run)
+
+
+@pytest.mark.parametrize("lost", [["last"], ["last", "metrics.jsonl"]], ids=["the checkpoint", "and the log"])
+def test_a_model_without_a_checkpoint_is_never_trained_over(tmp_path, frozen_run, lost):
+    run = shutil.copytree(frozen_run, tmp_path / "run")
+    for name in lost:
+        shutil.rmtree(run / name) if (run / name).is_dir() else (run / name).unlink()
+    before = {path: path.read_bytes() for path in run.iterdir()}
+    with pytest.raises(InputError) as error:
+        train_small(run, *ACCUMULATED, resume=True)
+    told = f"{run} holds a trained model and no checkpoint to go on from; name another with --run"
+    assert str(error.value) == told
+    assert {path: path.read_bytes() for path in run.iterdir()} == before
+
+
+def damaged(run, change):
+    path = run / "last" / "state.json"
+    state = json.loads(path.read_text())
+    change(state)
+    path.write_text(json.dumps(state))
+
+
+DAMAGES = {
+    "is damaged: it has no 'data'": lambda state: state.pop("data"),
+    "is damaged: it has no 'step'": lambda state: state.pop("step"),
+    "is damaged, or of another version: 'stepp' is not known": lambda state: state.update(stepp=3),
+    "is damaged: step is 'three'": lambda state: state.update(step="three"),
+    "is damaged: epoch is -1": lambda state: state.update(epoch=-1),
+}
+
+
+@pytest.mark.parametrize("told", DAMAGES)
+def test_a_state_that_lacks_or_confuses_something_is_told(tmp_path, frozen_run, told):
+    run = shutil.copytree(frozen_run, tmp_path / "run")
+    damaged(run, DAMAGES[told])
+    with pytest.raises(InputError) as error:
+        train_small(run, *ACCUMULATED, resume=True)
+    assert str(error.value) == f"{run}/last/state.json {told}"
+
+
+@pytest.mark.parametrize("content", ["[]", "3", "null"])
+def test_a_state_that_is_no_object_is_told(tmp_path, frozen_run, content):
+    run = shutil.copytree(frozen_run, tmp_path / "run")
+    (run / "last" / "state.json").write_text(content)
+    with pytest.raises(InputError, match=f"^{run}/last/state.json is damaged: it holds no object$"):
+        train_small(run, *ACCUMULATED, resume=True)
+
+
+TENSORS = {
+    "last is damaged: it has no random.safetensors": ("random", None),
+    "last is damaged: it has no optimizer.safetensors": ("optimizer", None),
+    "last is damaged: random.safetensors is no state of a generator": ("random", {"cpu": torch.zeros(3)}),
+    "last does not fit its recipe: its optimizer's 0.exp_avg is (2,)": ("optimizer", {"0.exp_avg": torch.ones(2)}),
+    "last does not fit its recipe: its optimizer's x is (2,)": ("optimizer", {"x": torch.ones(2)}),
+    "last is damaged: its optimizer lacks a moment of parameter 0": ("optimizer", {"0.step": torch.tensor(3.0)}),
+}
+
+
+@pytest.mark.parametrize("told", TENSORS)
+def test_tensors_that_are_missing_or_do_not_fit_are_told(tmp_path, frozen_run, told):
+    run = shutil.copytree(frozen_run, tmp_path / "run")
+    damaged(run, lambda state: state.update(finished=False, step=7))
+    name, content = TENSORS[told]
+    (run / "last" / f"{name}.safetensors").unlink()
+    if content is not None:
+        checkpoint.write_tensors(run / "last" / f"{name}.safetensors", content)
+    with pytest.raises(InputError) as error:
+        train_small(run, *ACCUMULATED, resume=True)
+    assert str(error.value) == f"{run}/{told}"
+
+
+def test_a_run_goes_on_on_another_machine(tmp_path, frozen_run):
+    """As if a GPU had trained the first half: device and precision do not bind, its generator's state is not read."""
+    run, overrides = tmp_path / "run", [*ACCUMULATED, "train.save_every=3"]
+    killed(run, overrides, "Job.step", 6)
+    recipe = checkpoint.read_recipe(run)
+    recipe["train"] |= {"device": "cuda", "precision": "bf16"}
+    checkpoint.write_recipe(run, recipe)
+    random = checkpoint.read_tensors(run / "last" / "random.safetensors")
+    checkpoint.write_tensors(run / "last" / "random.safetensors", random | {"cuda": torch.zeros(16).byte()})
+    said = train_small(run, *overrides, "train.device=cpu", resume=True)
+    assert said.startswith(f"going on with {run} at step 3\n")
+    assert (run / "model.safetensors").read_bytes() == (frozen_run / "model.safetensors").read_bytes()
 
 
 def test_a_finished_run_is_left_as_it_is(tmp_path, frozen_run):

@@ -8,21 +8,10 @@ import pytest
 import showtell
 
 ROOMS = [
-    *("errors", "settings", "progress", "data", "tokenizers", "features", "encoders", "cache", "decoders", "batches"),
-    *(
-        "decode",
-        "metrics",
-        "recipe",
-        "losses",
-        "checkpoint",
-        "captioners",
-        "log",
-        "predict",
-        "optimizer",
-        "average",
-        "validation",
-    ),
-    *("evaluate", "train", "explain", "report", "cli", "__main__"),
+    *("errors", "settings", "device", "progress", "interrupt", "data", "tokenizers", "features", "encoders"),
+    *("cache", "decoders", "batches", "decode", "metrics", "retrieval", "recipe", "losses", "checkpoint", "captioners"),
+    *("resume", "log", "predict", "optimizer", "average", "validation", "evaluate", "remember", "train", "explain"),
+    *("report", "cli", "__main__"),
 ]
 PACKAGE = Path(showtell.__file__).parent
 FILES = [path.relative_to(PACKAGE) for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]

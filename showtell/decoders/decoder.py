@@ -33,6 +33,8 @@ class Decoder(nn.Module, ABC):
     Built as `Decoder(feature_dim, vocabulary_size, *, ...)`; the keyword arguments are what a recipe may set.
     """
 
+    max_length: int | None = None  # how many tokens it can read; None where that is any number
+
     def fit(self, features: Features) -> None:
         """Measure what the decoder wants to know of frozen features (mean and deviation, say) on training images."""
 

@@ -62,6 +62,8 @@ class Block(nn.Module):
 class Transformer(Decoder):
     """`conditioning` says how words see the image, `sees` whether that is its tokens or the one pooled vector."""
 
+    max_length: int
+
     def __init__(
         self,
         feature_dim: int,

@@ -1,0 +1,39 @@
+"""A device's name and a precision, as a recipe has them -> what torch computes on and with."""
+
+import torch
+
+from showtell.errors import InputError
+from showtell.settings import nearest
+
+USUAL = ("auto", "cpu", "cuda", "mps")
+
+
+def device_of(name: str) -> torch.device:
+    """`auto` is cuda where there is one, else the CPU. InputError for a device that this machine does not have."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"train.device is {name!r}{_reason(name, error)}") from None
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """bf16 where asked for, or where `auto` finds hardware that multiplies it: matrices keep fp32 copies either way."""
+    return torch.autocast(
+        device.type, torch.bfloat16, enabled=precision == "bf16" or (precision == "auto" and _fast_bf16(device))
+    )
+
+
+def _reason(name: str, error: Exception) -> str:
+    if name.partition(":")[0] in USUAL:
+        return f": {str(error).splitlines()[0]}; cpu always works"
+    meant = " (did you mean cuda?)" if name.lower().startswith("gpu") else nearest(name, USUAL)
+    return f"{meant}; it takes {', '.join(USUAL)} or another device of torch's"
+
+
+def _fast_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    able = torch.cpu.get_capabilities() if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities") else {}
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))

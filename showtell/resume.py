@@ -1,0 +1,105 @@
+"""A run folder and a recipe -> what training goes on from, or why it may not; nothing is written here.
+
+A run has a checkpoint before its first step. So a folder without one holds either nothing worth keeping, or a model
+that somebody put there or whose checkpoint somebody took away: that one is never trained over.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from hashlib import blake2b
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import Field, TypeAdapter, ValidationError
+from torch import Tensor
+
+from showtell import checkpoint
+from showtell.data import Record
+from showtell.errors import InputError
+from showtell.recipe import check
+from showtell.settings import Recipe
+
+UNAVERAGED = "unaveraged"  # the weights that training goes on from, where RUN/last/model is their average
+MACHINE = [("train", "device"), ("train", "precision")]  # may be others where a run goes on elsewhere
+
+Natural = Annotated[int, Field(ge=0)]
+
+
+@dataclass
+class Where:
+    """How far training has come: everything of it that is not a tensor."""
+
+    step: Natural = 0
+    epoch: Natural = 0  # finished ones
+    step_in_epoch: Natural = 0
+    best: float | None = None
+    best_step: Natural = 0
+    stale: Natural = 0  # validations since the best
+    seconds: float = 0.0
+    finished: bool = False
+    data: str = ""  # digest of the training captions
+
+
+class Checkpoint(NamedTuple):
+    """The tensors of `RUN/last` by file and name, and how far they had come."""
+
+    tensors: dict[str, dict[str, Tensor]]
+    where: Where
+
+
+def open_run(recipe: Recipe, run: Path, resume: bool, say: Callable[[str], None]) -> Checkpoint | None:
+    """What to go on from, or None for a fresh start."""
+    if not run.exists():
+        if resume:
+            say(f"{run} does not exist yet: starting anew")
+        return None
+    if not run.is_dir():
+        raise InputError(f"{run} is a file; name a folder with --run")
+    if not resume:
+        raise InputError(f"{run} exists; go on with --resume, or name another folder with --run")
+    saved = checkpoint.read_training(run)
+    if saved is None:
+        if (run / checkpoint.MODEL).exists():
+            raise InputError(f"{run} holds a trained model and no checkpoint to go on from; name another with --run")
+        say(f"{run} has no checkpoint: starting anew")
+        return None
+    check_same(recipe, run)
+    _check_whole(recipe, run, saved[0])
+    return Checkpoint(saved[0], _where(run / "last" / "state.json", saved[1]))
+
+
+def digest(training: Sequence[Record]) -> str:
+    """What a run was trained on: going on with other captions would be another training."""
+    return blake2b(repr([(r.image_id, r.references) for r in training]).encode(), digest_size=16).hexdigest()
+
+
+def check_same(recipe: Recipe, run: Path) -> None:
+    old = check(checkpoint.read_recipe(run))
+    for section, values in recipe.items():
+        for key in values | old[section]:
+            before, now = old[section].get(key), values.get(key)
+            if before != now and (section, key) not in MACHINE:
+                raise InputError(f"{run} was trained with {section}.{key}={before}, not {now}; resume with the same")
+
+
+def _check_whole(recipe: Recipe, run: Path, tensors: dict[str, dict[str, Tensor]]) -> None:
+    averaged = [UNAVERAGED] if recipe["train"]["ema"] else []
+    for name in ["model", "optimizer", "random", *averaged]:
+        if name not in tensors:
+            raise InputError(f"{run / 'last'} is damaged: it has no {name}.safetensors")
+
+
+def _where(path: Path, state: Any) -> Where:
+    names = [field.name for field in fields(Where)]
+    if not isinstance(state, dict):
+        raise InputError(f"{path} is damaged: it holds no object")
+    if wrong := [name for name in names if name not in state]:
+        raise InputError(f"{path} is damaged: it has no {wrong[0]!r}")
+    if wrong := [name for name in state if name not in names]:
+        raise InputError(f"{path} is damaged, or of another version: {wrong[0]!r} is not known")
+    try:
+        return TypeAdapter(Where).validate_json(json.dumps(state), strict=True)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise InputError(f"{path} is damaged: {problem['loc'][0]} is {problem['input']!r}") from None
