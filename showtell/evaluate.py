@@ -8,13 +8,13 @@ from rich.console import Console
 
 from showtell import checkpoint
 from showtell.cache import open_source
-from showtell.captioners.neural import Neural
+from showtell.captioners import Captioner, load
 from showtell.device import device_of
 from showtell.errors import InputError, RecipeError
 from showtell.metrics import Score, score, select, to_json
 from showtell.metrics.files import read_candidates, read_references
 from showtell.predict import describe_all
-from showtell.recipe import Evaluate, Train, build, check, options
+from showtell.recipe import Evaluate, Train, build, check, options, trains
 from showtell.settings import override
 
 OPEN = ("data", "decode", "evaluate")  # the sections that scoring may change; the others made the weights
@@ -32,7 +32,7 @@ def evaluate(
             raise RecipeError(f"{item}: evaluate changes {', '.join(OPEN)} alone; the other sections made the weights")
     if not run.is_dir():
         raise InputError(f"{run} is no folder; evaluate takes the folder of a run that `showtell train` made")
-    captioner = Neural.from_pretrained(run)
+    captioner = load(run)
     captioner.recipe = check(override(captioner.recipe, overrides))
     captioner.to(device_of(Train(**options(captioner.recipe, "train")).device))
     settings = Evaluate(**options(captioner.recipe, "evaluate"))
@@ -68,15 +68,14 @@ def score_files(
     return score(said, kept, metrics)
 
 
-def protocol(captioner: Neural, split: str) -> dict[str, str]:
+def protocol(captioner: Captioner, split: str) -> dict[str, str]:
     """What a signature says beside the metric's own settings."""
     recipe = captioner.recipe
-    decode = ",".join(f"{key}={value}" for key, value in recipe["decode"].items() if key != "name")
-    chose = f" (chose the epoch by {recipe['train']['select']})" if split == "val" else ""
+    chose = f" (chose the epoch by {recipe['train']['select']})" if split == "val" and trains(recipe) else ""
     return {
         "data": recipe["data"]["name"],
         "split": split + chose,
-        "decode": f"{recipe['decode']['name']}({decode})",
+        "decode": captioner.manner,
         "seed": str(recipe["train"]["seed"]),
     }
 

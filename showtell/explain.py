@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from showtell.cache import encode
-from showtell.captioners.neural import Neural
+from showtell.captioners import Captioner, Neural
 from showtell.errors import InputError
 
 
@@ -25,11 +25,16 @@ class Explanation(NamedTuple):
 
 
 @torch.inference_mode()
-def explain(captioner: Neural, image: Image.Image, **decode: Any) -> Explanation:
+def explain(captioner: Captioner, image: Image.Image, **decode: Any) -> Explanation:
     """Caption an upright image with the recipe's decoding, or changes of it, and say where each word looked.
 
     Raises InputError where the decoder has no attention over the image.
     """
+    if not isinstance(captioner, Neural):
+        raise InputError(
+            f"captioner {captioner.name!r} looks at no part of a photo, word by word; explain takes models with "
+            "attention, such as those of recipe bern-6"
+        )
     features = encode(captioner.encoder, [image]).to(captioner.device)
     said = captioner.describe(features, **decode)[0]
     assert said.tokens is not None

@@ -11,19 +11,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from PIL import Image
 from rich.console import Console
 
 from showtell.cache import Source
 from showtell.captioners.caption import Caption
-from showtell.captioners.neural import Neural
-from showtell.data.folder import folder
+from showtell.captioners.captioner import Captioner
+from showtell.data.folder import bare
 from showtell.errors import InputError
 from showtell.progress import Bar
 
 
+@torch.no_grad()  # an encoder that trains would keep what its gradients need, of every photo
 def describe_all(
-    captioner: Neural, source: Source, batch_size: int = 64, console: Console | None = None, **decode: Any
+    captioner: Captioner, source: Source, batch_size: int = 64, console: Console | None = None, **decode: Any
 ) -> dict[str, Caption]:
     """A caption for every image of a source, by image_id."""
     found: dict[str, Caption] = {}
@@ -37,7 +39,11 @@ def describe_all(
 
 
 def caption_photos(
-    captioner: Neural, photos: Mapping[str, Path], batch_size: int = 16, console: Console | None = None, **decode: Any
+    captioner: Captioner,
+    photos: Mapping[str, Path],
+    batch_size: int = 16,
+    console: Console | None = None,
+    **decode: Any,
 ) -> Iterator[tuple[str, Caption | InputError]]:
     """(image_id, its caption, or why it cannot be read), in the order of `photos`, a batch at a time."""
     ids = list(photos)
@@ -55,7 +61,7 @@ def caption_photos(
             bar.advance(len(some))
 
 
-def _open(captioner: Neural, path: Path) -> Image.Image | InputError:
+def _open(captioner: Captioner, path: Path) -> Image.Image | InputError:
     try:
         return captioner.open(path)
     except InputError as error:
@@ -72,7 +78,7 @@ def find_photos(paths: Sequence[Path]) -> dict[str, Path]:
     found: list[tuple[str, Path]] = []
     for path in paths:
         if path.is_dir():
-            found += [(record.image_id, record.path) for record in folder(root=path)]
+            found += [(record.image_id, record.path) for record in bare(root=path)]
         elif path.exists():
             found.append((path.name, path))
         else:

@@ -19,6 +19,7 @@ from showtell.decoders import DECODERS
 from showtell.encoders import ENCODERS
 from showtell.errors import RecipeError
 from showtell.metrics import select as check_names
+from showtell.retrieval import Neighbours
 from showtell.settings import Count, Positive, Recipe, Share, nearest
 from showtell.tokenizers import TOKENIZERS
 
@@ -62,15 +63,23 @@ class Evaluate:
     batch_size: Count = 64
 
 
+def neural() -> None:
+    """Encoder, decoder and tokenizer, trained: all that it takes stands in their own sections."""
+
+
 PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {
     "data": DATA,
     "encoder": ENCODERS,
     "tokenizer": TOKENIZERS,
     "decoder": DECODERS,
     "decode": STRATEGIES,
+    "captioner": {"neural": neural, "nearest": Neighbours},  # CAPTIONERS, which stands below, has the same names
 }
 FIXED: dict[str, Callable[..., Any]] = {"train": Train, "evaluate": Evaluate}
-DEFAULTS = {"data": "folder", "encoder": "lite", "tokenizer": "words", "decoder": "transformer", "decode": "beam"}
+DEFAULTS = {"data": "auto", "encoder": "lite", "tokenizer": "words", "decoder": "transformer", "decode": "beam"}
+DEFAULTS["captioner"] = "neural"
+NEURAL = ("tokenizer", "decoder", "decode")  # sections that no other captioner has a use for
+UNTRAINED = ("seed", "device")  # what is left of `train` where nothing trains
 
 TAKES = {  # what pydantic found wrong -> what the option takes
     "int_type": "a whole number",
@@ -100,10 +109,35 @@ def check(recipe: Recipe) -> Recipe:
             raise RecipeError(
                 f"{section} is not a section{nearest(section, allowed)}; sections are {', '.join(allowed)}"
             )
-    checked = {section: _checked(section, recipe.get(section, {})) for section in [*PARTS, *FIXED]}
-    check_ranges(**checked["decode"])
+    sections = [*PARTS, *FIXED]
+    captioner = _checked("captioner", recipe.get("captioner", {}))["name"]
+    if captioner != "neural":
+        _refuse_neural(recipe, captioner)
+        sections = [section for section in sections if section not in NEURAL]
+    checked = {section: _checked(section, recipe.get(section, {})) for section in sections}
+    if captioner != "neural":
+        checked["train"] = {key: checked["train"][key] for key in UNTRAINED}
+    else:
+        check_ranges(**checked["decode"])
     check_names(checked["evaluate"]["metrics"])
     return checked
+
+
+def trains(recipe: Recipe) -> bool:
+    """Whether a checked recipe's captioner learns by steps."""
+    return bool(recipe["captioner"]["name"] == "neural")
+
+
+def _refuse_neural(recipe: Recipe, captioner: str) -> None:
+    """What a recipe sets of sections that do not apply is an error, not left unread."""
+    given = [f"{section}.{key}" for section in NEURAL for key in recipe.get(section, {})]
+    given += [f"train.{key}" for key in recipe.get("train", {}) if key in _schema(Train).model_fields]
+    for name in given:
+        if name.removeprefix("train.") not in UNTRAINED:
+            raise RecipeError(
+                f"{name.removesuffix('.name')} does not apply to captioner {captioner!r}, which trains nothing; "
+                f"leave it out (`showtell recipes {captioner}` prints a whole recipe)"
+            )
 
 
 def part(recipe: Recipe, section: str) -> Callable[..., Any]:
@@ -121,28 +155,34 @@ def build(recipe: Recipe, section: str, *arguments: Any) -> Any:
     return part(recipe, section)(*arguments, **options(recipe, section))
 
 
-def _checked(section: str, values: dict[str, Any]) -> dict[str, Any]:
+def _checked(section: str, values: dict[str, Any], key: str | None = None) -> dict[str, Any]:
+    """`key` is what the user knows the section by: `data.sets[1]` where it stands inside of another."""
+    key = key or section
     name = {} if section in FIXED else {"name": values.get("name", DEFAULTS[section])}
-    return name | _validated(section, values).model_dump(mode="json")
+    checked = name | _validated(section, values, key).model_dump(mode="json")
+    if section == "data" and isinstance(sets := checked.get("sets"), list):
+        sections = [each if isinstance(each, dict) else {"root": each} for each in sets]
+        checked["sets"] = [_checked(section, each, f"{key}.sets[{number}]") for number, each in enumerate(sections)]
+    return checked
 
 
-def _chosen(section: str, name: Any) -> Callable[..., Any]:
+def _chosen(section: str, name: Any, key: str | None = None) -> Callable[..., Any]:
     if section in FIXED:
         return FIXED[section]
     table = PARTS[section]
     if not isinstance(name, str) or name not in table:
-        raise RecipeError(f"{section}.name is {name!r}{nearest(name, table)}; it takes {', '.join(table)}")
+        raise RecipeError(f"{key or section}.name is {name!r}{nearest(name, table)}; it takes {', '.join(table)}")
     return table[name]
 
 
-def _validated(section: str, values: dict[str, Any]) -> BaseModel:
+def _validated(section: str, values: dict[str, Any], key: str | None = None) -> BaseModel:
     name = section if section in FIXED else values.get("name", DEFAULTS[section])
-    schema = _schema(_chosen(section, name))
+    schema = _schema(_chosen(section, name, key))
     given = {key: value for key, value in values.items() if key != "name" or section in FIXED}
     try:
         return schema.model_validate(given)
     except ValidationError as error:
-        raise RecipeError(_wording(section, name, given, schema, error)) from None
+        raise RecipeError(_wording(key or section, name, given, schema, error)) from None
 
 
 @cache

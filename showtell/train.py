@@ -26,9 +26,11 @@ from showtell.interrupt import stop_signal
 from showtell.log import FILES, Log, check_extras
 from showtell.optimizer import learning_rate, make_optimizer
 from showtell.progress import Bar
-from showtell.recipe import Train, build, options
+from showtell.recipe import Train, build, options, trains
+from showtell.remember import remember
 from showtell.resume import UNAVERAGED, Checkpoint, Where, digest, open_run
 from showtell.settings import Recipe
+from showtell.tokenizers import TOKENIZERS
 from showtell.validation import Validation
 
 FIT_IMAGES = 512  # on so many training images the decoder measures frozen features
@@ -41,6 +43,8 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
     Raises InputError where `run` exists and `resume` is False, and Interrupted after Ctrl-C.
     """
     console = console or Console(stderr=True)
+    if not trains(recipe):
+        return remember(recipe, run, resume, console, partial(_say, console))
     settings = Train(**options(recipe, "train"))
     saved = open_run(recipe, run, resume, partial(_say, console))
     if saved is not None and saved.where.finished:
@@ -50,7 +54,10 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
     torch.manual_seed(settings.seed)
     encoder = build(recipe, "encoder").to(device_of(settings.device))
     training, validation = _sources(recipe, encoder, console)
-    tokenizer = build(recipe, "tokenizer").fit([text for record in training.records for text in record.references])
+    if saved is None:
+        tokenizer = build(recipe, "tokenizer").fit([text for record in training.records for text in record.references])
+    else:  # the weights know the ids of the tokenizer that they were begun with, whatever is installed by now
+        tokenizer = TOKENIZERS[recipe["tokenizer"]["name"]].load(run)
     captioner = Neural.build(recipe, encoder, tokenizer).to(device_of(settings.device))
     job = Job(captioner, settings, training, validation, run)
     job.check_lengths()

@@ -6,27 +6,28 @@ from typing import Literal
 import pytest
 import yaml
 
+from showtell.captioners import CAPTIONERS
 from showtell.data import DATA
 from showtell.decode import STRATEGIES
 from showtell.decoders import DECODERS, Transformer
 from showtell.encoders import ENCODERS
 from showtell.errors import InputError, RecipeError
-from showtell.recipe import PARTS, Evaluate, Train, build, check, options, part
+from showtell.recipe import NEURAL, PARTS, Evaluate, Train, build, check, options, part, trains
 from showtell.settings import load_recipe, packaged_recipes, read_yaml
 from showtell.tokenizers import TOKENIZERS, Words
 
-SECTIONS = "data, encoder, tokenizer, decoder, decode, train, evaluate"
+SECTIONS = "data, encoder, tokenizer, decoder, decode, captioner, train, evaluate"
 
 
 def checked(*overrides):
     return check(load_recipe("bern-6", overrides))
 
 
-@pytest.mark.parametrize("overrides", [[], ["encoder=lite"], ["decode=greedy"], ["data=scenes"]], ids=str)
+@pytest.mark.parametrize("overrides", [[], ["encoder=lite"], ["train.seed=3"], ["data=scenes"]], ids=str)
 @pytest.mark.parametrize("name", list(packaged_recipes()))
 def test_every_packaged_recipe_is_right(name, overrides):
     recipe = check(load_recipe(name, overrides))
-    assert list(recipe) == SECTIONS.split(", ")
+    assert list(recipe) == [s for s in SECTIONS.split(", ") if trains(recipe) or s not in NEURAL]
     assert check(recipe) == recipe
     assert read_yaml(yaml.safe_dump(recipe, sort_keys=False)) == recipe
 
@@ -46,16 +47,17 @@ def test_every_option_is_filled_in():
 def test_sections_that_a_recipe_leaves_out_have_their_usual_part():
     recipe = check({"data": {"root": "photos"}})
     names = {section: recipe[section]["name"] for section in PARTS}
-    usual = {"encoder": "lite", "tokenizer": "words", "decoder": "transformer", "decode": "beam"}
+    usual = {"encoder": "lite", "tokenizer": "words", "decoder": "transformer", "decode": "beam", "captioner": "neural"}
     assert names == {"data": "folder"} | usual
 
 
 def test_the_chosen_parts_are_those_of_the_tables():
     recipe = checked("encoder=lite")
     chosen = [part(recipe, section) for section in PARTS]
-    tables = [DATA, ENCODERS, TOKENIZERS, DECODERS, STRATEGIES]
+    tables = [DATA, ENCODERS, TOKENIZERS, DECODERS, STRATEGIES, PARTS["captioner"]]
     assert chosen == [
-        table[name] for table, name in zip(tables, ["karpathy", "lite", "words", "transformer", "beam"], strict=True)
+        table[name]
+        for table, name in zip(tables, ["karpathy", "lite", "words", "transformer", "beam", "neural"], strict=True)
     ]
 
 
@@ -116,6 +118,40 @@ MISTAKES = {
     "evaluate.metrics=BLEU": "evaluate.metrics is 'BLEU'; it takes a list: [BLEU]",
     "decode.num_beams=0": "decode.num_beams is 0; it takes a whole number of at least 1",
 }
+
+
+def test_every_captioner_of_the_table_has_its_options():
+    assert list(PARTS["captioner"]) == list(CAPTIONERS)
+
+
+def test_a_recipe_without_training_has_no_sections_of_training():
+    recipe = check(load_recipe("nearest", ["captioner.k=3", "train.seed=4"]))
+    assert recipe["captioner"] == {"name": "nearest", "k": 3} | {
+        key: recipe["captioner"][key] for key in ("choices", "scale")
+    }
+    assert recipe["train"] == {"seed": 4, "device": "auto"}
+
+
+WITHOUT = "does not apply to captioner 'nearest', which trains nothing; leave it out (`showtell recipes nearest` prints"
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    {
+        "decoder.layers=2": f"decoder.layers {WITHOUT}",
+        "decoder=transformer": f"decoder {WITHOUT}",
+        "decode.num_beams=3": f"decode.num_beams {WITHOUT}",
+        "tokenizer.min_count=1": f"tokenizer.min_count {WITHOUT}",
+        "train.epochs=1": f"train.epochs {WITHOUT}",
+        "train.epoch=1": "train.epoch is not an option of 'train'; it takes ",
+        "captioner.k=0": "captioner.k is 0; it takes 1 or more",
+        "captioner.K=2": "captioner.K is not an option of 'nearest'; it takes k, choices, scale (did you mean k?)",
+        "captioner=nearset": "captioner.name is 'nearset' (did you mean nearest?); it takes neural, nearest",
+    }.items(),
+)
+def test_what_does_not_apply_to_a_captioner_is_refused(written, told):
+    with pytest.raises(RecipeError, match=f"^{re.escape(told)}"):
+        check(load_recipe("nearest", [written]))
 
 
 @pytest.mark.parametrize("written", list(MISTAKES))

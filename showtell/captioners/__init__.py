@@ -1,11 +1,16 @@
-"""Things that caption images. A new captioner is one file and one line here."""
+"""Things that caption images. One more is a file and a line here, and a line for its options in showtell.recipe."""
 
 from importlib import resources
 from pathlib import Path
 
+from showtell import checkpoint
+from showtell.captioners.captioner import Captioner
+from showtell.captioners.hub import folder_of
+from showtell.captioners.nearest import Nearest
 from showtell.captioners.neural import Neural
+from showtell.recipe import check
 
-CAPTIONERS = {"neural": Neural}
+CAPTIONERS: dict[str, type[Captioner]] = {"neural": Neural, "nearest": Nearest}
 
 
 def packaged_models() -> dict[str, Path]:
@@ -14,9 +19,11 @@ def packaged_models() -> dict[str, Path]:
     return {path.name: path for path in sorted(folder.iterdir()) if path.is_dir()} if folder.is_dir() else {}
 
 
-def load(name: str | Path) -> Neural:
+def load(name: str | Path) -> Captioner:
     """A packaged model (`tiny`), a run folder, or the id of a Hugging Face Hub repository -> a captioner.
 
     >>> load("tiny").caption(["photo.jpg"])  # doctest: +SKIP
     """
-    return Neural.from_pretrained(packaged_models().get(str(name), name))
+    folder = folder_of(packaged_models().get(str(name), name))
+    recipe = check(checkpoint.read_recipe(folder))
+    return CAPTIONERS[recipe["captioner"]["name"]].read(recipe, folder)

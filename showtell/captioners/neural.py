@@ -1,44 +1,26 @@
-"""Encoder + decoder + tokenizer: photos -> captions, and the folder that holds such a captioner.
+"""Encoder + decoder + tokenizer: photos -> captions, and the folder that holds such a captioner."""
 
-`save_pretrained`, `from_pretrained` and `push_to_hub` mean what they mean for Hugging Face's models.
-"""
-
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 
 from showtell import checkpoint
-from showtell.cache import encode
 from showtell.captioners.caption import Caption
-from showtell.data.images import open_image, upright_rgb
+from showtell.captioners.captioner import Captioner
 from showtell.decoders.decoder import Decoder
 from showtell.encoders.encoder import Encoder
-from showtell.encoders.timm_weights import hub_is_out_of_reach
-from showtell.errors import InputError
 from showtell.features import Features
-from showtell.recipe import build, check, options, part
+from showtell.recipe import build, options, part
 from showtell.settings import Recipe
 from showtell.tokenizers import TOKENIZERS
 from showtell.tokenizers.captions import Tokenizer
 
-CARD = """---
-library_name: showtell
-pipeline_tag: image-to-text
----
-An image captioner made with Showtell: `{encoder}` encoder, `{decoder}` decoder.
 
-```python
-import showtell
-showtell.load("FOLDER_OR_HUB_ID").caption(["photo.jpg"])
-```
-"""
+class Neural(Captioner):
+    """A captioner of three parts, trained by steps."""
 
-
-class Neural:
-    """A captioner of three parts; `recipe` is the checked dict that they were built from."""
+    name = "neural"
 
     def __init__(self, encoder: Encoder, decoder: Decoder, tokenizer: Tokenizer, recipe: Recipe) -> None:
         self.encoder, self.decoder, self.tokenizer, self.recipe = encoder, decoder, tokenizer, recipe
@@ -56,17 +38,6 @@ class Neural:
         self.encoder.to(device)
         self.decoder.to(device)
         return self
-
-    def caption(self, images: Sequence[str | Path | Image.Image], **decode: Any) -> list[Caption]:
-        """One caption for each path or PIL image, with the recipe's decoding or changes such as `num_beams=3`."""
-        if isinstance(images, str | Path | Image.Image):
-            raise InputError("caption takes a list of photos, also where it is one: caption([photo])")
-        opened = [upright_rgb(i) if isinstance(i, Image.Image) else self.open(Path(i)) for i in images]
-        return self.describe(encode(self.encoder, opened), **decode) if opened else []
-
-    def open(self, path: Path) -> Image.Image:
-        """The photo at a size that the encoder has use for; InputError where it cannot be read."""
-        return open_image(path, at_least=2 * self.encoder.image_size)
 
     def describe(self, features: Features, **decode: Any) -> list[Caption]:
         """The likeliest caption of each image from its features."""
@@ -89,13 +60,16 @@ class Neural:
         end = [self.tokenizer.special.eos] if tokens[-1] == self.tokenizer.special.eos else []
         return self.tokenizer.decode(tokens[1 : len(tokens) - len(end)])
 
-    def save_pretrained(self, folder: str | Path, *, half: bool = False) -> None:
-        """Write recipe, tokenizer, weights and a card; the frozen encoder's weights stay with their source.
+    @property
+    def manner(self) -> str:
+        decode = ",".join(f"{key}={value}" for key, value in self.recipe["decode"].items() if key != "name")
+        return f"{self.recipe['decode']['name']}({decode})"
 
-        `half` writes weights as fp16, half the size; they are read back as fp32.
-        """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+    @property
+    def parts(self) -> str:
+        return f"`{self.recipe['encoder']['name']}` encoder, `{self.recipe['decoder']['name']}` decoder"
+
+    def save_files(self, folder: Path, *, half: bool = False) -> None:
         self.save_settings(folder)
         weights = checkpoint.weights(self.encoder, self.decoder)
         if half:
@@ -103,24 +77,13 @@ class Neural:
                 name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in weights.items()
             }
         checkpoint.write_tensors(folder / checkpoint.MODEL, weights)
-        if not (folder / "README.md").exists():
-            names = {section: self.recipe[section]["name"] for section in ("encoder", "decoder")}
-            checkpoint.write_text(folder / "README.md", CARD.format(**names))
 
     def save_settings(self, folder: Path) -> None:
         checkpoint.write_recipe(folder, self.recipe)
         self.tokenizer.save(folder)
 
     @classmethod
-    def from_pretrained(cls, name_or_folder: str | Path) -> "Neural":
-        """A run or saved folder, or the id of a Hugging Face Hub repository.
-
-        Raises InputError where there is none, or where its weights do not fit its recipe.
-        """
-        folder = Path(name_or_folder)
-        if not folder.is_dir():
-            folder = _from_hub(str(name_or_folder))
-        recipe = check(checkpoint.read_recipe(folder))
+    def read(cls, recipe: Recipe, folder: Path) -> "Neural":
         tokenizer = TOKENIZERS[recipe["tokenizer"]["name"]].load(folder)
         captioner = cls.build(recipe, build(recipe, "encoder"), tokenizer)
         tensors = checkpoint.read_tensors(folder / checkpoint.MODEL)
@@ -128,33 +91,3 @@ class Neural:
         captioner.decoder.eval()
         captioner.encoder.eval()
         return captioner
-
-    def push_to_hub(self, repo_id: str, *, private: bool | None = None, token: str | None = None) -> str:
-        """Save to a repository of the Hugging Face Hub; returns its URL."""
-        import tempfile
-
-        from huggingface_hub import HfApi
-
-        if hub_is_out_of_reach():
-            raise InputError("the Hugging Face Hub is out of reach; save_pretrained(FOLDER) writes the same to disk")
-        api = HfApi(token=token)
-        url = api.create_repo(repo_id, private=private, exist_ok=True)
-        with tempfile.TemporaryDirectory() as folder:
-            self.save_pretrained(folder)
-            api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message="Upload a Showtell captioner")
-        return str(url)
-
-
-def _from_hub(repo_id: str) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(repo_id, allow_patterns=["*.yaml", "*.json", "*.safetensors", "*.model", "*.md"]))
-    except LocalEntryNotFoundError:
-        reason = "it is out of reach, and no copy is kept here"
-    except HFValidationError:
-        reason = "its models are called OWNER/NAME"
-    except (HfHubHTTPError, OSError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-    raise InputError(f"{repo_id!r} is no run folder, and the Hugging Face Hub gives no such model: {reason}")

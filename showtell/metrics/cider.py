@@ -6,6 +6,7 @@ reference has counts as one that one image has; with a single image every weight
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,42 @@ class CiderD:
         lengths = counts.sums(counts.times, len(images))[:, 1]
         penalty = np.exp(-((lengths[candidate] - self._lengths[reference]) ** 2) / (2 * SIGMA**2))
         return 10 * np.bincount(candidate, cosines.mean(axis=1) * penalty, len(images)) / many
+
+    def alike(self, texts: Ints) -> Floats:
+        """The score of each of some references as a candidate, against each of them alone: places -> (texts, texts).
+
+        min(a, b) is the number of s with a >= s and b >= s: for each s a product of matrices, the first almost all.
+        """
+        rows, owner = self._rows_of(texts)
+        gram, order, times = (column[rows] for column in self._references.counts[1:])
+        grams = distinct(gram)
+        norms, column = self._norms[texts][owner, order], np.searchsorted(grams, gram)
+        weight = np.divide(self._idf[gram], norms, out=np.zeros_like(norms), where=norms > 0)
+        cosines = np.zeros((len(texts), len(texts)))
+        for least in range(1, int(times.max(initial=0)) + 1):
+            often = np.flatnonzero(times >= least)
+            columns = distinct(column[often])
+            at = owner[often], np.searchsorted(columns, column[often])
+            ours, theirs = np.zeros((2, len(texts), len(columns)))
+            ours[at], theirs[at] = weight[often], weight[often] * times[often]
+            cosines += ours @ theirs.T
+        lengths = self._lengths[texts]
+        penalty = np.exp(-((lengths[:, None] - lengths) ** 2) / (2 * SIGMA**2))
+        return np.asarray(10 * cosines / ORDERS * penalty)
+
+    def _rows_of(self, texts: Ints) -> tuple[Ints, Ints]:
+        """The rows of the references at these places, and for each row which of `texts` it is of."""
+        ordered, start = self._by_text
+        many = start[texts + 1] - start[texts]
+        owner = np.repeat(np.arange(len(texts)), many)
+        within = np.arange(len(owner)) - (np.cumsum(many) - many)[owner]
+        return ordered[start[texts][owner] + within], owner
+
+    @cached_property
+    def _by_text(self) -> tuple[Ints, Ints]:
+        text = self._references.counts.text
+        ordered = np.argsort(text, kind="stable")
+        return ordered, np.searchsorted(text[ordered], np.arange(len(self._references.image) + 1))
 
     def _weigh(self, counts: Counts) -> Floats:
         return counts.times * self._idf[np.minimum(counts.gram, len(self._idf) - 1)]

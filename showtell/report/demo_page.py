@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from showtell.captioners import Captioner, Neural
 from showtell.captioners.caption import Caption
-from showtell.captioners.neural import Neural
 from showtell.data.images import open_image
 from showtell.data.record import Record
 from showtell.data.scenes_judge import Verdict
@@ -27,7 +27,7 @@ class PhotoResults:
     """What the packaged model says of real photographs."""
 
     model: str
-    captioner: Neural
+    captioner: Captioner
     paths: dict[str, Path]
     captions: dict[str, Caption]
 
@@ -172,7 +172,7 @@ def _scenes_explained(scenes: SceneResults, captioner: Neural) -> Section:
     return Section("What the trained model looked at", looked=looked, protocol=[("command", command)])
 
 
-def _looked(captioner: Neural, path: Path) -> Looked:
+def _looked(captioner: Captioner, path: Path) -> Looked:
     image = captioner.open(path)
     found = explain(captioner, image)
     lit = [figures.picture_uri(overlay(image, weights, found.boxes, WORD_SIDE)) for weights in found.maps]

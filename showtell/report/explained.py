@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 from rich.console import Console
 
-from showtell.captioners.neural import Neural
+from showtell.captioners import Captioner
 from showtell.errors import InputError
 from showtell.explain import explain
 from showtell.progress import Bar
@@ -15,7 +15,7 @@ LONGEST = 100  # characters of a picture's name
 
 
 def explain_photos(
-    captioner: Neural, photos: Mapping[str, Path], folder: Path, console: Console | None = None
+    captioner: Captioner, photos: Mapping[str, Path], folder: Path, console: Console | None = None
 ) -> Iterator[Path | InputError]:
     """For each photo the picture's path in `folder`, or why the photo cannot be read; in the order of `photos`.
 

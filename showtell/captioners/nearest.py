@@ -1,0 +1,124 @@
+"""A frozen encoder + the training photos' vectors and captions: says what people said of the most similar photos.
+
+Its folder: `model.safetensors` with the vectors, `neighbours.json` with the captions and the k that was chosen.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from torch import Tensor
+
+from showtell import checkpoint
+from showtell.cache import Source
+from showtell.captioners.caption import Caption
+from showtell.captioners.captioner import Captioner
+from showtell.encoders.encoder import Encoder
+from showtell.errors import InputError, RecipeError
+from showtell.features import Features
+from showtell.recipe import build
+from showtell.retrieval import Neighbours
+from showtell.settings import Recipe
+
+NEIGHBOURS = "neighbours.json"
+BATCH_SIZE = 64  # images
+
+
+class Nearest(Captioner):
+    """The captioner without training (Devlin et al. 2015): what a trained one must beat."""
+
+    name = "nearest"
+
+    def __init__(self, encoder: Encoder, neighbours: Neighbours, recipe: Recipe) -> None:
+        if encoder.trains:
+            raise RecipeError(
+                f"captioner 'nearest' compares photos by frozen features, and encoder {recipe['encoder']['name']!r} "
+                "would first have to train; take encoder=lite, or a timm encoder with trainable none"
+            )
+        self.encoder, self.neighbours, self.recipe = encoder, neighbours, recipe
+
+    @classmethod
+    def build(cls, recipe: Recipe, encoder: Encoder) -> "Nearest":
+        return cls(encoder, build(recipe, "captioner"), recipe)
+
+    def fit(self, source: Source, console: Console | None = None) -> "Nearest":
+        """Remember the photos of a source and their captions; choose k where the recipe gives none."""
+        rows = range(len(source))
+        vectors = [source(list(rows[i : i + BATCH_SIZE])).pooled.cpu() for i in range(0, len(rows), BATCH_SIZE)]
+        captions = [record.references for record in source.records]
+        self.neighbours.fit(torch.cat(vectors), captions, self.recipe["train"]["seed"], console)
+        return self
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.encoder.parameters()).device
+
+    def to(self, device: torch.device | str) -> "Nearest":
+        self.encoder.to(device)
+        return self
+
+    def describe(self, features: Features, **decode: Any) -> list[Caption]:
+        """The caption that the nearest photos' captions agree on, as somebody wrote it; it has no ids."""
+        if decode:
+            raise RecipeError(
+                f"decode.{next(iter(decode))} does not apply to captioner 'nearest', which decodes nothing"
+            )
+        return [Caption(text) for text in self.neighbours.describe(features.pooled)]
+
+    @property
+    def manner(self) -> str:
+        return f"nearest(k={self.neighbours.k},scale={self.neighbours.scale})"
+
+    @property
+    def parts(self) -> str:
+        return f"captions of the {self.neighbours.k} nearest photos by the `{self.recipe['encoder']['name']}` encoder"
+
+    def save_files(self, folder: Path, *, half: bool = False) -> None:
+        tensors, rest = self.neighbours.state()
+        checkpoint.write_recipe(folder, self.recipe)
+        checkpoint.write_text(folder / NEIGHBOURS, json.dumps(rest, ensure_ascii=False, indent=1) + "\n")
+        checkpoint.write_tensors(
+            folder / checkpoint.MODEL, checkpoint.weights(self.encoder) | tensors
+        )  # last: all there
+
+    @classmethod
+    def read(cls, recipe: Recipe, folder: Path) -> "Nearest":
+        captioner = cls.build(recipe, build(recipe, "encoder"))
+        path = folder / checkpoint.MODEL
+        tensors = checkpoint.read_tensors(path)
+        own = {name: tensors.pop(name, None) for name in ("vectors", "centre", "deviation")}
+        checkpoint.restore(captioner.encoder, None, tensors, str(path))
+        rest = _read_rest(folder / NEIGHBOURS)
+        photos, wide = len(rest["captions"]), captioner.encoder.dim
+        for name, shape in {"vectors": (photos, wide), "centre": (wide,), "deviation": (wide,)}.items():
+            have = own[name]
+            if have is None or have.shape != shape:
+                told = tuple(have.shape) if have is not None else "absent"
+                raise InputError(f"{path} does not fit {NEIGHBOURS} and its recipe: {name} is {told}, not {shape}")
+        captioner.neighbours.restore({name: tensor for name, tensor in own.items() if isinstance(tensor, Tensor)}, rest)
+        captioner.encoder.eval()
+        return captioner
+
+
+def _read_rest(path: Path) -> dict[str, Any]:
+    """What `Neighbours.state` gave; InputError where the file holds something else."""
+    try:
+        rest = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist: {path.parent} is no captioner 'nearest'") from None
+    except ValueError as error:
+        raise InputError(f"{path} is damaged: {error}") from None
+    captions, tried, k = (rest.get(name) if isinstance(rest, dict) else None for name in ("captions", "tried", "k"))
+    if not isinstance(captions, list) or not all(map(_are_texts, captions)):
+        raise InputError(f"{path} is damaged: captions takes a list of texts for each photo")
+    if not isinstance(tried, dict) or not all(map(str.isdecimal, tried)):
+        raise InputError(f"{path} is damaged: tried takes a score by k")
+    if not isinstance(k, int) or not 1 <= k <= len(captions):
+        raise InputError(f"{path} is damaged: k is {k!r}, and it has the captions of {len(captions)} photos")
+    return {"captions": captions, "tried": tried, "k": k}
+
+
+def _are_texts(texts: Any) -> bool:
+    return isinstance(texts, list) and bool(texts) and all(isinstance(text, str) for text in texts)

@@ -1,0 +1,48 @@
+"""A recipe whose captioner takes no steps -> its run folder: the training photos' features and captions, kept."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from showtell import checkpoint
+from showtell.cache import open_source
+from showtell.captioners.nearest import Nearest
+from showtell.data import told
+from showtell.device import device_of
+from showtell.errors import InputError
+from showtell.recipe import Train, build, options
+from showtell.resume import check_same, open_run
+from showtell.settings import Recipe
+
+
+def remember(recipe: Recipe, run: Path, resume: bool, console: Console, say: Callable[[str], None]) -> Path:
+    """Build the captioner of a checked recipe into the folder `run`; the model is written last, so it is all or none.
+
+    Raises InputError where `run` exists and `resume` is False.
+    """
+    if resume and (run / checkpoint.MODEL).exists():
+        check_same(recipe, run)
+        say(f"{run} is finished, as captioner {recipe['captioner']['name']!r} takes no steps: nothing to resume")
+        return run
+    open_run(recipe, run, resume, say)
+    settings = Train(**options(recipe, "train"))
+    torch.manual_seed(settings.seed)  # an encoder may be drawn at random
+    captioner = Nearest.build(recipe, build(recipe, "encoder")).to(device_of(settings.device))
+    everything = build(recipe, "data")
+    if left_out := getattr(everything, "left_out", ()):
+        say(f"left out: {told(left_out)}")
+    records = [record for record in everything if record.references and record.split == "train"]
+    if not records:
+        raise InputError(f"data.name={recipe['data']['name']} has no captioned training photos; {run} needs some")
+    captioner.fit(open_source(records, captioner.encoder, console=console), console)
+    for k, value in captioner.neighbours.tried.items():
+        chosen = " <- chosen" if k == captioner.neighbours.k else ""
+        say(f"k={k}: CIDEr-D {value:.3f} on training photos held out{chosen}")
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{run} cannot hold a run: {error.strerror}; name another with --run") from None
+    captioner.save_files(run)
+    return run
