@@ -53,12 +53,21 @@ class Attention(nn.Module):
 def attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor, maps: bool) -> tuple[Tensor, Tensor]:
     """softmax(q k / sqrt(d)) v where mask is True; the weights too if `maps`."""
     if query.is_cuda and not maps:
-        return scaled_dot_product_attention(query, keys, values, attn_mask=mask), query.new_empty(0)
+        return fused(query, keys, values, mask), query.new_empty(0)
     scores = (query * query.shape[-1] ** -0.5) @ keys.transpose(-2, -1)
     if query.shape[-2] > 1 or not mask.all():
         scores = scores.masked_fill(~mask, float("-inf"))
     weights = scores.softmax(-1)
     return weights @ values, weights
+
+
+def fused(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
+    """The same in one kernel, which takes four axes: B and K of words (B K H S d) become one; any mask broadcasts."""
+    batch = query.shape[:-3]
+    if len(batch) > 1 and mask.ndim > 2:
+        mask = mask.expand(*batch, *mask.shape[-3:]).flatten(0, -4)
+    query, keys, values = (x.flatten(0, -4) for x in (query, keys, values))
+    return scaled_dot_product_attention(query, keys, values, attn_mask=mask).unflatten(0, batch)
 
 
 def _with_prefix(

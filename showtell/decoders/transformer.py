@@ -113,7 +113,8 @@ class Transformer(Decoder):
         state: State = {"position": torch.zeros(len(mask), 1, dtype=torch.long, device=mask.device)}
         for i, block in enumerate(self.blocks):
             keys, values, visual = block.image(visual, mask)  # type: ignore[operator]
-            memory[f"keys{i}"], memory[f"values{i}"] = keys, values
+            # In one piece, or every later step would copy them before it multiplies.
+            memory[f"keys{i}"], memory[f"values{i}"] = keys.contiguous(), values.contiguous()
             state[f"keys{i}"] = state[f"values{i}"] = keys.new_empty(len(mask), 1, self.heads, 0, keys.shape[-1])
         return memory, state
 

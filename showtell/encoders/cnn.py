@@ -9,6 +9,7 @@ from math import log2
 from PIL import Image
 from torch import Tensor, nn
 
+from showtell.encoders.batch_norm import spare_lone_values
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.frozen import digest
 from showtell.encoders.grid import check_grid_size, grid_features
@@ -68,6 +69,7 @@ class ConvNet(Encoder):
         # At the grid's size a layer is cheap and sees far: with `depth` 3 a cell knows what stands anywhere around it.
         layers += [Residual(width) for _ in range(depth - 1)]
         self.layers = nn.Sequential(*layers, convolution(width, dim, 1))
+        spare_lone_values(self.layers)
 
     @property
     def fingerprint(self) -> str:

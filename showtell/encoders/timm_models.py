@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from showtell.encoders.batch_norm import spare_lone_values
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.frozen import digest, frozen_in_eval, to_half_and_back
 from showtell.encoders.grid import check_grid_size, grid_features, pool_grid
@@ -43,6 +44,7 @@ class Timm(Encoder):
     ):
         super().__init__()
         check_grid_size(grid_size)
+        image_size = image_size or None  # 0 is no size
         build, settings = builder(model, image_size)
         self.grid_size, self.image_size = grid_size, image_size or settings["input_size"][-1]
         self.square = Square(self.image_size, resize)
@@ -57,6 +59,7 @@ class Timm(Encoder):
             self.network.pre_logits = nn.Identity()
         self.name, self.dim = model, self.network.num_features
         self.reloadable = weights != "random"
+        spare_lone_values(self.network)
         self.choose_trainable(trainable)
         self.train()
 
@@ -84,7 +87,10 @@ class Timm(Encoder):
             parameter.requires_grad = True
 
     def used_groups(self) -> list[list[nn.Parameter]]:
-        """Parameters by block as timm groups them, first block first, without those that get no gradient."""
+        """Parameters by block as timm groups them, first block first, without those that get no gradient.
+
+        A last norm that timm counts as a group (Swin's) belongs to the block before it.
+        """
         from timm.models._manipulate import group_parameters
 
         self.eval()
@@ -96,7 +102,10 @@ class Timm(Encoder):
         parameters = dict(self.network.named_parameters())
         groups = group_parameters(self.network, self.network.group_matcher(coarse=True))
         blocks = [[parameters[name] for name in groups[key] if name in used] for key in sorted(groups)]
-        return [block for block in blocks if block]
+        blocks = [block for block in blocks if block]
+        while len(blocks) > 1 and all(parameter.ndim < 2 for parameter in blocks[-1]):
+            blocks[-2:] = [blocks[-2] + blocks[-1]]
+        return blocks
 
     def train(self, mode: bool = True) -> "Timm":
         super().train(mode and self.trains)

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from showtell.decoders import Recurrent, Transformer
-from showtell.decoders.attention import Attention, attend
+from showtell.decoders import Recurrent, Transformer, attention
+from showtell.decoders.attention import Attention, attend, fused
 from showtell.decoders.transformer import Block
 from showtell.decoders.visual import Place, Projection, Standardise
 from showtell.features import Features
@@ -55,6 +55,32 @@ def copied_block(ours, kind):
     if ours.cross_attention is not None:
         theirs.multihead_attn = copied(ours.cross_attention)
     return theirs
+
+
+@pytest.mark.parametrize("mask", ["causal", "image", "both"])
+def test_the_fused_kernel_gives_what_the_explicit_products_give(mask):
+    """On a GPU words go through it; it takes four axes, and with five torch falls back to explicit products."""
+    query, keys, values = torch.randn(B, K, H, T, D), torch.randn(B, K, H, N, D), torch.randn(B, K, H, N, D)
+    causal = torch.ones(T, N, dtype=torch.bool).tril()
+    masks = {"causal": causal, "image": MASK[:, None, None, None], "both": causal & MASK[:, None, None, None]}
+    wanted, _ = attend(query, keys, values, masks[mask], False)
+    assert_close(fused(query, keys, values, masks[mask]), wanted, **CLOSE)
+    assert_close(
+        fused(query[:, 0], keys[:, 0], values[:, 0], causal), attend(query, keys, values, causal, False)[0][:, 0]
+    )
+
+
+def test_the_fused_kernel_gets_four_axes(monkeypatch):
+    seen = []
+
+    def noted(query, keys, values, attn_mask):
+        seen.append((query.ndim, keys.ndim, values.ndim, attn_mask.ndim))
+        return query
+
+    monkeypatch.setattr(attention, "scaled_dot_product_attention", noted)
+    x = torch.randn(B, K, H, T, D)
+    assert fused(x, x, x, ~LATER).shape == fused(x, x, x, MASK[:, None, None, None, :1]).shape == x.shape
+    assert seen == [(4, 4, 4, 2), (4, 4, 4, 4)]
 
 
 def nothing_yet():

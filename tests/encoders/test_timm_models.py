@@ -62,6 +62,18 @@ def test_the_last_blocks_train_and_the_first_do_not() -> None:
     assert not encoder.network.cls_token.requires_grad
 
 
+def test_a_last_norm_that_is_a_group_of_its_own_trains_with_its_block() -> None:
+    encoder = vit(model="swin_tiny_patch4_window7_224", image_size=56, trainable=1)
+    trained = {name for name, p in encoder.named_parameters() if p.requires_grad}
+    assert {"network.norm.weight", "network.layers.3.blocks.1.mlp.fc2.weight"} <= trained
+    assert not any(name.startswith("network.layers.2.") for name in trained)
+
+
+def test_no_size_and_zero_are_the_networks_own() -> None:
+    for image_size in (None, 0):
+        assert vit(image_size=image_size).image_size == 160
+
+
 def test_weights_from_a_file_are_read(tmp_path: Path) -> None:
     source = vit()
     save_file(source.network.state_dict(), tmp_path / "w.safetensors")
