@@ -9,10 +9,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from showtell.errors import InputError, RecipeError
-from showtell.settings import Count
 from showtell.tokenizers import storage
 from showtell.tokenizers.captions import Special, sound
 
@@ -26,7 +27,11 @@ class SentencePiece:
     special = Special(bos=BOS, eos=EOS, pad=PAD, suppress=(PAD, BOS, UNK))
 
     def __init__(
-        self, *, vocabulary_size: Count = 8000, model: Literal["bpe", "unigram"] = "bpe", lower_case: bool = True
+        self,
+        *,
+        vocabulary_size: Annotated[int, Field(ge=5, lt=10**6)] = 8000,
+        model: Literal["bpe", "unigram"] = "bpe",
+        lower_case: bool = True,
     ) -> None:
         self.vocabulary_size, self.model, self.lower_case = vocabulary_size, model, lower_case
         self.processor: Any = _library().SentencePieceProcessor()
