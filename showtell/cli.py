@@ -104,6 +104,7 @@ def caption(
 ) -> None:
     """Caption your own photos."""
     from showtell.captioners import load, packaged_models
+    from showtell.device import device_of
     from showtell.predict import Writer, caption_photos, find_photos
     from showtell.recipe import check
     from showtell.settings import override
@@ -111,7 +112,7 @@ def caption(
     words, changes = _photos_and_changes(photos)
     found = find_photos(words)
     writer = Writer(output)
-    captioner = load(model)
+    captioner = load(model).to(device_of("auto"))
     captioner.recipe = check(override(captioner.recipe, changes))
     if model in packaged_models():
         err.print((packaged_models()[model] / "about.txt").read_text("utf-8").strip(), markup=False, soft_wrap=True)
@@ -155,6 +156,7 @@ def explain(
 ) -> None:
     """Draw which part of the photo each word looked at."""
     from showtell.captioners import load
+    from showtell.device import device_of
     from showtell.predict import find_photos
     from showtell.recipe import check
     from showtell.report.explained import explain_photos
@@ -162,7 +164,7 @@ def explain(
 
     words, changes = _photos_and_changes(photos)
     found = find_photos(words)
-    captioner = load(model)
+    captioner = load(model).to(device_of("auto"))
     captioner.recipe = check(override(captioner.recipe, changes))
     failed: list[InputError] = []
     for picture in explain_photos(captioner, found, output, err):
@@ -176,15 +178,42 @@ def explain(
 @app.command(epilog="Example: `showtell features bern-6 data.root=DIR encoder=lite`")
 def features(recipe: Recipe, overrides: Overrides = None) -> None:
     """Fill the feature cache for every photo of a recipe's data, without training."""
+    import torch
+
     from showtell.cache import open_source
     from showtell.device import device_of
     from showtell.recipe import build, check
     from showtell.settings import load_recipe
 
     checked = check(load_recipe(recipe, overrides or []))
+    torch.manual_seed(checked["train"]["seed"])  # as `train` does: random weights are then the same
     records, encoder = build(checked, "data"), build(checked, "encoder")
     source = open_source(records, encoder.to(device_of(checked["train"]["device"])), console=err)
     out.print(f"cached: {len(source):,} photos in {source.folder}")
+
+
+@app.command(epilog="Examples: `showtell doctor datasets/flickr8k`, `showtell doctor bern-6 --out doctor.html`")
+def doctor(
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE_OR_FOLDER", help="A folder with photos and captions, or a recipe.")
+    ],
+    overrides: Overrides = None,
+    output: Annotated[Path | None, typer.Option("--out", help="A page (.html) or everything (.json).")] = None,
+) -> None:
+    """Say what is wrong with a data set: unreadable and odd photos, copies across splits, captions, vocabulary."""
+    from showtell.doctor.examine import examine, read_words
+    from showtell.doctor.page import check_out, write_diagnosis
+    from showtell.doctor.terminal import lines
+
+    path = check_out(output) if output is not None else None
+    diagnosis = examine(read_words(recipe, overrides or []), err)
+    for line in lines(diagnosis, out.width):
+        print(line)
+    if path is not None:
+        write_diagnosis(path, diagnosis)
+        out.print(f"written: {path}")
+    if not diagnosis.clean:
+        raise typer.Exit(SOME_UNREADABLE)
 
 
 def show_scores(scores: dict[str, Any]) -> None:

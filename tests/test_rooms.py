@@ -9,9 +9,9 @@ import showtell
 
 ROOMS = [
     *("errors", "settings", "device", "progress", "interrupt", "data", "tokenizers", "features", "encoders"),
-    *("cache", "decoders", "batches", "decode", "metrics", "retrieval", "recipe", "losses", "checkpoint", "captioners"),
-    *("resume", "log", "predict", "optimizer", "average", "validation", "evaluate", "remember", "train", "explain"),
-    *("report", "cli", "__main__"),
+    *("cache", "decoders", "batches", "decode", "metrics", "reward", "retrieval", "recipe", "losses"),
+    *("checkpoint", "captioners", "resume", "log", "predict", "optimizer", "average", "validation", "evaluate"),
+    *("remember", "train", "explain", "report", "doctor", "cli", "__main__"),
 ]
 PACKAGE = Path(showtell.__file__).parent
 FILES = [path.relative_to(PACKAGE) for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]

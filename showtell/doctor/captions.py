@@ -1,0 +1,172 @@
+"""Captions -> how many, how long, how often repeated, what is odd in them, and which words a vocabulary would hold.
+
+Words are those of the tokenizer `words`, so that the counts of `tokenizer.min_count` are the real ones.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+from showtell.data.record import Record
+from showtell.tokenizers.words import split
+
+MIN_COUNTS = (1, 2, 3, 5, 10)
+GIVE_UP = 0.02  # of all words: so many may become unk for the sake of a smaller vocabulary
+FEW = 2  # words in a caption that says little
+SPECIAL = 2  # bos and eos, which decode.max_length counts too
+# What UTF-8 looks like when it was read as Windows-1252: `Ã©` for é, `â€™` for an apostrophe.
+MISREAD = re.compile("[ÂÃ][\u0080-\u00bf]|â€|\ufffd")
+MARKUP = re.compile(r"</?[a-z][^<>]*>|&(?:#\d+|[a-z]+);", re.IGNORECASE)
+
+
+class Spread(NamedTuple):
+    """Of a row of numbers the least, the middle one, the one that 95 % do not pass, and the most."""
+
+    least: int
+    median: int
+    most_of_them: int
+    most: int
+
+
+class Vocabulary(NamedTuple):
+    """The words that a `tokenizer.min_count` keeps: of training's the share that it has, of validation's it lacks."""
+
+    min_count: int
+    words: int
+    covered: float
+    unknown: float | None  # None where there is no validation
+
+
+@dataclass(frozen=True)
+class Captions:
+    """What is to be said of all captions of a data set."""
+
+    per_photo: Spread
+    words: Spread
+    repeated: int  # captions that say what another of their photo says
+    repeated_photos: int
+    seen_in_train: Mapping[str, tuple[int, int]]  # of val and test: captions that stand in train, and all
+    odd: Mapping[str, Sequence[tuple[str, str]]]  # what is odd -> (image_id, caption)
+    scripts: Mapping[str, int]  # captions that have letters of each script
+    lengths: Mapping[int, int]  # captions of each number of words, in order
+    vocabularies: Sequence[Vocabulary]
+
+    def longer(self, words: int) -> int:
+        return sum(captions for length, captions in self.lengths.items() if length > words)
+
+    @property
+    def min_count(self) -> int | None:
+        """The highest that costs next to nothing beside 2: of a word seen once, nothing is learnt.
+
+        It costs words of validation that become unk, or of training where there is no validation.
+        """
+        if not self.vocabularies:
+            return None
+        least = self.vocabularies[1]
+        lost = [
+            least.covered - v.covered if v.unknown is None or least.unknown is None else v.unknown - least.unknown
+            for v in self.vocabularies
+        ]
+        return max(v.min_count for v, loss in zip(self.vocabularies, lost, strict=True) if loss <= GIVE_UP)
+
+
+def read_captions(records: Sequence[Record]) -> Captions | None:
+    """None where no photo has a caption."""
+    captioned = [record for record in records if record.references]
+    if not captioned:
+        return None
+    words = {text: tuple(split(text)) for text in {text for record in captioned for text in record.references}}
+    lengths = [len(words[text]) for record in captioned for text in record.references]
+    doubles = [len(r.references) - len({words[text] for text in r.references}) for r in captioned]
+    return Captions(
+        per_photo=_spread([len(record.references) for record in captioned]),
+        words=_spread(lengths),
+        repeated=sum(doubles),
+        repeated_photos=sum(double > 0 for double in doubles),
+        seen_in_train=_seen_in_train(captioned, words),
+        odd=_odd(captioned, words),
+        scripts=_scripts(captioned),
+        lengths=dict(sorted(Counter(lengths).items())),
+        vocabularies=_vocabularies(captioned, words),
+    )
+
+
+def _spread(numbers: Sequence[int]) -> Spread:
+    """
+    >>> _spread([3, 9, 5, 5, 7])
+    Spread(least=3, median=5, most_of_them=9, most=9)
+    """
+    ordered = sorted(numbers)
+    middle, most_of_them = ((len(ordered) - 1) // 2, -(-len(ordered) * 95 // 100) - 1)
+    return Spread(ordered[0], ordered[middle], ordered[most_of_them], ordered[-1])
+
+
+def _of(records: Sequence[Record], name: str) -> list[str]:
+    return [text for record in records if record.split == name for text in record.references]
+
+
+def _seen_in_train(records: Sequence[Record], words: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[int, int]]:
+    train = {words[text] for text in _of(records, "train")}
+    others = {name: _of(records, name) for name in ("val", "test")}
+    return {
+        name: (sum(words[text] in train for text in texts), len(texts))
+        for name, texts in others.items()
+        if texts and train
+    }
+
+
+def _odd(records: Sequence[Record], words: Mapping[str, tuple[str, ...]]) -> dict[str, list[tuple[str, str]]]:
+    found: dict[str, list[tuple[str, str]]] = {}
+    for record in records:
+        for text in record.references:
+            for what in _odd_in(text, len(words[text])):
+                found.setdefault(what, []).append((record.image_id, text))
+    return dict(sorted(found.items(), key=lambda item: -len(item[1])))
+
+
+def _odd_in(text: str, words: int) -> Iterator[str]:
+    if not any(letter.isalpha() for letter in text):
+        yield "without a letter"
+    elif words <= FEW:
+        yield f"of {FEW} words or fewer"
+    if MISREAD.search(text):
+        yield "in a wrong encoding"
+    if not text.isprintable():
+        yield "with characters that cannot be printed"
+    if MARKUP.search(text):
+        yield "with markup"
+
+
+def _scripts(records: Sequence[Record]) -> dict[str, int]:
+    """Counted by caption, the most common first.
+
+    >>> from pathlib import Path
+    >>> _scripts([Record("a", Path("a"), ("a dog", "собака", "ein Hündchen"), "train")])
+    {'Latin': 2, 'Cyrillic': 1}
+    """
+    counts = Counter(script for r in records for text in r.references for script in {*map(_script, set(text))})
+    del counts[""]
+    return dict(counts.most_common())
+
+
+@cache
+def _script(letter: str) -> str:
+    """The first word of a letter's name in Unicode; nothing for what is no letter."""
+    if letter.isascii():
+        return "Latin" if letter.isalpha() else ""
+    return unicodedata.name(letter, "").partition(" ")[0].capitalize() if letter.isalpha() else ""
+
+
+def _vocabularies(records: Sequence[Record], words: Mapping[str, tuple[str, ...]]) -> list[Vocabulary]:
+    train, val = (Counter(w for text in _of(records, name) for w in words[text]) for name in ("train", "val"))
+    found = []
+    for min_count in MIN_COUNTS if train else ():
+        kept = {word for word, count in train.items() if count >= min_count}
+        covered = sum(train[word] for word in kept) / train.total()
+        unknown = sum(count for word, count in val.items() if word not in kept) / val.total() if val else None
+        found.append(Vocabulary(min_count, len(kept), covered, unknown))
+    return found

@@ -1,0 +1,122 @@
+"""A diagnosis -> one self-contained page: the sections, copies side by side, how long captions are; or JSON."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from matplotlib.figure import Figure as Drawing
+from PIL import Image
+
+from showtell.checkpoint import write_text
+from showtell.data.images import open_image
+from showtell.data.record import Record
+from showtell.doctor.copies import Copies
+from showtell.doctor.examine import Diagnosis, as_json
+from showtell.doctor.findings import Part, findings, readable, to_do
+from showtell.errors import InputError
+from showtell.report.figures import COLOURS, DPI, THEMES, data_uri, picture_uri, png
+from showtell.report.heat import thumbnail
+from showtell.report.page import Card, Figure, Section, write_page
+
+SHOWN_COPIES, SHOWN_NAMES = 60, 200  # groups in pictures, names of a list: what a browser still likes
+ABREAST, SIDE, GAP = 3, 300, 6  # photos of a group side by side; pixels of their longer side and between them
+
+
+def check_out(path: Path) -> Path:
+    """The file that `--out` names, before minutes are spent."""
+    if path.suffix not in (".html", ".json"):
+        raise InputError(f"--out is {str(path)!r}; it takes a name that ends in .html or .json")
+    if path.is_dir():
+        raise InputError(f"--out {path} is a folder; it takes a file's name")
+    return path
+
+
+def write_diagnosis(path: Path, diagnosis: Diagnosis) -> None:
+    """By the name's end a page or JSON."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".json":
+            content = as_json(diagnosis) | {"to_do": to_do(diagnosis)}
+            write_text(path, json.dumps(content, indent=1) + "\n")  # ASCII: a name may hold bytes that are no letters
+        else:
+            write_page(path, "What the doctor found", _lead(diagnosis), _sections(diagnosis))
+    except OSError as error:
+        raise InputError(f"--out {path} cannot be written: {error.strerror}") from None
+
+
+def _lead(diagnosis: Diagnosis) -> str:
+    tasks = to_do(diagnosis)
+    root = readable(diagnosis.recipe["data"].get("root") or diagnosis.recipe["data"]["name"])
+    return f"{root}: " + ("; ".join(f"{n}. {text}" for n, text in enumerate(tasks, 1)) if tasks else "nothing to mend")
+
+
+def _sections(diagnosis: Diagnosis) -> list[Section]:
+    sections = []
+    for part in findings(diagnosis):
+        figure, cards = None, []
+        if part.title == "Captions" and diagnosis.captions is not None:
+            light, dark = (data_uri(png(_lengths(diagnosis.captions.lengths, theme))) for theme in THEMES)
+            figure = Figure(light, dark, "how many captions have how many words")
+        if part.title == "Copies":
+            cards = [card for copies in diagnosis.copies[:SHOWN_COPIES] for card in _card(copies)]
+        sections.append(Section(part.title, figure=figure, cards=cards, protocol=_rows(part, bool(cards))))
+    return sections
+
+
+def _rows(part: Part, pictured: bool) -> list[tuple[str, str]]:
+    """Findings, table and lists as (what, how) lines."""
+    rows = [(finding.text, finding.advice) for finding in part.findings]
+    if part.table:
+        header, *body = part.table
+        for row in body:
+            told = (f"{name} {cell}" for name, cell in zip(header[1:], row[1:], strict=True) if cell)
+            rows.append((f"{header[0]} {row[0]}", ", ".join(told)))
+    for title, names in part.names:
+        if title == "copies" and pictured and len(names) <= SHOWN_COPIES:
+            continue
+        rows += [(f"{title}: {name}" if about else title, about or name) for name, about in names[:SHOWN_NAMES]]
+        if len(names) > SHOWN_NAMES:
+            rows.append((title, f"and {len(names) - SHOWN_NAMES:,} more; --out report.json has all"))
+    return rows
+
+
+def _card(copies: Copies) -> list[Card]:
+    """The first photos of a group in one picture; none where a photo can be read no more."""
+    shown = copies.records[:ABREAST]
+    try:
+        picture = picture_uri(_abreast([open_image(record.path, at_least=SIDE) for record in shown]))
+    except InputError:
+        return []
+    more = len(copies.records) - len(shown)
+    names = " | ".join(map(_name, shown)) + (f" and {more:,} more" if more else "")
+    return [Card(picture, names, copies.kind, note="across splits" if len(copies.splits) > 1 else "")]
+
+
+def _name(record: Record) -> str:
+    return f"{readable(record.image_id)} ({record.split})"
+
+
+def _abreast(images: list[Image.Image]) -> Image.Image:
+    small = [thumbnail(image, SIDE) for image in images]
+    width = sum(image.width for image in small) + GAP * (len(small) - 1)
+    result = Image.new("RGB", (width, max(image.height for image in small)), "white")
+    left = 0
+    for image in small:
+        result.paste(image, (left, 0))
+        left += image.width + GAP
+    return result
+
+
+def _lengths(lengths: Mapping[int, int], theme: str) -> Drawing:
+    paper, ink, lines = THEMES[theme]
+    figure = Drawing(figsize=(7.2, 2.6), dpi=DPI, facecolor=paper, layout="constrained")
+    axes = figure.add_subplot(facecolor=paper)
+    axes.bar(list(lengths), list(lengths.values()), color=COLOURS[0], width=0.85)
+    axes.set_xlabel("words in a caption", color=ink)
+    axes.set_ylabel("captions", color=ink)
+    axes.grid(axis="y", color=lines, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=ink, length=0)
+    for side in axes.spines.values():
+        side.set_visible(False)
+    return figure
