@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench results clean
 
 demo: .venv/ready
 	$(BIN)/showtell demo
@@ -18,6 +18,13 @@ lint: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/python -m benchmarks
+
+# make results UCM=datasets/ucm FLICKR8K=datasets/flickr8k JOBS=2: hours; stopped at any moment, the same line goes on.
+RUNS ?= runs/results
+JOBS ?= 1
+results: .venv/ready
+	$(BIN)/python -m benchmarks.results $(if $(UCM),ucm=$(UCM)) $(if $(FLICKR8K),flickr8k=$(FLICKR8K)) \
+	  --runs $(RUNS) --jobs $(JOBS) $(RESULTS)
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

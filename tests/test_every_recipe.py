@@ -10,8 +10,8 @@ from showtell.recipe import build, check
 from showtell.settings import load_recipe, packaged_recipes
 from showtell.train import train
 
-SCENES = ["data=scenes", "data.images=16", "data.val_images=4", "data.test_images=2", "tokenizer.min_count=1"]
-SHORT = ["train.max_steps=2", "decode.max_length=8"]
+DATA = ["data=scenes", "data.images=16", "data.val_images=4", "data.test_images=2"]
+SHORT = ["tokenizer.min_count=1", "train.max_steps=2", "decode.max_length=8"]
 
 
 def offline(recipe: str) -> list[str]:
@@ -22,9 +22,10 @@ def offline(recipe: str) -> list[str]:
 
 @pytest.mark.parametrize("name", packaged_recipes())
 def test_it_trains_two_steps_and_captions(name: str, tmp_path: Path) -> None:
-    recipe = check(load_recipe(name, [*SCENES, *SHORT, *offline(name)]))
+    neural = load_recipe(name).get("captioner", {}).get("name", "neural") == "neural"
+    recipe = check(load_recipe(name, [*DATA, *(SHORT if neural else []), *offline(name)]))
     run = train(recipe, tmp_path / "run", console=Console(quiet=True))
     photos = [record.path for record in build(recipe, "data") if record.split == "test"]
     captions = load(run).caption(photos)
     assert [len(caption.tokens or []) <= 8 for caption in captions] == [True, True]
-    assert all(caption.log_prob is not None and caption.log_prob < 0 for caption in captions)
+    assert all((caption.log_prob < 0) if neural else caption.text for caption in captions)
