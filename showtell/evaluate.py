@@ -9,12 +9,13 @@ from rich.console import Console
 from showtell import checkpoint
 from showtell.cache import open_source
 from showtell.captioners import Captioner, load
-from showtell.device import device_of
+from showtell.device import autocast, device_of
 from showtell.errors import InputError, RecipeError
 from showtell.metrics import Score, score, select, to_json
 from showtell.metrics.files import read_candidates, read_references
 from showtell.predict import describe_all
-from showtell.recipe import Evaluate, Train, build, check, options, trains
+from showtell.recipe import Evaluate, build, check, options, trains
+from showtell.resume import MACHINE
 from showtell.settings import override
 
 OPEN = ("data", "decode", "evaluate")  # the sections that scoring may change; the others made the weights
@@ -27,14 +28,16 @@ def evaluate(
 
     Raises InputError where the split has no captioned images, RecipeError for an override of what made the weights.
     """
-    for item in overrides:
-        if item.split("=")[0].split(".")[0] not in OPEN:
-            raise RecipeError(f"{item}: evaluate changes {', '.join(OPEN)} alone; the other sections made the weights")
+    asked = {item.partition("=")[0]: item for item in overrides}
+    for key, item in asked.items():
+        if key.partition(".")[0] not in OPEN and key not in MACHINE:
+            changes = ", ".join([*OPEN, *MACHINE])
+            raise RecipeError(f"{item}: evaluate changes {changes} alone; the rest made the weights")
     if not run.is_dir():
         raise InputError(f"{run} is no folder; evaluate takes the folder of a run that `showtell train` made")
     captioner = load(run)
     captioner.recipe = check(override(captioner.recipe, overrides))
-    captioner.to(device_of(Train(**options(captioner.recipe, "train")).device))
+    _place(captioner, "train.device" in asked, console)
     settings = Evaluate(**options(captioner.recipe, "evaluate"))
     names = select(settings.metrics)
     everything = [record for record in build(captioner.recipe, "data") if record.references]
@@ -43,20 +46,39 @@ def evaluate(
         have = {record.split for record in everything}
         raise InputError(f"--split is {split!r}; captioned photos are there for {', '.join(sorted(have)) or 'none'}")
     source = open_source(records, captioner.encoder, console=console)
-    found = describe_all(captioner, source, settings.batch_size, console)
+    precision = captioner.recipe["train"]["precision"] if "train.precision" in asked else "fp32"
+    with autocast(captioner.device, precision):
+        found = describe_all(captioner, source, settings.batch_size, console)
     candidates = {image_id: caption.text for image_id, caption in found.items()}
     references = {record.image_id: list(record.references) for record in source.records}
-    scores = score(candidates, references, names, **protocol(captioner, split))
+    said = protocol(captioner, split)
+    said |= {"precision": precision} if precision != "fp32" else {}
+    scores = score(candidates, references, names, **said)
     write_json(run / f"captions-{split}.json", candidates)
     write_json(run / f"scores-{split}.json", to_json(scores))
     return scores
+
+
+def _place(captioner: Captioner, asked: bool, console: Console | None) -> None:
+    """Onto the recipe's device; where it is not there and nobody asked for it now, onto what this machine has."""
+    name = captioner.recipe["train"]["device"]
+    try:
+        captioner.to(device_of(name))
+    except InputError:
+        if asked:
+            raise
+        captioner.to(device_of("auto"))
+        if console is not None:
+            said = f"the run's train.device={name} is not here: scoring on {captioner.device}"
+            console.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
 def score_files(
     candidates: Path, references: Path, metrics: Sequence[str] | None = None, console: Console | None = None
 ) -> dict[str, Score]:
     """Score two JSON files; references of images that have no candidate are left out, and said so."""
-    said, wanted = read_candidates(candidates), read_references(references)
+    said = read_candidates(candidates)
+    wanted = read_references(references, said)
     kept = {image_id: captions for image_id, captions in wanted.items() if image_id in said}
     if not kept:
         first, other = next(iter(said), "none"), next(iter(wanted), "none")

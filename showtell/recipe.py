@@ -117,15 +117,27 @@ def check(recipe: Recipe) -> Recipe:
     checked = {section: _checked(section, recipe.get(section, {})) for section in sections}
     if captioner != "neural":
         checked["train"] = {key: checked["train"][key] for key in UNTRAINED}
+    asked = recipe.get("evaluate", {}).get("metrics")
+    if isinstance(asked, str):
+        check_names(asked)  # of an unknown name no list is wanted
     else:
         check_ranges(**checked["decode"])
     check_names(checked["evaluate"]["metrics"])
     return checked
 
+        _check_positions(checked["decoder"].get("max_length"), checked["decode"].get("max_length"))
 
 def trains(recipe: Recipe) -> bool:
     """Whether a checked recipe's captioner learns by steps."""
     return bool(recipe["captioner"]["name"] == "neural")
+def _check_positions(positions: int | None, longest: int | None) -> None:
+    """The last token of a caption is never read, so the decoder needs a position less than the caption is long."""
+    if positions is not None and longest is not None and longest > positions + 1:
+        raise RecipeError(
+            f"decode.max_length is {longest}; it takes at most {positions + 1} where decoder.max_length is {positions}"
+        )
+
+
 
 
 def _refuse_neural(recipe: Recipe, captioner: str) -> None:

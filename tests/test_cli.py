@@ -117,6 +117,16 @@ def test_a_recipe_becomes_a_run_scores_captions_and_pictures(showtell, recipe, a
     assert list(scores["per_image"]) == list(references)
 
 
+def test_features_draw_the_same_random_weights_as_training(showtell, recipe, tmp_path):
+    random = ("encoder=timm", "encoder.model=test_vit", "encoder.weights=random", "encoder.image_size=32")
+    code, out, _ = showtell("features", recipe, *random, "train.seed=3")
+    assert code == 0
+    folder = Path(out.split(" in ")[1].strip())
+    before = sorted(path.name for path in folder.parent.iterdir())
+    assert showtell("train", recipe, *random, "train.seed=3", "train.max_steps=1", "--run", tmp_path / "run")[0] == 0
+    assert sorted(path.name for path in folder.parent.iterdir()) == before
+
+
 def test_every_photo_gets_a_line(showtell, album, frozen_run, monkeypatch):
     monkeypatch.chdir(album.parent)
     code, out, err = showtell("caption", "my album", "--model", frozen_run)
@@ -190,7 +200,7 @@ MISTAKES = {  # what is written -> what is told after "error: "
     "evaluate none": "none is no folder; evaluate takes the folder of a run that `showtell train` made",
     "evaluate empty": "empty is not a run: it has no recipe.yaml",
     "evaluate RUN --split dev": "--split is 'dev'; captioned photos are there for test, train, val",
-    "evaluate RUN train.lr=1": "train.lr=1: evaluate changes data, decode, evaluate alone; ",
+    "evaluate RUN train.lr=1": "train.lr=1: evaluate changes data, decode, evaluate, train.device, ",
     "caption none.jpg": "none.jpg does not exist; name photos or folders of photos",
     "caption empty": "empty: no photos in it; looked, also in its folders, for .jpg",
     "caption album --model RUN --out out.txt": "--out is 'out.txt'; it takes a name that ends in .json, .jsonl or .csv",

@@ -6,12 +6,14 @@ import re
 import shutil
 
 import pytest
+import torch
 from rich.console import Console
 
 from showtell import checkpoint
 from showtell.errors import InputError, RecipeError
 from showtell.evaluate import evaluate, score_files
 from showtell.metrics import to_json
+from showtell.predict import describe_all
 from tests.small import RECIPE, write_karpathy
 
 NAMES = ["BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr-D"]
@@ -96,8 +98,52 @@ def test_the_recipe_of_the_run_stays_as_it_is(run):
 def test_what_made_the_weights_may_not_be_changed(frozen_run, item):
     with pytest.raises(RecipeError) as error:
         evaluate(frozen_run, "val", [item])
-    told = f"{item}: evaluate changes data, decode, evaluate alone; the other sections made the weights"
+    changes = "data, decode, evaluate, train.device, train.precision"
+    told = f"{item}: evaluate changes {changes} alone; the rest made the weights"
     assert str(error.value) == told
+
+
+def on_a_gpu(run):
+    recipe = checkpoint.read_recipe(run)
+    recipe["train"] |= {"device": "cuda:77", "precision": "bf16"}
+    checkpoint.write_recipe(run, recipe)
+
+
+def test_a_run_of_a_device_that_is_not_here_is_scored_on_what_is(run):
+    wanted = evaluate(run, "val")["BLEU-4"]
+    on_a_gpu(run)
+    console = Console(file=io.StringIO(), width=200)
+    found = evaluate(run, "val", [], console)["BLEU-4"]
+    assert (found.value, found.signature) == (wanted.value, wanted.signature)
+    assert console.file.getvalue() == "the run's train.device=cuda:77 is not here: scoring on cpu\n"
+    assert evaluate(run, "val", ["train.device=cpu"])["BLEU-4"].value == wanted.value
+    with pytest.raises(InputError, match=r"^train.device is 'cuda:77': .*; cpu always works$"):
+        evaluate(run, "val", ["train.device=cuda:77"])
+
+
+def test_scores_are_computed_in_fp32_unless_asked_otherwise(run, monkeypatch):
+    seen = []
+
+    def noted(*arguments, **options):
+        seen.append(torch.is_autocast_enabled("cpu"))
+        return describe_all(*arguments, **options)
+
+    monkeypatch.setattr("showtell.evaluate.describe_all", noted)
+    on_a_gpu(run)
+    plain = evaluate(run, "val")["BLEU-4"].signature
+    half = evaluate(run, "val", ["train.precision=bf16"])["BLEU-4"].signature
+    assert seen == [False, True]
+    assert "precision" not in plain and "|precision bf16" in half
+
+
+def test_references_go_by_the_names_that_the_candidates_have(tmp_path):
+    references = {
+        "images": [{"id": 7, "file_name": "a.jpg"}, {"id": 8, "file_name": "b.jpg"}],
+        "annotations": [{"image_id": 7, "caption": "a dog"}, {"image_id": 8, "caption": "a cat"}],
+    }
+    for names in (("7", "8"), ("a.jpg", "b.jpg")):
+        said = dict(zip(names, ("a dog", "a cat"), strict=True))
+        assert score_files(*files(tmp_path, said, references), ["BLEU-1"])["BLEU-1"].value == pytest.approx(1)
 
 
 def test_a_split_without_captioned_photos_is_refused(frozen_run):

@@ -3,6 +3,8 @@
 import csv
 import json
 import sys
+import time
+import types
 
 import pytest
 
@@ -91,6 +93,41 @@ def test_tensorboard_gets_every_number(tmp_path):
     assert events.Tags()["scalars"] == ["epoch", "loss"]
     assert [event.step for event in events.Scalars("loss")] == [20, 40]
     assert events.Scalars("loss")[1].value == pytest.approx(3.1)
+
+
+def test_tensorboard_draws_a_resumed_run_once(tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    for resumed_at, steps in ((None, (20, 40, 60)), (40, (60, 80))):
+        log = Log(tmp_path, tensorboard=True, resumed_at=resumed_at)
+        for step in steps:
+            log.write(row(step))
+        log.close()
+        time.sleep(1.1)  # TensorBoard orders its files by whole seconds
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [event.step for event in events.Scalars("loss")] == [20, 40, 60, 80]
+
+
+class Wandb(types.ModuleType):
+    """wandb as far as a run's id goes: what was asked for, or one that it makes up."""
+
+    def __init__(self):
+        super().__init__("wandb")
+        self.asked = []
+
+    def init(self, *, id, **options):
+        self.asked.append((id, options["resume"]))
+        return types.SimpleNamespace(id=id or f"made-{len(self.asked)}")
+
+
+def test_a_resumed_run_goes_on_in_the_same_wandb_run(tmp_path, monkeypatch):
+    wandb = Wandb()
+    monkeypatch.setitem(sys.modules, "wandb", wandb)
+    Log(tmp_path, wandb="offline")
+    Log(tmp_path, wandb="offline", resumed_at=0)
+    assert wandb.asked == [(None, "allow"), ("made-1", "allow")]
+    assert (tmp_path / "wandb_id.txt").read_text() == "made-1\n"
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,8 @@ MISTAKES = {
     "encoder.model=3": "encoder.model is 3; it takes text",
     "data.root=3": "data.root is 3; it takes a path",
     "evaluate.metrics=BLEU": "evaluate.metrics is 'BLEU'; it takes a list: [BLEU]",
-    "decode.num_beams=0": "decode.num_beams is 0; it takes a whole number of at least 1",
+    "decode.max_length=258": "decode.max_length is 258; it takes at most 257 where decoder.max_length is 256",
+    "decode.num_beams=0": "decode.num_beams is 0; it takes a whole number of at least 1 and at most 256",
 }
 
 
@@ -152,6 +153,12 @@ WITHOUT = "does not apply to captioner 'nearest', which trains nothing; leave it
 def test_what_does_not_apply_to_a_captioner_is_refused(written, told):
     with pytest.raises(RecipeError, match=f"^{re.escape(told)}"):
         check(load_recipe("nearest", [written]))
+@pytest.mark.parametrize("written", ["METEORR", "[METEORR]", "[BLEU, METEORR]"])
+def test_an_unknown_metric_is_told_with_those_that_there_are(written):
+    with pytest.raises(InputError, match=r"^'METEORR' is not a metric; there are BLEU-1, BLEU-2, "):
+        checked(f"evaluate.metrics={written}")
+
+
 
 
 @pytest.mark.parametrize("written", list(MISTAKES))

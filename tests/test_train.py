@@ -220,6 +220,23 @@ def test_an_unreadable_photo_is_left_out_before_training(tmp_path):
     assert (tmp_path / "run" / "model.safetensors").exists()
 
 
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_caption_that_is_too_long_for_the_decoder_is_refused_before_a_step(tmp_path, split):
+    overrides = write_karpathy(tmp_path / "data")
+    source = tmp_path / "data" / "dataset_small.json"
+    content = json.loads(source.read_text())
+    next(image for image in content["images"] if image["split"] == split)["sentences"][1] = {"raw": "a star " * 20}
+    source.write_text(json.dumps(content))
+    with pytest.raises(InputError) as error:
+        train_small(tmp_path / "run", *overrides, "decoder.max_length=40")
+    assert str(error.value) == (
+        "decoder.max_length is 40, and the longest caption takes 41 tokens with its bos; "
+        "use decoder.max_length=41 or more, or leave that caption out"
+    )
+    assert not (tmp_path / "run").exists()
+    train_small(tmp_path / "run", *overrides, "decoder.max_length=41", "train.max_steps=1")
+
+
 def test_data_without_captions_to_train_on_is_refused(tmp_path):
     Image.new("RGB", (40, 40)).save(tmp_path / "photo.png")
     with pytest.raises(InputError) as error:

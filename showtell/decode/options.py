@@ -15,8 +15,9 @@ LOWEST = {
     "top_k": 0,
     "seed": 0,
 }
+HIGHEST = {"num_beams": 256, "num_return_sequences": 50_000, "max_length": 1024}  # more is a slip, and fills the memory
 REAL: dict[str, tuple[str, Callable[[float], bool]]] = {
-    "temperature": ("a number above 0", lambda value: 0 < value < math.inf),
+    "temperature": ("a number from 1e-08 to 100", lambda value: 1e-8 <= value <= 100),
     "top_p": ("a number above 0 and up to 1", lambda value: 0 < value <= 1),
     "length_penalty": ("a number from -10 to 10", lambda value: -10 <= value <= 10),
 }
@@ -26,7 +27,9 @@ def check(**options: Any) -> None:
     """Refuse options of any strategy that are out of range; asked when a recipe is read and again by each strategy."""
     for name, value in options.items():
         if name in LOWEST and not (value is None and name == "seed"):
-            _refuse(name, value, f"a whole number of at least {LOWEST[name]}", _whole(value, LOWEST[name]))
+            lowest, highest = LOWEST[name], HIGHEST.get(name, math.inf)
+            allowed = f"a whole number of at least {lowest}" + f" and at most {highest}" * (highest < math.inf)
+            _refuse(name, value, allowed, _whole(value, lowest) and value <= highest)
         elif name in REAL:
             allowed, fits = REAL[name]
             _refuse(name, value, allowed, isinstance(value, int | float) and fits(value))

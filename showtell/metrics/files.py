@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +19,47 @@ def read_candidates(path: Path) -> dict[str, Any]:
     raise InputError(f'{path} holds no captions; it takes {{image_id: caption}} or [{{"image_id": .., "caption": ..}}]')
 
 
-def read_references(path: Path) -> dict[str, list[Any]]:
-    """`{image_id: [captions]}`, COCO's annotations (id: `str(image_id)`) or Karpathy's JSON (id: the file's name)."""
+def read_references(path: Path, said: Collection[str] = ()) -> dict[str, list[Any]]:
+    """`{image_id: [captions]}`, COCO's annotations or Karpathy's JSON.
+
+    COCO's images go by `str(id)` or by their file's name, Karpathy's by their file's name or by COCO's id: by whichever
+    more of the candidates' names `said` are, the first where that is equal.
+    """
     content = _read(path)
     content = content if isinstance(content, dict) else {}
     rows: Any = content.get("annotations")
     images: Any = content.get("images")
     if _are(rows, "image_id", "caption"):
-        found: dict[str, list[Any]] = {}
-        for row in rows:
-            found.setdefault(str(row["image_id"]), []).append(row["caption"])
-        return found
+        return _named(said, *_coco(rows, images))
     if _are(images, "filename", "sentences") and all(_are(image["sentences"], "raw") for image in images):
-        return _unique(path, [(i["filename"], [entry["raw"] for entry in i["sentences"]]) for i in images])
+        return _named(said, *_karpathy(path, images))
     if content and rows is None and images is None and all(isinstance(texts, list) for texts in content.values()):
         return content
     raise InputError(f"{path} holds no references; it takes {{image_id: [captions]}}, COCO or Karpathy JSON")
+
+
+def _coco(rows: Any, images: Any) -> Iterator[dict[str, list[Any]]]:
+    by_id: dict[str, list[Any]] = {}
+    for row in rows:
+        by_id.setdefault(str(row["image_id"]), []).append(row["caption"])
+    yield by_id
+    if _are(images, "id", "file_name"):
+        names = {str(image["id"]): str(image["file_name"]) for image in images}
+        if by_id.keys() <= names.keys() and len({names[key] for key in by_id}) == len(by_id):
+            yield {names[key]: captions for key, captions in by_id.items()}
+
+
+def _karpathy(path: Path, images: Any) -> Iterator[dict[str, list[Any]]]:
+    captions = [[entry["raw"] for entry in image["sentences"]] for image in images]
+    yield _unique(path, list(zip((image["filename"] for image in images), captions, strict=True)))
+    if _are(images, "cocoid"):
+        by_id = dict(zip((str(image["cocoid"]) for image in images), captions, strict=True))
+        if len(by_id) == len(images):
+            yield by_id
+
+
+def _named(said: Collection[str], *namings: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    return max(namings, key=lambda naming: sum(name in naming for name in said))
 
 
 def _are(rows: Any, *keys: str) -> bool:

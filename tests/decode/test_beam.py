@@ -134,8 +134,9 @@ def test_a_recipe_that_wants_more_captions_than_beams_is_refused():
 
 
 WRONG = {
-    "decode.num_beams is 0; it takes a whole number of at least 1": {"num_beams": 0},
-    "decode.num_beams is True; it takes a whole number of at least 1": {"num_beams": True},
+    "decode.num_beams is 257; it takes a whole number of at least 1 and at most 256": {"num_beams": 257},
+    "decode.num_beams is 0; it takes a whole number of at least 1 and at most 256": {"num_beams": 0},
+    "decode.num_beams is True; it takes a whole number of at least 1 and at most 256": {"num_beams": True},
     "decode.length_penalty is nan; it takes a number from -10 to 10": {"length_penalty": float("nan")},
 }
 

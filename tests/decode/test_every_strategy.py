@@ -152,7 +152,8 @@ def test_options_are_keywords_with_a_type_and_a_default(name):
 
 
 WRONG = {
-    "decode.max_length is 1; it takes a whole number of at least 2": {"max_length": 1},
+    "decode.max_length is 1000000; it takes a whole number of at least 2 and at most 1024": {"max_length": 10**6},
+    "decode.max_length is 1; it takes a whole number of at least 2 and at most 1024": {"max_length": 1},
     "decode.min_length is -1; it takes a whole number of at least 0": {"min_length": -1},
     "decode.min_length is 9; it takes at most 8 where max_length is 9: eos needs a place too": {"min_length": 9},
     "decode.no_repeat_ngram_size is 2.5; it takes a whole number of at least 0": {"no_repeat_ngram_size": 2.5},

@@ -58,6 +58,28 @@ def test_references_come_in_three_forms(tmp_path, content, ids):
     assert read_references(written(tmp_path, content)) == {first: ["a dog", "the dog"], second: ["a cat"]}
 
 
+TWO = [["a dog", "the dog"], ["a cat"]]
+
+
+@pytest.mark.parametrize(
+    ("said", "ids"),
+    [([], "first"), (["a.jpg"], "names"), (["7"], "numbers"), (["7", "8", "a.jpg"], "numbers"), (["c"], "first")],
+)
+def test_images_go_by_the_names_that_most_candidates_have(tmp_path, said, ids):
+    named, numbered = (dict(zip(keys, TWO, strict=True)) for keys in (("a.jpg", "b.jpg"), ("7", "8")))
+    karpathy = {"images": [i | {"cocoid": 7 + n} for n, i in enumerate(KARPATHY["images"])]}
+    for content, first in ((COCO_CAPTIONS, numbered), (karpathy, named)):
+        wanted = {"first": first, "names": named, "numbers": numbered}[ids]
+        assert read_references(written(tmp_path, content), said) == wanted
+
+
+def test_names_that_two_images_share_join_nothing(tmp_path):
+    coco = COCO_CAPTIONS | {"images": [{"id": 7, "file_name": "a.jpg"}, {"id": 8, "file_name": "a.jpg"}]}
+    karpathy = {"images": [image | {"cocoid": 7} for image in KARPATHY["images"]]}
+    assert list(read_references(written(tmp_path, coco), ["a.jpg"])) == ["7", "8"]
+    assert list(read_references(written(tmp_path, karpathy), ["7"])) == ["a.jpg", "b.jpg"]
+
+
 def test_a_file_from_windows_is_read(tmp_path):
     path = tmp_path / "file.json"
     path.write_text('{"é.jpg": "a café"}', "utf-8-sig")
