@@ -23,7 +23,7 @@ from rich.console import Console
 from torch import Tensor
 
 from showtell.cache.store import Store, layout_of, row_bytes
-from showtell.data.images import open_image
+from showtell.data.images import Unreadable, open_image
 from showtell.encoders.encoder import Encoder
 from showtell.errors import InputError
 from showtell.progress import Bar
@@ -106,9 +106,9 @@ def _job(encoder: Encoder, photos: Sequence[tuple[str, Path]], turn: Lock) -> Ma
         try:
             square = encoder.transform(open_image(path, at_least=2 * encoder.image_size))
             if content.startswith(UNREADABLE):
-                raise InputError(f"{path.name}: changed while it was read")
-        except InputError as error:
-            failed[content] = str(error)
+                raise Unreadable(path, "changed while it was read")
+        except Unreadable as error:
+            failed[content] = error.reason
         else:
             contents.append(content)
             squares.append(square)

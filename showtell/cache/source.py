@@ -83,9 +83,8 @@ def open_source(
     contents = [digest or f"{UNREADABLE}{path}" for digest, path in zip(digests, paths, strict=True)]
     wanted = dict(zip(contents, paths, strict=True))
     failed = {} if wanted.keys() <= store.rows.keys() else fill(store, encoder, wanted, console)
-    # A reason begins with the file's name, which a list of many has no use for.
     left_out = [
-        LeftOut(record.image_id, failed[content].removeprefix(f"{record.path.name}: "))
+        LeftOut(record.image_id, failed[content])
         for record, content in zip(records, contents, strict=True)
         if content in failed
     ]

@@ -1,18 +1,43 @@
-"""An image file -> an upright RGB picture, or one clear `InputError`; nothing else comes out of here.
+"""An image file -> an upright RGB picture, or one clear `Unreadable`; nothing else comes out of here.
 
 Only the formats of photos are opened: Pillow's other readers (EPS runs Ghostscript) are no place for strangers' files.
+What a file is, its first bytes say, not its name. Memory is bounded: a size is judged before anything is decoded, JPEGs
+by what is left at 1/2, 1/4 or 1/8, and of pictures over `LARGE` one at a time is decoded in a process.
 """
 
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from threading import Lock
+from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import (  # each registers its reader
+    BmpImagePlugin,  # noqa: F401
+    GifImagePlugin,  # noqa: F401
+    Image,
+    JpegImagePlugin,  # noqa: F401
+    PngImagePlugin,  # noqa: F401
+    TiffImagePlugin,  # noqa: F401
+    WebPImagePlugin,  # noqa: F401
+)
 
 from showtell.errors import InputError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 MAX_SIDE = 20_000
-MAX_PIXELS = 178_000_000  # a little under 179 million, where Pillow itself refuses
+MAX_PIXELS = 178_000_000  # 0.7 GB as Pillow keeps them
+MAX_SHRUNK = 1_000_000_000  # of a JPEG before it is shrunk: some ten seconds
+LARGE = 24_000_000
+
+# Pillow's remarks on damaged files; what matters of them is in the reason.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+
+_giants, _libtiff = Lock(), Lock()
 
 Turn = Image.Transpose
 ORIENTATION = 0x0112  # the EXIF tag: how the camera was held
@@ -28,29 +53,80 @@ TURNS = {  # its value -> what makes the picture upright
 DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")  # Pillow would clip these at 255
 
 
+class Unreadable(InputError):
+    """A file that gives no picture: its name and a `reason` of few words, the same for all of its kind."""
+
+    def __init__(self, path: Path, reason: str):
+        super().__init__(f"{printable(path.name or str(path))}: {reason}")
+        self.reason = reason
+
+
+def printable(name: str) -> str:
+    """A file's name on one line, whatever its bytes are.
+
+    >>> print(printable("two\\nlines"), printable("\\udcff.jpg"), printable("Möwe 7.jpg"))
+    two\\nlines \\xff.jpg Möwe 7.jpg
+    """
+    letters = (
+        letter
+        if letter.isprintable()
+        else f"\\x{ord(letter) - 0xDC00:02x}"  # how Python keeps a byte that is no letter
+        if 0xDC80 <= ord(letter) <= 0xDCFF
+        else letter.encode("unicode_escape").decode()
+        for letter in name
+    )
+    return "".join(letters)
+
+
 def open_image(path: str | Path, at_least: int | None = None) -> Image.Image:
     """The picture in RGB: upright by its EXIF, transparency over white, the first frame of an animation.
 
     With `at_least` a large JPEG is decoded at 1/2, 1/4 or 1/8 as long as both sides keep that many pixels: much faster.
+    Other pictures over `LARGE` are shrunk after decoding, so that few such fill no memory.
     """
     path = Path(path)
     try:
         _refuse_what_is_no_file(path)
-        with Image.open(path, formats=FORMATS) as image:
-            _refuse_giants(image)
-            if at_least is not None:
-                image.draft(None, (at_least, at_least))
-            image.load()
-            return upright_rgb(image)
+        with path.open("rb") as file:
+            image = _reader(file)
+            with _giants if _is_giant(image, file, at_least) else nullcontext(), _silent(image):
+                image.load()
+                turn = _turn(image)
+                return _finished(image if at_least is None else _shrunk(image, at_least), turn)
     except Exception as error:  # damaged files make Pillow raise nearly anything
-        raise InputError(f"{path.name or path}: {_reason(error)}") from error
+        raise Unreadable(path, _reason(error)) from error
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:
     """Any picture of Pillow as the encoders take it; made upright once, however often it is asked."""
-    result = _rgb(_upright(image))
+    return _finished(image, _turn(image))
+
+
+def _finished(image: Image.Image, turn: Turn | None) -> Image.Image:
+    result = _rgb(image if turn is None else image.transpose(turn))
     result.info = {}  # the EXIF that has now been followed
     return result
+
+
+@contextmanager
+def _silent(image: Image.Image) -> Iterator[None]:
+    """While libtiff decodes, the process's standard error leads nowhere: libtiff writes remarks there past Python."""
+    if not any(tile[0] == "libtiff" for tile in getattr(image, "tile", ())):
+        yield
+        return
+    with _libtiff:
+        try:
+            before = os.dup(2)
+        except OSError:  # there is none
+            yield
+            return
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
 
 
 class _Refused(Exception):
@@ -61,42 +137,93 @@ def _refuse_what_is_no_file(path: Path) -> None:
     if path.is_dir():
         raise _Refused("a folder, not an image")
     if not path.exists():
-        raise _Refused("no such file")
+        raise _Refused("a link that leads nowhere" if path.is_symlink() else "no such file")
     if not path.is_file():  # opening a pipe would wait for ever
         raise _Refused("not an ordinary file")
     if path.stat().st_size == 0:
         raise _Refused("empty file")
 
 
-def _refuse_giants(image: Image.Image) -> None:
-    width, height = image.size
-    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
-        allowed = f"{MAX_SIDE:,} pixels a side and {MAX_PIXELS // 1_000_000} million in all"
-        raise _Refused(f"too large ({width:,} x {height:,}); at most {allowed}")
+def _reader(file: BinaryIO) -> Image.Image:
+    """Pillow's reader of what the first bytes say. `Image.open` would judge a JPEG by its size before it is shrunk."""
+    start = file.read(16)
+    for name in FORMATS:
+        open_as, accepts = Image.OPEN[name]
+        if accepts is not None and accepts(start) is True:
+            file.seek(0)
+            return open_as(file, "")
+    raise _Refused(f"not an image ({', '.join(FORMATS).lower()} can be read)")
+
+
+def _pixels(image: Image.Image) -> int:
+    return image.width * image.height
+
+
+def _is_giant(image: Image.Image, file: BinaryIO, at_least: int | None) -> bool:
+    """Whether decoding takes much memory; too much is refused. Asks JPEGs to shrink while they are decoded."""
+    whole = _pixels(image)
+    if at_least is not None:
+        image.draft(None, (at_least, at_least))
+    shrinks = _pixels(image) < whole
+    # The size in it would keep reasons from being counted together.
+    reason = f"too large; at most {MAX_SIDE:,} pixels a side and {MAX_PIXELS // 1_000_000} million in all"
+    if max(image.size) > MAX_SIDE or _pixels(image) > MAX_PIXELS or whole > MAX_SHRUNK:
+        raise _Refused(reason)
+    kept_whole = shrinks and whole > LARGE and _kept_whole(image, file)
+    if kept_whole and whole > MAX_PIXELS:
+        raise _Refused(reason)
+    return kept_whole or _pixels(image) > LARGE
+
+
+def _kept_whole(image: Image.Image, file: BinaryIO) -> bool:
+    """Whether the decoder must keep all of a JPEG: one that comes in several scans, as progressive ones do."""
+    if "progressive" in image.info or "progression" in image.info:
+        return True
+    file.seek(2)
+    while len(marker := file.read(4)) == 4 and marker[0] == 0xFF:
+        length = int.from_bytes(marker[2:], "big")
+        if marker[1] == 0xDA:  # the first scan: does it have all of the colours?
+            return file.read(1)[0] < len(image.getbands())
+        file.seek(length - 2, 1)
+    return True
+
+
+def _shrunk(image: Image.Image, at_least: int) -> Image.Image:
+    """A large picture averaged over whole squares of pixels, with both sides `at_least` that long."""
+    factor = min(image.size) // at_least
+    if _pixels(image) <= LARGE or factor < 2:
+        return image
+    if image.mode.startswith("I;16"):
+        return image.convert("I").reduce(factor).convert("I;16")
+    if image.mode in ("1", "P", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    return image.reduce(factor)
 
 
 def _reason(error: Exception) -> str:
-    text = str(error)
+    """Few words, without numbers: equal ones are counted together."""
+    text = str(error).lower()
     if isinstance(error, _Refused):
-        return text
-    if isinstance(error, UnidentifiedImageError):
-        return f"not an image ({', '.join(FORMATS).lower()} can be read)"
+        return str(error)
     if isinstance(error, PermissionError):
         return "may not be read (permission denied)"
-    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning | MemoryError):
-        return "too large"
-    if "truncated" in text.lower() or "unexpected end" in text.lower() or isinstance(error, EOFError):
+    if isinstance(error, Image.DecompressionBombError | MemoryError):
+        return "too large for the memory"
+    if "truncated" in text or "unexpected end" in text or isinstance(error, EOFError):
         return "truncated"
-    return f"damaged ({text.splitlines()[0][:80] if text.strip() else type(error).__name__})"
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot be read ({error.strerror.lower()})"
+    if isinstance(error, NotImplementedError) or "unsupported" in text or "not available" in text:
+        return "of a kind that Pillow does not decode"
+    return "damaged"
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _turn(image: Image.Image) -> Turn | None:
     """Unlike `ImageOps.exif_transpose`, this forgives a broken EXIF block: the picture itself is whole."""
     try:
-        turn = TURNS.get(image.getexif().get(ORIENTATION, 1))
+        return TURNS.get(image.getexif().get(ORIENTATION, 1))
     except Exception:
-        turn = None
-    return image if turn is None else image.transpose(turn)
+        return None
 
 
 def _rgb(image: Image.Image) -> Image.Image:

@@ -2,16 +2,21 @@
 
 import os
 import struct
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
-from showtell.data.images import TURNS, Turn, open_image
+from showtell.data import images
+from showtell.data.images import TURNS, Turn, open_image, printable
 from showtell.errors import InputError
 
 UNDO = {2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}  # the turn that takes back each turn
@@ -125,7 +130,7 @@ def test_what_is_no_image_file_is_said(tmp_path: Path) -> None:
     assert refusal(tmp_path / "pipe.jpg") == "pipe.jpg: not an ordinary file"
     assert refusal(tmp_path / "text.jpg") == "text.jpg: not an image (jpeg, png, webp, bmp, gif, tiff can be read)"
     assert refusal(tmp_path / "script.png").startswith("script.png: not an image")
-    assert refusal(Path("nul\0.jpg")) == "nul\0.jpg: no such file"
+    assert refusal(Path("nul\0.jpg")) == r"nul\x00.jpg: no such file"
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "gif", "bmp", "webp"])
@@ -148,13 +153,128 @@ def png_of(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
-def test_giants_are_refused_before_they_are_decoded(tmp_path: Path) -> None:
+TOO_LARGE = "too large; at most 20,000 pixels a side and 178 million in all"
+
+
+@pytest.mark.parametrize("size", [(20_001, 10), (60_000, 60_000), (2**31 - 1, 2**31 - 1)])
+def test_giants_are_refused_before_they_are_decoded(tmp_path: Path, size: tuple[int, int]) -> None:
     path = tmp_path / "giant.png"
-    path.write_bytes(png_of(20_001, 10))
-    allowed = "at most 20,000 pixels a side and 178 million in all"
-    assert refusal(path) == f"giant.png: too large (20,001 x 10); {allowed}"
-    path.write_bytes(png_of(60_000, 60_000))
-    assert refusal(path) == "giant.png: too large"
+    path.write_bytes(png_of(*size))
+    assert refusal(path) == f"giant.png: {TOO_LARGE}"
+
+
+def giant_jpeg(path: Path, side: int, progressive: bool = False) -> Path:
+    """A small JPEG that claims to be larger; what is missing is filled with grey."""
+    Image.new("RGB", (16, 16)).save(path, progressive=progressive)
+    content = bytearray(path.read_bytes())
+    frame = content.index(b"\xff\xc2" if progressive else b"\xff\xc0")
+    content[frame + 5 : frame + 9] = struct.pack(">HH", side, side)
+    path.write_bytes(content)
+    return path
+
+
+def test_a_giant_jpeg_is_only_tried_where_it_shrinks_while_it_is_decoded(tmp_path: Path) -> None:
+    path = giant_jpeg(tmp_path / "giant.jpg", 30_000)
+    assert refusal(path) == f"giant.jpg: {TOO_LARGE}"
+    assert open_image(path, at_least=448).size == (3750, 3750)
+    for side, progressive in ((60_000, False), (30_000, True)):  # ten seconds' work; kept whole by the decoder
+        with pytest.raises(InputError, match=TOO_LARGE):
+            open_image(giant_jpeg(path, side, progressive), at_least=448)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "I;16", "1", "CMYK"])
+def test_large_pictures_are_shrunk_once_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    path, exif = tmp_path / "large.tif", Image.Exif()
+    exif[0x0112] = 6
+    drawn = gradient(240, 180).convert("L")
+    deep = Image.fromarray(np.asarray(drawn, dtype=np.uint16) * 257)
+    drawn = deep if mode == "I;16" else drawn.convert(mode)
+    drawn.save(path, exif=exif)
+    whole = open_image(path, at_least=30)
+    monkeypatch.setattr(images, "LARGE", 1000)
+    small = open_image(path, at_least=30)
+    assert whole.size == (180, 240) and small.size == (30, 40)
+    assert difference(whole.resize((30, 40), Image.Resampling.BOX), small) < 2
+    assert open_image(path).size == (180, 240)
+
+
+def test_several_giants_are_decoded_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, inside, most = tmp_path / "a.png", [], []
+    gradient(60, 50).save(path)
+    load = PngImageFile.load
+
+    def watched(image: PngImageFile) -> object:
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.02)
+        inside.pop()
+        return load(image)
+
+    monkeypatch.setattr(PngImageFile, "load", watched)
+    for limit in (10_000, 100):
+        monkeypatch.setattr(images, "LARGE", limit)
+        most.clear()
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(open_image, [path] * 4))
+        assert (max(most) == 1) == (limit == 100)
+
+
+def test_memory_that_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(error: Exception) -> str:
+        monkeypatch.setattr(PngImageFile, "load", Mock(side_effect=error))
+        return refusal(tmp_path / "a.png")
+
+    gradient(6, 5).save(tmp_path / "a.png")
+    assert fails(MemoryError()) == "a.png: too large for the memory"
+    assert fails(OSError(5, "Input/output error")) == "a.png: cannot be read (input/output error)"
+    assert fails(OSError("decoder jpeg2k not available")) == "a.png: of a kind that Pillow does not decode"
+    assert fails(SyntaxError("broken PNG file (chunk b'1234')")) == "a.png: damaged"
+
+
+def test_a_file_that_may_not_be_read_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may read all, so the refusal is made here."""
+    gradient(6, 5).save(tmp_path / "a.png")
+    monkeypatch.setattr(Path, "open", Mock(side_effect=PermissionError(13, "Permission denied")))
+    assert refusal(tmp_path / "a.png") == "a.png: may not be read (permission denied)"
+
+
+def test_what_a_file_is_its_bytes_say(tmp_path: Path) -> None:
+    for form in ("PNG", "WEBP", "BMP", "GIF", "TIFF"):
+        gradient(6, 5).save(tmp_path / "a.jpg", format=form)
+        assert difference(open_image(tmp_path / "a.jpg"), gradient(6, 5)) < 9, form
+    Image.new("RGB", (1, 1), (1, 2, 3)).save(tmp_path / "one.png")
+    assert open_image(tmp_path / "one.png", at_least=448).getpixel((0, 0)) == (1, 2, 3)
+
+
+def test_inverted_cmyk_has_its_true_colours(tmp_path: Path) -> None:
+    cyan = Image.new("CMYK", (8, 8), (255, 0, 0, 0))
+    for name in ("adobe.jpg", "plain.tif"):
+        cyan.save(tmp_path / name)
+        assert difference(open_image(tmp_path / name), Image.new("RGB", (8, 8), (0, 255, 255))) < 3, name
+    assert b"Adobe" in (tmp_path / "adobe.jpg").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["a b.png", 'it\'s "so".png', "two\nlines.png", "照片 Möwe.png", "\udcff\udcfe.png"])
+def test_any_name_is_read_and_told_on_one_line(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    try:
+        gradient(6, 5).save(path, format="PNG")
+    except OSError:
+        pytest.skip("a name that this file system does not take")
+    assert open_image(path).size == (6, 5)
+    path.write_bytes(b"")
+    told = refusal(path)
+    assert told.isprintable() and told.encode() and told == f"{printable(name)}: empty file"
+
+
+def test_a_link_is_followed_or_said_to_lead_nowhere(tmp_path: Path) -> None:
+    gradient(6, 5).save(tmp_path / "a.png")
+    (tmp_path / "good.png").symlink_to("a.png")
+    (tmp_path / "broken.png").symlink_to("b.png")
+    (tmp_path / "round.png").symlink_to("round.png")
+    assert open_image(tmp_path / "good.png").size == (6, 5)
+    for name in ("broken.png", "round.png"):
+        assert refusal(tmp_path / name) == f"{name}: a link that leads nowhere"
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
