@@ -9,7 +9,7 @@ from rich.console import Console
 from showtell import checkpoint
 from showtell.cache import open_source
 from showtell.captioners.nearest import Nearest
-from showtell.data import told
+from showtell.data import notes
 from showtell.device import device_of
 from showtell.errors import InputError
 from showtell.recipe import Train, build, options
@@ -31,8 +31,8 @@ def remember(recipe: Recipe, run: Path, resume: bool, console: Console, say: Cal
     torch.manual_seed(settings.seed)  # an encoder may be drawn at random
     captioner = Nearest.build(recipe, build(recipe, "encoder")).to(device_of(settings.device))
     everything = build(recipe, "data")
-    if left_out := getattr(everything, "left_out", ()):
-        say(f"left out: {told(left_out)}")
+    for line in notes(everything):
+        say(line)
     records = [record for record in everything if record.references and record.split == "train"]
     if not records:
         raise InputError(f"data.name={recipe['data']['name']} has no captioned training photos; {run} needs some")

@@ -1,30 +1,99 @@
-"""A bare folder of photos -> records without captions: what is to be captioned, or has its captions elsewhere."""
+"""A folder of photos -> records: with `metadata.jsonl` or `metadata.csv`, as Hugging Face's imagefolder has them, or
+bare, without captions: what is to be captioned. image_id = the photo's path below `root`."""
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from showtell.data.record import Record
+from showtell.data.clean import Row, to_records, writable
+from showtell.data.photos import SUFFIXES, existing_folder
+from showtell.data.record import Record, Records
+from showtell.data.splits import Division, Split, split_in
+from showtell.data.table import CAPTION, PHOTO, SPLIT, read_table
+from showtell.data.text import read_text
 from showtell.errors import InputError
+from showtell.settings import Share
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+METADATA = ("metadata.jsonl", "metadata.csv")
 
 
-def folder(*, root: Path) -> list[Record]:
-    """All photos below `root`, sorted; hidden files and folders are left out. image_id = path below root."""
+def folder(*, root: Path, split: Split | None = None, val_share: Share = 0.1, test_share: Share = 0.1) -> Records:
+    """The captioned photos of the metadata files, or all photos below `root` where there is no such file.
+
+    A split is what a row's `split` says, or else a folder on the photo's way below `root`: train/, validation/, test/.
+    """
+    root = existing_folder(root)
+    files = find_metadata(root)
+    if not files:
+        return bare(root=root)
+    rows: list[Row] = []
+    notes = []
+    for path in files:
+        of_file, note = _read(path)
+        below = path.parent.relative_to(root)
+        rows += (_placed(row, below) for row in of_file)
+        notes.append(note)
+    names = ", ".join(path.relative_to(root).as_posix() for path in files)
+    form = ", ".join(filter(None, [f"folder: {names}", *notes]))
+    return to_records(root, rows, form=form, division=Division(split, val_share, test_share), places=["."])
+
+
+def bare(*, root: Path) -> Records:
+    """All photos below `root`, sorted; hidden files and folders are left out."""
     root = existing_folder(root)
     names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if _is_photo(path, root))
     if not names:
         raise InputError(f"{root}: no photos in it; looked, also in its folders, for {' '.join(SUFFIXES)}")
-    return [Record(name, root / name, (), "test") for name in names]
+    return Records((Record(writable(name), root / name, (), "test") for name in names), form="folder: bare photos")
 
 
-def existing_folder(root: str | Path, key: str = "data.root") -> Path:
-    """`root` with `~` resolved, once it is certain to be a folder; `key` is where the user wrote it."""
-    root = Path(root).expanduser()
-    if not root.exists():
-        raise InputError(f"{key}={root}: no such folder")
-    if not root.is_dir():
-        raise InputError(f"{key}={root}: a file, not a folder; name the folder that holds the photos")
-    return root
+def find_metadata(root: Path) -> list[Path]:
+    """One in `root`, or those of the folders in it; of two beside each other the JSONL."""
+    for depth in ("", "*/", "*/*/"):
+        found = {path.parent: path for name in reversed(METADATA) for path in root.glob(depth + name) if path.is_file()}
+        if found:
+            return sorted(found.values())
+    return []
+
+
+def _read(path: Path) -> tuple[list[Row], str]:
+    if path.suffix == ".csv":
+        return read_table(path)
+    text, note = read_text(path)
+    return list(_lines(path, text)), note
+
+
+def _lines(path: Path, text: str) -> Iterator[Row]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            entry = _entry(line)
+            photo, split = _first(entry, PHOTO), _first(entry, SPLIT)
+            captions = _first(entry, CAPTION)
+            listed = captions if isinstance(captions, list) else [] if captions is None else [captions]
+            yield Row(photo, photo, listed, split, f"{path.name} line {number}")
+
+
+def _entry(line: str) -> dict[str, Any]:
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return entry if isinstance(entry, dict) else {}
+
+
+def _first(entry: dict[str, Any], names: tuple[str, ...]) -> Any:
+    return next((entry[name] for name in names if name in entry), None)
+
+
+def _placed(row: Row, below: Path) -> Row:
+    """The row's photo, which is named from its metadata file's folder, named from `root`."""
+    if not isinstance(row.photo, str):
+        return row
+    name = (below / row.photo).as_posix()
+    ways = [split_in(part) for part in Path(name).parts[:-1]]
+    split = row.split if row.split is not None else next(filter(None, ways), None)
+    return row._replace(image_id=name, photo=name, split=split)
 
 
 def _is_photo(path: Path, root: Path) -> bool:

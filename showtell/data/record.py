@@ -42,3 +42,9 @@ def told(left_out: Iterable[LeftOut]) -> str:
         names.setdefault(reason, []).append(name)
     ordered = sorted(names.items(), key=lambda item: -len(item[1]))
     return ", ".join(f"{len(of_reason):,} {reason} (first: {of_reason[0]})" for reason, of_reason in ordered)
+
+
+def notes(records: Iterable[Record]) -> list[str]:
+    """Lines for people before anything is done with a set: what it was taken for, and what was left out."""
+    form, left_out = getattr(records, "form", ""), getattr(records, "left_out", ())
+    return [f"data: {form}"] * bool(form) + [f"left out: {told(left_out)}"] * bool(left_out)

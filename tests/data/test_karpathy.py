@@ -1,4 +1,4 @@
-"""Karpathy's JSON: found, read, and refused with the name of the image that is wrong."""
+"""Karpathy's JSON: found and read; what is wrong with an image leaves out that image."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from showtell.data import DATA, Record
+from showtell.data import DATA, LeftOut, Record
 from showtell.data.karpathy import karpathy
 from showtell.errors import InputError
 
@@ -21,9 +21,10 @@ def write(root: Path, entries: Any, photos: str | None = "images", name: str = "
     root.mkdir(exist_ok=True)
     (root / name).write_text(json.dumps({"dataset": "toy", "images": entries}))
     for item in entries if photos is not None else []:
-        path = root / str(photos) / item.get("filepath", "") / item["filename"]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (2, 2)).save(path)
+        if isinstance(item, dict) and isinstance(item.get("filename"), str) and item["filename"]:
+            path = root / str(photos) / item.get("filepath", "") / item["filename"]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (2, 2)).save(path)
     return root
 
 
@@ -35,10 +36,12 @@ def refusal(root: Path, **options: Any) -> str:
 
 def test_an_entry_becomes_a_record(tmp_path: Path) -> None:
     write(tmp_path, [entry("b.jpg", "val", ["A dog .", " a cat\n"]), entry("a.jpg", "test")])
-    assert DATA["karpathy"](root=tmp_path) == [
+    records = DATA["karpathy"](root=tmp_path)
+    assert records == [
         Record("b.jpg", tmp_path / "images" / "b.jpg", ("A dog .", "a cat"), "val"),
         Record("a.jpg", tmp_path / "images" / "a.jpg", ("a dog",), "test"),
     ]
+    assert (records.form, records.left_out) == ("karpathy: dataset_toy.json", ())
 
 
 def test_restval_counts_as_train(tmp_path: Path) -> None:
@@ -102,45 +105,45 @@ def test_what_is_no_json_is_said(tmp_path: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("bad", [{}, {"filename": 7}, {"filename": ""}, "a.jpg", None])
-def test_an_entry_without_a_name_is_counted_out(tmp_path: Path, bad: Any) -> None:
-    write(tmp_path, [entry("a.jpg"), bad], photos=None)
-    assert refusal(tmp_path) == "dataset_toy.json: entry 2 of 'images' has no 'filename'"
+def test_an_entry_without_a_name_is_left_out(tmp_path: Path, bad: Any) -> None:
+    write(tmp_path, [entry("a.jpg"), bad])
+    assert karpathy(root=tmp_path).left_out == (LeftOut("dataset_toy.json entry 2", "no photo named"),)
 
 
-def test_missing_photos_are_counted_and_named(tmp_path: Path) -> None:
-    write(tmp_path, [entry(f"{letter}.jpg") for letter in "abcdef"])
-    for letter in "bcde":
-        (tmp_path / "images" / f"{letter}.jpg").unlink()
-    assert refusal(tmp_path) == (
-        f"4 of 6 photos are missing in {tmp_path / 'images'} (b.jpg, c.jpg, d.jpg, ...); "
-        "add them, or name another folder: data.images=FOLDER"
-    )
+def test_missing_photos_are_left_out(tmp_path: Path) -> None:
+    write(tmp_path, [entry(f"{letter}.jpg") for letter in "abc"])
+    (tmp_path / "images" / "b.jpg").unlink()
+    records = karpathy(root=tmp_path)
+    assert [record.image_id for record in records] == ["a.jpg", "c.jpg"]
+    assert records.left_out == (LeftOut("b.jpg", "no such photo"),)
 
 
 def test_no_photo_at_all_says_where_it_looked(tmp_path: Path) -> None:
     write(tmp_path, [entry("a.jpg"), entry("b.jpg")], photos=None)
     message = refusal(tmp_path)
-    assert message.startswith(f"{tmp_path}: none of the 2 photos is there (first: a.jpg); looked in images, Images, ")
+    assert message.startswith(f"{tmp_path}: none of the 2 photos is there (first: a.jpg); looked in ")
     assert message.endswith("name their folder: data.images=FOLDER")
     (tmp_path / "empty").mkdir()
     assert "looked in empty;" in refusal(tmp_path, images="empty")
     assert refusal(tmp_path, images="absent") == f"data.images={tmp_path / 'absent'}: no such folder"
 
 
+WHERE = "dataset_toy.json entry 2"
+
+
 @pytest.mark.parametrize(
-    ("bad", "reason"),
+    ("bad", "left_out"),
     [
-        (entry("x.jpg", captions=[]), "x.jpg has no captions ('sentences')"),
-        (entry("x.jpg") | {"sentences": None}, "x.jpg has no captions ('sentences')"),
-        (entry("x.jpg", captions=["a dog", " \n"]), "x.jpg: caption 2 is empty"),
-        (entry("x.jpg", captions=[3]), "x.jpg: caption 1 is no text ('raw')"),
-        (entry("x.jpg") | {"sentences": ["a dog"]}, "x.jpg: caption 1 is no text ('raw')"),
-        (entry("x.jpg", "dev"), "x.jpg: split 'dev'; allowed are train, restval, val, test"),
-        (entry("x.jpg", None), "x.jpg: split None; allowed are train, restval, val, test"),
-        (entry("x.jpg", ["val"]), "x.jpg: split ['val']; allowed are train, restval, val, test"),
-        (entry("a.jpg"), "a.jpg stands there twice; each photo may have one entry"),
+        (entry("x.jpg", captions=[]), [("x.jpg", "no caption")]),
+        (entry("x.jpg") | {"sentences": None}, [("x.jpg", "no caption")]),
+        (entry("x.jpg", captions=["a dog", " \n"]), [(f"{WHERE} caption 2", "empty caption")]),
+        (entry("x.jpg", captions=["a dog", 3]), [(f"{WHERE} caption 2", "caption that is no text")]),
+        (entry("x.jpg") | {"sentences": ["a dog"]}, [(WHERE, "caption that is no text"), ("x.jpg", "no caption")]),
+        (entry("x.jpg", "dave"), [(WHERE, "unknown split")]),
+        (entry("x.jpg", None), [(WHERE, "unknown split")]),
+        (entry("x.jpg", ["val"]), [(WHERE, "unknown split")]),
     ],
 )
-def test_what_is_wrong_with_an_image_is_said_with_its_name(tmp_path: Path, bad: Any, reason: str) -> None:
+def test_what_is_wrong_with_an_image_leaves_it_out_with_its_name(tmp_path: Path, bad: Any, left_out: Any) -> None:
     write(tmp_path, [entry("a.jpg"), bad])
-    assert refusal(tmp_path) == f"dataset_toy.json: {reason}"
+    assert list(karpathy(root=tmp_path).left_out) == left_out

@@ -1,0 +1,182 @@
+"""Rows, as any format has them -> Records. What counts as a caption, a photo or a duplicate is decided here, for all
+formats alike; whatever cannot be used is left out with a reason, and only a set without anything usable is an error.
+
+A photo is one image_id in one split. Rows that name the same file are joined; where they name different files, nobody
+knows which is meant, and all of them are left out. One photo in two splits stays where it stood first.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from showtell.data.photos import MISSING, PLACES, Listing, existing_folder, locate
+from showtell.data.record import LeftOut, Record, Records, told
+from showtell.data.splits import HOLDER, SPLITS, Division
+from showtell.errors import InputError
+
+LONGEST = 5_000  # characters: no caption, but a page that landed in its column
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
+SURROGATE = re.compile("[\ud800-\udfff]")
+INVISIBLE = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164]")
+
+
+class Row(NamedTuple):
+    """What a file says in one place; nothing in it has been checked. A split of None: the set has none."""
+
+    image_id: object
+    photo: object  # its name, as the file has it
+    captions: Sequence[object]
+    split: object
+    where: str  # for people: file and line
+    folder: object = ""  # where the file names the photo's folder apart
+
+
+@dataclass
+class _Image:
+    image_id: str
+    photo: str
+    folder: str
+    split: str | None
+    captions: list[str] = field(default_factory=list)
+    conflict: bool = False
+
+
+def to_records(
+    root: Path,
+    rows: Iterable[Row],
+    *,
+    form: str,
+    images: str | None = None,
+    division: Division | None = None,
+    places: Sequence[str] = PLACES,
+    left_out: Iterable[LeftOut] = (),
+) -> Records:
+    """Records in the rows' order; `form` begins with the format's name, `left_out` are the reader's.
+
+    Raises InputError where no photo is there or nothing is usable.
+    """
+    out = list(left_out)
+    merged = [image for image in _merged(rows, out) if _has_captions(image, out)]
+    if not merged:
+        raise InputError(f"{root}: nothing usable in it, taken for {form}: {told(out) or 'it names no photos'}")
+    paths = _paths(root, merged, images, places)
+    present = _present(merged, paths, out)
+    if not present:
+        raise InputError(f"{root}: nothing usable in it, taken for {form}: {told(out)}")
+    split_of: dict[str, str] = {}
+    if division is not None and any(image.split is None for image in present):
+        split_of, form = division.of(image.image_id for image in present), f"{form}; {division.told}"
+    records = (
+        Record(i.image_id, paths[id(i)][0], tuple(i.captions), i.split or split_of.get(i.image_id, "train"))
+        for i in present
+    )
+    return Records(records, form=form, left_out=out)
+
+
+def caption_of(raw: object) -> tuple[str, str]:
+    """A caption on one line, and an empty reason; or why it is none.
+
+    >>> caption_of(" A dog\\n runs. "), caption_of("\\t")
+    (('A dog runs.', ''), ('', 'empty caption'))
+    """
+    if not isinstance(raw, str):
+        return "", "empty caption" if raw is None else "caption that is no text"
+    text = raw
+    if not text.isprintable():
+        text = SURROGATE.sub("\ufffd", CONTROL.sub(" ", text))
+    text = " ".join(text.split())
+    if not text or not INVISIBLE.sub("", text).strip():
+        return "", "empty caption"
+    return (text, "") if len(text) <= LONGEST else ("", f"caption of over {LONGEST:,} characters")
+
+
+def writable(name: str) -> str:
+    r"""A name that can be written as UTF-8: bytes that are no letters become \udc.. in words."""
+    return name if not SURROGATE.search(name) else name.encode("utf-8", "backslashreplace").decode()
+
+
+def _merged(rows: Iterable[Row], out: list[LeftOut]) -> Iterable[_Image]:
+    images: dict[tuple[str | None, str], _Image] = {}
+    for row in rows:
+        image = _named(row, out)
+        if image is None:
+            continue
+        known = images.setdefault((image.split, image.image_id), image)
+        known.conflict |= (known.folder, known.photo) != (image.folder, image.photo)
+        known.captions += _captions(row, out)
+    return images.values()
+
+
+def _named(row: Row, out: list[LeftOut]) -> _Image | None:
+    """The row without its captions; None where id, photo or split are not to be used."""
+    if not isinstance(row.photo, str) or not row.photo.strip() or "\0" in row.photo:
+        out.append(LeftOut(row.where, "no photo named"))
+        return None
+    if isinstance(row.image_id, bool) or not isinstance(row.image_id, str | int) or row.image_id == "":
+        out.append(LeftOut(row.where, "no id"))
+        return None
+    split = row.split.strip().lower() if isinstance(row.split, str) else row.split
+    if split is not None and (not isinstance(split, str) or split not in SPLITS):
+        out.append(LeftOut(row.where, "unknown split"))
+        return None
+    folder = row.folder if isinstance(row.folder, str) else ""
+    return _Image(writable(str(row.image_id)), row.photo, folder, SPLITS[split] if split is not None else None)
+
+
+def _captions(row: Row, out: list[LeftOut]) -> list[str]:
+    kept = []
+    for number, raw in enumerate(row.captions, start=1):
+        caption, reason = caption_of(raw)
+        if not reason:
+            kept.append(caption)
+        else:
+            where = row.where if len(row.captions) == 1 else f"{row.where} caption {number}"
+            out.append(LeftOut(where, reason))
+    return kept
+
+
+def _has_captions(image: _Image, out: list[LeftOut]) -> bool:
+    if image.conflict:
+        out.append(LeftOut(image.image_id, "one id for different photos"))
+    elif not image.captions:
+        out.append(LeftOut(image.image_id, "no caption"))
+    return bool(image.captions) and not image.conflict
+
+
+def _paths(root: Path, images: list[_Image], option: str | None, places: Sequence[str]) -> dict[int, tuple[Path, str]]:
+    """Where each image's photo is, and why it is none; InputError where none is there."""
+    if option is not None:
+        places = [option]
+        if HOLDER not in option:
+            existing_folder(root / option, "data.images")
+    listing = Listing()
+    found: dict[int, tuple[Path, str]] = {}
+    for split in {image.split: None for image in images}:
+        of_split = [image for image in images if image.split == split]
+        names = [(image.folder, image.photo) for image in of_split]
+        paths = locate(root, names, split, places, listing) or [(str(root / name), MISSING) for _, name in names]
+        found |= {id(image): (Path(path), why) for image, (path, why) in zip(of_split, paths, strict=True)}
+    if all(why == MISSING for _, why in found.values()):
+        looked = ", ".join(places)
+        raise InputError(
+            f"{root}: none of the {len(images):,} photos is there (first: {images[0].photo}); looked in {looked}; "
+            "name their folder: data.images=FOLDER"
+        )
+    return found
+
+
+def _present(images: list[_Image], paths: dict[int, tuple[Path, str]], out: list[LeftOut]) -> list[_Image]:
+    taken: set[tuple[str, Path]] = set()
+    kept = []
+    for image in images:
+        path, reason = paths[id(image)]
+        if not reason and (image.image_id, path) in taken:
+            reason = "already in another split"
+        taken.add((image.image_id, path))
+        if reason:
+            out.append(LeftOut(image.image_id, reason))
+        else:
+            kept.append(image)
+    return kept

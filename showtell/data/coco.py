@@ -1,0 +1,95 @@
+"""COCO's captions JSON -> records: `images` (id, file_name) and `annotations` (image_id, caption), apart from each
+other (arXiv:1504.00325). image_id = str(id), as results files and the servers that score them have it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from showtell.data.clean import Row, to_records
+from showtell.data.photos import existing_folder
+from showtell.data.record import LeftOut, Records
+from showtell.data.splits import Division, Files, Split, by_split, named_files
+from showtell.data.text import read_json
+from showtell.errors import InputError
+from showtell.settings import Share
+
+FILES = (  # of several, the first whose photos are there
+    *("annotations/captions_{split}2017.json", "annotations/captions_{split}2014.json"),
+    *("captions_{split}2017.json", "captions_{split}2014.json"),
+    *("annotations/captions_{split}.json", "captions_{split}.json", "{split}_captions.json"),
+    *("{split}.json", "annotations/{split}.json", "{split}/_annotations.coco.json", "{split}/annotations.json"),
+)
+SINGLE = ("captions.json", "annotations.json", "annotations/captions.json", "annotations/annotations.json")
+
+
+def coco(
+    *,
+    root: Path,
+    file: str | None = None,
+    images: str | None = None,
+    split: Split | None = None,
+    val_share: Share = 0.1,
+    test_share: Share = 0.1,
+) -> Records:
+    """Records in the files' order. `{split}` in `file` or `images` stands for the split's name."""
+    root, division = existing_folder(root), Division(split, val_share, test_share)
+    choices = [named_files(root, file)] if file is not None else find_files(root)
+    if not choices:
+        looked = ", ".join((*FILES, *SINGLE))
+        raise InputError(f"{root}: no captions JSON in it; looked for {looked}; name it: data.file=NAME.json")
+    refused: list[InputError] = []
+    for files in choices:
+        try:
+            return _records(root, files, images, division)
+        except InputError as error:
+            refused.append(error)
+    raise refused[0]
+
+
+def find_files(root: Path) -> list[Files]:
+    """What may be COCO's captions, by split; nothing is read."""
+    found = [by_split(root, pattern) for pattern in FILES]
+    single: list[Files] = [{None: root / name} for name in SINGLE if (root / name).is_file()]
+    return [files for files in [*found, *single] if files]
+
+
+def _records(root: Path, files: Files, images: str | None, division: Division) -> Records:
+    rows: list[Row] = []
+    notes = []
+    left_out: list[LeftOut] = []
+    for split, path in files.items():
+        content, note = read_json(path)
+        rows += _rows(path.name, content, split, left_out)
+        notes.append(note)
+    names = ", ".join(path.name for path in files.values())
+    form = ", ".join(filter(None, [f"coco: {names}", *notes]))
+    return to_records(root, rows, form=form, images=images, division=division, left_out=left_out)
+
+
+def _rows(source: str, content: Any, split: str | None, left_out: list[LeftOut]) -> Iterator[Row]:
+    for key in ("images", "annotations"):
+        if not isinstance(content, dict) or not isinstance(content.get(key), list):
+            raise InputError(f"{source}: no list '{key}', so not COCO's form of captions")
+    captions = _captions(source, content["annotations"], left_out)
+    for number, entry in enumerate(content["images"], start=1):
+        entry = entry if isinstance(entry, dict) else {}
+        image_id = _key(entry.get("id"))
+        # Once: where an image stands there twice, it has no more captions for that.
+        yield Row(image_id, entry.get("file_name"), captions.pop(image_id, []), split, f"{source} image {number}")
+    named = {str(entry.get("id")) for entry in content["images"] if isinstance(entry, dict)}
+    left_out += [LeftOut(f"{source} image_id {key}", "caption without photo") for key in captions if key not in named]
+
+
+def _captions(source: str, annotations: list[Any], left_out: list[LeftOut]) -> dict[str | None, list[Any]]:
+    found: dict[str | None, list[Any]] = {}
+    for number, annotation in enumerate(annotations, start=1):
+        image_id = _key(annotation.get("image_id")) if isinstance(annotation, dict) else None
+        if image_id is None:
+            left_out.append(LeftOut(f"{source} annotation {number}", "caption without photo"))
+        else:
+            found.setdefault(image_id, []).append(annotation.get("caption"))
+    return found
+
+
+def _key(value: Any) -> str | None:
+    return str(value) if isinstance(value, int | str) and not isinstance(value, bool) else None

@@ -1,0 +1,78 @@
+"""CSV files with a column of photos and one of captions -> records; the column names are found or given.
+
+A caption of several sentences (Kharagpur's have sixty words) may stay whole, be its first sentence, or be as many
+captions as it has sentences.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from showtell.data.clean import Row, to_records
+from showtell.data.photos import existing_folder
+from showtell.data.record import Records
+from showtell.data.sentences import sentences as split_sentences
+from showtell.data.splits import HOLDER, Division, Files, Split, first_by_split, named_files
+from showtell.data.table import Columns, read_table
+from showtell.errors import InputError, RecipeError
+from showtell.settings import Share
+
+ENDINGS = (".csv", ".tsv")
+BY_SPLIT = tuple(
+    f"{folder}{name}{ending}"
+    for folder in ("", "captions/", "annotations/")
+    for name in (HOLDER, f"{HOLDER}_captions", f"captions_{HOLDER}")
+    for ending in ENDINGS
+)
+SINGLE = tuple(f"{name}{ending}" for name in ("captions", "annotations", "data", "labels") for ending in ENDINGS)
+
+
+def csvs(
+    *,
+    root: Path,
+    file: str | None = None,
+    images: str | None = None,
+    sentences: Literal["all", "first", "each"] = "all",
+    photo_column: str | None = None,
+    caption_column: str | None = None,
+    split_column: str | None = None,
+    delimiter: str | None = None,
+    split: Split | None = None,
+    val_share: Share = 0.1,
+    test_share: Share = 0.1,
+) -> Records:
+    """Records in the files' order; image_id = the photo's name as the file has it."""
+    root = existing_folder(root)
+    if delimiter is not None and len(delimiter) != 1:
+        raise RecipeError(f"data.delimiter is {delimiter!r}; it takes one character, such as ';', or null to find it")
+    columns = Columns(photo_column, caption_column, split_column, delimiter)
+    files = named_files(root, file) if file is not None else find_files(root)
+    if not files:
+        raise InputError(f"{root}: no train.csv, captions.csv or single CSV in it; name it: data.file=NAME.csv")
+    rows: list[Row] = []
+    notes = []
+    for name, path in files.items():
+        of_file, note = read_table(path, columns, name)
+        rows += (_cut(row, sentences) for row in of_file)
+        notes.append(note)
+    told = {"all": "", "first": "first sentences", "each": "every sentence a caption"}[sentences]
+    form = ", ".join(filter(None, [f"csv: {', '.join(path.name for path in files.values())}", told, *notes]))
+    return to_records(root, rows, form=form, images=images, division=Division(split, val_share, test_share))
+
+
+def find_files(root: Path) -> Files:
+    """One file a split; or else one with a usual name, or the only one that there is."""
+    if found := first_by_split(root, BY_SPLIT):
+        return found
+    named = [root / name for name in SINGLE if (root / name).is_file()]
+    others = [path for path in sorted(root.iterdir()) if path.suffix.lower() in ENDINGS and path.is_file()]
+    return {None: (named or others)[0]} if named or len(others) == 1 else {}
+
+
+def _cut(row: Row, sentences: str) -> Row:
+    if sentences == "all":
+        return row
+    captions: list[object] = []
+    for caption in row.captions:
+        pieces = split_sentences(caption) if isinstance(caption, str) else []
+        captions += (pieces[:1] if sentences == "first" else pieces) or [caption]
+    return row._replace(captions=captions)

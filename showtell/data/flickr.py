@@ -1,0 +1,119 @@
+"""Flickr8k and Flickr30k as they are handed out -> records: `*.token.txt`, Kaggle's `captions.txt`, `results.csv`, and
+the Bern course's `train_captions.txt` beside `train_images/`. image_id = the photo's file name.
+
+Captions come without a split there: the official lists (`Flickr_8k.trainImages.txt` ..) are the split where they lie
+beside the captions; photos that no list names are left out, as everybody leaves them out.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from showtell.data.clean import Row, to_records
+from showtell.data.photos import existing_folder
+from showtell.data.record import LeftOut, Records
+from showtell.data.splits import HOLDER, Division, Files, Split, first_by_split, named_files
+from showtell.data.table import read_table
+from showtell.data.text import read_text
+from showtell.errors import InputError
+from showtell.settings import Share
+
+FOLDERS = ("", "Flickr8k_text/", "Flickr8k_text/Flickr8k_text/", "flickr30k_images/", "annotations/", "text/")
+BERN = (f"{HOLDER}_captions.txt",)
+EXAMPLES = "test_examples"  # Bern's five photos to look at, with captions of their own
+CAPTIONS = ("Flickr8k.token.txt", "results_20130124.token", "*.token.txt", "*.token", "captions.txt", "results.csv")
+LISTS = (f"Flickr_8k.{HOLDER}Images.txt", f"Flickr_30k.{HOLDER}Images.txt", f"{HOLDER}Images.txt", f"{HOLDER}.txt")
+TOKEN = re.compile(r"^([^\t]+?)(?:#\d+)?\t(.*)$", re.DOTALL)
+
+
+def flickr(
+    *,
+    root: Path,
+    file: str | None = None,
+    images: str | None = None,
+    split: Split | None = None,
+    val_share: Share = 0.1,
+    test_share: Share = 0.1,
+) -> Records:
+    """Records in the captions' order. `file` is a path from `root`; with {split} in it, one file a split."""
+    root = existing_folder(root)
+    files = named_files(root, file) if file is not None else find_files(root)
+    if not files:
+        looked = ", ".join((*BERN, *CAPTIONS))
+        raise InputError(f"{root}: no captions of Flickr's in it; looked for {looked}; name them: data.file=NAME")
+    lists = find_lists(root) if None in files and split is None else {}
+    rows: list[Row] = []
+    notes = []
+    for name, path in files.items():
+        of_file, note = _read(path, name)
+        rows += of_file
+        notes.append(note)
+    left_out: list[LeftOut] = []
+    if lists:
+        rows = list(_listed(rows, lists, left_out))
+        notes.append(f"split by {', '.join(path.name for path in lists.values())}")
+    form = ", ".join(filter(None, [f"flickr: {', '.join(path.name for path in files.values())}", *notes]))
+    division = Division(split, val_share, test_share)
+    return to_records(root, rows, form=form, images=images, division=division, left_out=left_out)
+
+
+def find_files(root: Path) -> Files:
+    """Bern's files, one a split; or else the one with all captions. Of several that hold the same, the first."""
+    if found := first_by_split(root, BERN):
+        if "test" not in found and (examples := _examples(root)):
+            found["test"] = examples
+        return found
+    for pattern in CAPTIONS:
+        for folder in FOLDERS:
+            for path in sorted((root / folder).glob(pattern)):
+                if path.is_file():
+                    return {None: path}
+    return {}
+
+
+def find_lists(root: Path) -> Files:
+    """The official split lists, one photo a line."""
+    return first_by_split(root, [folder + name for name in LISTS for folder in FOLDERS])
+
+
+def _examples(root: Path) -> Path | None:
+    found = [*(root / EXAMPLES).glob("*captions*.txt"), *(root / EXAMPLES).glob("*.csv")]
+    return next((path for path in sorted(found) if path.is_file()), None)
+
+
+def _read(path: Path, split: str | None) -> tuple[list[Row], str]:
+    text, note = read_text(path)
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    if path.suffix == ".csv" or not re.search(r"#\d+\t", first):
+        return read_table(path, split=split)
+    return list(_token_rows(path.name, text, split)), note
+
+
+def _token_rows(source: str, text: str, split: str | None) -> Iterator[Row]:
+    """`name.jpg#0<TAB>caption`."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            found = TOKEN.match(line)
+            name, caption = found.groups() if found else (None, None)
+            yield Row(name, name, [caption], split, f"{source} line {number}")
+
+
+def _listed(rows: list[Row], lists: Files, left_out: list[LeftOut]) -> Iterator[Row]:
+    """The rows with the split of the list that names them; lists may leave out `.jpg`."""
+    split_of: dict[str, str | None] = {}
+    for split, path in lists.items():
+        for line in read_text(path)[0].splitlines():
+            if line.strip():
+                split_of.setdefault(line.strip(), split)
+    left: dict[str, None] = {}
+    seen = set()
+    for row in rows:
+        name = row.photo if isinstance(row.photo, str) else ""
+        key = name if name in split_of else name.rpartition(".")[0]
+        if key in split_of or not name:
+            seen.add(key)
+            yield row._replace(split=split_of.get(key))
+        else:
+            left[name] = None
+    left_out += [LeftOut(name, "in no split list") for name in left]
+    left_out += [LeftOut(name, "no caption") for name in split_of if name not in seen]

@@ -1,0 +1,41 @@
+"""Several sets -> one. image_id = KEY/image_id, where KEY is the name of the set's folder, with a number where two
+share it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from showtell import data
+from showtell.data.record import LeftOut, Record, Records
+from showtell.errors import RecipeError
+
+
+def join(*, sets: tuple[Path | dict[str, Any], ...]) -> Records:
+    """The sets' records, one set after the other; each is a section of its own, or a folder for `auto`."""
+    if not sets:
+        raise RecipeError("data.sets is empty; it takes folders or sections: [DIR, {name: csv, root: DIR}]")
+    records: list[Record] = []
+    left_out: list[LeftOut] = []
+    forms = []
+    for key, found in _keyed([_section(each) for each in sets]).items():
+        records += (Record(f"{key}/{r.image_id}", r.path, r.references, r.split) for r in found)
+        left_out += (LeftOut(f"{key}/{each.name}", each.reason) for each in getattr(found, "left_out", ()))
+        forms.append(f"{key} ({getattr(found, 'form', '') or 'as it is'})")
+    return Records(records, form=f"join: {', '.join(forms)}", left_out=left_out)
+
+
+def _section(each: Path | str | Mapping[str, Any]) -> dict[str, Any]:
+    return dict(each) if isinstance(each, Mapping) else {"name": "auto", "root": each}
+
+
+def _keyed(sections: Sequence[dict[str, Any]]) -> dict[str, Sequence[Record]]:
+    found: dict[str, Sequence[Record]] = {}
+    for section in sections:
+        name = section.pop("name", "auto")
+        root = section.get("root")
+        key = wanted = Path(root).expanduser().resolve().name or name if root is not None else name
+        number = 1
+        while key in found:
+            key, number = f"{wanted}-{number + 1}", number + 1
+        found[key] = data.DATA[name](**section)
+    return found

@@ -1,0 +1,176 @@
+"""Webdataset's tars -> records: `key.jpg` with `key.txt` or `key.json`, unpacked once into a folder of the cache.
+
+Nothing of a stranger's tar decides where a file lands: photos are numbered, links and devices are left out, and a tar
+without compression holds no more than its own size. The folder is made beside its place and renamed when it is whole.
+"""
+
+import json
+import os
+import shutil
+import tarfile
+from collections.abc import Iterator
+from hashlib import blake2b
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from showtell.data.clean import Row, to_records, writable
+from showtell.data.photos import SUFFIXES, existing_folder
+from showtell.data.record import LeftOut, Records
+from showtell.data.splits import Division, Split, split_in
+from showtell.data.table import CAPTION
+from showtell.errors import InputError
+from showtell.settings import Share
+
+EDITION = 1  # of what is unpacked, to be raised when the same tars come to give another folder
+INDEX = "samples.json"
+LARGEST = 256 * 2**20  # bytes: no photo is larger
+TEXTS = (".txt", ".caption", ".json")
+TEXT_LARGEST = 2**20
+SPARE = 2**28  # bytes that stay free on the disk
+
+DAMAGED = (tarfile.TarError, OSError, EOFError, ValueError, OverflowError, RecursionError)
+
+
+def webdataset(*, root: Path, split: Split | None = None, val_share: Share = 0.1, test_share: Share = 0.1) -> Records:
+    """Records in the tars' order; image_id = key, or SHARD/key where two tars have the same keys.
+
+    A tar's split is what its name or its folder's name says: train-000000.tar, val/0.tar.
+    """
+    root = existing_folder(root)
+    shards = find_shards(root)
+    if not shards:
+        raise InputError(f"{root}: no tars in it; it takes train-000000.tar, val-000000.tar .., or folders of them")
+    unpacked = _folder(shards)
+    if not (unpacked / INDEX).is_file():
+        _make(unpacked, shards)
+    index = _read_index(unpacked)
+    left_out = [LeftOut(*entry) for entry in index["left_out"]]
+    form = f"webdataset: {len(shards):,} tars, unpacked into {unpacked.name}"
+    division = Division(split, val_share, test_share)
+    rows = _rows(root, shards, index["samples"])
+    return to_records(unpacked, rows, form=form, division=division, places=["."], left_out=left_out)
+
+
+def find_shards(root: Path) -> list[Path]:
+    return sorted(path for depth in ("*.tar", "*/*.tar") for path in root.glob(depth) if path.is_file())
+
+
+def _rows(root: Path, shards: list[Path], samples: list[dict[str, Any]]) -> Iterator[Row]:
+    names = [shard.relative_to(root).with_suffix("").as_posix() for shard in shards]
+    splits = [next(filter(None, map(split_in, reversed(name.split("/")))), None) for name in names]
+    home: dict[str, int] = {}
+    repeated = any(home.setdefault(sample["key"], sample["shard"]) != sample["shard"] for sample in samples)
+    for sample in samples:
+        shard, key = sample["shard"], sample["key"]
+        image_id = f"{names[shard]}/{key}" if repeated else key
+        yield Row(image_id, sample["photo"], sample["captions"], splits[shard], f"{names[shard]}.tar {key}")
+
+
+def _folder(shards: list[Path]) -> Path:
+    """A folder of its own for these very files: another size or time is another set."""
+    cache = Path(os.environ.get("SHOWTELL_CACHE") or "~/.cache/showtell").expanduser()
+    stats = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in shards]
+    return cache / f"webdataset-{EDITION}-{blake2b(repr(stats).encode('utf-8', 'replace'), digest_size=8).hexdigest()}"
+
+
+def _make(folder: Path, shards: list[Path]) -> None:
+    size = sum(path.stat().st_size for path in shards)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder.parent).free
+        if size + SPARE > free:
+            need = f"{size / 1e9:.1f} GB of tars and {free / 1e9:.1f} GB free"
+            raise InputError(f"{folder.parent}: too small to unpack into ({need}); set SHOWTELL_CACHE to a larger disk")
+        half = Path(mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            _unpack_all(half, shards)
+            half.chmod(0o755)  # mkdtemp's is for the owner alone
+            half.rename(folder)
+        finally:
+            shutil.rmtree(half, ignore_errors=True)
+    except OSError as error:
+        if not (folder / INDEX).is_file():  # else another process was faster
+            where = "set SHOWTELL_CACHE to a folder that can be written"
+            raise InputError(f"{folder}: cannot be written ({error.strerror}); {where}") from error
+
+
+def _unpack_all(half: Path, shards: list[Path]) -> None:
+    samples: list[dict[str, Any]] = []
+    left_out: list[LeftOut] = []
+    photos = 0
+    for number, shard in enumerate(shards):
+        found: dict[str, dict[str, Any]] = {}
+        for key, ending, content in _members(shard, left_out):
+            sample = found.setdefault(key, {"shard": number, "key": key, "photo": "", "captions": []})
+            if ending in TEXTS:
+                sample["captions"] += _captions(content, ending)
+            elif not sample["photo"]:
+                sample["photo"], photos = f"{photos:08}{ending}", photos + 1
+                (half / sample["photo"]).write_bytes(content)
+        samples += (sample for sample in found.values() if sample["photo"])
+        alone = (key for key, sample in found.items() if not sample["photo"])
+        left_out += (LeftOut(f"{shard.name} {key}", "caption without photo") for key in alone)
+    index = json.dumps({"samples": samples, "left_out": left_out})
+    (half / INDEX).write_text(index, encoding="utf-8")
+
+
+def _members(shard: Path, left_out: list[LeftOut]) -> Iterator[tuple[str, str, bytes]]:
+    """(key, ending, content) of a tar's photos and texts, as far as it can be read."""
+    try:
+        with tarfile.open(shard, "r:") as tar:
+            last = -1
+            while (member := tar.next()) is not None:
+                if member.offset <= last or member.size < 0:  # a damaged tar may lead back to its beginning, for ever
+                    raise tarfile.ReadError("damaged")
+                last = member.offset
+                tar.members.clear()  # type: ignore[attr-defined]  # it would keep all of them
+                key, ending = _key(member.name)
+                if not member.isreg() or member.issparse():
+                    if not member.isdir():
+                        left_out.append(
+                            LeftOut(f"{shard.name} {writable(member.name[:200])}", "link or device in a tar")
+                        )
+                elif ending and member.size > (TEXT_LARGEST if ending in TEXTS else LARGEST):
+                    left_out.append(LeftOut(f"{shard.name} {key}", "file too large"))
+                elif ending:
+                    yield key, ending, _content(tar, member)
+    except DAMAGED:
+        left_out.append(LeftOut(shard.name, "damaged or truncated tar"))
+
+
+def _key(name: str) -> tuple[str, str]:
+    """The key, which is the name up to the first full stop after its folders, and the ending if it is one of ours."""
+    directory, slash, base = writable(name).rpartition("/")
+    stem, _, rest = base.partition(".")
+    ending = f".{rest.rpartition('.')[2].lower()}"
+    return directory + slash + stem, ending if stem and ending in (*SUFFIXES, *TEXTS) else ""
+
+
+def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    source = tar.extractfile(member)
+    content = source.read() if source is not None else b""
+    if len(content) != member.size:
+        raise EOFError
+    return content
+
+
+def _captions(content: bytes, ending: str) -> list[Any]:
+    text = content.decode("utf-8-sig", "replace")
+    if ending != ".json":
+        return [text]
+    try:
+        entry = json.loads(text)
+    except (ValueError, RecursionError):
+        return [None]
+    found = next((entry[name] for name in CAPTION if name in entry), None) if isinstance(entry, dict) else entry
+    return found if isinstance(found, list) else [] if found is None else [found]
+
+
+def _read_index(folder: Path) -> dict[str, Any]:
+    try:
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        assert isinstance(index, dict) and index.keys() == {"samples", "left_out"}
+    except (OSError, ValueError, AssertionError) as error:
+        raise InputError(f"{folder / INDEX}: damaged; delete the folder, it is unpacked again") from error
+    return index
