@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from showtell.cache import open_source
 from showtell.captioners import load
 from showtell.captioners.caption import Caption
 from showtell.data.scenes import scenes
 from showtell.errors import InputError
-from showtell.predict import Writer, caption_photos, find_photos
+from showtell.predict import Writer, caption_photos, describe_all, find_photos
 from tests.small import RECIPE
 
 CAPTIONS = {
@@ -39,6 +40,21 @@ def album(tmp_path):
     (album / "bad.png").write_bytes(whole[: len(whole) // 2])
     (album / "notes.txt").write_text("no photo")
     return album
+
+
+def test_describing_keeps_no_graph_of_an_encoder_that_trains(cnn_run, monkeypatch):
+    captioner = load(cnn_run)
+    settings = {name: value for name, value in RECIPE["data"].items() if name != "name"}
+    source = open_source([r for r in scenes(**settings) if r.split == "val"], captioner.encoder)
+    assert source([0]).tokens.requires_grad
+    seen, describe = [], captioner.describe
+
+    def noted(features, **decode):
+        seen.append(features.tokens.requires_grad)
+        return describe(features, **decode)
+
+    monkeypatch.setattr(captioner, "describe", noted)
+    assert len(describe_all(captioner, source)) == 6 and seen == [False]
 
 
 def test_a_folder_names_its_photos_by_their_paths_in_it(album):
