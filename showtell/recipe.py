@@ -43,6 +43,9 @@ class Train:
     gamma: Positive = 0.2
     clip: Positive = 1.0
     label_smoothing: Share = 0.1
+    loss: Literal["cross_entropy", "self_critical"] = "cross_entropy"
+    samples: Annotated[int, Field(ge=2)] = 5  # captions drawn of each image, where the loss is self_critical
+    start: str | None = None  # a run whose weights and tokenizer training begins with
     ema: Share = 0.0  # decay of a moving average of the weights, which validation and the saved models use; 0: none
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     select: Literal["loss", "BLEU-4", "CIDEr-D"] = "CIDEr-D"  # the validation metric that names the best epoch
@@ -114,22 +117,19 @@ def check(recipe: Recipe) -> Recipe:
     if captioner != "neural":
         _refuse_neural(recipe, captioner)
         sections = [section for section in sections if section not in NEURAL]
-    checked = {section: _checked(section, recipe.get(section, {})) for section in sections}
-    if captioner != "neural":
-        checked["train"] = {key: checked["train"][key] for key in UNTRAINED}
     asked = recipe.get("evaluate", {}).get("metrics")
     if isinstance(asked, str):
         check_names(asked)  # of an unknown name no list is wanted
+    checked = {section: _checked(section, recipe.get(section, {})) for section in sections}
+    if captioner != "neural":
+        checked["train"] = {key: checked["train"][key] for key in UNTRAINED}
     else:
         check_ranges(**checked["decode"])
+        _check_positions(checked["decoder"].get("max_length"), checked["decode"].get("max_length"))
     check_names(checked["evaluate"]["metrics"])
     return checked
 
-        _check_positions(checked["decoder"].get("max_length"), checked["decode"].get("max_length"))
 
-def trains(recipe: Recipe) -> bool:
-    """Whether a checked recipe's captioner learns by steps."""
-    return bool(recipe["captioner"]["name"] == "neural")
 def _check_positions(positions: int | None, longest: int | None) -> None:
     """The last token of a caption is never read, so the decoder needs a position less than the caption is long."""
     if positions is not None and longest is not None and longest > positions + 1:
@@ -138,6 +138,9 @@ def _check_positions(positions: int | None, longest: int | None) -> None:
         )
 
 
+def trains(recipe: Recipe) -> bool:
+    """Whether a checked recipe's captioner learns by steps."""
+    return bool(recipe["captioner"]["name"] == "neural")
 
 
 def _refuse_neural(recipe: Recipe, captioner: str) -> None:

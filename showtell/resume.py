@@ -103,3 +103,15 @@ def _where(path: Path, state: Any) -> Where:
     except ValidationError as error:
         problem = error.errors()[0]
         raise InputError(f"{path} is damaged: {problem['loc'][0]} is {problem['input']!r}") from None
+
+
+def start_folder(start: str | None, recipe: Recipe) -> Path:
+    """The run that training begins with: it must have a model, and words of the same kind."""
+    folder = Path(start or "").expanduser()
+    if not (folder / checkpoint.MODEL).is_file():
+        raise InputError(f"train.start={start}: no run with a {checkpoint.MODEL}; it takes the folder of a trained run")
+    for section in ("encoder", "decoder", "tokenizer"):
+        before, now = (each[section]["name"] for each in (check(checkpoint.read_recipe(folder)), recipe))
+        if before != now:
+            raise InputError(f"train.start={start}: its {section} is {before}, not {now}; begin with the same")
+    return folder

@@ -12,13 +12,14 @@ from typing import Any
 
 import torch
 from rich.console import Console
+from torch import Tensor
 
 from showtell import checkpoint, losses
 from showtell.average import Average
 from showtell.batches import collate, epoch_steps
 from showtell.cache import Source, open_source
 from showtell.captioners.neural import Neural
-from showtell.data import told
+from showtell.data import notes
 from showtell.device import autocast, device_of
 from showtell.encoders import Encoder
 from showtell.errors import InputError, Interrupted
@@ -28,10 +29,12 @@ from showtell.optimizer import learning_rate, make_optimizer
 from showtell.progress import Bar
 from showtell.recipe import Train, build, options, trains
 from showtell.remember import remember
-from showtell.resume import UNAVERAGED, Checkpoint, Where, digest, open_run
+from showtell.resume import UNAVERAGED, Checkpoint, Where, digest, open_run, start_folder
+from showtell.reward import Reward
 from showtell.settings import Recipe
 from showtell.tokenizers import TOKENIZERS
-from showtell.validation import Validation
+from showtell.tokenizers.captions import Captions
+from showtell.validation import LENGTHS, Validation
 
 FIT_IMAGES = 512  # on so many training images the decoder measures frozen features
 LOG_EVERY = 20  # steps
@@ -54,10 +57,11 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
     torch.manual_seed(settings.seed)
     encoder = build(recipe, "encoder").to(device_of(settings.device))
     training, validation = _sources(recipe, encoder, console)
-    if saved is None:
+    if saved is None and settings.start is None:
         tokenizer = build(recipe, "tokenizer").fit([text for record in training.records for text in record.references])
     else:  # the weights know the ids of the tokenizer that they were begun with, whatever is installed by now
-        tokenizer = TOKENIZERS[recipe["tokenizer"]["name"]].load(run)
+        folder = run if saved is not None else start_folder(settings.start, recipe)
+        tokenizer = TOKENIZERS[recipe["tokenizer"]["name"]].load(folder)
     captioner = Neural.build(recipe, encoder, tokenizer).to(device_of(settings.device))
     job = Job(captioner, settings, training, validation, run)
     job.check_lengths()
@@ -97,8 +101,8 @@ def _say(console: Console, text: str) -> None:
 def _sources(recipe: Recipe, encoder: Encoder, console: Console) -> tuple[Source, Source | None]:
     """The captioned photos to train and to validate on; what is left out is decided and said here, before any step."""
     everything = build(recipe, "data")
-    if left_out := getattr(everything, "left_out", ()):
-        _say(console, f"left out: {told(left_out)}")
+    for line in notes(everything):
+        _say(console, line)
     records = [record for record in everything if record.references]
     splits = {name: [record for record in records if record.split == name] for name in ("train", "val")}
     if not splits["train"]:
@@ -118,6 +122,7 @@ class Job:
         self.captioner, self.settings, self.training, self.run = captioner, settings, training, run
         self.validation = Validation(validation, captioner) if validation is not None else None
         self.words = [[captioner.tokenizer.encode(text) for text in record.references] for record in training.records]
+        self.reward = Reward(training.records, captioner.tokenizer) if settings.loss == "self_critical" else None
         self.optimizer = make_optimizer(captioner, settings)
         self.where = Where(data=digest(training.records))
         self.average = self._average()
@@ -129,6 +134,9 @@ class Job:
 
     def _plan(self, epoch: int) -> list[Any]:
         s = self.settings
+        if self.reward is not None:  # an image counts for the captions that are drawn of it
+            images, size = [words[:1] for words in self.words], max(1, s.batch_size // s.samples)
+            return epoch_steps(images, 1, size, s.accumulate, s.seed, epoch)
         return epoch_steps(self.words, s.captions_per_image, s.batch_size, s.accumulate, s.seed, epoch)
 
     def _average(self) -> Average:
@@ -150,6 +158,9 @@ class Job:
         if not self.captioner.encoder.trains:
             sample = torch.randperm(len(self.words))[:FIT_IMAGES].sort().values
             self.captioner.decoder.fit(self.training(sample.tolist()).to(self.captioner.device))
+        if self.settings.start is not None:
+            captioner, path = self.captioner, Path(self.settings.start) / checkpoint.MODEL
+            checkpoint.restore(captioner.encoder, captioner.decoder, checkpoint.read_tensors(path), str(path))
         self.average = self._average()
         try:
             self.run.mkdir(parents=True, exist_ok=True)
@@ -199,7 +210,7 @@ class Job:
         return self.where.step_in_epoch == 0
 
     def step(self) -> dict[str, Any]:
-        """One optimizer step over `accumulate` batches; the loss is the mean over all their words."""
+        """One optimizer step over `accumulate` batches; its loss is the mean over their words, or drawn captions."""
         captioner, settings = self.captioner, self.settings
         started = time.perf_counter()
         captioner.encoder.train()
@@ -210,15 +221,15 @@ class Job:
         self.optimizer.zero_grad(set_to_none=True)
         special = captioner.tokenizer.special
         batches = [collate(groups, self.words, special) for groups in self.plan[self.where.step_in_epoch]]
-        words = sum(int(captions.mask[..., 1:].sum()) for _, captions in batches)
-        total = 0.0
+        drawn = settings.samples * sum(len(images) for images, _ in batches)
+        read = sum(int(captions.mask[..., 0].sum()) for _, captions in batches)
+        count = drawn if self.reward else sum(int(captions.mask[..., 1:].sum()) for _, captions in batches)
+        total, rewards = 0.0, 0.0
         for images, captions in batches:
             with self.autocast:
-                features = self.training(images.tolist()).to(captioner.device)
-                smoothing = settings.label_smoothing
-                loss, _ = losses.cross_entropy(captioner.decoder, features, captions.to(captioner.device), smoothing)
-            (loss / words).backward()
-            total += float(loss.detach())
+                loss, reward = self._loss(images.tolist(), captions)
+            (loss / count).backward()
+            total, rewards = total + float(loss.detach()), rewards + reward * len(images) * settings.samples
         parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         norm = torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
         if not torch.isfinite(norm):
@@ -226,9 +237,20 @@ class Job:
         self.optimizer.step()
         self.average.update(self.where.step)
         self._count_step()
-        pace = sum(int(captions.mask[..., 0].sum()) for _, captions in batches) / (time.perf_counter() - started)
-        row = {"step": self.where.step, "epoch": self.where.epoch, "loss": total / words, "lr": rate}
-        return row | {"captions_per_second": round(pace, 1)}
+        pace = round((drawn if self.reward else read) / (time.perf_counter() - started), 1)
+        row = {"step": self.where.step, "epoch": self.where.epoch, "loss": total / count, "lr": rate}
+        return row | ({"reward": rewards / drawn} if self.reward else {}) | {"captions_per_second": pace}
+
+    def _loss(self, images: list[int], captions: Captions) -> tuple[Tensor, float]:
+        """The summed loss of a batch, and the mean reward of what was drawn (0 where nothing is)."""
+        captioner, settings = self.captioner, self.settings
+        features = self.training(images).to(captioner.device)
+        if self.reward is None:
+            captions = captions.to(captioner.device)
+            return losses.cross_entropy(captioner.decoder, features, captions, settings.label_smoothing)[0], 0.0
+        lengths = {name: captioner.recipe["decode"][name] for name in LENGTHS if name in captioner.recipe["decode"]}
+        reward, special = partial(self.reward, images=images), captioner.tokenizer.special
+        return losses.self_critical(captioner.decoder, features, special, reward, settings.samples, **lengths)
 
     def _count_step(self) -> None:
         self.where.step += 1

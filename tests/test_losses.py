@@ -10,7 +10,7 @@ from torch.testing import assert_close
 from showtell.decoders import Recurrent, Transformer
 from showtell.decoders.decoder import Decoder, Output
 from showtell.features import Features
-from showtell.losses import cross_entropy
+from showtell.losses import cross_entropy, self_critical
 from showtell.tokenizers.captions import Captions, Special, batch
 
 B, N, D, V = 2, 5, 6, 11
@@ -127,3 +127,49 @@ def test_autocast_gives_nearly_the_same_loss(decoder, features):
         loss, _ = cross_entropy(decoder, features, batch(GROUPS, SPECIAL))
     wanted, _ = plain(decoder, features, GROUPS, SPECIAL)
     assert_close(float(loss), wanted, rtol=0.02, atol=0)
+
+
+def critical(decoder, features, reward):
+    torch.manual_seed(7)
+    return self_critical(decoder, features, SPECIAL, reward, samples=3, max_length=4)
+
+
+def test_self_critical_loss_is_that_of_its_definition(decoder, features):
+    kept = []
+
+    def reward(drawn):
+        kept.append(drawn)
+        return torch.arange(6.0).view(2, 3) ** 2
+
+    loss, mean = critical(decoder, features, reward)
+    drawn, rewards = kept[0], [[0, 1, 4], [9, 16, 25]]
+    expected = 0.0
+    for b in range(B):
+        for k in range(3):
+            others = (sum(rewards[b]) - rewards[b][k]) / 2
+            expected -= (rewards[b][k] - others) * float(drawn.log_probs[b, k])
+    assert_close(loss, torch.tensor(expected), rtol=1e-4, atol=1e-4)
+    assert mean == pytest.approx(55 / 6)
+
+
+def test_equal_rewards_teach_nothing(decoder, features):
+    loss, _ = critical(decoder, features, lambda drawn: torch.full((2, 3), 5.0))
+    for gradient in torch.autograd.grad(loss, list(decoder.parameters()), allow_unused=True):
+        assert gradient is None or not gradient.any()
+
+
+def test_what_is_rewarded_becomes_likelier(decoder, features):
+    torch.manual_seed(0)
+    optimizer = torch.optim.Adam(decoder.parameters(), lr=0.02)
+
+    def pays(drawn):
+        return (drawn.tokens == 7).any(dim=-1).float()
+
+    means = []
+    for _ in range(60):
+        loss, mean = self_critical(decoder, features, SPECIAL, pays, samples=6, max_length=4)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        means.append(mean)
+    assert sum(means[-5:]) / 5 > 0.9 > 0.6 > sum(means[:5]) / 5
