@@ -9,11 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from showtell.data import coco, csvs, flickr, webdataset
+from showtell.data.coco import coco
+from showtell.data.coco import find_files as coco_files
+from showtell.data.csvs import csvs
+from showtell.data.csvs import find_files as csv_files
+from showtell.data.flickr import find_files as flickr_files
+from showtell.data.flickr import find_lists, flickr
 from showtell.data.folder import bare, find_metadata, folder
 from showtell.data.karpathy import find_jsons, karpathy
 from showtell.data.photos import existing_folder
 from showtell.data.record import Records
+from showtell.data.webdataset import find_shards, webdataset
 from showtell.errors import InputError
 
 
@@ -27,23 +33,23 @@ class Form(NamedTuple):
 
 
 def _split_csvs(root: Path) -> bool:
-    return None not in (files := csvs.find_files(root)) and bool(files)
+    return None not in (files := csv_files(root)) and bool(files)
 
 
 def _listed_flickr(root: Path) -> bool:
-    files = flickr.find_files(root)
-    return bool(files) and (None not in files or bool(flickr.find_lists(root)))
+    files = flickr_files(root)
+    return bool(files) and (None not in files or bool(find_lists(root)))
 
 
 FORMS = (  # in the order of what they carry: split and captions together, captions alone, photos alone
     Form("karpathy", karpathy, find_jsons, "dataset_*.json"),
-    Form("coco", coco.coco, coco.find_files, "captions_train2017.json or train.json (also in annotations/)"),
-    Form("flickr", flickr.flickr, _listed_flickr, "train_captions.txt, or captions with Flickr_8k.trainImages.txt"),
-    Form("csv", csvs.csvs, _split_csvs, "train.csv"),
+    Form("coco", coco, coco_files, "captions_train2017.json or train.json (also in annotations/)"),
+    Form("flickr", flickr, _listed_flickr, "train_captions.txt, or captions with Flickr_8k.trainImages.txt"),
+    Form("csv", csvs, _split_csvs, "train.csv"),
     Form("folder", folder, find_metadata, "metadata.jsonl or metadata.csv"),
-    Form("webdataset", webdataset.webdataset, webdataset.find_shards, "train-000000.tar"),
-    Form("flickr", flickr.flickr, flickr.find_files, "captions.txt, *.token.txt, results.csv"),
-    Form("csv", csvs.csvs, csvs.find_files, "captions.csv or a single other CSV"),
+    Form("webdataset", webdataset, find_shards, "train-000000.tar"),
+    Form("flickr", flickr, flickr_files, "captions.txt, *.token.txt, results.csv"),
+    Form("csv", csvs, csv_files, "captions.csv or a single other CSV"),
     Form("folder", bare, lambda root: True, "photos"),
 )
 

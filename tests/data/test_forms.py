@@ -1,0 +1,355 @@
+"""What each format has of its own: layouts as handed out, odd rows, options, and what auto takes for what."""
+
+import io
+import json
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from showtell.data import DATA, LeftOut, photos_beside
+from showtell.data.sentences import sentences
+from showtell.errors import InputError, RecipeError
+from tests.data.sets import SOUND, Photo, add, draw, write
+
+
+def put(root: Path, files: dict[str, str], *photos: str) -> Path:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, "utf-8")
+    for name in photos:
+        draw(root / name)
+    return root
+
+
+def found(root: Path, form: str = "auto", **options: Any) -> dict[str, tuple[str, tuple[str, ...]]]:
+    return {record.image_id: (record.split, record.references) for record in DATA[form](root=root, **options)}
+
+
+def coco(*names: str, first: int = 0) -> str:
+    images = [{"id": first + number, "file_name": name} for number, name in enumerate(names)]
+    notes = [{"image_id": first + number, "caption": f"at {name}"} for number, name in enumerate(names)]
+    return json.dumps({"images": images, "annotations": notes})
+
+
+def test_taipeis_layout_is_cocos_with_folders_of_the_splits(tmp_path: Path) -> None:
+    files = {"train.json": coco("a.jpg", "b.jpg"), "val.json": coco("a.jpg")}  # ids and names from the start again
+    put(tmp_path, files, "images/train/a.jpg", "images/train/b.jpg", "images/val/a.jpg")
+    records = DATA["auto"](root=tmp_path)
+    assert [(r.image_id, r.split, r.path.relative_to(tmp_path).as_posix()) for r in records] == [
+        ("0", "train", "images/train/a.jpg"),
+        ("1", "train", "images/train/b.jpg"),
+        ("0", "val", "images/val/a.jpg"),
+    ]
+    assert records.form == "coco: train.json, val.json"
+
+
+@pytest.mark.parametrize("year", ["2014", "2017"])
+def test_of_cocos_two_years_the_one_with_photos_is_taken(tmp_path: Path, year: str) -> None:
+    files = {f"annotations/captions_{s}{y}.json": coco(f"{s}{y}.jpg") for s in ("train", "val") for y in (2014, 2017)}
+    put(tmp_path, files, f"train{year}/train{year}.jpg", f"val{year}/val{year}.jpg")
+    assert DATA["coco"](root=tmp_path).form == f"coco: captions_train{year}.json, captions_val{year}.json"
+
+
+def test_cocos_files_and_folders_can_be_named_by_split(tmp_path: Path) -> None:
+    put(tmp_path, {"x_train.json": coco("a.jpg"), "x_dev.json": coco("b.jpg", first=5)}, "p-train/a.jpg", "p-dev/b.jpg")
+    records = found(tmp_path, "coco", file="x_{split}.json", images="p-{split}")
+    assert records == {"0": ("train", ("at a.jpg",)), "5": ("val", ("at b.jpg",))}
+
+
+def test_cocos_odd_rows_are_left_out_each_for_its_reason(tmp_path: Path) -> None:
+    images = [{"id": 1, "file_name": "a.jpg"}, {"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "a.jpg"}]
+    images += [{"id": 2, "file_name": "b.jpg"}, {"id": None, "file_name": "c.jpg"}, {"id": 3}, 7]
+    notes = [{"image_id": "1", "caption": "one"}, {"image_id": 2, "caption": "two"}, {"image_id": 9, "caption": "nine"}]
+    notes += [{"caption": "none"}, {"image_id": 1, "caption": ["no", "text"]}]
+    put(tmp_path, {"captions.json": json.dumps({"images": images, "annotations": notes})}, "a.jpg", "b.jpg", "c.jpg")
+    records = DATA["coco"](root=tmp_path, split="val")
+    assert [(r.image_id, r.references, r.split) for r in records] == [("1", ("one",), "val")]
+    assert {(each.name, each.reason) for each in records.left_out} == {
+        ("captions.json annotation 4", "caption without photo"),
+        ("captions.json image_id 9", "caption without photo"),
+        ("captions.json image 1 caption 2", "caption that is no text"),
+        ("captions.json image 5", "no id"),
+        ("captions.json image 6", "no photo named"),
+        ("captions.json image 7", "no photo named"),
+        ("2", "one id for different photos"),
+    }
+
+
+def test_berns_own_layout_is_recognised_with_its_examples(tmp_path: Path) -> None:
+    head = "image_name,caption\n"
+    files = {"train_captions.txt": head + "a.jpg,A dog\n", "val_captions.txt": head + "b.jpg,A cat, asleep\n"}
+    files |= {"test_examples/captions.txt": head + "c.jpg,A bird\n", "vocabulary_captions.txt": head + "z.jpg,zebra\n"}
+    put(tmp_path, files, "train_images/a.jpg", "val_images/b.jpg", "test_examples/c.jpg")
+    assert found(tmp_path) == {
+        "a.jpg": ("train", ("A dog",)),
+        "b.jpg": ("val", ("A cat, asleep",)),
+        "c.jpg": ("test", ("A bird",)),
+    }
+
+
+def test_photos_that_no_official_list_names_are_left_out(tmp_path: Path) -> None:
+    tokens = "".join(f"{name}.jpg#0\tA {name}\n" for name in "abc") + "no tab\n"
+    files = {"Flickr8k_text/Flickr8k.token.txt": tokens, "Flickr8k_text/Flickr_8k.trainImages.txt": "a.jpg\n"}
+    files |= {"Flickr8k_text/Flickr_8k.testImages.txt": "b.jpg\r\nd.jpg\r\n"}
+    put(tmp_path, files, *(f"Flicker8k_Dataset/{name}.jpg" for name in "abc"))
+    records = DATA["auto"](root=tmp_path)
+    assert found(tmp_path) == {"a.jpg": ("train", ("A a",)), "b.jpg": ("test", ("A b",))}
+    assert list(records.left_out) == [
+        LeftOut("c.jpg", "in no split list"),
+        LeftOut("d.jpg", "no caption"),
+        LeftOut("Flickr8k.token.txt line 4", "no photo named"),
+    ]
+    assert "split by Flickr_8k.trainImages.txt, Flickr_8k.testImages.txt" in records.form
+
+
+def test_flickr30ks_table_is_read_but_for_its_bad_row(tmp_path: Path) -> None:
+    rows = ["image_name| comment_number| comment", "1.jpg| 0| Two men , one dog .", "1.jpg| 1| A dog ."]
+    rows += ["2.jpg| 0| A cat .", "2.jpg| 4   A dog runs ."]  # as its row 2199200615.jpg lacks a bar
+    put(tmp_path, {"results.csv": "\n".join(rows)}, "flickr30k_images/1.jpg", "flickr30k_images/2.jpg")
+    records = DATA["auto"](root=tmp_path)
+    assert {r.image_id: r.references for r in records} == {
+        "1.jpg": ("Two men , one dog .", "A dog ."),
+        "2.jpg": ("A cat .",),
+    }
+    assert records.left_out == (LeftOut("results.csv line 5", "empty caption"),)
+    assert records.form == "flickr: results.csv; no split in it, so 10% for val and 10% for test by a digest of the ids"
+
+
+def test_without_a_split_the_ids_alone_decide(tmp_path: Path) -> None:
+    lines = [f"{number}.jpg,A dog {number}\n" for number in range(20)]
+    photos = [f"images/{number}.jpg" for number in range(20)]
+    first = found(put(tmp_path / "1", {"captions.txt": "image,caption\n" + "".join(lines)}, *photos))
+    again = found(put(tmp_path / "2", {"captions.txt": "image,caption\n" + "".join(lines[::-1])}, *photos))
+    assert first == again
+    assert sorted(split for split, _ in first.values()) == ["test"] * 2 + ["train"] * 16 + ["val"] * 2
+    most = found(tmp_path / "1", "flickr", val_share=0.5, test_share=0)
+    assert [split for split, _ in most.values()].count("val") == 10
+    assert {split for split, _ in found(tmp_path / "1", "flickr", split="test").values()} == {"test"}
+    with pytest.raises(RecipeError, match=r"^data.val_share \+ data.test_share is 1; it must be below 1"):
+        found(tmp_path / "1", "flickr", val_share=0.5, test_share=0.5)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ",filename,caption\n0,a.jpg,A dog. It runs.\n",
+        "a.jpg,A dog. It runs.\n",
+        "Image;Text;number\na.jpg;A dog. It runs.;3\n",
+        "path\tdescription\na.jpg\tA dog. It runs.\n",
+        '"file_name","caption"\r\n"a.jpg","A dog. It runs."\r\n',
+        "caption,image\nA dog. It runs.,a.jpg\n",
+        'image,captions\na.jpg,"[""A dog. It runs.""]"\n',
+        "image_id,caption_1,caption_2\na,A dog. It runs.,\n",
+        "image,caption\n/elsewhere/photos/a.jpg,A dog. It runs.\n",
+        "image,caption\nC:\\photos\\a.jpg,A dog. It runs.\n",
+        "photo|comment\na.jpg | A dog. It runs.\n",
+    ],
+)
+def test_tables_are_read_as_people_write_them(text: str, tmp_path: Path) -> None:
+    put(tmp_path, {"captions.csv": text}, "images/a.jpg")
+    (record,) = DATA["csv"](root=tmp_path)
+    assert (record.path, record.references) == (tmp_path / "images/a.jpg", ("A dog. It runs.",))
+
+
+def test_commas_that_nobody_quoted_and_quotes_that_never_end_lose_no_row(tmp_path: Path) -> None:
+    text = 'image,caption\na.jpg,A dog, running, far\nb.jpg,"A cat\nc.jpg,A bird\n'
+    put(tmp_path, {"captions.csv": text}, "a.jpg", "b.jpg", "c.jpg")
+    captions = {name: references for name, (_, references) in found(tmp_path, "csv").items()}
+    assert captions == {"a.jpg": ("A dog, running, far",), "b.jpg": ("A cat",), "c.jpg": ("A bird",)}
+
+
+def test_columns_split_and_delimiter_can_be_named(tmp_path: Path) -> None:
+    put(tmp_path, {"my.csv": "what~who~where\na.jpg~A dog~valid\nb.jpg~A cat~train\nb.jpg~x~never\n"}, "a.jpg", "b.jpg")
+    options = {"photo_column": "what", "caption_column": "who", "split_column": "where", "delimiter": "~"}
+    records = DATA["csv"](root=tmp_path, **options)
+    assert [(r.image_id, r.split) for r in records] == [("a.jpg", "val"), ("b.jpg", "train")]
+    assert records.left_out == (LeftOut("my.csv line 4", "unknown split"),)
+    with pytest.raises(
+        InputError, match=r"^my.csv: data.photo_column=foto is not one of its columns: what, who, where$"
+    ):
+        DATA["csv"](root=tmp_path, **(options | {"photo_column": "foto"}))
+    with pytest.raises(InputError, match=r"^my.csv: no column of photos or none of captions .*\(what~who"):
+        DATA["csv"](root=tmp_path)
+    with pytest.raises(RecipeError, match=r"^data.delimiter is '::'; it takes one character"):
+        DATA["csv"](root=tmp_path, delimiter="::")
+
+
+@pytest.mark.parametrize(
+    ("option", "captions"),
+    [
+        ("all", ("A dog runs. It is Mr. Smith's!",)),
+        ("first", ("A dog runs.",)),
+        ("each", ("A dog runs.", "It is Mr. Smith's!")),
+    ],
+)
+def test_a_caption_of_sentences_stays_whole_or_is_cut(option: str, captions: tuple[str, ...], tmp_path: Path) -> None:
+    put(tmp_path, {"train.csv": ",filename,caption\n0,a.jpg,A dog runs. It is Mr. Smith's!\n"}, "train/a.jpg")
+    assert found(tmp_path, "csv", sentences=option) == {"a.jpg": ("train", captions)}
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("a cat. a dog. ", ["a cat.", "a dog."]),
+        ("No end", ["No end"]),
+        ('He says "Go!" and goes. "It is 3.5 m." Good', ['He says "Go!"', "and goes.", '"It is 3.5 m."', "Good"]),
+        ("It waits... then runs. J. Smith looks at it.", ["It waits... then runs.", "J. Smith looks at it."]),
+        ("At 5 p.m. it rains.", ["At 5 p.m. it rains."]),
+        (" . ! ", []),
+    ],
+)
+def test_sentences_end_where_people_end_them(text: str, cut: list[str]) -> None:
+    assert sentences(text) == cut
+
+
+def test_an_imagefolder_has_its_splits_in_folders(tmp_path: Path) -> None:
+    line = '{"file_name": "a.jpg", "text": "A dog"}\n'
+    files = {"train/metadata.jsonl": line + "no JSON\n", "validation/metadata.csv": "file_name,text\na.jpg,A cat\n"}
+    put(tmp_path, files, "train/a.jpg", "validation/a.jpg", "test/a.jpg")
+    records = DATA["auto"](root=tmp_path)
+    assert found(tmp_path) == {"train/a.jpg": ("train", ("A dog",)), "validation/a.jpg": ("val", ("A cat",))}
+    assert records.left_out == (LeftOut("metadata.jsonl line 2", "no photo named"),)
+    assert records.form == "folder: train/metadata.jsonl, validation/metadata.csv"
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SHOWTELL_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def photo_bytes() -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (2, 2)).save(stream, "JPEG")
+    return stream.getvalue()
+
+
+def test_a_hostile_tar_writes_nothing_outside_and_follows_no_link(tmp_path: Path, cache: Path) -> None:
+    (tmp_path / "secret.jpg").write_bytes(b"secret")
+    (tmp_path / "set").mkdir()
+    with tarfile.open(tmp_path / "set/train-0.tar", "w") as tar:
+        for name in ("../../evil", "/evil", "good", "x/../y"):
+            add(tar, f"{name}.jpg", photo_bytes())
+            add(tar, f"{name}.txt", b"A dog")
+        for name, kind in (
+            ("link.jpg", tarfile.SYMTYPE),
+            ("hard.jpg", tarfile.LNKTYPE),
+            ("pipe.jpg", tarfile.FIFOTYPE),
+        ):
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = kind, str(tmp_path / "secret.jpg")
+            tar.addfile(member)
+    records = DATA["webdataset"](root=tmp_path / "set")
+    assert {r.image_id for r in records} == {"../../evil", "/evil", "good", "x/../y"}
+    assert all(r.path.parent.parent == cache and r.path.read_bytes() == photo_bytes() for r in records)
+    assert [each.reason for each in records.left_out] == ["link or device in a tar"] * 3
+    assert {path.name for path in tmp_path.iterdir()} == {"secret.jpg", "set", "cache"}
+
+
+def killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_kill_while_unpacking_leaves_nothing_that_counts(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write("webdataset", tmp_path / "set", SOUND)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.modules["showtell.data.webdataset"], "_captions", killed)
+        with pytest.raises(KeyboardInterrupt):
+            DATA["webdataset"](root=root)
+    assert list(cache.iterdir()) == []
+    half = cache / ".webdataset-half"
+    half.mkdir()  # what a kill that nothing can catch leaves
+    assert len(DATA["webdataset"](root=root)) == 4
+    before = {path: path.stat().st_mtime_ns for path in cache.rglob("*.jpg")}
+    assert len(DATA["webdataset"](root=root)) == 4
+    assert {path: path.stat().st_mtime_ns for path in cache.rglob("*.jpg")} == before
+
+
+def test_a_truncated_tar_gives_what_came_before(tmp_path: Path, cache: Path) -> None:
+    root = write("webdataset", tmp_path / "set", SOUND)
+    tar = root / "train-000000.tar"
+    tar.write_bytes(tar.read_bytes()[: 512 * 3 + 700])
+    records = DATA["webdataset"](root=root)
+    assert LeftOut("train-000000.tar", "damaged or truncated tar") in records.left_out
+    assert {record.split for record in records} >= {"val", "test"}
+
+
+def test_keys_that_two_tars_share_are_told_apart(tmp_path: Path, cache: Path) -> None:
+    for shard in ("train-0", "train-1"):
+        (tmp_path / "set").mkdir(exist_ok=True)
+        with tarfile.open(tmp_path / f"set/{shard}.tar", "w") as tar:
+            add(tar, "0.jpg", photo_bytes())
+            add(tar, "0.txt", shard.encode())
+    assert found(tmp_path / "set") == {
+        "train-0/0": ("train", ("train-0",)),
+        "train-1/0": ("train", ("train-1",)),
+    }
+
+
+def test_of_several_forms_the_one_with_the_split_is_taken(tmp_path: Path) -> None:
+    root = write("flickr", tmp_path / "set", SOUND)
+    put(root, {"captions.txt": "image,caption\na.jpg,A dog\n"})
+    assert DATA["auto"](root=root).form.startswith("flickr: Flickr8k.token.txt, split by")
+    write("karpathy", root, SOUND)
+    assert DATA["auto"](root=root).form == "karpathy: dataset_toy.json"
+
+
+def test_photos_alone_are_a_folder_and_nothing_is_said_to_be_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"an empty folder; no captions .* looked for dataset_\*.json \(karpathy\); "):
+        DATA["auto"](root=tmp_path)
+    put(tmp_path, {"notes.md": "hello"})
+    with pytest.raises(InputError, match=r"no photos in it; .*; no captions either; looked for .*train.csv \(csv\)"):
+        DATA["auto"](root=tmp_path)
+    put(tmp_path, {}, "a.jpg")
+    assert DATA["auto"](root=tmp_path).form == "folder: bare photos"
+
+
+def test_an_error_of_the_format_that_auto_chose_names_it(tmp_path: Path) -> None:
+    put(tmp_path, {"dataset_a.json": "{}", "dataset_b.json": "{}"})
+    with pytest.raises(InputError, match=r"choose one: .* \(taken for karpathy; for its options, .*: data=NAME\)$"):
+        DATA["auto"](root=tmp_path)
+
+
+def test_joined_sets_keep_their_ids_apart(tmp_path: Path) -> None:
+    one = write("karpathy", tmp_path / "x/same", SOUND)
+    two = write("csv", tmp_path / "y/same", SOUND, missing=["b.jpg"])
+    records = DATA["join"](sets=(one, {"name": "csv", "root": str(two), "sentences": "first"}))
+    assert [r.image_id for r in records] == [f"same/{p.name}" for p in SOUND] + [
+        "same-2/a.jpg",
+        "same-2/c.jpg",
+        "same-2/d.jpg",
+    ]
+    assert records.left_out == (LeftOut("same-2/b.jpg", "no such photo"),)
+    assert records.form.startswith("join: same (karpathy: dataset_toy.json), same-2 (csv: train.csv, val.csv, test.csv")
+    with pytest.raises(RecipeError, match=r"^data.sets is empty"):
+        DATA["join"](sets=())
+
+
+def test_photos_beside_the_records_are_found(tmp_path: Path) -> None:
+    root = write("karpathy", tmp_path / "set", SOUND)
+    put(root, {"images/notes.txt": ""}, "images/alone.jpg")
+    assert photos_beside(DATA["karpathy"](root=root)) == [root / "images/alone.jpg"]
+
+
+def test_one_id_for_different_photos_leaves_out_all_of_them(tmp_path: Path) -> None:
+    lines = [{"file_name": name, "text": "A dog"} for name in ("a.jpg", "b.jpg")]
+    put(tmp_path, {"metadata.jsonl": "\n".join(map(json.dumps, lines))}, "a.jpg", "b.jpg")
+    assert len(DATA["folder"](root=tmp_path, split="train")) == 2  # there a photo is its own id
+    images = [{"id": 1, "file_name": "a.jpg"}, {"id": 1, "file_name": "b.jpg"}, {"id": 2, "file_name": "b.jpg"}]
+    notes = [{"image_id": number, "caption": "A dog"} for number in (1, 2)]
+    put(tmp_path, {"captions.json": json.dumps({"images": images, "annotations": notes})})
+    records = DATA["coco"](root=tmp_path)
+    assert [r.image_id for r in records] == ["2"] and records.left_out == (LeftOut("1", "one id for different photos"),)
+
+
+def test_a_name_in_composed_letters_finds_a_file_in_decomposed_ones(tmp_path: Path) -> None:
+    photos = [Photo("Caf\u00e9.jpg", "train", ("A cup",)), Photo("b.jpg", "train", ("A dog",))]
+    root = write("karpathy", tmp_path / "set", photos)
+    (root / "images/Caf\u00e9.jpg").rename(root / "images/Cafe\u0301.jpg")
+    assert len(DATA["karpathy"](root=root)) == 2
