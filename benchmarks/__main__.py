@@ -10,9 +10,9 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import beam, cached_decoding, epoch
+from benchmarks import beam, cached_decoding, epoch, reading
 
-BENCHMARKS = {"epoch": epoch.run, "beam": beam.run, "cached_decoding": cached_decoding.run}
+BENCHMARKS = {"epoch": epoch.run, "beam": beam.run, "cached_decoding": cached_decoding.run, "reading": reading.run}
 
 
 def main() -> None:
@@ -31,8 +31,8 @@ def main() -> None:
     table = Table("benchmark", "ratio", "target", "ours", "note")
     ratios = [ratio for name in given.names or BENCHMARKS for ratio in BENCHMARKS[name](given.quick)]
     for ratio in ratios:
-        spread = f"{ratio.median:.1f} ({ratio.least:.1f} to {ratio.most:.1f})"
-        target = f"at least {ratio.target:g}" if ratio.target else ""
+        spread = f"{ratio.median:.2f} ({ratio.least:.2f} to {ratio.most:.2f})"
+        target = f"at {'most' if ratio.at_most else 'least'} {ratio.target:g}" if ratio.target else ""
         table.add_row(ratio.name, spread, target, f"{ratio.seconds:.2f} s", ratio.note)
     console.print(table)
     if given.out is not None:

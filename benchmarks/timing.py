@@ -18,6 +18,7 @@ class Ratio(NamedTuple):
     target: float | None
     seconds: float  # of ours, the median
     note: str = ""
+    at_most: bool = False  # whether the target is an upper bound
 
 
 def seconds(work: Work) -> float:
@@ -26,10 +27,18 @@ def seconds(work: Work) -> float:
     return time.perf_counter() - started
 
 
-def compare(name: str, ours: Work, peer: Work, repeats: int, target: float | None = None, note: str = "") -> Ratio:
+def compare(
+    name: str,
+    ours: Work,
+    peer: Work,
+    repeats: int,
+    target: float | None = None,
+    note: str = "",
+    at_most: bool = False,
+) -> Ratio:
     """Both once unmeasured, then in turn."""
     ours(), peer()
     pairs = [(seconds(ours), seconds(peer)) for _ in range(repeats)]
     ratios = [theirs / own for own, theirs in pairs]
     own = statistics.median(own for own, _ in pairs)
-    return Ratio(name, statistics.median(ratios), min(ratios), max(ratios), target, own, note)
+    return Ratio(name, statistics.median(ratios), min(ratios), max(ratios), target, own, note, at_most)
