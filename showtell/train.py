@@ -110,6 +110,8 @@ def _sources(recipe: Recipe, encoder: Encoder, console: Console) -> tuple[Source
     if not splits["val"]:
         _say(console, "no captioned validation photos: the last weights count as the best")
     training, validation = (open_source(splits[name], encoder, console=console) for name in ("train", "val"))
+    if getattr(everything, "left_out", ()) or training.left_out or validation.left_out:
+        _say(console, f"`showtell doctor {recipe['data'].get('root') or 'RECIPE'}` lists them")
     return training, validation if validation.records else None
 
 

@@ -10,12 +10,13 @@ from rich.console import Console
 from showtell.data.images import open_image
 from showtell.data.record import Record
 from showtell.doctor.likeness import ALIKE_CROPPED, candidates, same_colours, same_picture
-from showtell.doctor.photos import GIANT, Seen
+from showtell.doctor.photos import Seen
 from showtell.errors import InputError
 from showtell.progress import Bar
 
 SAME_FILE, SAME_PIXELS, NEAR = "same file", "same pixels", "nearly the same"
 KINDS = (SAME_FILE, SAME_PIXELS, NEAR)
+GIANT = 30_000_000  # pixels: larger photos are not decoded at full size a second time
 SURELY = 0.995  # pixels are compared where thumbnails are so much alike
 
 

@@ -1,6 +1,6 @@
 """Records -> every photo opened once: why it cannot be read, or what is odd about it, its digest and its thumbnails.
 
-Thumbnails are all that stays in memory: 4.3 kB a photo. Large JPEGs are decoded small; giants one at a time.
+Thumbnails are all that stays in memory: 4.3 kB a photo.
 """
 
 import os
@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,13 +18,11 @@ from PIL import Image
 from rich.console import Console
 
 from showtell.cache.contents import digest_file
-from showtell.data.images import FORMATS, ORIENTATION, TURNS, open_image
+from showtell.data.images import FORMATS, ORIENTATION, TURNS, Unreadable, open_image
 from showtell.data.record import LeftOut, Record
-from showtell.errors import InputError
 from showtell.progress import Bar
 
 SIDE, TINT_SIDE = 64, 8  # pixels of the grey thumbnail and of the coloured one
-GIANT = 30_000_000  # pixels: of such photos one is decoded at a time
 TINY, HUGE, LONGISH = 32, 4_000, 3  # pixels of the shorter side, of the longer one; how many times as long as wide
 GREYISH, PLAIN = 4, 2  # largest difference between channels; deviation of grey: of 255
 SUFFIXES = {
@@ -53,33 +50,14 @@ class Seen:
     tint: np.ndarray
 
 
-class Header:
-    """What a file says of itself before it is decoded; of one that says nothing, nothing is known."""
-
-    def __init__(self, path: Path) -> None:
-        self.size, self.odd = (0, 0), tuple[str, ...]()
-        if not path.is_file():  # opening a pipe would wait for ever
-            return
-        try:
-            with Image.open(path, formats=FORMATS) as image:
-                self.size = image.size
-                self.odd = tuple(_told_by_header(image, path))
-        except Exception:  # whatever is wrong with it, `open_image` finds words for it
-            return
-
-    @property
-    def giant(self) -> bool:
-        return self.size[0] * self.size[1] > GIANT
-
-
 def see_all(records: Sequence[Record], console: Console | None = None) -> tuple[list[Seen], list[LeftOut]]:
     """The photos that can be read, in order, and the others with the reason."""
     seen: list[Seen] = []
     unreadable: list[LeftOut] = []
     bar = Bar(console or Console(stderr=True), "opening", len(records), "photo", show=console is not None)
     with bar, warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # `open_image` has a limit of its own
-        for record, found in zip(records, _on_all_cores(Eye(), records), strict=True):
+        warnings.simplefilter("ignore")  # `open_image` has a limit of its own, and broken EXIF is forgiven
+        for record, found in zip(records, _on_all_cores(see, records), strict=True):
             bar.advance()
             if isinstance(found, Seen):
                 seen.append(found)
@@ -102,34 +80,29 @@ def _on_all_cores(work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
                 future.cancel()
 
 
-class Eye:
-    """Looks at one photo: what was seen, or why there is nothing to see."""
-
-    def __init__(self) -> None:
-        self.giants = Lock()
-
-    def __call__(self, record: Record) -> Seen | str:
-        try:
-            header = Header(record.path)
-            if not header.giant:
-                return self._look(record, header)
-            with self.giants:
-                return self._look(record, header)
-        except InputError as error:
-            return str(error).removeprefix(f"{record.path.name}: ")
-        except (OSError, ValueError, MemoryError) as error:  # it changed while it was read
-            return str(error) or type(error).__name__
-
-    def _look(self, record: Record, header: Header) -> Seen | str:
+def see(record: Record) -> Seen | str:
+    """What was seen, or why there is nothing to see."""
+    try:
         image = open_image(record.path, at_least=2 * SIDE)
-        thumb = np.asarray(image.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX))
-        tint = np.asarray(image.resize((TINT_SIDE, TINT_SIDE), Image.Resampling.BOX))
-        digest = digest_file(record.path)
-        if digest is None:
-            return "changed while it was read"
-        size = header.size if max(header.size) else image.size
-        odd = (*header.odd, *_told_by_size(size), *_told_by_pixels(image, thumb))
-        return Seen(record, size, tuple(dict.fromkeys(odd)), digest, thumb, tint)
+    except Unreadable as error:
+        return error.reason
+    size, told = _read_header(record.path)
+    digest = digest_file(record.path)
+    if digest is None or not all(size):
+        return "changed while it was read"
+    thumb = np.asarray(image.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX))
+    tint = np.asarray(image.resize((TINT_SIDE, TINT_SIDE), Image.Resampling.BOX))
+    odd = (*told, *_told_by_size(size), *_told_by_pixels(image, thumb))
+    return Seen(record, size, tuple(dict.fromkeys(odd)), digest, thumb, tint)
+
+
+def _read_header(path: Path) -> tuple[tuple[int, int], list[str]]:
+    """Size and oddities of a photo that could be read a moment ago, (0, 0) if it no longer can."""
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            return image.size, list(_told_by_header(image, path))
+    except Exception:  # damaged files make Pillow raise nearly anything
+        return (0, 0), []
 
 
 def _told_by_header(image: Any, path: Path) -> Iterator[str]:
