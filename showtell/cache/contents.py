@@ -41,7 +41,7 @@ def stamp(path: Path) -> Stamp | None:
 
 def digest_files(paths: Sequence[Path], memory: Path, pool: Executor) -> list[str | None]:
     """The digest of each file's bytes, None where it cannot be read; `memory` is the sqlite file that remembers."""
-    keys = [os.path.abspath(path) for path in paths]  # noqa: PTH100 - resolving links would cost a walk each
+    keys = [_key(path) for path in paths]
     stamps = list(pool.map(stamp, paths))
     known = _recall(memory, keys)
     found = [known.get(key, (None, None)) for key in keys]
@@ -55,7 +55,17 @@ def digest_files(paths: Sequence[Path], memory: Path, pool: Executor) -> list[st
     return digests
 
 
-def _recall(memory: Path, keys: Sequence[str]) -> dict[str, tuple[Stamp, str]]:
+def _key(path: Path) -> str | bytes:
+    """The whole path; as bytes where they are no text, which sqlite would refuse."""
+    whole = os.path.abspath(path)  # noqa: PTH100 - resolving links would cost a walk each
+    try:
+        whole.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(whole)
+    return whole
+
+
+def _recall(memory: Path, keys: Sequence[str | bytes]) -> dict[str | bytes, tuple[Stamp, str]]:
     if not memory.is_file():
         return {}
     try:
@@ -67,7 +77,7 @@ def _recall(memory: Path, keys: Sequence[str]) -> dict[str, tuple[Stamp, str]]:
         return {}
 
 
-def _remember(memory: Path, rows: Iterable[tuple[str, int, int, int, str]]) -> None:
+def _remember(memory: Path, rows: Iterable[tuple[str | bytes, int, int, int, str]]) -> None:
     table = "contents (path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, ctime INTEGER, digest TEXT)"
     try:
         with closing(sqlite3.connect(memory, timeout=60)) as database, database:

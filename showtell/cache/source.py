@@ -12,6 +12,7 @@ from rich.console import Console
 from showtell.cache.contents import digest_files
 from showtell.cache.fill import UNREADABLE, batch_size, device_of, fill, room, stack
 from showtell.cache.store import Store
+from showtell.data.images import printable
 from showtell.data.record import LeftOut, Record, told
 from showtell.encoders.encoder import Encoder
 from showtell.errors import InputError
@@ -89,7 +90,7 @@ def open_source(
         if content in failed
     ]
     kept = [(record, store.rows[c]) for record, c in zip(records, contents, strict=True) if c not in failed]
-    count = f"{len(left_out):,} of {len(records):,} photos cannot be read: {told(left_out)}"
+    count = f"{len(left_out):,} of {len(records):,} photos cannot be read: {printable(told(left_out))}"
     if records and not kept:
         raise InputError(f"{count}; mend or remove them")
     if left_out:

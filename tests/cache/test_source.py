@@ -229,3 +229,21 @@ def test_the_folder_is_the_users_choice(tmp_path: Path, monkeypatch: pytest.Monk
     assert default_folder() == tmp_path / "mine" and cached.folder.parent == tmp_path / "mine"
     monkeypatch.delenv("SHOWTELL_CACHE")
     assert default_folder() == Path.home() / ".cache" / "showtell"
+
+
+@pytest.mark.parametrize("name", ['it\'s "so".png', "two\nlines.png", "照片.png", "\udcff\udcfe.png"])
+def test_photos_of_any_name_are_cached_and_remembered(tmp_path: Path, name: str) -> None:
+    (record,) = draw(tmp_path / "photos", 1)
+    try:
+        record.path.rename(record.path.with_name(name))
+    except OSError:
+        pytest.skip("a name that this file system does not take")
+    record = Record(name, record.path.with_name(name), (), "train")
+    bad = Record(f"no {name}", tmp_path / "photos" / f"no {name}", (), "train")
+    for _ in range(2):
+        said = Console(file=io.StringIO())
+        found = open_source([record, bad], lite(), folder=tmp_path / "c", console=said)
+        assert found.records == [record] and found.left_out == ((bad.image_id, "no such file"),)
+        last = said.file.getvalue().splitlines()[-1]  # type: ignore[attr-defined]
+        assert last.startswith("1 of 2 photos cannot be read: 1 no such file (first: no ") and last.encode()
+    assert lines(tmp_path / "c") == 1
