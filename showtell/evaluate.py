@@ -9,6 +9,7 @@ from rich.console import Console
 from showtell import checkpoint
 from showtell.cache import open_source
 from showtell.captioners import Captioner, load
+from showtell.data import notes
 from showtell.device import autocast, device_of
 from showtell.errors import InputError, RecipeError
 from showtell.metrics import Score, score, select, to_json
@@ -40,7 +41,10 @@ def evaluate(
     _place(captioner, "train.device" in asked, console)
     settings = Evaluate(**options(captioner.recipe, "evaluate"))
     names = select(settings.metrics)
-    everything = [record for record in build(captioner.recipe, "data") if record.references]
+    data = build(captioner.recipe, "data")
+    for line in notes(data) if console is not None else []:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    everything = [record for record in data if record.references]
     records = [record for record in everything if record.split == split]
     if not records:
         have = {record.split for record in everything}
@@ -51,7 +55,7 @@ def evaluate(
         found = describe_all(captioner, source, settings.batch_size, console)
     candidates = {image_id: caption.text for image_id, caption in found.items()}
     references = {record.image_id: list(record.references) for record in source.records}
-    said = protocol(captioner, split)
+    said = protocol(captioner, split, getattr(data, "form", ""))
     said |= {"precision": precision} if precision != "fp32" else {}
     scores = score(candidates, references, names, **said)
     write_json(run / f"captions-{split}.json", candidates)
@@ -90,12 +94,12 @@ def score_files(
     return score(said, kept, metrics)
 
 
-def protocol(captioner: Captioner, split: str) -> dict[str, str]:
-    """What a signature says beside the metric's own settings."""
+def protocol(captioner: Captioner, split: str, form: str = "") -> dict[str, str]:
+    """What a signature says beside the metric's own settings; `form` begins with the format that `auto` found."""
     recipe = captioner.recipe
     chose = f" (chose the epoch by {recipe['train']['select']})" if split == "val" and trains(recipe) else ""
     return {
-        "data": recipe["data"]["name"],
+        "data": form.partition(":")[0] or recipe["data"]["name"],
         "split": split + chose,
         "decode": captioner.manner,
         "seed": str(recipe["train"]["seed"]),

@@ -217,7 +217,8 @@ def _wording(section: str, name: str, given: dict[str, Any], schema: type[BaseMo
     key, kind, allowed = str(problem["loc"][0]), problem["type"], list(schema.model_fields)
     if kind in ("extra_forbidden", "invalid_key"):
         takes = ", ".join(allowed) if allowed else "no options"
-        return f"{section}.{key} is not an option of {name!r}; it takes {takes}{nearest(key, allowed)}"
+        hint = "; to set a format's options name it, as in data=csv" if name == "auto" else nearest(key, allowed)
+        return f"{section}.{key} is not an option of {name!r}; it takes {takes}{hint}"
     if kind == "missing":
         return f"{section}.{key} is missing: {name!r} needs it; give {section}.{key}=VALUE"
     choices = _choices(schema.model_json_schema()["properties"][key])

@@ -48,17 +48,15 @@ def test_sections_that_a_recipe_leaves_out_have_their_usual_part():
     recipe = check({"data": {"root": "photos"}})
     names = {section: recipe[section]["name"] for section in PARTS}
     usual = {"encoder": "lite", "tokenizer": "words", "decoder": "transformer", "decode": "beam", "captioner": "neural"}
-    assert names == {"data": "folder"} | usual
+    assert names == {"data": "auto"} | usual
 
 
 def test_the_chosen_parts_are_those_of_the_tables():
     recipe = checked("encoder=lite")
     chosen = [part(recipe, section) for section in PARTS]
     tables = [DATA, ENCODERS, TOKENIZERS, DECODERS, STRATEGIES, PARTS["captioner"]]
-    assert chosen == [
-        table[name]
-        for table, name in zip(tables, ["karpathy", "lite", "words", "transformer", "beam", "neural"], strict=True)
-    ]
+    names = [recipe["data"]["name"], "lite", "words", "transformer", "beam", "neural"]
+    assert chosen == [table[name] for table, name in zip(tables, names, strict=True)]
 
 
 def test_options_have_the_types_of_the_signature():
@@ -153,12 +151,12 @@ WITHOUT = "does not apply to captioner 'nearest', which trains nothing; leave it
 def test_what_does_not_apply_to_a_captioner_is_refused(written, told):
     with pytest.raises(RecipeError, match=f"^{re.escape(told)}"):
         check(load_recipe("nearest", [written]))
+
+
 @pytest.mark.parametrize("written", ["METEORR", "[METEORR]", "[BLEU, METEORR]"])
 def test_an_unknown_metric_is_told_with_those_that_there_are(written):
     with pytest.raises(InputError, match=r"^'METEORR' is not a metric; there are BLEU-1, BLEU-2, "):
         checked(f"evaluate.metrics={written}")
-
-
 
 
 @pytest.mark.parametrize("written", list(MISTAKES))
