@@ -45,13 +45,13 @@ def write_diagnosis(path: Path, diagnosis: Diagnosis) -> None:
 
 
 def _lead(diagnosis: Diagnosis) -> str:
-    tasks = to_do(diagnosis)
-    root = readable(diagnosis.recipe["data"].get("root") or diagnosis.recipe["data"]["name"])
-    return f"{root}: " + ("; ".join(f"{n}. {text}" for n, text in enumerate(tasks, 1)) if tasks else "nothing to mend")
+    data = diagnosis.recipe["data"]
+    return f"{readable(data.get('root') or data['name'])}, seen by `showtell doctor`"
 
 
 def _sections(diagnosis: Diagnosis) -> list[Section]:
-    sections = []
+    tasks = [(task, "") for task in to_do(diagnosis)]
+    sections = [Section("To do", findings=tasks or [("nothing to mend", "")])]
     for part in findings(diagnosis):
         figure, cards = None, []
         if part.title == "Captions" and diagnosis.captions is not None:
@@ -59,22 +59,24 @@ def _sections(diagnosis: Diagnosis) -> list[Section]:
             figure = Figure(light, dark, "how many captions have how many words")
         if part.title == "Copies":
             cards = [card for copies in diagnosis.copies[:SHOWN_COPIES] for card in _card(copies)]
-        sections.append(Section(part.title, figure=figure, cards=cards, protocol=_rows(part, bool(cards))))
+        names = _names(part, pictured=bool(cards))
+        sections.append(
+            Section(part.title, findings=part.findings, table=part.table, figure=figure, cards=cards, protocol=names)
+        )
     return sections
 
 
-def _rows(part: Part, pictured: bool) -> list[tuple[str, str]]:
-    """Findings, table and lists as (what, how) lines."""
-    rows = [(finding.text, finding.advice) for finding in part.findings]
-    if part.table:
-        header, *body = part.table
-        for row in body:
-            told = (f"{name} {cell}" for name, cell in zip(header[1:], row[1:], strict=True) if cell)
-            rows.append((f"{header[0]} {row[0]}", ", ".join(told)))
+def _names(part: Part, pictured: bool) -> list[tuple[str, str]]:
+    """The lists as (what, how) lines; of copies only what is not in pictures."""
+    rows: list[tuple[str, str]] = []
     for title, names in part.names:
         if title == "copies" and pictured and len(names) <= SHOWN_COPIES:
             continue
-        rows += [(f"{title}: {name}" if about else title, about or name) for name, about in names[:SHOWN_NAMES]]
+        shown = names[:SHOWN_NAMES]
+        if any(about for _, about in shown):
+            rows += [(f"{title}: {name}", about) for name, about in shown]
+        else:
+            rows.append((title, ", ".join(name for name, _ in shown)))
         if len(names) > SHOWN_NAMES:
             rows.append((title, f"and {len(names) - SHOWN_NAMES:,} more; --out report.json has all"))
     return rows

@@ -56,10 +56,15 @@ class Looked:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: what is given is shown, in this order; `protocol` is (what, how) lines in small print."""
+    """A part of the page: what is given is shown, in this order; `protocol` is (what, how) lines in small print.
+
+    `findings` are (what, what to do about it or nothing), the first row of `table` is its header.
+    """
 
     title: str
     text: str = ""
+    findings: Sequence[tuple[str, str]] = ()
+    table: Sequence[Sequence[str]] = ()
     numbers: Sequence[Number] = ()
     figure: Figure | None = None
     cards: Sequence[Card] = ()
