@@ -1,6 +1,7 @@
 """Saved and loaded captioners say the same, whatever their parts; photos and cached features give the same captions."""
 
 import re
+from functools import partial
 
 import pytest
 import torch
@@ -10,11 +11,13 @@ import showtell
 from showtell import checkpoint
 from showtell.cache import open_source
 from showtell.captioners import CAPTIONERS, load, packaged_models
+from showtell.captioners.nearest import Nearest
 from showtell.captioners.neural import Neural
 from showtell.data.scenes import scenes
 from showtell.errors import InputError, RecipeError
 from showtell.predict import describe_all
-from showtell.recipe import build
+from showtell.recipe import build, check
+from showtell.settings import override
 from tests.small import FROZEN, RECIPE, small_recipe
 
 TEXTS = ["a red star is left of a blue heart", "there is a green circle above the large star", "two things"]
@@ -62,26 +65,77 @@ def photos(records):
     return [record.path for record in records]
 
 
-@pytest.mark.parametrize("kind", list(CAPTIONERS))
-@pytest.mark.parametrize("parts", list(PARTS))
-def test_saved_and_loaded_it_says_the_same(tmp_path, photos, kind, parts):
-    captioner = talkative(*PARTS[parts])
+def similar(*overrides):
+    """The training scenes remembered, so that a test scene gets a caption of one like it."""
+    torch.manual_seed(5)
+    data = {"data": RECIPE["data"], "encoder": {"name": "lite", "image_size": 64}}
+    recipe = check(override(data | {"captioner": {"name": "nearest"}}, overrides))
+    captioner = Nearest.build(recipe, build(recipe, "encoder"))
+    training = [record for record in build(recipe, "data") if record.split == "train"]
+    return captioner.fit(open_source(training, captioner.encoder))
+
+
+MADE = {f"neural: {name}": partial(talkative, *overrides) for name, overrides in PARTS.items()}
+MADE |= {
+    "nearest: k chosen": similar,
+    "nearest: timm drawn at random": partial(similar, *PARTS["timm drawn at random"], "captioner.k=2"),
+}
+
+
+def sure(captions):
+    return [caption.log_prob or 0.0 for caption in captions]
+
+
+def test_every_captioner_of_the_table_is_made_here():
+    assert {type(make()) for make in MADE.values()} == set(CAPTIONERS.values())
+    assert all(captioner.name == name for name, captioner in CAPTIONERS.items())
+
+
+@pytest.mark.parametrize("made", list(MADE))
+def test_saved_and_loaded_it_says_the_same(tmp_path, photos, made):
+    captioner = MADE[made]()
     said = captioner.caption(photos)
     captioner.save_pretrained(tmp_path / "saved")
-    loaded = CAPTIONERS[kind].from_pretrained(tmp_path / "saved")
-    assert loaded.caption(photos) == said
-    assert len({caption.log_prob for caption in said}) == len(photos)  # each photo is seen
-    assert loaded.recipe == captioner.recipe
+    for loaded in (type(captioner).from_pretrained(tmp_path / "saved"), load(tmp_path / "saved")):
+        assert type(loaded) is type(captioner)
+        assert loaded.caption(photos) == said
+        assert loaded.recipe == captioner.recipe
+        assert loaded.manner == captioner.manner
+    assert len({(c.text, c.log_prob) for c in said}) > len(photos) / 2  # photos are seen
 
 
-@pytest.mark.parametrize("parts", list(PARTS))
-def test_a_photo_gives_the_caption_that_its_cached_features_give(records, photos, parts):
-    captioner = talkative(*PARTS[parts])
+@pytest.mark.parametrize("made", list(MADE))
+def test_a_photo_gives_the_caption_that_its_cached_features_give(records, photos, made):
+    captioner = MADE[made]()
     live = captioner.caption(photos)
     cached = describe_all(captioner, open_source(records, captioner.encoder), batch_size=4)
     assert list(cached) == [record.image_id for record in records]
     assert [c.text for c in cached.values()] == [c.text for c in live]
-    assert [c.log_prob for c in cached.values()] == pytest.approx([c.log_prob for c in live], abs=1e-4)
+    assert sure(cached.values()) == pytest.approx(sure(live), abs=1e-4)
+
+
+@pytest.mark.parametrize("made", list(MADE))
+def test_a_caption_depends_neither_on_the_batch_nor_on_its_place_there(photos, made):
+    captioner = MADE[made]()
+    said = captioner.caption(photos)
+    backwards = captioner.caption(photos[::-1])[::-1]
+    alone = [captioner.caption([photo])[0] for photo in photos]
+    for others in (backwards, alone):
+        assert [c.text for c in others] == [c.text for c in said]
+        assert sure(others) == pytest.approx(sure(said), abs=1e-3)
+
+
+@pytest.mark.parametrize("made", list(MADE))
+def test_a_decoding_that_no_captioner_knows_is_refused(photos, made):
+    with pytest.raises(RecipeError, match=r"^decode\.num_beam "):
+        MADE[made]().caption(photos[:1], num_beam=3)
+
+
+def test_another_kind_of_captioner_is_told(tmp_path):
+    talkative(*FROZEN).save_pretrained(tmp_path)
+    told = f"{tmp_path} holds captioner 'neural', not 'nearest'; showtell.load({str(tmp_path)!r})"
+    with pytest.raises(InputError, match=f"^{re.escape(told)}"):
+        Nearest.from_pretrained(tmp_path)
 
 
 def test_a_caption_has_its_ids_from_bos_to_eos(photos):
