@@ -42,8 +42,9 @@ def evaluate(
     settings = Evaluate(**options(captioner.recipe, "evaluate"))
     names = select(settings.metrics)
     data = build(captioner.recipe, "data")
-    for line in notes(data) if console is not None else []:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if console is not None:
+        for line in notes(data):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
     everything = [record for record in data if record.references]
     records = [record for record in everything if record.split == split]
     if not records:
