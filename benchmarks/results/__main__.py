@@ -62,7 +62,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", metavar="NAME", help="make only the runs of this data set, recipe or name")
     parser.add_argument("--jobs", type=int, default=1, help="runs at once, each with its share of the cores")
     parser.add_argument("--dry-run", action="store_true", help="print the commands that are missing, and do nothing")
-    return parser.parse_args()
+    return parser.parse_intermixed_args()  # roots may stand anywhere
 
 
 def _say(text: str) -> None:
