@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch
 from PIL import Image
 from rich.console import Console
 
@@ -24,7 +23,6 @@ from showtell.errors import InputError
 from showtell.progress import Bar
 
 
-@torch.no_grad()  # an encoder that trains would keep what its gradients need, of every photo
 @torch.no_grad()  # an encoder that trains would keep what its gradients need, of every photo
 def describe_all(
     captioner: Captioner, source: Source, batch_size: int = 64, console: Console | None = None, **decode: Any

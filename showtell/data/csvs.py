@@ -10,6 +10,7 @@ from typing import Literal
 from showtell.data.clean import Row, to_records
 from showtell.data.photos import existing_folder
 from showtell.data.record import Records
+from showtell.data.sentences import plain
 from showtell.data.sentences import sentences as split_sentences
 from showtell.data.splits import HOLDER, Division, Files, Split, first_by_split, named_files
 from showtell.data.table import Columns, read_table
@@ -32,6 +33,7 @@ def csvs(
     file: str | None = None,
     images: str | None = None,
     sentences: Literal["all", "first", "each"] = "all",
+    openings: Literal["keep", "drop"] = "keep",
     photo_column: str | None = None,
     caption_column: str | None = None,
     split_column: str | None = None,
@@ -52,7 +54,7 @@ def csvs(
     notes = []
     for name, path in files.items():
         of_file, note = read_table(path, columns, name)
-        rows += (_cut(row, sentences) for row in of_file)
+        rows += (_cut(row, sentences, openings == "drop") for row in of_file)
         notes.append(note)
     told = {"all": "", "first": "first sentences", "each": "every sentence a caption"}[sentences]
     form = ", ".join(filter(None, [f"csv: {', '.join(path.name for path in files.values())}", told, *notes]))
@@ -68,11 +70,13 @@ def find_files(root: Path) -> Files:
     return {None: (named or others)[0]} if named or len(others) == 1 else {}
 
 
-def _cut(row: Row, sentences: str) -> Row:
-    if sentences == "all":
+def _cut(row: Row, sentences: str, drop: bool) -> Row:
+    if sentences == "all" and not drop:
         return row
     captions: list[object] = []
     for caption in row.captions:
         pieces = split_sentences(caption) if isinstance(caption, str) else []
-        captions += (pieces[:1] if sentences == "first" else pieces) or [caption]
+        pieces = [plain(piece) for piece in pieces] if drop else pieces
+        pieces = pieces[:1] if sentences == "first" else [" ".join(pieces)] if sentences == "all" else pieces
+        captions += pieces or [caption]
     return row._replace(captions=captions)

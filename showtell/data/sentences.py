@@ -2,8 +2,19 @@
 
 import re
 
-END = re.compile(r"[.!?]+[\"'”’)\]]*(?=\s)")
+END = re.compile(r"[.!?]+[\"'”’)\]]*(?=\s)|(?<=[a-z]{2})[.!?](?=[A-Z][a-z])")  # the second: `a wall.The cat`
 # A full stop after these, or after a single letter, ends no sentence.
+    "in",
+    "on",
+    "at",
+    "to",
+    "not",
+    "no",
+    "very",
+    "also",
+    "currently",
+    "been",
+}  # what follows must name a thing
 ABBREVIATIONS = {
     "mr",
     "mrs",
@@ -23,11 +34,33 @@ ABBREVIATIONS = {
     "u.s",
 }
 
+_PICTURE = r"(?:\w+ ){0,2}(?:image|picture|photo|photograph|shot|scene)s?"
+_SEES = r"(?:there (?:is|are) |(?:we|you|i) (?:can )?see )"
+OPENING = re.compile(
+    rf"(?:in (?:this|the) {_PICTURE},? {_SEES}?|(?:this|it|here) (?:is|'s) an? {_PICTURE} (?:of|showing) "
+    rf"|(?:this|the|an?) {_PICTURE} (?:is of|of|shows|depicts|features|contains) "
+    rf"|{_SEES}|(?:here|these|this) (?:is|are) )",
+    re.IGNORECASE,
+)
+
+# What begins so is no thing: `There is no one`, `It is in a room`.
+NO_THING = {"in", "on", "at", "to", "not", "no", "very", "also", "currently", "been"}
+
+
+def plain(sentence: str) -> str:
+    """A sentence without what only introduces it, where what is left can stand alone.
+
+    >>> plain("There is a cat on a red mat."), plain("This is a picture of two dogs."), plain("This is fun.")
+    ('a cat on a red mat.', 'two dogs.', 'This is fun.')
+    """
+    rest = OPENING.sub("", sentence, count=1) if OPENING.match(sentence) else sentence
+    return rest if len(rest.split()) > 1 and rest.split()[0].lower() not in NO_THING else sentence
+
 
 def sentences(text: str) -> list[str]:
     """
-    >>> sentences("A cat sits by St. Mary's at 3.30 p.m. today... or not. it looks up! ")
-    ["A cat sits by St. Mary's at 3.30 p.m. today... or not.", 'it looks up!']
+    >>> sentences("A cat sits by St. Mary's at 3.30 p.m. today... or not. it looks up!Then it goes. ")
+    ["A cat sits by St. Mary's at 3.30 p.m. today... or not.", 'it looks up!', 'Then it goes.']
     """
     found, start = [], 0
     for end in END.finditer(text):

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from showtell.data import DATA, LeftOut, photos_beside
-from showtell.data.sentences import sentences
+from showtell.data.sentences import plain, sentences
 from showtell.errors import InputError, RecipeError
 from tests.data.sets import SOUND, Photo, add, draw, write
 
@@ -353,3 +353,30 @@ def test_a_name_in_composed_letters_finds_a_file_in_decomposed_ones(tmp_path: Pa
     root = write("karpathy", tmp_path / "set", photos)
     (root / "images/Caf\u00e9.jpg").rename(root / "images/Cafe\u0301.jpg")
     assert len(DATA["karpathy"](root=root)) == 2
+
+
+@pytest.mark.parametrize(
+    ("sentence", "rest"),
+    [
+        ("There is a cat on a mat.", "a cat on a mat."),
+        ("there are two dogs", "two dogs"),
+        ("This is a close up picture of a cup.", "a cup."),
+        ("The image is of a train.", "a train."),
+        ("In this photo, there is a bench.", "a bench."),
+        ("I can see a red bus.", "a red bus."),
+        ("This is fun.", "This is fun."),
+        ("There is no one here.", "There is no one here."),
+        ("A man is there.", "A man is there."),
+        ("This man is old.", "This man is old."),
+    ],
+)
+def test_an_opening_goes_where_what_it_opens_can_stand_alone(sentence: str, rest: str) -> None:
+    assert plain(sentence) == rest
+
+
+def test_openings_are_dropped_from_every_sentence_that_is_used(tmp_path: Path) -> None:
+    text = "There is a red cat. It is fat. This is a picture of a dog."
+    put(tmp_path, {"train.csv": f",filename,caption\n0,a.jpg,{text}\n"}, "train/a.jpg")
+    said = [found(tmp_path, "csv", sentences=cut, openings="drop")["a.jpg"][1] for cut in ("first", "each", "all")]
+    each = ("a red cat.", "It is fat.", "a dog.")
+    assert said == [each[:1], each, (" ".join(each),)]
