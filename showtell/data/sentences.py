@@ -4,17 +4,6 @@ import re
 
 END = re.compile(r"[.!?]+[\"'”’)\]]*(?=\s)|(?<=[a-z]{2})[.!?](?=[A-Z][a-z])")  # the second: `a wall.The cat`
 # A full stop after these, or after a single letter, ends no sentence.
-    "in",
-    "on",
-    "at",
-    "to",
-    "not",
-    "no",
-    "very",
-    "also",
-    "currently",
-    "been",
-}  # what follows must name a thing
 ABBREVIATIONS = {
     "mr",
     "mrs",
