@@ -51,7 +51,9 @@ def _laid_out(layer: nn.Conv2d) -> Tensor:
 @cache
 def _works() -> bool:
     """Whether the operators are here and do what is meant, tried on 4 channels."""
-    layer, x = nn.Conv2d(4, 4, 3, padding=1), torch.linspace(-9, 9, 4 * 25).reshape(1, 4, 5, 5)
+    with torch.random.fork_rng(devices=[]):  # else the first process to encode would train otherwise than the next
+        layer = nn.Conv2d(4, 4, 3, padding=1)
+    x = torch.linspace(-9, 9, 4 * 25).reshape(1, 4, 5, 5)
     with torch.no_grad():
         x = x.contiguous(memory_format=torch.channels_last)
         plain = conv2d(x, layer.weight, layer.bias, padding=1)

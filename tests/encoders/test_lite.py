@@ -102,3 +102,12 @@ def test_operators_that_mean_something_else_are_not_used(monkeypatch: pytest.Mon
     monkeypatch.undo()
     fused._works.cache_clear()
     assert not fused.fuses(x), "gradients are on"
+
+
+def test_trying_the_operators_draws_nothing_from_the_generator() -> None:
+    """Else a run would go another way in the process that encodes first than in one that resumes it."""
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    fused._works.cache_clear()
+    fused._works()
+    assert torch.equal(torch.get_rng_state(), before)
