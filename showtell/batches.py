@@ -12,14 +12,23 @@ WINDOW = 32  # batches among which captions of like length are brought together
 
 
 def epoch_steps(
-    words: Sequence[Sequence[list[int]]], per_image: int, batch_size: int, accumulate: int, seed: int, epoch: int
+    words: Sequence[Sequence[list[int]]],
+    per_image: int,
+    batch_size: int,
+    accumulate: int,
+    seed: int,
+    epoch: int,
+    like_lengths: bool = True,
 ) -> list[list[list[Group]]]:
     """All steps of an epoch, every caption once: `words[image][caption]` are its ids.
 
-    A batch costs what its longest caption costs, so captions of like length stand in one batch; the batches come in
-    random order.
+    A batch costs what its longest caption costs; with `like_lengths` captions of like length stand in one. Photos of a
+    kind have captions of a length, though: an encoder with batch norm that trains wants mixed batches. The batches come
+    in random order.
     """
-    groups = alike(epoch_groups([len(w) for w in words], per_image, seed, epoch), words, WINDOW * batch_size)
+    groups = epoch_groups([len(w) for w in words], per_image, seed, epoch)
+    if like_lengths:
+        groups = alike(groups, words, WINDOW * batch_size)
     batches = [batch for step in steps(groups, batch_size) for batch in step]
     generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
     order = torch.randperm(len(batches), generator=generator).tolist()

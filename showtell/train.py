@@ -138,8 +138,9 @@ class Job:
         s = self.settings
         if self.reward is not None:  # an image counts for the captions that are drawn of it
             images, size = [words[:1] for words in self.words], max(1, s.batch_size // s.samples)
-            return epoch_steps(images, 1, size, s.accumulate, s.seed, epoch)
-        return epoch_steps(self.words, s.captions_per_image, s.batch_size, s.accumulate, s.seed, epoch)
+            return epoch_steps(images, 1, size, s.accumulate, s.seed, epoch, like_lengths=False)
+        like_lengths = not self.captioner.encoder.trains
+        return epoch_steps(self.words, s.captions_per_image, s.batch_size, s.accumulate, s.seed, epoch, like_lengths)
 
     def _average(self) -> Average:
         return Average((self.captioner.encoder, self.captioner.decoder), self.settings.ema)

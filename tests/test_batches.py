@@ -94,6 +94,12 @@ def test_captions_of_like_length_stand_in_one_batch():
     assert padded(plan) < 1.1 * real < padded(steps(groups, 10))
 
 
+def test_batches_may_be_mixed_all_the_same():
+    groups = epoch_groups([3] * 300, 1, seed=0, epoch=0)
+    plan = epoch_steps(WORDS, 1, batch_size=10, accumulate=1, seed=0, epoch=0, like_lengths=False)
+    assert sorted(map(str, plan)) == sorted(map(str, steps(groups, 10)))
+
+
 def test_steps_are_a_function_of_seed_and_epoch_in_random_order():
     first = epoch_steps(WORDS, 2, 10, 2, seed=3, epoch=4)
     assert epoch_steps(WORDS, 2, 10, 2, seed=3, epoch=4) == first != epoch_steps(WORDS, 2, 10, 2, seed=3, epoch=5)
