@@ -127,7 +127,7 @@ def test_an_optimizer_goes_on_as_if_it_had_never_stopped(tmp_path):
     checkpoint.write_tensors(tmp_path / "optimizer", checkpoint.optimizer_tensors(optimizer))
     other, other_optimizer = make()
     other.load_state_dict(encoder.state_dict())
-    checkpoint.restore_optimizer(other_optimizer, checkpoint.read_tensors(tmp_path / "optimizer"))
+    checkpoint.restore_optimizer(other_optimizer, checkpoint.read_tensors(tmp_path / "optimizer"), "RUN/last")
     for seed in range(5, 9):
         step(encoder, optimizer, seed)
         step(other, other_optimizer, seed)
@@ -139,4 +139,4 @@ def test_an_optimizer_goes_on_as_if_it_had_never_stopped(tmp_path):
 def test_an_optimizer_that_never_stepped_has_nothing_to_save():
     optimizer = torch.optim.AdamW(make_decoder().parameters())
     assert checkpoint.optimizer_tensors(optimizer) == {}
-    checkpoint.restore_optimizer(optimizer, {})
+    checkpoint.restore_optimizer(optimizer, {}, "RUN/last")

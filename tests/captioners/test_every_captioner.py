@@ -198,7 +198,7 @@ def test_one_photo_is_no_list_of_photos(photos):
 
 def test_a_photo_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff")
-    with pytest.raises(InputError, match=r"^a.jpg: not an image"):
+    with pytest.raises(InputError, match=r"^a.jpg: damaged"):
         talkative(*FROZEN).caption([tmp_path / "a.jpg"])
 
 

@@ -18,8 +18,8 @@ from tests.small import FROZEN, RECIPE, override
 
 MISTAKES = {
     "[{name: csv, root: A}, {name: csv, root: A, sentence: first}]": "data.sets[1].sentence is not an option of 'csv'; "
-    "it takes root, file, images, sentences, photo_column, caption_column, split_column, delimiter, split, val_share, "
-    "test_share (did you mean sentences?)",
+    "it takes root, file, images, sentences, openings, photo_column, caption_column, split_column, delimiter, split, "
+    "val_share, test_share (did you mean sentences?)",
     "[{name: cvs, root: A}]": "data.sets[0].name is 'cvs' (did you mean csv?); it takes auto, karpathy, coco, flickr, "
     "csv, folder, webdataset, join, scenes",
     "[A, {name: flickr}]": "data.sets[1].root is missing: 'flickr' needs it; give data.sets[1].root=VALUE",
