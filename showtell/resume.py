@@ -110,8 +110,12 @@ def start_folder(start: str | None, recipe: Recipe) -> Path:
     folder = Path(start or "").expanduser()
     if not (folder / checkpoint.MODEL).is_file():
         raise InputError(f"train.start={start}: no run with a {checkpoint.MODEL}; it takes the folder of a trained run")
-    for section in ("encoder", "decoder", "tokenizer"):
-        before, now = (each[section]["name"] for each in (check(checkpoint.read_recipe(folder)), recipe))
+    old = check(checkpoint.read_recipe(folder))
+    for section in ("captioner", "encoder", "decoder", "tokenizer"):
+        before, now = old[section]["name"], recipe[section]["name"]
         if before != now:
             raise InputError(f"train.start={start}: its {section} is {before}, not {now}; begin with the same")
+    for key, now in recipe["tokenizer"].items():  # the words are those of its tokenizer, and the recipe must say so
+        if (before := old["tokenizer"][key]) != now:
+            raise InputError(f"train.start={start}: its tokenizer.{key} is {before}, not {now}; begin with the same")
     return folder

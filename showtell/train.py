@@ -162,7 +162,7 @@ class Job:
             sample = torch.randperm(len(self.words))[:FIT_IMAGES].sort().values
             self.captioner.decoder.fit(self.training(sample.tolist()).to(self.captioner.device))
         if self.settings.start is not None:
-            captioner, path = self.captioner, Path(self.settings.start) / checkpoint.MODEL
+            captioner, path = self.captioner, Path(self.settings.start).expanduser() / checkpoint.MODEL
             checkpoint.restore(captioner.encoder, captioner.decoder, checkpoint.read_tensors(path), str(path))
         self.average = self._average()
         try:

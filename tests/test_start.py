@@ -1,0 +1,62 @@
+"""Training that begins with another run: its weights and words, which must fit; resumed, it ends the same."""
+
+import shutil
+
+import pytest
+import torch
+
+from showtell import checkpoint
+from showtell.errors import InputError
+from tests.small import FROZEN, train_small
+from tests.test_resume import equal, killed
+
+SELF_CRITICAL = ["train.loss=self_critical", "train.samples=3", "train.save_every=2", "train.max_steps=5"]
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    run = tmp_path_factory.mktemp("start") / "begun"
+    train_small(run, *FROZEN, "train.max_steps=4")
+    return run
+
+
+def test_self_critical_training_from_a_run_goes_on_to_the_same_end(tmp_path, begun):
+    overrides = [*FROZEN, *SELF_CRITICAL, f"train.start={begun}"]
+    train_small(tmp_path / "whole", *overrides)
+    killed(tmp_path / "run", overrides, "Job.step", 4)
+    said = train_small(tmp_path / "run", *overrides, resume=True)
+    assert said.startswith(f"going on with {tmp_path / 'run'} at step 2
+")
+    assert equal(tmp_path / "run", tmp_path / "whole")
+
+
+def test_training_begins_with_the_weights_of_a_run_at_home(tmp_path, begun, monkeypatch):
+    monkeypatch.setenv("HOME", str(begun.parent))
+    train_small(tmp_path / "run", *FROZEN, "train.start=~/begun", "train.max_steps=1", "train.lr=1e-12")
+    before, after = (checkpoint.read_tensors(run / checkpoint.MODEL) for run in (begun, tmp_path / "run"))
+    assert before.keys() == after.keys()
+    assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in before)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ("tokenizer.min_count=2", "its tokenizer.min_count is 1, not 2; begin with the same"),
+        ("decoder=recurrent", "its decoder is transformer, not recurrent; begin with the same"),
+    ],
+)
+def test_a_run_that_does_not_fit_is_refused_by_name(tmp_path, begun, changed, told):
+    with pytest.raises(InputError) as error:
+        train_small(tmp_path / "run", *FROZEN, f"train.start={begun}", changed)
+    assert str(error.value) == f"train.start={begun}: {told}"
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_without_a_model_and_another_captioner_are_refused(tmp_path, begun):
+    with pytest.raises(InputError, match=r": no run with a model.safetensors; it takes the folder of a trained run$"):
+        train_small(tmp_path / "run", *FROZEN, f"train.start={tmp_path}")
+    other = shutil.copytree(begun, tmp_path / "other")
+    recipe = {name: checkpoint.read_recipe(begun)[name] for name in ("data", "encoder")}
+    checkpoint.write_recipe(other, recipe | {"captioner": {"name": "nearest"}})
+    with pytest.raises(InputError, match=r": its captioner is nearest, not neural; begin with the same$"):
+        train_small(tmp_path / "run", *FROZEN, f"train.start={other}")
