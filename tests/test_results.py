@@ -163,6 +163,7 @@ def test_a_run_that_fails_costs_only_itself(made, tmp_path):
     [
         (["none=x"], "error: 'none' is no data set of the plan; it has small, other\n"),
         (["other=no/such"], "error: other=no/such: no such folder\n"),
+        (["other"], "error: other: no root is given; write other=DIR\n"),
         (["--only", "bern-9"], "error: --only bern-9: no run, recipe or data set of that name is to be made\n"),
     ],
 )

@@ -58,11 +58,17 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--plan", type=Path, default=PACKAGED, help="a YAML; benchmarks/results/plan.yaml unless given")
     parser.add_argument("--runs", type=Path, default=Path("runs/results"), help="the folder of the run folders")
     parser.add_argument("--out", type=Path, default=Path("docs/results.md"), help="the page with the markers")
-    parser.add_argument("--split", help="another than the plan's")
+    parser.add_argument("--split", choices=["train", "val", "test"], help="another than the plan's")
     parser.add_argument("--only", metavar="NAME", help="make only the runs of this data set, recipe or name")
-    parser.add_argument("--jobs", type=int, default=1, help="runs at once, each with its share of the cores")
+    parser.add_argument("--jobs", type=_count, default=1, help="runs at once, each with its share of the cores")
     parser.add_argument("--dry-run", action="store_true", help="print the commands that are missing, and do nothing")
     return parser.parse_intermixed_args()  # roots may stand anywhere
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not 1 or more")
+    return int(text)
 
 
 def _say(text: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -29,7 +29,7 @@ class Plan(BaseModel):
     """`recipes` are names or paths, each with overrides."""
 
     model_config = ConfigDict(extra="forbid")
-    split: str = "val"
+    split: Literal["train", "val", "test"] = "val"
     recipes: dict[str, list[str]]
     datasets: dict[str, DataSet]
 
@@ -98,6 +98,8 @@ def roots_of(plan: Plan, given: list[str]) -> Mapping[str, str]:
     for name, root in roots.items():
         if name not in plan.datasets:
             raise InputError(f"{name!r} is no data set of the plan; it has {', '.join(plan.datasets)}")
+        if not root:
+            raise InputError(f"{name}: no root is given; write {name}=DIR")
         if not Path(root).is_dir():
             raise InputError(f"{name}={root}: no such folder")
     return roots
