@@ -76,7 +76,7 @@ def _rows(source: str, content: Any, split: str | None, left_out: list[LeftOut])
         image_id = _key(entry.get("id"))
         # Once: where an image stands there twice, it has no more captions for that.
         yield Row(image_id, entry.get("file_name"), captions.pop(image_id, []), split, f"{source} image {number}")
-    named = {str(entry.get("id")) for entry in content["images"] if isinstance(entry, dict)}
+    named = {_key(entry.get("id")) for entry in content["images"] if isinstance(entry, dict)}
     left_out += [LeftOut(f"{source} image_id {key}", "caption without photo") for key in captions if key not in named]
 
 
@@ -92,4 +92,7 @@ def _captions(source: str, annotations: list[Any], left_out: list[LeftOut]) -> d
 
 
 def _key(value: Any) -> str | None:
+    """An id as text; `7.0` is 7, as pandas writes a column of ids with gaps."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return str(value) if isinstance(value, int | str) and not isinstance(value, bool) else None

@@ -23,6 +23,7 @@ BERN = (f"{HOLDER}_captions.txt",)
 EXAMPLES = "test_examples"  # Bern's five photos to look at, with captions of their own
 CAPTIONS = ("Flickr8k.token.txt", "results_20130124.token", "*.token.txt", "*.token", "captions.txt", "results.csv")
 LISTS = (f"Flickr_8k.{HOLDER}Images.txt", f"Flickr_30k.{HOLDER}Images.txt", f"{HOLDER}Images.txt", f"{HOLDER}.txt")
+NUMBERED = re.compile(r"^[^\t\n]+#\d+\t", re.MULTILINE)
 TOKEN = re.compile(r"^([^\t]+?)(?:#\d+)?\t(.*)$", re.DOTALL)
 
 
@@ -83,8 +84,7 @@ def _examples(root: Path) -> Path | None:
 
 def _read(path: Path, split: str | None) -> tuple[list[Row], str]:
     text, note = read_text(path)
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    if path.suffix == ".csv" or not re.search(r"#\d+\t", first):
+    if path.suffix == ".csv" or not NUMBERED.search(text):
         return read_table(path, split=split)
     return list(_token_rows(path.name, text, split)), note
 

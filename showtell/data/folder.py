@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from showtell.data.clean import Row, to_records, writable
-from showtell.data.photos import SUFFIXES, existing_folder
+from showtell.data.images import printable
+from showtell.data.photos import NOT_READ, SUFFIXES, existing_folder
 from showtell.data.record import Record, Records
 from showtell.data.splits import Division, Split, split_in
 from showtell.data.table import CAPTION, PHOTO, SPLIT, read_table
@@ -16,6 +17,7 @@ from showtell.errors import InputError
 from showtell.settings import Share
 
 METADATA = ("metadata.jsonl", "metadata.csv")
+MAY_BE_CAPTIONS = (".csv", ".tsv", ".json", ".jsonl", ".token", ".parquet", ".tgz", ".gz")
 
 
 def folder(*, root: Path, split: Split | None = None, val_share: Share = 0.1, test_share: Share = 0.1) -> Records:
@@ -45,7 +47,17 @@ def bare(*, root: Path) -> Records:
     names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if _is_photo(path, root))
     if not names:
         raise InputError(f"{root}: no photos in it; looked, also in its folders, for {' '.join(SUFFIXES)}")
-    return Records((Record(writable(name), root / name, (), "test") for name in names), form="folder: bare photos")
+    return Records(
+        (Record(writable(name), root / name, (), "test") for name in names),
+        form=f"folder: bare photos{_passed_over(root)}",
+    )
+
+
+def _passed_over(root: Path) -> str:
+    """For people: files in `root` that may hold the captions, under a name that no format knows."""
+    names = sorted(printable(p.name) for p in root.iterdir() if p.suffix.lower() in MAY_BE_CAPTIONS and p.is_file())
+    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    return f" (not read: {', '.join(names[:3])}{more}; captions in one: data=NAME data.file=FILE)" if names else ""
 
 
 def find_metadata(root: Path) -> list[Path]:
@@ -99,4 +111,4 @@ def _placed(row: Row, below: Path) -> Row:
 def _is_photo(path: Path, root: Path) -> bool:
     """By its name alone: a photo that cannot be read is the reader's to report, a broken link too."""
     hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-    return path.suffix.lower() in SUFFIXES and not hidden and not path.is_dir()
+    return path.suffix.lower() in (*SUFFIXES, *NOT_READ) and not hidden and not path.is_dir()

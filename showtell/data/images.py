@@ -28,6 +28,7 @@ from PIL import (  # each registers its reader
 from showtell.errors import InputError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+PHONE_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")  # in the fourth word of the file
 MAX_SIDE = 20_000
 MAX_PIXELS = 178_000_000  # 0.7 GB as Pillow keeps them
 MAX_SHRUNK = 1_000_000_000  # of a JPEG before it is shrunk: some ten seconds
@@ -88,7 +89,7 @@ def open_image(path: str | Path, at_least: int | None = None) -> Image.Image:
     try:
         _refuse_what_is_no_file(path)
         with path.open("rb") as file:
-            image = _reader(file)
+            image = read_header(file)
             with _giants if _is_giant(image, file, at_least) else nullcontext(), _silent(image):
                 image.load()
                 turn = _turn(image)
@@ -144,14 +145,16 @@ def _refuse_what_is_no_file(path: Path) -> None:
         raise _Refused("empty file")
 
 
-def _reader(file: BinaryIO) -> Image.Image:
-    """Pillow's reader of what the first bytes say. `Image.open` would judge a JPEG by its size before it is shrunk."""
+def read_header(file: BinaryIO) -> Image.Image:
+    """The picture, not yet decoded, by its first bytes. `Image.open` would judge a JPEG by its size before shrinking."""
     start = file.read(16)
     for name in FORMATS:
         open_as, accepts = Image.OPEN[name]
         if accepts is not None and accepts(start) is True:
             file.seek(0)
             return open_as(file, "")
+    if start[4:8] == b"ftyp" and start[8:12] in PHONE_BRANDS:
+        raise _Refused("HEIC or AVIF, which cannot be read; save it as JPEG")
     raise _Refused(f"not an image ({', '.join(FORMATS).lower()} can be read)")
 
 

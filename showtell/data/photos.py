@@ -12,6 +12,7 @@ from showtell.data.splits import HOLDER, SPELLED, SPLITS
 from showtell.errors import InputError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+NOT_READ = (".heic", ".heif", ".avif", ".jp2", ".jxl")  # photos all the same: nobody's are passed over in silence
 # Where data sets as downloaded have their photos; of those that hold equally many, the first is taken.
 PLACES = (
     *("{split}_images", "images/{split}", "{split}/images", "{split}", "{split}_examples"),

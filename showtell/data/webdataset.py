@@ -46,10 +46,10 @@ def webdataset(*, root: Path, split: Split | None = None, val_share: Share = 0.1
         _make(unpacked, shards)
     index = _read_index(unpacked)
     left_out = [LeftOut(*entry) for entry in index["left_out"]]
-    form = f"webdataset: {len(shards):,} tars, unpacked into {unpacked.name}"
+    form = f"webdataset: {len(shards):,} tar{'s'[: len(shards) > 1]}, unpacked into {unpacked.name}"
     division = Division(split, val_share, test_share)
     rows = _rows(root, shards, index["samples"])
-    return to_records(unpacked, rows, form=form, division=division, places=["."], left_out=left_out)
+    return to_records(root, rows, form=form, division=division, places=[str(unpacked.absolute())], left_out=left_out)
 
 
 def find_shards(root: Path) -> list[Path]:

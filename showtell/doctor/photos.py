@@ -18,7 +18,7 @@ from PIL import Image
 from rich.console import Console
 
 from showtell.cache.contents import digest_file
-from showtell.data.images import FORMATS, ORIENTATION, TURNS, Unreadable, open_image
+from showtell.data.images import ORIENTATION, TURNS, Unreadable, open_image, read_header
 from showtell.data.record import LeftOut, Record
 from showtell.progress import Bar
 
@@ -99,7 +99,8 @@ def see(record: Record) -> Seen | str:
 def _read_header(path: Path) -> tuple[tuple[int, int], list[str]]:
     """Size and oddities of a photo that could be read a moment ago, (0, 0) if it no longer can."""
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with path.open("rb") as file:
+            image = read_header(file)
             return image.size, list(_told_by_header(image, path))
     except Exception:  # damaged files make Pillow raise nearly anything
         return (0, 0), []

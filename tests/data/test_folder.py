@@ -29,6 +29,19 @@ def test_other_and_hidden_files_are_left_out(tmp_path: Path) -> None:
     assert [record.image_id for record in folder(root=tmp_path)] == ["a.jpg"]
 
 
+def test_photos_that_nobody_here_decodes_are_left_to_the_reader_too(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "b.HEIC", "c.avif")
+    assert [record.image_id for record in folder(root=tmp_path)] == ["a.jpg", "b.HEIC", "c.avif"]
+
+
+def test_files_that_may_hold_the_captions_are_named(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "notes.txt", "mine.csv", "yours.csv")
+    hint = "captions in one: data=NAME data.file=FILE"
+    assert DATA["auto"](root=tmp_path).form == f"folder: bare photos (not read: mine.csv, yours.csv; {hint})"
+    touch(tmp_path, "b.json", "c.tar.gz")
+    assert f"(not read: b.json, c.tar.gz, mine.csv and 1 more; {hint})" in DATA["auto"](root=tmp_path).form
+
+
 def test_a_hidden_parent_of_the_folder_does_not_matter(tmp_path: Path) -> None:
     touch(tmp_path, ".cache/photos/a.jpg")
     assert len(folder(root=tmp_path / ".cache" / "photos")) == 1

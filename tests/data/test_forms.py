@@ -79,6 +79,22 @@ def test_cocos_odd_rows_are_left_out_each_for_its_reason(tmp_path: Path) -> None
     }
 
 
+def test_cocos_ids_may_be_written_as_floats(tmp_path: Path) -> None:
+    images = [{"id": 1, "file_name": "a.jpg"}, {"id": 2.0, "file_name": "b.jpg"}]
+    notes = [{"image_id": 1.0, "caption": "one"}, {"image_id": 2, "caption": "two"}, {"image_id": 2.5, "caption": "no"}]
+    put(tmp_path, {"captions.json": json.dumps({"images": images, "annotations": notes})}, "a.jpg", "b.jpg")
+    records = DATA["coco"](root=tmp_path, split="val")
+    assert [(r.image_id, r.references) for r in records] == [("1", ("one",)), ("2", ("two",))]
+    assert [tuple(each) for each in records.left_out] == [("captions.json annotation 3", "caption without photo")]
+
+
+def test_a_damaged_first_line_does_not_cost_the_numbered_captions_behind_it(tmp_path: Path) -> None:
+    put(tmp_path, {"Flickr8k.token.txt": "damage\na.jpg#0\tA dog.\na.jpg#1\tA cat.\n"}, "a.jpg")
+    records = DATA["flickr"](root=tmp_path, split="val")
+    assert [r.references for r in records] == [("A dog.", "A cat.")]
+    assert [tuple(each) for each in records.left_out] == [("Flickr8k.token.txt line 1", "no photo named")]
+
+
 def test_berns_own_layout_is_recognised_with_its_examples(tmp_path: Path) -> None:
     head = "image_name,caption\n"
     files = {"train_captions.txt": head + "a.jpg,A dog\n", "val_captions.txt": head + "b.jpg,A cat, asleep\n"}
@@ -278,6 +294,18 @@ def test_a_truncated_tar_gives_what_came_before(tmp_path: Path, cache: Path) -> 
     records = DATA["webdataset"](root=root)
     assert LeftOut("train-000000.tar", "damaged or truncated tar") in records.left_out
     assert {record.split for record in records} >= {"val", "test"}
+
+
+def test_tars_of_which_nothing_can_be_used_are_called_by_their_own_folder(tmp_path: Path, cache: Path) -> None:
+    put(tmp_path / "set", {"train-0.tar": "no tar"})
+    with pytest.raises(InputError, match=rf"^{tmp_path}/set: nothing usable in it, taken for webdataset: 1 tar, "):
+        DATA["webdataset"](root=tmp_path / "set")
+
+
+def test_a_relative_cache_is_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SHOWTELL_CACHE", "cache")
+    assert len(DATA["webdataset"](root=write("webdataset", tmp_path / "set", SOUND))) == 4
 
 
 def test_keys_that_two_tars_share_are_told_apart(tmp_path: Path, cache: Path) -> None:

@@ -156,6 +156,14 @@ def png_of(width: int, height: int) -> bytes:
 TOO_LARGE = "too large; at most 20,000 pixels a side and 178 million in all"
 
 
+def test_a_telephones_formats_are_called_by_their_names(tmp_path: Path) -> None:
+    for brand in (b"heic", b"avif"):
+        (tmp_path / "a.jpg").write_bytes(b"\0\0\0\x18ftyp" + brand + bytes(16))
+        assert refusal(tmp_path / "a.jpg") == "a.jpg: HEIC or AVIF, which cannot be read; save it as JPEG"
+    (tmp_path / "a.jpg").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(16))
+    assert "not an image" in refusal(tmp_path / "a.jpg")
+
+
 @pytest.mark.parametrize("size", [(20_001, 10), (60_000, 60_000), (2**31 - 1, 2**31 - 1)])
 def test_giants_are_refused_before_they_are_decoded(tmp_path: Path, size: tuple[int, int]) -> None:
     path = tmp_path / "giant.png"

@@ -2,6 +2,7 @@
 
 import os
 import re
+import struct
 
 import numpy as np
 import pytest
@@ -88,6 +89,16 @@ def test_a_folder_of_hostile_files_gives_a_reason_each_and_never_hangs(tmp_path)
             open_image(tmp_path / name)
     assert [photo.record.image_id for photo in seen] == ["good.jpg", *odd_names]
     assert len({photo.digest for photo in seen}) == 1
+
+
+def test_a_giant_jpeg_that_training_reads_is_read_here_too(tmp_path):
+    Image.new("RGB", (16, 16)).save(tmp_path / "giant.jpg")
+    content = bytearray((tmp_path / "giant.jpg").read_bytes())
+    frame = content.index(b"\xff\xc0")
+    content[frame + 5 : frame + 9] = struct.pack(">HH", 30_000, 30_000)
+    (tmp_path / "giant.jpg").write_bytes(content)
+    (photo,), unreadable = see(tmp_path / "giant.jpg")
+    assert photo.size == (30_000, 30_000) and "huge" in photo.odd and not unreadable
 
 
 def test_photos_keep_their_order_however_many_there_are(tmp_path):
