@@ -25,8 +25,7 @@ def test_self_critical_training_from_a_run_goes_on_to_the_same_end(tmp_path, beg
     train_small(tmp_path / "whole", *overrides)
     killed(tmp_path / "run", overrides, "Job.step", 4)
     said = train_small(tmp_path / "run", *overrides, resume=True)
-    assert said.startswith(f"going on with {tmp_path / 'run'} at step 2
-")
+    assert said.startswith(f"going on with {tmp_path / 'run'} at step 2\n")
     assert equal(tmp_path / "run", tmp_path / "whole")
 
 
