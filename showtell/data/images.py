@@ -146,7 +146,7 @@ def _refuse_what_is_no_file(path: Path) -> None:
 
 
 def read_header(file: BinaryIO) -> Image.Image:
-    """The picture, not yet decoded, by its first bytes. `Image.open` would judge a JPEG by its size before shrinking."""
+    """The undecoded picture, by its first bytes. `Image.open` would judge JPEGs by their size before shrinking."""
     start = file.read(16)
     for name in FORMATS:
         open_as, accepts = Image.OPEN[name]

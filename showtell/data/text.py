@@ -1,5 +1,5 @@
-"""A file of captions -> text, whatever wrote it: UTF-8 with or without a mark, UTF-16 or -32 by its mark, or else
-Windows-1252, of which every byte means something. The note says so where it was not UTF-8."""
+"""A file of captions -> text, whatever wrote it: UTF-8 with or without a mark, UTF-16 or -32 by its mark. Bytes that
+are no UTF-8 are Windows-1252, each by itself: one stray byte costs no other caption its letters. The note says so."""
 
 import codecs
 import json
@@ -8,6 +8,7 @@ from typing import Any
 
 from showtell.errors import InputError
 
+STRAY = "showtell-stray"  # what Python calls `_stray`
 MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark its own begins with
@@ -26,18 +27,25 @@ def read_text(path: Path) -> tuple[str, str]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     marked = next((encoding for mark, encoding in MARKS.items() if content.startswith(mark)), None)
-    try:
-        text, encoding = content.decode(marked or "utf-8").removeprefix("\ufeff"), marked or "utf-8"
-    except UnicodeDecodeError:
-        text, encoding = _by_bytes(content)
-    return text, "" if encoding == "utf-8" else f"{path.name} read as {encoding}"
+    if marked in ("utf-16", "utf-32"):
+        return content.decode(marked, "replace").removeprefix("\ufeff"), f"{path.name} read as {marked}"
+    text = content.decode("utf-8", STRAY).removeprefix("\ufeff")
+    if text == content.decode("utf-8", "replace").removeprefix("\ufeff"):
+        return text, ""
+    mixed = not content.decode("utf-8", "ignore").isascii()
+    return text, f"{path.name} read as {'UTF-8 and, where it is none, ' if mixed else ''}Windows-1252"
 
 
-def _by_bytes(content: bytes) -> tuple[str, str]:
+def _stray(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    wrong = error.object[error.start : error.end]
     try:
-        return content.decode("cp1252"), "Windows-1252"
-    except UnicodeDecodeError:
-        return content.decode("latin-1"), "Latin-1"
+        return wrong.decode("cp1252"), error.end
+    except UnicodeDecodeError:  # five bytes mean nothing there
+        return wrong.decode("latin-1"), error.end
+
+
+codecs.register_error(STRAY, _stray)
 
 
 def read_json(path: Path) -> tuple[Any, str]:

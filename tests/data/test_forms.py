@@ -320,6 +320,25 @@ def test_keys_that_two_tars_share_are_told_apart(tmp_path: Path, cache: Path) ->
     }
 
 
+@pytest.mark.parametrize(("stray", "letter"), [(b"\xe9", "é"), (b"\x81", " ")])
+def test_a_stray_byte_costs_no_other_caption_its_letters(stray: bytes, letter: str, tmp_path: Path) -> None:
+    put(tmp_path, {}, "собака.jpg", "b.jpg")
+    rows = "filename,caption\nсобака.jpg,Бежит собака\nb.jpg,A caf".encode()
+    (tmp_path / "train.csv").write_bytes(rows + stray + b" dog\n")
+    assert found(tmp_path) == {
+        "собака.jpg": ("train", ("Бежит собака",)),
+        "b.jpg": ("train", (" ".join(f"A caf{letter} dog".split()),)),
+    }
+    form = DATA["auto"](root=tmp_path).form
+    assert form == "csv: train.csv, train.csv read as UTF-8 and, where it is none, Windows-1252"
+
+
+def test_a_truncated_utf_16_keeps_what_came_before(tmp_path: Path) -> None:
+    put(tmp_path, {}, "a.jpg")
+    (tmp_path / "train.csv").write_bytes("filename,caption\na.jpg,A dog\n".encode("utf-16")[:-1])
+    assert found(tmp_path)["a.jpg"][1][0].startswith("A dog")
+
+
 def test_of_several_forms_the_one_with_the_split_is_taken(tmp_path: Path) -> None:
     root = write("flickr", tmp_path / "set", SOUND)
     put(root, {"captions.txt": "image,caption\na.jpg,A dog\n"})
