@@ -69,7 +69,8 @@ def _protocol(plan: Plan, dataset: DataSet, records: Sequence[Record], ready: Se
         said.append("**The same photos are scored here, which flatters trained models a little.**")
     seeds = ", ".join(map(str, dataset.seeds))
     said.append(f"Seeds {seeds}: mean ± standard deviation." if len(dataset.seeds) > 1 else f"Seed {seeds}.")
-    said.append("The last row scores each of a photo's captions against its others, so with one reference fewer.")
+    if any(len(record.references) > 1 for record in records):
+        said.append("The last row scores each of a photo's captions against its others, so with one reference fewer.")
     return "\n".join(said)
 
 
@@ -87,6 +88,8 @@ def _table(plan: Plan, records: Sequence[Record], ready: Sequence[Run]) -> list[
             figures = [_spread([scores[run][name] for run in runs]) for name in names]
             lines.append(_row([_label(runs[0]), *figures, *_costs(runs)]))
     references = {record.image_id: list(record.references) for record in records if record.split == plan.split}
+    if all(len(texts) < 2 for texts in references.values()):  # one caption a photo: nobody to compare a person with
+        return lines
     people = humans(references, names)
     return [*lines, _row(["one human against the rest", *(_number(people[name].value) for name in names), "", "", ""])]
 
