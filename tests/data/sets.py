@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
+from showtell.data import DATA
+
 
 class Photo(NamedTuple):
     """A photo as a format's writer gets it. `name` is its file name below the photo folder."""
@@ -120,3 +122,16 @@ def write(form: str, root: Path, photos: Iterable[Photo], missing: Iterable[str]
 def without_ending(form: str, name: str) -> str:
     """A photo's image_id: webdataset's keys have no ending, imagefolder's photos are named from the root."""
     return {"webdataset": name.removesuffix(".jpg"), "folder": f"images/{name}"}.get(form, name)
+
+
+def put(root: Path, files: dict[str, str], *photos: str) -> Path:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, "utf-8")
+    for name in photos:
+        draw(root / name)
+    return root
+
+
+def found(root: Path, form: str = "auto", **options: Any) -> dict[str, tuple[str, tuple[str, ...]]]:
+    return {record.image_id: (record.split, record.references) for record in DATA[form](root=root, **options)}

@@ -5,28 +5,13 @@ import json
 import sys
 import tarfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
 
 from showtell.data import DATA, LeftOut, photos_beside
-from showtell.data.sentences import plain, sentences
 from showtell.errors import InputError, RecipeError
-from tests.data.sets import SOUND, Photo, add, draw, write
-
-
-def put(root: Path, files: dict[str, str], *photos: str) -> Path:
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text, "utf-8")
-    for name in photos:
-        draw(root / name)
-    return root
-
-
-def found(root: Path, form: str = "auto", **options: Any) -> dict[str, tuple[str, tuple[str, ...]]]:
-    return {record.image_id: (record.split, record.references) for record in DATA[form](root=root, **options)}
+from tests.data.sets import SOUND, Photo, add, found, put, write
 
 
 def coco(*names: str, first: int = 0) -> str:
@@ -192,34 +177,6 @@ def test_columns_split_and_delimiter_can_be_named(tmp_path: Path) -> None:
         DATA["csv"](root=tmp_path)
     with pytest.raises(RecipeError, match=r"^data.delimiter is '::'; it takes one character"):
         DATA["csv"](root=tmp_path, delimiter="::")
-
-
-@pytest.mark.parametrize(
-    ("option", "captions"),
-    [
-        ("all", ("A dog runs. It is Mr. Smith's!",)),
-        ("first", ("A dog runs.",)),
-        ("each", ("A dog runs.", "It is Mr. Smith's!")),
-    ],
-)
-def test_a_caption_of_sentences_stays_whole_or_is_cut(option: str, captions: tuple[str, ...], tmp_path: Path) -> None:
-    put(tmp_path, {"train.csv": ",filename,caption\n0,a.jpg,A dog runs. It is Mr. Smith's!\n"}, "train/a.jpg")
-    assert found(tmp_path, "csv", sentences=option) == {"a.jpg": ("train", captions)}
-
-
-@pytest.mark.parametrize(
-    ("text", "cut"),
-    [
-        ("a cat. a dog. ", ["a cat.", "a dog."]),
-        ("No end", ["No end"]),
-        ('He says "Go!" and goes. "It is 3.5 m." Good', ['He says "Go!"', "and goes.", '"It is 3.5 m."', "Good"]),
-        ("It waits... then runs. J. Smith looks at it.", ["It waits... then runs.", "J. Smith looks at it."]),
-        ("At 5 p.m. it rains.", ["At 5 p.m. it rains."]),
-        (" . ! ", []),
-    ],
-)
-def test_sentences_end_where_people_end_them(text: str, cut: list[str]) -> None:
-    assert sentences(text) == cut
 
 
 def test_an_imagefolder_has_its_splits_in_folders(tmp_path: Path) -> None:
@@ -400,30 +357,3 @@ def test_a_name_in_composed_letters_finds_a_file_in_decomposed_ones(tmp_path: Pa
     root = write("karpathy", tmp_path / "set", photos)
     (root / "images/Caf\u00e9.jpg").rename(root / "images/Cafe\u0301.jpg")
     assert len(DATA["karpathy"](root=root)) == 2
-
-
-@pytest.mark.parametrize(
-    ("sentence", "rest"),
-    [
-        ("There is a cat on a mat.", "a cat on a mat."),
-        ("there are two dogs", "two dogs"),
-        ("This is a close up picture of a cup.", "a cup."),
-        ("The image is of a train.", "a train."),
-        ("In this photo, there is a bench.", "a bench."),
-        ("I can see a red bus.", "a red bus."),
-        ("This is fun.", "This is fun."),
-        ("There is no one here.", "There is no one here."),
-        ("A man is there.", "A man is there."),
-        ("This man is old.", "This man is old."),
-    ],
-)
-def test_an_opening_goes_where_what_it_opens_can_stand_alone(sentence: str, rest: str) -> None:
-    assert plain(sentence) == rest
-
-
-def test_openings_are_dropped_from_every_sentence_that_is_used(tmp_path: Path) -> None:
-    text = "There is a red cat. It is fat. This is a picture of a dog."
-    put(tmp_path, {"train.csv": f",filename,caption\n0,a.jpg,{text}\n"}, "train/a.jpg")
-    said = [found(tmp_path, "csv", sentences=cut, openings="drop")["a.jpg"][1] for cut in ("first", "each", "all")]
-    each = ("a red cat.", "It is fat.", "a dog.")
-    assert said == [each[:1], each, (" ".join(each),)]
