@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from showtell.errors import InputError, ShowtellError
 
@@ -92,7 +91,7 @@ def evaluate(
     """Caption a split with the run's best weights and score it: RUN/scores-SPLIT.json and a table."""
     from showtell.evaluate import evaluate as evaluate_run
 
-    show_scores(evaluate_run(run, split, overrides or [], err))
+    _show(evaluate_run(run, split, overrides or [], err))
     out.print(f"written: {run / f'scores-{split}.json'}, {run / f'captions-{split}.json'}")
 
 
@@ -143,7 +142,7 @@ def score(
 
     names = [name.strip() for name in metrics.split(",")] if metrics else None
     scores = score_files(candidates, references, names, err)
-    show_scores(scores)
+    _show(scores)
     if output is not None:
         write_json(output, to_json(scores))
 
@@ -216,14 +215,11 @@ def doctor(
         raise typer.Exit(SOME_UNREADABLE)
 
 
-def show_scores(scores: dict[str, Any]) -> None:
-    """A table for people; the signature below it says what the numbers mean."""
-    table = Table("metric", "value")
-    for name, entry in scores.items():
-        table.add_row(name, f"{entry.value:.4f}")
-    out.print(table)
-    for signature in dict.fromkeys(entry.signature.partition("|")[2] for entry in scores.values()):
-        out.print(signature, style="dim")
+def _show(scores: Any) -> None:
+    from showtell.report.scores import lines
+
+    for line in lines(scores):
+        out.print(line)
 
 
 def _photos_and_changes(words: list[str]) -> tuple[list[Path], list[str]]:

@@ -12,7 +12,7 @@ from showtell.captioners import Captioner, load
 from showtell.data import notes
 from showtell.device import autocast, device_of
 from showtell.errors import InputError, RecipeError
-from showtell.metrics import Score, score, select, to_json
+from showtell.metrics import Scores, score, select, to_json
 from showtell.metrics.files import read_candidates, read_references
 from showtell.predict import describe_all
 from showtell.recipe import Evaluate, build, check, options, trains
@@ -22,9 +22,7 @@ from showtell.settings import override
 OPEN = ("data", "decode", "evaluate")  # the sections that scoring may change; the others made the weights
 
 
-def evaluate(
-    run: Path, split: str = "val", overrides: Sequence[str] = (), console: Console | None = None
-) -> dict[str, Score]:
+def evaluate(run: Path, split: str = "val", overrides: Sequence[str] = (), console: Console | None = None) -> Scores:
     """Caption every image of the split with the run's best weights, and score the captions.
 
     Raises InputError where the split has no captioned images, RecipeError for an override of what made the weights.
@@ -40,7 +38,7 @@ def evaluate(
     captioner.recipe = check(override(captioner.recipe, overrides))
     _place(captioner, "train.device" in asked, console)
     settings = Evaluate(**options(captioner.recipe, "evaluate"))
-    names = select(settings.metrics)
+    select(settings.metrics)  # a wrong name is said before anything is captioned
     data = build(captioner.recipe, "data")
     if console is not None:
         for line in notes(data):
@@ -58,7 +56,9 @@ def evaluate(
     references = {record.image_id: list(record.references) for record in source.records}
     said = protocol(captioner, split, getattr(data, "form", ""))
     said |= {"precision": precision} if precision != "fp32" else {}
-    scores = score(candidates, references, names, **said)
+    training = [text for record in everything if record.split == "train" for text in record.references]
+    photos = {record.image_id: record.path for record in source.records}
+    scores = score(candidates, references, settings.metrics, training=training or None, photos=photos, protocol=said)
     write_json(run / f"captions-{split}.json", candidates)
     write_json(run / f"scores-{split}.json", to_json(scores))
     return scores
@@ -80,7 +80,7 @@ def _place(captioner: Captioner, asked: bool, console: Console | None) -> None:
 
 def score_files(
     candidates: Path, references: Path, metrics: Sequence[str] | None = None, console: Console | None = None
-) -> dict[str, Score]:
+) -> Scores:
     """Score two JSON files; references of images that have no candidate are left out, and said so."""
     said = read_candidates(candidates)
     wanted = read_references(references, said)

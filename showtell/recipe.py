@@ -18,10 +18,13 @@ from showtell.decode import check as check_ranges
 from showtell.decoders import DECODERS
 from showtell.encoders import ENCODERS
 from showtell.errors import RecipeError
+from showtell.metrics import METRICS
 from showtell.metrics import select as check_names
 from showtell.retrieval import Neighbours
 from showtell.settings import Count, Positive, Recipe, Share, nearest
 from showtell.tokenizers import TOKENIZERS
+
+LOSS = "loss"  # what `train.select` calls the validation loss; all its other names are metrics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +51,7 @@ class Train:
     start: str | None = None  # a run whose weights and tokenizer training begins with
     ema: Share = 0.0  # decay of a moving average of the weights, which validation and the saved models use; 0: none
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    select: Literal["loss", "BLEU-4", "CIDEr-D"] = "CIDEr-D"  # the validation metric that names the best epoch
+    select: str = "CIDEr-D"  # the validation metric that names the best epoch, or `loss`
     validate_every: Count = 1
     patience: Count | None = None  # validations without a better one before training stops
     save_every: Count = 200
@@ -62,7 +65,7 @@ class Train:
 class Evaluate:
     """What `showtell evaluate` computes."""
 
-    metrics: tuple[str, ...] = ("BLEU", "ROUGE-L", "CIDEr-D")
+    metrics: tuple[str, ...] = ("standard", "hidden")
     batch_size: Count = 64
 
 
@@ -125,9 +128,17 @@ def check(recipe: Recipe) -> Recipe:
         checked["train"] = {key: checked["train"][key] for key in UNTRAINED}
     else:
         check_ranges(**checked["decode"])
+        _check_select(checked["train"]["select"])
         _check_positions(checked["decoder"].get("max_length"), checked["decode"].get("max_length"))
     check_names(checked["evaluate"]["metrics"])
     return checked
+
+
+def _check_select(name: str) -> None:
+    allowed = [LOSS, *METRICS]
+    if name not in allowed:
+        close = nearest(name, allowed)
+        raise RecipeError(f"train.select is {name!r}{close}; 'train' takes {', '.join(allowed)}")
 
 
 def _check_positions(positions: int | None, longest: int | None) -> None:

@@ -34,7 +34,7 @@ from showtell.reward import Reward
 from showtell.settings import Recipe
 from showtell.tokenizers import TOKENIZERS
 from showtell.tokenizers.captions import Captions
-from showtell.validation import LENGTHS, Validation
+from showtell.validation import LENGTHS, Validation, check_here, goodness
 
 FIT_IMAGES = 512  # on so many training images the decoder measures frozen features
 LOG_EVERY = 20  # steps
@@ -54,6 +54,7 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
         _say(console, f"{run} is finished at step {saved.where.step}: nothing to resume")
         return run
     check_extras(settings.tensorboard, settings.wandb)
+    check_here(settings.select)
     torch.manual_seed(settings.seed)
     encoder = build(recipe, "encoder").to(device_of(settings.device))
     training, validation = _sources(recipe, encoder, console)
@@ -272,7 +273,7 @@ class Job:
     def _measure(self, validation: Validation) -> dict[str, float]:
         with self.autocast:
             found = validation.measure()
-        better = -found["val_loss"] if self.settings.select == "loss" else found[self.settings.select]
+        better = goodness(self.settings.select, found)
         self.where.stale += 1
         if self.where.best is None or better > self.where.best:
             self.where.best, self.where.best_step, self.where.stale = better, self.where.step, 0

@@ -3,17 +3,34 @@
 The final scores use the recipe's own decoding; greedy ones order epochs as well, at a fifth of the cost.
 """
 
+from collections.abc import Mapping
+
 import torch
 
 from showtell import losses
 from showtell.batches import collate
 from showtell.cache import Source
 from showtell.captioners.neural import Neural
-from showtell.metrics import score
+from showtell.errors import InputError
+from showtell.metrics import METRICS, score
 from showtell.predict import describe_all
+from showtell.recipe import LOSS
 
 BATCH_SIZE = 64  # images
 LENGTHS = ("max_length", "min_length", "no_repeat_ngram_size")  # what greedy takes of the recipe's own decoding
+
+
+def check_here(select: str) -> None:
+    """Refuse, before anything is trained, a metric that this machine cannot compute."""
+    if select != LOSS and (reason := METRICS[select].missing(None)):
+        raise InputError(f"train.select={select}: {select} {reason}")
+
+
+def goodness(select: str, measured: Mapping[str, float]) -> float:
+    """What a validation measured -> a figure of which more is better."""
+    if select == LOSS:
+        return -measured["val_loss"]
+    return -measured[select] if METRICS[select].lower else measured[select]
 
 
 class Validation:
@@ -21,6 +38,8 @@ class Validation:
 
     def __init__(self, source: Source, captioner: Neural) -> None:
         self.source, self.captioner = source, captioner
+        chosen = captioner.recipe["train"]["select"]
+        self.metrics = ["standard", *([chosen] if chosen != LOSS else [])]
         records = source.records
         self.references = {record.image_id: list(record.references) for record in records}
         words = [[captioner.tokenizer.encode(text) for text in record.references] for record in records]
@@ -41,5 +60,6 @@ class Validation:
             loss, count = loss + float(part), count + words
         lengths = {name: value for name, value in self.captioner.recipe["decode"].items() if name in LENGTHS}
         found = describe_all(self.captioner, self.source, **lengths | {"name": "greedy"})
-        scores = score({image_id: caption.text for image_id, caption in found.items()}, self.references)
+        texts = {image_id: caption.text for image_id, caption in found.items()}
+        scores = score(texts, self.references, self.metrics, resamples=0)
         return {"val_loss": loss / count} | {name: round(entry.value, 6) for name, entry in scores.items()}

@@ -12,6 +12,7 @@ from showtell.decode import STRATEGIES
 from showtell.decoders import DECODERS, Transformer
 from showtell.encoders import ENCODERS
 from showtell.errors import InputError, RecipeError
+from showtell.metrics import METRICS
 from showtell.recipe import NEURAL, PARTS, Evaluate, Train, build, check, options, part, trains
 from showtell.settings import load_recipe, packaged_recipes, read_yaml
 from showtell.tokenizers import TOKENIZERS, Words
@@ -62,7 +63,7 @@ def test_the_chosen_parts_are_those_of_the_tables():
 def test_options_have_the_types_of_the_signature():
     recipe = checked("train.milestones=[3]", "train.lr=1")
     assert Train(**options(recipe, "train")).milestones == (3,)
-    assert Evaluate(**options(recipe, "evaluate")).metrics == ("BLEU", "ROUGE-L", "CIDEr-D")
+    assert Evaluate(**options(recipe, "evaluate")).metrics == ("standard", "hidden")
     assert type(options(recipe, "train")["lr"]) is float
 
 
@@ -97,7 +98,8 @@ MISTAKES = {
     "decoder.conditioning=first_token": "decoder.conditioning is 'first_token'; 'transformer' takes prefix, cross",
     "decoder.sees=3": "decoder.sees is 3; 'transformer' takes tokens, pooled",
     "encoder.trainable=al": "encoder.trainable is 'al' (did you mean all?); 'timm' takes none, all, a whole number",
-    "train.select=cider": "train.select is 'cider' (did you mean CIDEr-D?); 'train' takes loss, BLEU-4, CIDEr-D",
+    "train.select=cider": "train.select is 'cider' (did you mean CIDEr-D?); 'train' takes "
+    + ", ".join(["loss", *METRICS]),
     "decoder.layers=two": "decoder.layers is 'two'; it takes a whole number",
     "decoder.layers=2.5": "decoder.layers is 2.5; it takes a whole number",
     "decoder.layers=null": "decoder.layers is None; it takes a whole number",

@@ -7,10 +7,11 @@ from showtell.metrics.bleu import bleu
 from showtell.metrics.cider import CIDER_D
 from showtell.metrics.humans import humans
 from showtell.metrics.metric import Metric
+from showtell.metrics.names import select
 from showtell.metrics.rouge import ROUGE_L
-from showtell.metrics.score import Score, score, select, to_json
+from showtell.metrics.score import Score, Scores, score, to_json
 
-__all__ = ["METRICS", "Metric", "Score", "humans", "score", "select", "to_json"]
+__all__ = ["METRICS", "Metric", "Score", "Scores", "humans", "score", "select", "to_json"]
 
 METRICS: dict[str, Metric] = {
     "BLEU-1": bleu(1),

@@ -5,6 +5,7 @@ match at all gives almost zero instead of an error; the value of one image is it
 """
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -33,18 +34,14 @@ def _closest(texts: Texts, lengths: Rows) -> Rows:
     )
 
 
-def _bleu(rows: Rows, n: int) -> Rows:
-    """BLEU-n of each row of counts (..., 10) -> (...)."""
-    matches, totals = rows[..., :n] + TINY, rows[..., ORDERS : ORDERS + n] + SMALL
-    ratio = (rows[..., -2] + TINY) / (rows[..., -1] + SMALL)
+def _bleu(sums: Rows, images: Any, n: int) -> Rows:
+    """BLEU-n of added rows of counts (..., 10) -> (...)."""
+    matches, totals = sums[..., :n] + TINY, sums[..., ORDERS : ORDERS + n] + SMALL
+    ratio = (sums[..., -2] + TINY) / (sums[..., -1] + SMALL)
     brevity = np.exp(np.minimum(0, 1 - 1 / ratio))
-    return np.prod(matches / totals, axis=-1) ** (1 / n) * brevity
-
-
-def _corpus(rows: Rows, n: int) -> float:
-    return float(_bleu(rows.sum(axis=0), n))
+    return np.asarray(np.prod(matches / totals, axis=-1) ** (1 / n) * brevity)
 
 
 def bleu(n: int) -> Metric:
     """BLEU with 1-grams to n-grams; all four share their statistics."""
-    return Metric(statistics, partial(_corpus, n=n), partial(_bleu, n=n))
+    return Metric(statistics, partial(_bleu, n=n), group="standard")

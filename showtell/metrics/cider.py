@@ -117,8 +117,15 @@ def _idf(references: References, frequencies_of: Sequence[Sequence[str]] | None)
 
 
 def statistics(texts: Texts) -> Rows:
-    """CIDEr-D of each image, document frequencies from these references -> (images,)."""
-    return CiderD(texts.prepared).compare(texts.counts, np.arange(len(texts.candidates)), texts.met)
+    """CIDEr-D of each image -> (images, 1); document frequencies from these references unless a corpus is given."""
+    cider = CiderD(texts.prepared, texts.frequencies_of)
+    return cider.compare(texts.counts, np.arange(len(texts.candidates)), texts.met)[:, None]
 
 
-CIDER_D = Metric(statistics, facts="df evaluated references")
+def frequencies(texts: Texts) -> str:
+    """Where the document frequencies are from, for the signature."""
+    given = texts.frequencies_of
+    return "df evaluated references" if given is None else f"df of {len(given)} given images"
+
+
+CIDER_D = Metric(statistics, facts=frequencies, group="standard")

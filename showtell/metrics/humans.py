@@ -16,7 +16,9 @@ SAID = "each human caption in turn against the rest"
 
 
 def humans(
-    references: Mapping[str, Sequence[str]], metrics: str | Sequence[str] | None = None, **protocol: object
+    references: Mapping[str, Sequence[str]],
+    metrics: str | Sequence[str] | None = None,
+    protocol: Mapping[str, object] | None = None,
 ) -> dict[str, Score]:
     """Scores of the references of each image against each other; as many rounds as the fewest references of an image.
 
@@ -30,7 +32,8 @@ def humans(
     for place in range(count):
         candidates = {image_id: texts[place] for image_id, texts in several.items()}
         others = {image_id: texts[:place] + texts[place + 1 :] for image_id, texts in several.items()}
-        rounds.append(score(candidates, others, metrics, **protocol | {"decode": f"{SAID}, mean of {count}"}))
+        said = {**(protocol or {}), "decode": f"{SAID}, mean of {count}"}
+        rounds.append(score(candidates, others, metrics, resamples=0, protocol=said))
     return {name: _mean([of_round[name] for of_round in rounds]) for name in rounds[0]}
 
 

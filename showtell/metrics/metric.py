@@ -1,26 +1,48 @@
-"""What a metric is: tokenized texts -> one row of statistics per image -> the score of any selection of images.
+"""What a metric is: texts -> one row of statistics per image -> the value of any sum of rows.
 
-Statistics come first and are aggregated after, so a bootstrap resamples rows and never counts an n-gram twice.
+Such a sum is a corpus, a resample of it, or one image. Statistics come first and are added up after, so a bootstrap
+never counts an n-gram twice.
 """
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from showtell.metrics.ngrams import Counts, Ints, References
 
-Rows = NDArray[Any]  # one per image
+if TYPE_CHECKING:
+    from showtell.clip import Clip
+
+Rows = NDArray[Any]
 
 
 class Texts:
-    """The tokenized candidate and references of each image; their n-grams are counted when first asked for."""
+    """The tokenized candidate and references of each image; their n-grams are counted when first asked for.
 
-    def __init__(self, candidates: Sequence[str], references: Sequence[Sequence[str]]) -> None:
-        self.candidates = candidates
-        self.references = references
+    `said` and `known` are the same texts as they were written. `photos`, `training` (tokenized training captions) and
+    `clip` are there for the metrics that ask for them, and None where nobody gave any.
+    """
+
+    def __init__(
+        self,
+        candidates: Sequence[str],
+        references: Sequence[Sequence[str]],
+        *,
+        said: Sequence[str] | None = None,
+        known: Sequence[Sequence[str]] | None = None,
+        frequencies_of: Sequence[Sequence[str]] | None = None,
+        training: Sequence[str] | None = None,
+        photos: Sequence[Path] | None = None,
+        clip: "Clip | None" = None,
+    ) -> None:
+        self.candidates, self.references = candidates, references
+        self.said = candidates if said is None else said
+        self.known = references if known is None else known
+        self.frequencies_of, self.training, self.photos, self.clip = frequencies_of, training, photos, clip
 
     @cached_property
     def prepared(self) -> References:
@@ -35,18 +57,37 @@ class Texts:
         return self.prepared.meet(self.counts, np.arange(len(self.candidates)))
 
 
-def _mean(rows: Rows) -> float:
-    return float(np.mean(rows))
+def mean(sums: Rows, images: Any) -> Rows:
+    """Rows of one figure: its mean over the images."""
+    return np.asarray(sums[..., 0] / images)
 
 
-def _as_they_are(rows: Rows) -> Rows:
-    return rows
+def ratio(sums: Rows, images: Any) -> Rows:
+    """Rows of (part, whole): the share over all images; 0 where there is no whole."""
+    part, whole = sums[..., 0], sums[..., 1]
+    return np.divide(part, whole, out=np.zeros_like(part, dtype=float), where=whole > 0)
+
+
+def _nothing(texts: Texts | None) -> str | None:
+    return None
+
+
+def _no_facts(texts: Texts) -> str:
+    return ""
 
 
 class Metric(NamedTuple):
-    """How a number is made; a metric whose value is the mean over the images needs only `statistics`."""
+    """How a number is made; a metric whose value is the mean over the images needs only `statistics`.
+
+    `statistics(texts)` -> (images, figures), and `value(sums (..., figures), images (...))` -> (...), where sums are
+    added rows and images says how many. `missing(texts)` says why the metric cannot be had and what to do, or nothing;
+    asked with None, it says whether this machine has what it takes.
+    """
 
     statistics: Callable[[Texts], Rows]
-    aggregate: Callable[[Rows], float] = _mean
-    per_image: Callable[[Rows], Rows] = _as_they_are
-    facts: str = ""  # what its signature must also say
+    value: Callable[[Rows, Any], Rows] = mean
+    facts: Callable[[Texts], str] = _no_facts  # what its signature must also say
+    missing: Callable[[Texts | None], str | None] = _nothing
+    group: Literal["standard", "hidden", "more"] = "more"  # of `more` each is scored only where it is asked for
+    lower: bool = False  # whether less is better
+    resampled: bool = True  # False: a figure of the whole set, which an image drawn twice would spoil

@@ -14,9 +14,9 @@ BETA = 1.2
 
 
 def statistics(texts: Texts) -> Rows:
-    """The F-measure of each image -> (images,)."""
+    """The F-measure of each image -> (images, 1)."""
     pairs = zip(texts.candidates, texts.references, strict=True)
-    return np.array([_f_measure(candidate.split(" "), references) for candidate, references in pairs])
+    return np.array([[_f_measure(candidate.split(" "), references)] for candidate, references in pairs])
 
 
 def _f_measure(candidate: list[str], references: Sequence[str]) -> float:
@@ -50,4 +50,4 @@ def _common(candidate: list[str], references: list[list[str]]) -> list[int]:
     return lengths
 
 
-ROUGE_L = Metric(statistics)
+ROUGE_L = Metric(statistics, group="standard")

@@ -1,20 +1,24 @@
-"""Texts by image -> scores by metric, each with the signature that says how it was made.
+"""Texts by image -> scores by metric, each with its interval and the signature that says how it was made.
 
-Nothing is left out silently: candidates and references must be of the same images.
+Nothing is left out silently: candidates and references must be of the same images, and a metric of a group that cannot
+be had here is named with the reason; one that was asked for by name is an error.
 """
 
-import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from showtell import metrics as room
 from showtell.errors import InputError
 from showtell.metrics.metric import Metric, Rows, Texts
+from showtell.metrics.names import DEFAULT, chosen
+from showtell.metrics.significance import LEVEL, RESAMPLES, intervals
 from showtell.metrics.tokenize import NAME, tokenize
 
-GROUPS = {"BLEU": ["BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4"]}
+if TYPE_CHECKING:
+    from showtell.clip import Clip
 
 
 @dataclass(frozen=True)
@@ -28,44 +32,103 @@ class Score:
     signature: str
 
 
+class Scores(dict[str, Score]):
+    """Scores by metric; `left_out` says why metrics of a group are not among them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left_out: dict[str, str] = {}
+
+
 def score(
     candidates: Mapping[str, str],
     references: Mapping[str, Sequence[str]],
     metrics: str | Sequence[str] | None = None,
-    **protocol: object,
-) -> dict[str, Score]:
-    """Each metric (all of the table unless given) over all images, the texts tokenized once.
+    *,
+    resamples: int = RESAMPLES,
+    frequencies_of: Sequence[Sequence[str]] | None = None,
+    training: Sequence[str] | None = None,
+    photos: Mapping[str, Path] | None = None,
+    clip: "Clip | None" = None,
+    protocol: Mapping[str, object] | None = None,
+) -> Scores:
+    """Each metric (those of `standard` and `hidden` unless given) over all images, the texts tokenized once.
 
-    `protocol` is what the signatures shall also say: `split="val", decode="beam num_beams=5", seed=1`.
+    CIDEr's document frequencies are those of these references unless `frequencies_of` gives other images' captions.
+    `training`, the captions that a captioner learned from, tells copies; `photos` and `clip` are CLIPScore's. Intervals
+    come of so many `resamples` (0: none). `protocol` is what signatures shall also say: `{"split": "val", "seed": 1}`.
     """
-    names = select(room.METRICS if metrics is None else metrics)
-    _check(candidates, references)
-    texts = Texts(
-        [tokenize(text) for text in candidates.values()],
-        [[tokenize(text) for text in references[image_id]] for image_id in candidates],
-    )
-    rows: dict[Callable[[Texts], Rows], Rows] = {}
-    scores = {}
-    for name in names:
-        metric = room.METRICS[name]
-        if metric.statistics not in rows:  # BLEU-1 to BLEU-4 have the same
-            rows[metric.statistics] = metric.statistics(texts)
-        scores[name] = _score(name, metric, rows[metric.statistics], texts, list(candidates), protocol)
+    names = chosen(DEFAULT if metrics is None else metrics)
+    check_texts(candidates, references)
+    texts = read(candidates, references, frequencies_of, training, photos, clip)
+    scores = Scores()
+    for name, by_name in names.items():
+        if reason := room.METRICS[name].missing(texts):
+            if by_name:
+                raise InputError(f"{name} {reason}")
+            scores.left_out[name] = reason
+    ready = [name for name in names if name not in scores.left_out]
+    rows = statistics(ready, texts)
+    spans = intervals([room.METRICS[name] for name in ready], [rows[name] for name in ready], resamples)
+    said = dict(protocol or {})
+    if resamples and len(candidates) > 1:
+        said["interval"] = f"{100 * LEVEL:g} % of {resamples} resamples"
+    for name, span in zip(ready, spans, strict=True):
+        scores[name] = _score(name, rows[name], span, texts, list(candidates), said)
     return scores
 
 
+def read(
+    candidates: Mapping[str, str],
+    references: Mapping[str, Sequence[str]],
+    frequencies_of: Sequence[Sequence[str]] | None = None,
+    training: Sequence[str] | None = None,
+    photos: Mapping[str, Path] | None = None,
+    clip: "Clip | None" = None,
+) -> Texts:
+    """Texts in the order of the candidates, tokenized."""
+    said, known = list(candidates.values()), [list(references[image_id]) for image_id in candidates]
+    return Texts(
+        [tokenize(text) for text in said],
+        [[tokenize(text) for text in of_image] for of_image in known],
+        said=said,
+        known=known,
+        frequencies_of=frequencies_of and [[tokenize(text) for text in of_image] for of_image in frequencies_of],
+        training=training,
+        photos=None if photos is None else [photos[image_id] for image_id in candidates],
+        clip=clip,
+    )
+
+
+def statistics(names: Sequence[str], texts: Texts) -> dict[str, Rows]:
+    """The rows of each metric; metrics with the same statistics, as BLEU-1 to BLEU-4, share them."""
+    rows: dict[Callable[[Texts], Rows], Rows] = {}
+    for name in names:
+        make = room.METRICS[name].statistics
+        if make not in rows:
+            rows[make] = make(texts)
+    return {name: rows[room.METRICS[name].statistics] for name in names}
+
+
 def _score(
-    name: str, metric: Metric, rows: Rows, texts: Texts, image_ids: list[str], protocol: Mapping[str, object]
+    name: str,
+    rows: Rows,
+    interval: tuple[float, float] | None,
+    texts: Texts,
+    image_ids: list[str],
+    protocol: Mapping[str, object],
 ) -> Score:
-    per_image = dict(zip(image_ids, map(float, metric.per_image(rows)), strict=True))
-    return Score(name, metric.aggregate(rows), per_image, None, _signature(name, metric, texts, protocol))
+    metric, images = room.METRICS[name], len(image_ids)
+    per_image = dict(zip(image_ids, metric.value(rows, 1).tolist(), strict=True))
+    value = float(metric.value(rows.sum(axis=0), images))
+    return Score(name, value, per_image, interval, _signature(name, metric, texts, protocol))
 
 
 def _signature(name: str, metric: Metric, texts: Texts, protocol: Mapping[str, object]) -> str:
     counts = sorted({len(of_image) for of_image in texts.references})
     some = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     parts = [name, f"showtell {version('showtell')}", NAME, f"images {len(texts.candidates)}", f"references {some}"]
-    parts.append(metric.facts)
+    parts.append(metric.facts(texts))
     for key, value in protocol.items():
         if value is not None:
             parts.append(str(value) if key == "decode" else f"{key} {value}")
@@ -91,24 +154,8 @@ def to_json(scores: Mapping[str, Score]) -> dict[str, Any]:
     }
 
 
-def select(metrics: str | Iterable[str]) -> list[str]:
-    """Names as a user writes them (any case, `BLEU` for all four, `a,b` for several) -> names as the table has them."""
-    known = {name: [name] for name in room.METRICS} | GROUPS
-    written = {name.lower(): name for name in known}
-    asked = [metrics] if isinstance(metrics, str) else metrics
-    names: dict[str, None] = {}
-    for name in (part.strip() for text in asked for part in text.split(",")):
-        if name.lower() not in written:
-            close = [written[text] for text in difflib.get_close_matches(name.lower(), written, n=1)]
-            nearest = f" (did you mean {close[0]}?)" if close else ""
-            raise InputError(f"{name!r} is not a metric; there are {', '.join(known)}{nearest}")
-        names.update(dict.fromkeys(known[written[name.lower()]]))
-    if not names:
-        raise InputError(f"no metric is asked for; there are {', '.join(known)}")
-    return list(names)
-
-
-def _check(candidates: Mapping[str, str], references: Mapping[str, Sequence[str]]) -> None:
+def check_texts(candidates: Mapping[str, str], references: Mapping[str, Sequence[str]]) -> None:
+    """Raises InputError for anything but one text and a list of texts of the same images."""
     if not candidates:
         raise InputError("there are no candidates to score; pass a caption for at least one image")
     if lost := [image_id for image_id in candidates if image_id not in references]:

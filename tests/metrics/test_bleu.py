@@ -17,6 +17,10 @@ def rows_of(*pairs):
     return statistics(Texts([candidate for candidate, _ in pairs], [references for _, references in pairs]))
 
 
+def whole(metric, rows):
+    return metric.value(rows.sum(axis=0), len(rows))
+
+
 def test_matches_are_clipped_to_the_reference_that_has_the_most():
     rows = rows_of(("the the the the", ["the cat", "the the end"]))
     assert rows[0].tolist() == [2, 1, 0, 0, 4, 3, 2, 1, 4, 3]
@@ -27,19 +31,19 @@ def test_of_two_lengths_equally_near_the_shorter_counts():
 
 
 def test_a_short_candidate_pays_the_brevity_penalty():
-    assert bleu(1).aggregate(rows_of(("a b", ["a b c d"]))) == pytest.approx(0.36787944, abs=1e-8)  # exp(1 - 4 / 2)
+    assert whole(bleu(1), rows_of(("a b", ["a b c d"]))) == pytest.approx(0.36787944, abs=1e-8)  # exp(1 - 4 / 2)
 
 
 def test_the_corpus_value_is_not_the_mean_over_images():
     rows = rows_of(("a", ["a"]), ("b c d", ["x y z"]))
-    assert bleu(1).aggregate(rows) == pytest.approx(0.25)
-    assert bleu(1).per_image(rows) == pytest.approx([1, 0])
+    assert whole(bleu(1), rows) == pytest.approx(0.25)
+    assert bleu(1).value(rows, 1) == pytest.approx([1, 0])
 
 
 def test_no_match_of_an_order_is_almost_nothing_not_an_error():
     """coco-caption's constants: (1 * 1 * 1e-15) ** (1 / 3) for a candidate of two words, which has no 3-grams."""
     rows = rows_of(("a b", ["a b"]))
-    assert bleu(3).aggregate(rows) == pytest.approx((1e-15 / 1e-9) ** (1 / 3), rel=1e-6)
+    assert whole(bleu(3), rows) == pytest.approx((1e-15 / 1e-9) ** (1 / 3), rel=1e-6)
 
 
 @settings(max_examples=60)

@@ -77,7 +77,7 @@ def test_frequencies_of_a_larger_collection_score_as_if_it_were_evaluated():
 
 def test_a_single_image_scores_nothing():
     """Each weight is log 1 - log 1: the measure needs other images to tell what is worth saying."""
-    assert statistics(Texts(["a dog"], [["a dog"]])).tolist() == [0]
+    assert statistics(Texts(["a dog"], [["a dog"]])).tolist() == [[0]]
 
 
 def test_saying_a_word_again_and_again_does_not_pay():

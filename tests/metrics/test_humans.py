@@ -13,7 +13,7 @@ REFERENCES = {
 
 
 def test_it_is_the_mean_over_the_captions_each_against_the_rest():
-    found = humans(REFERENCES, ["BLEU-2", "CIDEr-D"], split="val")
+    found = humans(REFERENCES, ["BLEU-2", "CIDEr-D"], protocol={"split": "val"})
     rounds = []
     for i in range(3):
         rest = {image: [text for j, text in enumerate(texts) if j != i] for image, texts in REFERENCES.items()}
@@ -26,7 +26,7 @@ def test_it_is_the_mean_over_the_captions_each_against_the_rest():
 
 
 def test_its_signature_says_how_it_was_made():
-    parts = humans(REFERENCES, ["BLEU-1"], split="val")["BLEU-1"].signature.split("|")
+    parts = humans(REFERENCES, ["BLEU-1"], protocol={"split": "val"})["BLEU-1"].signature.split("|")
     assert {"images 3", "references 2 to 3", "split val"} <= set(parts)
     assert "each human caption in turn against the rest, mean of 3" in parts
 

@@ -1,0 +1,47 @@
+"""Names of metrics as a user writes them -> names of the table; a group's members are scored where they can be had."""
+
+import difflib
+from collections.abc import Iterable
+
+from showtell import metrics as room
+from showtell.errors import InputError
+
+DEFAULT = ("standard", "hidden")
+FAMILIES = {"BLEU": "BLEU-", "CHAIR": "CHAIR", "BLEU-nltk": "BLEU-nltk-"}  # one name for all that begin so
+
+
+def groups() -> dict[str, list[str]]:
+    """Every name that means several metrics -> their names, in the table's order."""
+    table = room.METRICS
+    named = {group: [name for name, metric in table.items() if metric.group == group] for group in DEFAULT}
+    for family, begins in FAMILIES.items():
+        members = [name for name in table if name.startswith(begins) and name[len(begins) :].count("-") == 0]
+        named |= {family: members} if members else {}
+    return named
+
+
+def select(metrics: str | Iterable[str]) -> list[str]:
+    """Names in any case, `BLEU` for all four, `a,b` for several -> names as the table has them."""
+    return list(chosen(metrics))
+
+
+def chosen(metrics: str | Iterable[str]) -> dict[str, bool]:
+    """Names as the table has them -> whether the metric itself was asked for, not only a group that it belongs to.
+
+    Raises InputError for a name that is not there, and where no metric is asked for.
+    """
+    known = {name: [name] for name in room.METRICS} | groups()
+    written = {name.lower(): name for name in known}
+    asked = [metrics] if isinstance(metrics, str) else metrics
+    names: dict[str, bool] = {}
+    for part in (part.strip() for text in asked for part in text.split(",")):
+        if part.lower() not in written:
+            close = [written[text] for text in difflib.get_close_matches(part.lower(), written, n=1)]
+            nearest = f" (did you mean {close[0]}?)" if close else ""
+            raise InputError(f"{part!r} is not a metric; there are {', '.join(known)}{nearest}")
+        name = written[part.lower()]
+        for member in known[name]:
+            names[member] = names.get(member, False) or name not in DEFAULT
+    if not names:
+        raise InputError(f"no metric is asked for; there are {', '.join(known)}")
+    return names
