@@ -10,9 +10,15 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import beam, cached_decoding, epoch, reading
+from benchmarks import beam, cached_decoding, epoch, metrics, reading
 
-BENCHMARKS = {"epoch": epoch.run, "beam": beam.run, "cached_decoding": cached_decoding.run, "reading": reading.run}
+BENCHMARKS = {
+    "epoch": epoch.run,
+    "beam": beam.run,
+    "cached_decoding": cached_decoding.run,
+    "reading": reading.run,
+    "metrics": metrics.run,
+}
 
 
 def main() -> None:
