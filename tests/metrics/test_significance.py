@@ -1,12 +1,16 @@
-"""Intervals by resampling: against the plainest way, and against what statistics says they must be."""
+"""Intervals and paired tests: against the plainest way, and against what statistics says they must be."""
+
+import itertools
+import math
 
 import numpy as np
 import pytest
 
 from showtell.metrics import METRICS, score
 from showtell.metrics.bleu import bleu
+from showtell.metrics.cider import CIDER_D
 from showtell.metrics.metric import Metric, Texts
-from showtell.metrics.significance import added, draw, intervals
+from showtell.metrics.significance import added, draw, holm, intervals, paired, swapped, toss
 
 MEAN = Metric(lambda texts: np.zeros((0, 1)))
 
@@ -60,3 +64,143 @@ def test_the_same_texts_have_the_same_interval(monkeypatch):
     assert one.interval == other.interval
     assert one.signature.endswith("|interval 95 % of 1000 resamples")
     assert METRICS["BLEU-1"].resampled
+
+
+SAID = ["a dog runs on the beach", "two cars in the rain", "a cat", "snow on the roof of a house", "a man", "red boats"]
+OTHER = ["a dog on a beach", "two red cars in the rain", "the cat", "a snow roof", "a man rides a horse", "boats"]
+KNOWN = [
+    ["a dog runs on a beach", "the beach has a dog"],
+    ["two red cars in the rain", "cars"],
+    ["the cat", "a cat sleeps on a bed"],
+    ["snow on a roof", "a house with snow on the roof"],
+    ["a man rides a horse", "a horse and a man"],
+    ["red boats on a lake", "boats on the water"],
+]
+METRIC_OF_TEXTS = {"BLEU-2": bleu(2), "CIDEr-D": CIDER_D}
+
+
+def test_equal_runs_differ_by_nothing_and_p_is_one():
+    rows = [metric.statistics(Texts(SAID, KNOWN)) for metric in METRIC_OF_TEXTS.values()]
+    for resamples in (50, 200):  # drawn swaps, and all 64 of them
+        for found in paired(list(METRIC_OF_TEXTS.values()), rows, rows, resamples):
+            assert found == (0.0, (0.0, 0.0), 1.0, 1.0, resamples == 200)
+
+
+@pytest.mark.parametrize("name", METRIC_OF_TEXTS)
+def test_all_swaps_are_those_of_a_plain_loop_over_the_texts(name):
+    """Each of the 64 ways to swap candidates, the metric computed anew from the swapped texts."""
+    metric = METRIC_OF_TEXTS[name]
+
+    def value(said):
+        return metric.value(metric.statistics(Texts(said, KNOWN)).sum(axis=0), 6)
+
+    differences = []
+    for swaps in itertools.product([False, True], repeat=6):
+        mixed = [(b, a) if swap else (a, b) for a, b, swap in zip(SAID, OTHER, swaps, strict=True)]
+        ours, theirs = zip(*mixed, strict=True)
+        differences.append(value(theirs) - value(ours))
+    wanted = np.mean(np.abs(differences) >= abs(differences[0]) - 1e-9)
+    rows = [metric.statistics(Texts(said, KNOWN)) for said in (SAID, OTHER)]
+    (found,) = paired([metric], rows[:1], rows[1:], resamples=64)
+    assert found.difference == pytest.approx(differences[0]) and found.difference != 0
+    assert found.exact and found.p_randomization == pytest.approx(wanted) and 2 / 64 < wanted < 1
+
+
+def test_drawn_swaps_come_near_to_all_of_them():
+    rows = np.random.default_rng(5).standard_normal((12, 2))[:, :1], np.random.default_rng(6).random((12, 1))
+    (every,) = paired([MEAN], rows[:1], rows[1:], resamples=4096)
+    (drawn,) = paired([MEAN], rows[:1], rows[1:], resamples=4095)
+    assert every.exact and not drawn.exact
+    assert drawn.p_randomization == pytest.approx(every.p_randomization, abs=4 * 0.5 / 4095**0.5)
+
+
+def test_the_bleu_of_swapped_rows_is_that_of_swapped_texts():
+    """A sum of rows, not of values: BLEU of a corpus is no mean over its images."""
+    metric = bleu(4)
+    a, b = (metric.statistics(Texts(said, KNOWN)) for said in (SAID, OTHER))
+    moved, exact = swapped(b - a, 3, seed=7)
+    coins = toss(np.random.default_rng(7), 3, 6).astype(bool)
+    assert not exact and coins.any() and not coins.all()
+    for moves, coin in zip(moved, coins, strict=True):
+        said = [theirs if swap else ours for ours, theirs, swap in zip(SAID, OTHER, coin, strict=True)]
+        again = metric.statistics(Texts(said, KNOWN)).sum(axis=0)
+        assert metric.value(a.sum(axis=0) + moves, 6) == pytest.approx(metric.value(again, 6), rel=1e-9)
+
+
+def test_the_paired_interval_and_both_p_of_a_mean_are_what_statistics_expects():
+    """Normal theory: the standard error is that of the differences, far less than either one's own."""
+    generator = np.random.default_rng(8)
+    first = generator.standard_normal((400, 1)) * 5  # how hard an image is, which is so for both
+    differences = generator.standard_normal((400, 1))
+    error = differences.std() / 20
+    differences += 1.3 * error - differences.mean()
+    (found,) = paired([MEAN], [first], [first + differences], resamples=8000)
+    assert found.difference == pytest.approx(1.3 * error)
+    assert found.interval == pytest.approx(((1.3 - 1.96) * error, (1.3 + 1.96) * error), abs=0.06 * error)
+    p = math.erfc(1.3 / 2**0.5)  # .194
+    assert found.p_bootstrap == pytest.approx(p, abs=0.015)
+    assert found.p_randomization == pytest.approx(p, abs=0.015)
+
+
+@pytest.mark.parametrize("level", [0.05, 0.2])
+def test_of_equal_systems_a_test_errs_as_often_as_its_level_says(level):
+    """600 pairs of systems without a difference: the share that is called different, within 3.3 standard errors."""
+    shares = []
+    for seed in range(600):
+        generator = np.random.default_rng(seed)
+        rows = generator.exponential(size=(2, 60, 1)) + generator.exponential(size=(60, 1))
+        (found,) = paired([MEAN], rows[:1], rows[1:], resamples=200, seed=seed)
+        shares.append((found.p_bootstrap <= level, found.p_randomization <= level))
+    error = (level * (1 - level) / 600) ** 0.5
+    assert np.mean(shares, axis=0) == pytest.approx([level, level], abs=3.3 * error)
+
+
+def test_a_planted_difference_is_found_in_either_direction():
+    generator = np.random.default_rng(9)
+    rows = generator.standard_normal((2, 300, 1))
+    for sign in (1, -1):
+        (found,) = paired([MEAN], rows[:1], rows[1:] + sign * 0.5)
+        assert sign * found.difference > 0.2
+        assert found.p_bootstrap == found.p_randomization == 1 / 1001
+        assert min(sign * end for end in found.interval) > 0
+
+
+def test_two_captioners_of_few_images_are_never_called_different():
+    """Five images have 32 swaps, of which two are as large at least: whatever the difference, p is not below 1/16."""
+    (found,) = paired([MEAN], [np.zeros((5, 1))], [np.ones((5, 1))])
+    assert found.exact and found.p_randomization == 2 / 32
+
+
+def test_metrics_are_tested_alike_alone_and_together():
+    rows = np.random.default_rng(10).random((2, 2, 40, 1))
+    together = paired([MEAN, MEAN], list(rows[0]), list(rows[1]))
+    assert together == [paired([MEAN], [a], [b])[0] for a, b in zip(*rows, strict=True)]
+
+
+def test_a_seed_repeats_a_test_and_another_does_not():
+    rows = np.random.default_rng(11).random((2, 40, 1))
+    one, again, other = (paired([MEAN], rows[:1], rows[1:], seed=seed) for seed in (1, 1, 2))
+    assert one == again != other
+
+
+def test_where_nothing_can_be_drawn_there_is_no_test():
+    assert paired([MEAN], [np.ones((1, 1))], [np.zeros((1, 1))]) == [None]
+    assert paired([MEAN], [np.ones((5, 1))], [np.zeros((5, 1))], resamples=0) == [None]
+    assert paired([], [], []) == []
+    whole = MEAN._replace(resampled=False)
+    found = paired([whole, MEAN], [np.ones((5, 1))] * 2, [np.zeros((5, 1))] * 2)
+    assert found[0] is None and found[1].difference == -1
+
+
+def test_holms_correction_is_his_procedure():
+    """Rejected at a level are those that the step-down procedure rejects, whatever the level."""
+    values = [0.011, 0.2, 0.024, 0.013, 0.9]
+    corrected = holm(values)
+    for level in np.linspace(0.001, 1, 500):
+        rejected = set()
+        for rank, place in enumerate(np.argsort(values)):
+            if values[place] > level / (5 - rank):
+                break
+            rejected.add(int(place))
+        assert {place for place, p in enumerate(corrected) if p <= level} == rejected
+    assert holm([]) == [] and holm([0.3]) == [0.3]
