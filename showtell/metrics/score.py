@@ -15,7 +15,7 @@ from showtell.errors import InputError
 from showtell.metrics.metric import Metric, Rows, Texts
 from showtell.metrics.names import DEFAULT, chosen
 from showtell.metrics.significance import LEVEL, RESAMPLES, intervals
-from showtell.metrics.tokenize import NAME, tokenize
+from showtell.metrics.tokenize import tokenize
 
 if TYPE_CHECKING:
     from showtell.clip import Clip
@@ -61,20 +61,42 @@ def score(
     names = chosen(DEFAULT if metrics is None else metrics)
     check_texts(candidates, references)
     texts = read(candidates, references, frequencies_of, training, photos, clip)
-    scores = Scores()
+    ready, left_out = had(names, texts)
+    scores = of_rows(statistics(ready, texts), texts, list(candidates), resamples, protocol=protocol)
+    scores.left_out = left_out
+    return scores
+
+
+def had(names: Mapping[str, bool], texts: Texts) -> tuple[list[str], dict[str, str]]:
+    """Those of the `chosen` metrics that can be had of these texts, and why the others cannot.
+
+    Raises InputError for one that was asked for by name and cannot be had.
+    """
+    left_out: dict[str, str] = {}
     for name, by_name in names.items():
         if reason := room.METRICS[name].missing(texts):
             if by_name:
                 raise InputError(f"{name} {reason}")
-            scores.left_out[name] = reason
-    ready = [name for name in names if name not in scores.left_out]
-    rows = statistics(ready, texts)
-    spans = intervals([room.METRICS[name] for name in ready], [rows[name] for name in ready], resamples)
+            left_out[name] = reason
+    return [name for name in names if name not in left_out], left_out
+
+
+def of_rows(
+    rows: Mapping[str, Rows],
+    texts: Texts,
+    image_ids: Sequence[str],
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    protocol: Mapping[str, object] | None = None,
+) -> Scores:
+    """The scores of `statistics` that are there already."""
+    spans = intervals([room.METRICS[name] for name in rows], list(rows.values()), resamples, seed)
     said = dict(protocol or {})
-    if resamples and len(candidates) > 1:
+    if resamples and len(image_ids) > 1:
         said["interval"] = f"{100 * LEVEL:g} % of {resamples} resamples"
-    for name, span in zip(ready, spans, strict=True):
-        scores[name] = _score(name, rows[name], span, texts, list(candidates), said)
+    scores = Scores()
+    for (name, of_metric), span in zip(rows.items(), spans, strict=True):
+        scores[name] = _score(name, of_metric, span, texts, image_ids, said)
     return scores
 
 
@@ -115,7 +137,7 @@ def _score(
     rows: Rows,
     interval: tuple[float, float] | None,
     texts: Texts,
-    image_ids: list[str],
+    image_ids: Sequence[str],
     protocol: Mapping[str, object],
 ) -> Score:
     metric, images = room.METRICS[name], len(image_ids)
@@ -127,7 +149,7 @@ def _score(
 def _signature(name: str, metric: Metric, texts: Texts, protocol: Mapping[str, object]) -> str:
     counts = sorted({len(of_image) for of_image in texts.references})
     some = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    parts = [name, f"showtell {version('showtell')}", NAME, f"images {len(texts.candidates)}", f"references {some}"]
+    parts = [name, f"showtell {version('showtell')}", metric.tokens, f"images {len(texts.candidates)}", f"references {some}"]
     parts.append(metric.facts(texts))
     for key, value in protocol.items():
         if value is not None:
