@@ -100,6 +100,7 @@ TAKES = {  # what pydantic found wrong -> what the option takes
     "tuple_type": "a list: [{value}]",
     "greater_than": "a number above {gt:g}",
     "greater_than_equal": "{ge:g} or more",
+    "too_short": "a list of at least {min_length}",
     "less_than": "a number below {lt:g}",
 }
 

@@ -119,3 +119,15 @@ def start_folder(start: str | None, recipe: Recipe) -> Path:
         if (before := old["tokenizer"][key]) != now:
             raise InputError(f"train.start={start}: its tokenizer.{key} is {before}, not {now}; begin with the same")
     return folder
+
+
+def differences(start: str, recipe: Recipe) -> str:
+    """The options of the encoder and decoder in which the run that training begins with differs, for an error."""
+    old = check(checkpoint.read_recipe(Path(start).expanduser()))
+    said = [
+        f"{section}.{key} is {old[section].get(key)}, not {now}"
+        for section in ("encoder", "decoder")
+        for key, now in recipe[section].items()
+        if old[section].get(key) != now
+    ]
+    return ", ".join(said)

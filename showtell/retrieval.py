@@ -8,10 +8,11 @@ a photo has the same neighbours in any batch. Of equals the first counts.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
+from pydantic import Field
 from rich.console import Console
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -34,7 +35,7 @@ class Neighbours:
         self,
         *,
         k: Count | None = None,
-        choices: tuple[Count, ...] = (1, 2, 3, 4, 5, 7, 10, 14, 20, 28, 40),
+        choices: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 2, 3, 4, 5, 7, 10, 14, 20, 28, 40),
         scale: Literal["none", "centre", "standardise"] = "standardise",
     ) -> None:
         self.k, self.choices, self.scale = k, choices, scale

@@ -29,7 +29,7 @@ from showtell.optimizer import learning_rate, make_optimizer
 from showtell.progress import Bar
 from showtell.recipe import Train, build, options, trains
 from showtell.remember import remember
-from showtell.resume import UNAVERAGED, Checkpoint, Where, digest, open_run, start_folder
+from showtell.resume import UNAVERAGED, Checkpoint, Where, differences, digest, open_run, start_folder
 from showtell.reward import Reward
 from showtell.settings import Recipe
 from showtell.tokenizers import TOKENIZERS
@@ -164,7 +164,12 @@ class Job:
             self.captioner.decoder.fit(self.training(sample.tolist()).to(self.captioner.device))
         if self.settings.start is not None:
             captioner, path = self.captioner, Path(self.settings.start).expanduser() / checkpoint.MODEL
-            checkpoint.restore(captioner.encoder, captioner.decoder, checkpoint.read_tensors(path), str(path))
+            tensors = checkpoint.read_tensors(path)
+            try:
+                checkpoint.restore(captioner.encoder, captioner.decoder, tensors, str(path))
+            except InputError as error:
+                other = differences(self.settings.start, captioner.recipe)
+                raise InputError(f"train.start={self.settings.start}: its {other}: {error}") from None
         self.average = self._average()
         try:
             self.run.mkdir(parents=True, exist_ok=True)

@@ -146,6 +146,7 @@ WITHOUT = "does not apply to captioner 'nearest', which trains nothing; leave it
         "train.epochs=1": f"train.epochs {WITHOUT}",
         "train.epoch=1": "train.epoch is not an option of 'train'; it takes ",
         "captioner.k=0": "captioner.k is 0; it takes 1 or more",
+        "captioner.choices=[]": "captioner.choices is []; it takes a list of at least 1",
         "captioner.K=2": "captioner.K is not an option of 'nearest'; it takes k, choices, scale (did you mean k?)",
         "captioner=nearset": "captioner.name is 'nearset' (did you mean nearest?); it takes neural, nearest",
     }.items(),

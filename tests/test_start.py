@@ -51,6 +51,13 @@ def test_a_run_that_does_not_fit_is_refused_by_name(tmp_path, begun, changed, to
     assert not (tmp_path / "run").exists()
 
 
+def test_another_size_is_told_by_the_option_that_makes_it(tmp_path, begun):
+    with pytest.raises(InputError) as error:
+        train_small(tmp_path / "run", *FROZEN, f"train.start={begun}", "decoder.dim=48", "decoder.mlp_dim=48")
+    assert str(error.value).startswith(f"train.start={begun}: its decoder.dim is ")
+    assert ", not 48, decoder.mlp_dim is " in str(error.value)
+
+
 def test_a_folder_without_a_model_and_another_captioner_are_refused(tmp_path, begun):
     with pytest.raises(InputError, match=r": no run with a model.safetensors; it takes the folder of a trained run$"):
         train_small(tmp_path / "run", *FROZEN, f"train.start={tmp_path}")

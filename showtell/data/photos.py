@@ -78,7 +78,7 @@ def _why_not(entry: "os.DirEntry[str]") -> str:
 
 
 def _spellings(name: str) -> Iterator[str]:
-    """How else the disk may have a name: blanks around it, accents composed or not, an id without its ending."""
+    """How else the disk may have a name: blanks around it, accents composed or not, no ending, other case."""
     bare = name.strip()
     yield bare
     if not bare.isascii():
@@ -86,6 +86,9 @@ def _spellings(name: str) -> Iterator[str]:
         yield unicodedata.normalize("NFD", bare)
     if not bare.lower().endswith(SUFFIXES):
         yield from (bare + suffix for suffix in (*SUFFIXES, ".JPG"))
+    else:  # `P0.JPG` for `p0.jpg`, as disks that do not tell them apart allow
+        stem, dot, suffix = bare.rpartition(".")
+        yield from (stem + dot + suffix.lower(), stem + dot + suffix.upper(), bare.lower(), bare.upper())
 
 
 def locate(

@@ -66,6 +66,14 @@ def test_a_photo_that_is_missing_is_left_out(form: str, tmp_path: Path) -> None:
         assert records.left_out == (LeftOut(without_ending(form, "b.jpg"), "no such photo"),)
 
 
+@pytest.mark.parametrize("form", sorted(set(FORMS) - {"webdataset", "folder"}))
+def test_a_name_in_other_case_is_the_photo_where_no_other_is_called_so(form: str, tmp_path: Path) -> None:
+    root = write(form, tmp_path / "set", SOUND)
+    (root / "images/b.jpg").rename(root / "images/b.JPG")
+    records = DATA[form](root=root)
+    assert records.left_out == () and "b.JPG" in {record.path.name for record in records}
+
+
 @pytest.mark.parametrize("form", sorted(set(FORMS) - {"webdataset"}))
 def test_a_broken_link_and_a_folder_are_no_photos(form: str, tmp_path: Path) -> None:
     root = write(form, tmp_path / "set", SOUND, missing=["a.jpg", "b.jpg"])
