@@ -104,7 +104,8 @@ def _job(encoder: Encoder, photos: Sequence[tuple[str, Path]], turn: Lock) -> Ma
     contents, squares, failed = [], [], {}
     for content, path in photos:
         try:
-            square = encoder.transform(open_image(path, at_least=2 * encoder.image_size))
+            at_least = None if encoder.exact else 2 * encoder.image_size
+            square = encoder.transform(open_image(path, at_least))
             if content.startswith(UNREADABLE):
                 raise Unreadable(path, "changed while it was read")
         except Unreadable as error:
@@ -121,12 +122,14 @@ def _job(encoder: Encoder, photos: Sequence[tuple[str, Path]], turn: Lock) -> Ma
 
 
 def _make(encoder: Encoder, pixels: Tensor, view: Tensor) -> dict[str, Tensor]:
-    """What is kept of a batch: the pixels themselves, or a frozen encoder's features in fp16."""
+    """What is kept of a batch: the pixels themselves, or a frozen encoder's features, in fp16 unless it is exact."""
     if encoder.trains:
         return {"pixels": pixels, "view": view}
     device = device_of(encoder)
     features = encoder(pixels.to(device), view.to(device)).to(torch.device("cpu"))
-    return features._replace(tokens=features.tokens.half(), pooled=features.pooled.half())._asdict()
+    if not encoder.exact:
+        features = features._replace(tokens=features.tokens.half(), pooled=features.pooled.half())
+    return features._asdict()
 
 
 @contextmanager

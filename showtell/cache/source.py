@@ -65,11 +65,12 @@ def open_source(
     folder: Path | None = None,
     console: Console | None = None,
     progress: bool = True,
+    complete: bool = False,
 ) -> Source:
     """The records' features, of which those that no earlier run has cached are made now, into `folder`.
 
-    Photos that cannot be read are left out, and that is said; raises InputError where no photo can be read or the disk
-    is too small.
+    Photos that cannot be read are left out, and that is said; raises InputError where no photo can be read, where one
+    cannot and all are needed (`complete`), and where the disk is too small.
     """
     root = folder or default_folder()
     console = console or Console(stderr=True, quiet=not progress)
@@ -91,7 +92,7 @@ def open_source(
     ]
     kept = [(record, store.rows[c]) for record, c in zip(records, contents, strict=True) if c not in failed]
     count = f"{len(left_out):,} of {len(records):,} photos cannot be read: {printable(told(left_out))}"
-    if records and not kept:
+    if left_out and (complete or not kept):
         raise InputError(f"{count}; mend or remove them")
     if left_out:
         console.print(f"{count}; left out", markup=False, soft_wrap=True)

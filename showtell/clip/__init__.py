@@ -1,5 +1,7 @@
 """CLIP (arXiv:2103.00020), from open_clip or transformers: photos and texts -> vectors of one space."""
 
+from showtell.clip.beside import photos_of
+from showtell.clip.model import DEFAULT, Clip
+from showtell.clip.protocols import PROTOCOLS, Protocol
 
-class Clip:
-    """A CLIP model that embeds photos and texts; nothing is loaded before it is asked for something."""
+__all__ = ["DEFAULT", "PROTOCOLS", "Clip", "Protocol", "photos_of"]

@@ -1,0 +1,55 @@
+"""Image ids of anybody's captions and a folder of photos -> which photo each caption is of."""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from showtell.data.folder import bare
+from showtell.data.photos import existing_folder
+from showtell.errors import InputError
+
+
+def _number(name: str) -> str:
+    """COCO's id in `COCO_val2014_000000391895.jpg` and `000000391895.jpg`.
+
+    >>> _number("COCO_val2014_000000391895.jpg"), _number("7.jpg"), _number("a7.jpg")
+    ('391895', '7', '')
+    """
+    found = re.fullmatch(r"(?:COCO_\w+_)?0*(\d+)", Path(name).stem)
+    return found[1] if found else ""
+
+
+WAYS: tuple[Callable[[str], str], ...] = (  # what of a photo's path below the folder is its id
+    lambda path: path,
+    lambda path: Path(path).name,
+    lambda path: Path(path).stem,
+    _number,
+)
+
+
+def photos_of(image_ids: Sequence[str], root: Path, key: str = "--photos") -> dict[str, Path]:
+    """The photo of each image, all by the first way of naming that has a photo for each.
+
+    Raises InputError where no way has, and where two photos of one name could be meant.
+    """
+    root = existing_folder(root, key)
+    paths = [record.path for record in bare(root=root)]
+    best: dict[str, list[Path]] = {}
+    for way in WAYS:
+        named: dict[str, list[Path]] = {}
+        for path in paths:
+            named.setdefault(way(path.relative_to(root).as_posix()), []).append(path)
+        found = {image_id: named[image_id] for image_id in image_ids if image_id in named}
+        best = max(best, found, key=len)
+        if len(found) == len(image_ids):
+            break
+    if lost := [image_id for image_id in image_ids if image_id not in best]:
+        raise InputError(
+            f"{len(lost):,} of {len(image_ids):,} candidates have no photo in {key}={root} (first: {lost[0]!r}); "
+            "a photo is called by its image id: the file's name, with or without its ending, or COCO's number"
+        )
+    for image_id, some in best.items():
+        if len(some) > 1:
+            one, other = (path.relative_to(root) for path in some[:2])
+            raise InputError(f"{key}={root} has two photos for {image_id!r}: {one} and {other}; leave one out")
+    return {image_id: best[image_id][0] for image_id in image_ids}

@@ -1,0 +1,95 @@
+"""A model's name -> `embed_photos` and `embed_texts`: vectors of length 1, whose products are cosines.
+
+Photos go through the feature cache, so that a second scoring of the same photos embeds texts alone. Of texts the last
+two lists are remembered: while a captioner trains, the references of the validation photos stay the same.
+"""
+
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from torch import Tensor
+from torch.nn import functional as F
+
+from showtell.cache import open_source
+from showtell.clip.from_open_clip import load_open_clip
+from showtell.clip.from_transformers import load_transformers
+from showtell.clip.photos import PhotoTower
+from showtell.clip.protocols import PROTOCOLS, Protocol
+from showtell.clip.towers import OPEN_CLIP
+from showtell.data.record import Record
+from showtell.device import device_of
+from showtell.errors import InputError
+from showtell.progress import Bar
+
+DEFAULT = "openai/clip-vit-base-patch32"
+BATCH_SIZE = 64  # texts
+
+
+class Clip:
+    """A CLIP model with the protocol that its scores follow; nothing is loaded before it is asked for something."""
+
+    def __init__(
+        self,
+        model: str = DEFAULT,
+        protocol: str = "paper",
+        *,
+        device: torch.device | str = "auto",
+        console: Console | None = None,
+    ) -> None:
+        if protocol not in PROTOCOLS:
+            raise InputError(f"protocol {protocol!r} is not one of CLIPScore; it takes {', '.join(PROTOCOLS)}")
+        self.model, self.protocol_name, self.console = model, protocol, console
+        self.device = device_of(device) if isinstance(device, str) else device
+        self._remembered = lru_cache(maxsize=2)(self._embed)
+
+    @property
+    def protocol(self) -> Protocol:
+        return PROTOCOLS[self.protocol_name]
+
+    @property
+    def signature(self) -> str:
+        """What one must know to compare: model, library, the weights' own digits, protocol."""
+        name = Path(self.model).expanduser().name if Path(self.model).expanduser().exists() else self.model
+        made = f"clip {name} ({self.tower.towers.library}, weights {self.tower.weights[:8]})"
+        said = f"{self.protocol.weight:g} cos" + (f", prefix {self.protocol.prefix!r}" if self.protocol.prefix else "")
+        return f"{made}|protocol {self.protocol_name} ({said})"
+
+    def load(self) -> None:
+        """Have the model now, or its error; the drawing of random numbers is not disturbed by it."""
+        assert self.tower is not None
+
+    @cached_property
+    def tower(self) -> PhotoTower:
+        with torch.random.fork_rng(devices=[]):  # libraries draw weights before they read them
+            towers = (load_open_clip if self.model.startswith(OPEN_CLIP) else load_transformers)(self.model)
+            towers.network.float().eval().requires_grad_(False).to(self.device)
+            return PhotoTower(towers)
+
+    def embed_photos(self, photos: Sequence[Path]) -> Tensor:
+        """(photos D). Raises InputError that names the photos which cannot be read, before any is scored."""
+        records = [Record(path.name, path, (), "") for path in photos]
+        source = open_source(records, self.tower, console=self.console, progress=False, complete=True)
+        return source(range(len(records))).pooled
+
+    def embed_texts(self, texts: Sequence[str]) -> Tensor:
+        """(texts D), each text as it is, cut at the length that the model can read."""
+        return self._remembered(tuple(texts))
+
+    @torch.no_grad()
+    def _embed(self, texts: tuple[str, ...]) -> Tensor:
+        towers = self.tower.towers
+        # Texts of like length need little padding, and equal ones are embedded once.
+        order = sorted(set(texts), key=lambda text: (len(text), text))
+        parts = []
+        console, show = self.console or Console(stderr=True), self.console is not None
+        with torch.autocast(self.device.type, enabled=False), Bar(console, "reading", len(order), "text", show) as bar:
+            for start in range(0, len(order), BATCH_SIZE):
+                some = order[start : start + BATCH_SIZE]
+                tokens = {name: part.to(self.device) for name, part in towers.tokenize(some).items()}
+                parts.append(F.normalize(towers.read(tokens).float(), dim=-1))
+                bar.advance(len(some))
+        place = {text: row for row, text in enumerate(order)}
+        return torch.cat(parts)[[place[text] for text in texts]]
