@@ -1,7 +1,14 @@
 """Features + words -> logits. A new decoder is one file and one line here."""
 
+from showtell.decoders.attend import Attend
 from showtell.decoders.decoder import Decoder
 from showtell.decoders.recurrent import Recurrent
+from showtell.decoders.topdown import Topdown
 from showtell.decoders.transformer import Transformer
 
-DECODERS: dict[str, type[Decoder]] = {"recurrent": Recurrent, "transformer": Transformer}
+DECODERS: dict[str, type[Decoder]] = {
+    "recurrent": Recurrent,
+    "attend": Attend,
+    "topdown": Topdown,
+    "transformer": Transformer,
+}

@@ -4,18 +4,29 @@ first_token: the image code takes bos's place; init_state: it becomes the first 
 beside every word.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from showtell.decoders import cells
 from showtell.decoders.decoder import Decoder, Memory, Output, State
 from showtell.decoders.dropout import Dropout
-from showtell.decoders.visual import Projection
+from showtell.decoders.visual import Ending, Projection
+from showtell.errors import RecipeError
 from showtell.features import Features
 from showtell.settings import Count, Share
 
-CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+# torch's, and those written from the equations of the Oslo course.
+CELLS: dict[str, Callable[..., nn.Module]] = {
+    "rnn": nn.RNN,
+    "gru": nn.GRU,
+    "lstm": nn.LSTM,
+    "oslo_rnn": cells.RNN,
+    "oslo_gru": cells.GRU,
+    "oslo_lstm": cells.LSTM,
+}
 
 
 class Recurrent(Decoder):
@@ -26,9 +37,11 @@ class Recurrent(Decoder):
         feature_dim: int,
         vocabulary_size: int,
         *,
-        cell: Literal["rnn", "gru", "lstm"] = "lstm",
+        cell: Literal["rnn", "gru", "lstm", "oslo_rnn", "oslo_gru", "oslo_lstm"] = "lstm",
         conditioning: Literal["first_token", "init_state", "every_step"] = "first_token",
         embedding_dim: Count = 256,
+        image_dim: Count | None = None,
+        image_ending: Ending = "norm",
         dim: Count = 512,
         layers: Count = 1,
         dropout: Share = 0.3,
@@ -36,16 +49,27 @@ class Recurrent(Decoder):
     ) -> None:
         super().__init__()
         self.conditioning, self.layers, self.dim = conditioning, layers, dim
-        self.parts = ("hidden", "memory") if cell == "lstm" else ("hidden",)
-        code_dim = layers * dim * len(self.parts) if conditioning == "init_state" else embedding_dim
-        self.visual = Projection(feature_dim, code_dim, feature_dropout)
+        self.parts = ("hidden", "memory") if cell.endswith("lstm") else ("hidden",)
+        code_dim = self._code_dim(image_dim, embedding_dim)
+        self.visual = Projection(feature_dim, code_dim, feature_dropout, image_ending)
         self.words = nn.Embedding(vocabulary_size, embedding_dim)
         nn.init.normal_(self.words.weight, std=0.1)
-        width = 2 * embedding_dim if conditioning == "every_step" else embedding_dim
+        width = embedding_dim + (code_dim if conditioning == "every_step" else 0)
         between = dropout if layers > 1 else 0.0
         self.cell = CELLS[cell](width, dim, num_layers=layers, dropout=between, batch_first=True)
         self.dropout = Dropout(dropout)
         self.output = nn.Linear(dim, vocabulary_size)
+
+    def _code_dim(self, image_dim: int | None, embedding_dim: int) -> int:
+        """How long the image code is: only beside a word it may have a length of its own."""
+        if self.conditioning == "every_step":
+            return image_dim or embedding_dim
+        if image_dim is not None:
+            raise RecipeError(
+                f"decoder.image_dim is {image_dim}, and {self.conditioning} conditioning has a length of its own; "
+                "leave it out, or take decoder.conditioning=every_step"
+            )
+        return embedding_dim if self.conditioning == "first_token" else self.layers * self.dim * len(self.parts)
 
     def fit(self, features: Features) -> None:
         self.visual.standardise.fit(features.pooled)
@@ -66,7 +90,7 @@ class Recurrent(Decoder):
         if self.conditioning == "first_token":
             x = torch.where((position == 0)[..., None], memory["code"][:, None, None].to(x.dtype), x)
         elif self.conditioning == "every_step":
-            x = torch.cat([x, memory["code"][:, None, None].expand_as(x).to(x.dtype)], dim=-1)
+            x = torch.cat([x, memory["code"][:, None, None].expand(*x.shape[:-1], -1).to(x.dtype)], dim=-1)
         before = tuple(state[part].flatten(0, 1).transpose(0, 1).contiguous() for part in self.parts)  # layers BK H
         hidden, after = self.cell(self.dropout(x).flatten(0, 1), before if len(before) > 1 else before[0])
         after = after if isinstance(after, tuple) else (after,)

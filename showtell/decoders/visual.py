@@ -1,6 +1,8 @@
 """Features -> what a decoder reads: standardised channels, projected to its width, each token told where it lies."""
 
 import math
+from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -35,23 +37,34 @@ class Standardise(nn.Module):
         return ((x - self.mean) / self.deviation).clamp(-10, 10)
 
 
-class Projection(nn.Module):
-    """Vectors (.. D) -> (.. dim): standardise, drop whole channels, map, layer norm."""
+Ending = Literal["norm", "leaky_relu"]  # layer norm, or as the Oslo course has it
 
-    def __init__(self, feature_dim: int, dim: int, dropout: float) -> None:
+
+class Projection(nn.Module):
+    """Vectors (.. D) -> (.. dim): standardise, drop whole channels, map, layer norm or leaky ReLU."""
+
+    def __init__(self, feature_dim: int, dim: int, dropout: float, ending: Ending = "norm") -> None:
         super().__init__()
         self.standardise = Standardise(feature_dim)
         self.dropout = dropout
         self.linear = nn.Linear(feature_dim, dim)
-        self.norm = nn.LayerNorm(dim)
+        self.norm = nn.LayerNorm(dim) if ending == "norm" else nn.LeakyReLU()
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.standardise(x)
         if self.training and self.dropout:
-            # One mask for all tokens of an image: a channel is a property, and it is missing everywhere or nowhere.
-            shape = (len(x), *[1] * (x.ndim - 2), x.shape[-1])
-            x = x * kept(shape, self.dropout).to(x.device)
+            (x,) = drop_channels([x], self.dropout)
         return self.norm(self.linear(x))
+
+
+def drop_channels(parts: Sequence[Tensor], rate: float) -> list[Tensor]:
+    """Parts (B .. D) of the same images without some channels, the same in all parts and for all tokens of an image.
+
+    A channel is a property, and it is missing everywhere or nowhere.
+    """
+    images, channels = len(parts[0]), parts[0].shape[-1]
+    mask = kept((images, channels), rate).to(parts[0].device)
+    return [x * mask.view(images, *[1] * (x.ndim - 2), channels) for x in parts]
 
 
 class Place(nn.Module):

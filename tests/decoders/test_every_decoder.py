@@ -15,7 +15,7 @@ from showtell.errors import RecipeError
 from showtell.features import Features
 
 B, K, N, D, T, V = 2, 3, 5, 6, 7, 11
-SIZES = {"heads": 4, "dim": 8, "embedding_dim": 9, "mlp_dim": 10, "layers": 2}
+SIZES = {"regions": N, "attention_dim": 7, "heads": 4, "dim": 8, "embedding_dim": 9, "mlp_dim": 10, "layers": 2}
 # What all keys share a softmax does not see, and over the one pooled vector its weight is always 1.
 DEAD = ("key.bias",)
 DEAD_OVER_ONE = ("cross_attention.query.", "cross_attention.key.", "cross_norm.")
@@ -34,7 +34,10 @@ def build(variant, seed=0, **options):
     kind, choices = variant
     torch.manual_seed(seed)
     sizes = {name: size for name, size in SIZES.items() if name in inspect.signature(kind).parameters}
-    decoder = kind(D, V, **(sizes | choices | options))
+    return large(kind(D, V, **(sizes | choices | options)))
+
+
+def large(decoder):
     for parameter in decoder.parameters():
         nn.init.normal_(parameter, std=0.5)
     return decoder.eval()

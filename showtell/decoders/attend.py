@@ -1,0 +1,87 @@
+"""Show, Attend and Tell with soft attention (arXiv:1502.03044), as the Lyon course builds it: each word looks anew.
+
+The hidden state asks every visual token by a small network; the weighted sum of the tokens, scaled by a gate, goes into
+the cell beside the word. The first state comes from the pooled vector. Unusual: what the tokens add to the question is
+computed once an image and shared by its captions, where code of the kind commonly computes it at every step.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from showtell.decoders.cells import gru, lstm
+from showtell.decoders.decoder import Decoder, Memory, Output, State
+from showtell.decoders.dropout import Dropout
+from showtell.decoders.visual import Standardise, drop_channels
+from showtell.features import Features
+from showtell.settings import Count, Share
+
+GATES = {"lstm": 4, "gru": 3}
+
+
+class Attend(Decoder):
+    """Additive attention over the tokens (B N D) at every word."""
+
+    def __init__(
+        self,
+        feature_dim: int,
+        vocabulary_size: int,
+        *,
+        cell: Literal["lstm", "gru"] = "lstm",
+        embedding_dim: Count = 512,
+        dim: Count = 512,
+        attention_dim: Count = 512,
+        dropout: Share = 0.5,
+        feature_dropout: Share = 0.0,
+    ) -> None:
+        super().__init__()
+        self.parts = ("hidden", "memory") if cell == "lstm" else ("hidden",)
+        self.standardise, self.feature_dropout = Standardise(feature_dim), feature_dropout
+        self.first = nn.Linear(feature_dim, dim * len(self.parts))
+        self.key, self.query = nn.Linear(feature_dim, attention_dim), nn.Linear(dim, attention_dim, bias=False)
+        self.score = nn.Linear(attention_dim, 1, bias=False)
+        self.gate = nn.Linear(dim, feature_dim)
+        self.words = nn.Embedding(vocabulary_size, embedding_dim)
+        nn.init.uniform_(self.words.weight, -0.1, 0.1)
+        self.from_word = nn.Linear(embedding_dim, GATES[cell] * dim)
+        self.from_image = nn.Linear(feature_dim, GATES[cell] * dim, bias=False)
+        self.from_state = nn.Linear(dim, GATES[cell] * dim)
+        self.dropout = Dropout(dropout)
+        self.output = nn.Linear(dim, vocabulary_size)
+
+    def fit(self, features: Features) -> None:
+        self.standardise.fit(features.tokens[features.mask])
+
+    def start(self, features: Features) -> tuple[Memory, State]:
+        tokens = self.standardise(features.tokens).masked_fill(~features.mask[..., None], 0)
+        pooled = self.standardise(features.pooled)
+        if self.training and self.feature_dropout:
+            tokens, pooled = drop_channels([tokens, pooled], self.feature_dropout)
+        memory = {"tokens": tokens, "keys": self.key(tokens), "mask": features.mask}
+        return memory, dict(zip(self.parts, self.first(pooled)[:, None].chunk(len(self.parts), -1), strict=True))
+
+    def forward(self, memory: Memory, state: State, tokens: Tensor, attention: bool = False) -> Output:
+        from_words = self.from_word(self.dropout(self.words(tokens)))
+        hidden, maps = [], []
+        for step in from_words.unbind(2):
+            weights = self.look(memory, state["hidden"])
+            context = weights @ memory["tokens"].to(weights.dtype)  # B K N, B N D -> B K D
+            seen = self.from_image(self.gate(state["hidden"]).sigmoid() * context)
+            state = self._next(step + seen, state)
+            hidden.append(state["hidden"])
+            maps.append(weights)
+        logits = self.output(self.dropout(torch.stack(hidden, dim=2)))
+        return Output(logits, state, torch.stack(maps, dim=2)[:, :, :, None] if attention else None)
+
+    def look(self, memory: Memory, hidden: Tensor) -> Tensor:
+        """How much each caption's next word looks at each token: (B K dim) -> (B K N), which adds up to 1."""
+        asked = (memory["keys"][:, None] + self.query(hidden)[:, :, None]).relu_()  # B K N A
+        scores = (asked @ self.score.weight[0]).masked_fill(~memory["mask"][:, None], float("-inf"))
+        return scores.softmax(-1)
+
+    def _next(self, gates: Tensor, state: State) -> State:
+        own = self.from_state(state["hidden"])
+        if len(self.parts) == 1:
+            return {"hidden": gru(gates, own, state["hidden"])}
+        return dict(zip(self.parts, lstm(gates + own, state["memory"]), strict=True))

@@ -1,0 +1,161 @@
+"""Recurrent cells from their equations: what a word and a state become, one step at a time.
+
+Two families. `RNNsimpleCell`, `GRUCell` and `LSTMCell` are named, shaped and initialised as the Oslo course (IN5400)
+has them: one weight (input + H, H) for each gate over (x, h), a bias (1, H). Its GRU resets the state before the
+product, `tanh([x, r h] W + b)`, as Cho et al. wrote it (arXiv:1406.1078); torch's resets after it. `lstm` and `gru` are
+torch's steps, for decoders whose gates come from several places.
+
+Unusual: the part of the gates that words make is computed for all words at once; only the state's part is stepwise.
+"""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+
+def lstm(gates: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+    """Summed gates (.. 4H: input, forget, candidate, output) and memory -> hidden, memory (Hochreiter 1997; torch)."""
+    enter, forget, candidate, leave = gates.chunk(4, dim=-1)
+    memory = forget.sigmoid() * memory + enter.sigmoid() * candidate.tanh()
+    return leave.sigmoid() * memory.tanh(), memory
+
+
+def gru(gates: Tensor, own: Tensor, hidden: Tensor) -> Tensor:
+    """The input's gates and the state's (.. 3H: reset, update, candidate) -> hidden, in torch's form."""
+    (reset, update, candidate), (own_reset, own_update, own_candidate) = gates.chunk(3, -1), own.chunk(3, -1)
+    update = (update + own_update).sigmoid()
+    candidate = (candidate + (reset + own_reset).sigmoid() * own_candidate).tanh()
+    return update * hidden + (1 - update) * candidate
+
+
+class Cell(nn.Module, ABC):
+    """`forward(x (M input), state (M parts*H)) -> state`; the hidden state comes first in it."""
+
+    parts = 1  # tensors of H that the state is made of
+
+    def __init__(self, hidden_state_size: int, input_size: int) -> None:
+        super().__init__()
+        self.hidden_state_size, self.input_size = hidden_state_size, input_size
+
+    def _gate(self) -> tuple[nn.Parameter, nn.Parameter]:
+        """A weight of variance 1 / (input + H) over (x, h), and a bias of zero."""
+        height = self.input_size + self.hidden_state_size
+        weight = torch.randn(height, self.hidden_state_size) / height**0.5
+        return nn.Parameter(weight), nn.Parameter(torch.zeros(1, self.hidden_state_size))
+
+    @abstractmethod
+    def weights(self) -> tuple[Tensor, Tensor]:
+        """All gates side by side: (input + H, gates*H) and (1, gates*H)."""
+
+    @abstractmethod
+    def step(self, gates: Tensor, state: Tensor, weight: Tensor) -> Tensor:
+        """The words' part of the gates (M gates*H), the state, the states' rows of the weight -> the next state."""
+
+    def forward(self, x: Tensor, hidden_state: Tensor) -> Tensor:
+        return self.run(x[:, None], hidden_state)[:, 0]
+
+    def run(self, x: Tensor, state: Tensor) -> Tensor:
+        """Words (M S input) one after the other -> the state after each (M S parts*H)."""
+        weight, bias = self.weights()
+        gates = x @ weight[: self.input_size] + bias
+        states = []
+        for step in gates.unbind(1):
+            state = self.step(step, state, weight[self.input_size :])
+            states.append(state)
+        return torch.stack(states, dim=1)
+
+
+class RNNsimpleCell(Cell):
+    """h' = tanh([x, h] W + b)."""
+
+    def __init__(self, hidden_state_size: int, input_size: int) -> None:
+        super().__init__(hidden_state_size, input_size)
+        self.weight, self.bias = self._gate()
+
+    def weights(self) -> tuple[Tensor, Tensor]:
+        return self.weight, self.bias
+
+    def step(self, gates: Tensor, state: Tensor, weight: Tensor) -> Tensor:
+        return (gates + state @ weight).tanh()
+
+
+class GRUCell(Cell):
+    """u, r = sigmoid([x, h] W + b); n = tanh([x, r h] W + b); h' = u h + (1 - u) n."""
+
+    def __init__(self, hidden_state_size: int, input_size: int) -> None:
+        super().__init__(hidden_state_size, input_size)
+        self.weight_u, self.bias_u = self._gate()
+        self.weight_r, self.bias_r = self._gate()
+        self.weight, self.bias = self._gate()
+
+    def weights(self) -> tuple[Tensor, Tensor]:
+        weights, biases = (self.weight_u, self.weight_r, self.weight), (self.bias_u, self.bias_r, self.bias)
+        return torch.cat(weights, dim=1), torch.cat(biases, dim=1)
+
+    def step(self, gates: Tensor, state: Tensor, weight: Tensor) -> Tensor:
+        size = self.hidden_state_size
+        both = (gates[:, : 2 * size] + state @ weight[:, : 2 * size]).sigmoid()
+        update, reset = both.chunk(2, dim=-1)
+        candidate = (gates[:, 2 * size :] + (reset * state) @ weight[:, 2 * size :]).tanh()
+        return update * state + (1 - update) * candidate
+
+
+class LSTMCell(Cell):
+    """f, i, o = sigmoid([x, h] W + b); c' = f c + i tanh([x, h] W + b); h' = o tanh(c'); the state is (h, c)."""
+
+    parts = 2
+
+    def __init__(self, hidden_state_size: int, input_size: int) -> None:
+        super().__init__(hidden_state_size, input_size)
+        self.weight_f, self.bias_f = self._gate()
+        self.weight_i, self.bias_i = self._gate()
+        self.weight_o, self.bias_o = self._gate()
+        self.weight, self.bias = self._gate()
+
+    def weights(self) -> tuple[Tensor, Tensor]:
+        weights = (self.weight_i, self.weight_f, self.weight, self.weight_o)  # in the order of `lstm`
+        return torch.cat(weights, dim=1), torch.cat((self.bias_i, self.bias_f, self.bias, self.bias_o), dim=1)
+
+    def step(self, gates: Tensor, state: Tensor, weight: Tensor) -> Tensor:
+        hidden, memory = state.chunk(2, dim=-1)
+        return torch.cat(lstm(gates + hidden @ weight, memory), dim=-1)
+
+
+class Stack(nn.Module):
+    """Layers of one kind of cell, called as torch's `nn.LSTM(batch_first=True)` is."""
+
+    cell: type[Cell]
+
+    def __init__(
+        self, input_size: int, hidden_size: int, *, num_layers: int, dropout: float, batch_first: bool
+    ) -> None:
+        super().__init__()
+        assert batch_first
+        widths = [input_size] + [hidden_size] * (num_layers - 1)
+        self.cells = nn.ModuleList(self.cell(hidden_size, width) for width in widths)
+        self.dropout, self.size = nn.Dropout(dropout), hidden_size
+
+    def forward(self, x: Tensor, state: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, Tensor | tuple[Tensor, ...]]:
+        """Words (M S input) and the state, (layers M H) or a pair -> the last layer's hidden states, the state."""
+        before = torch.cat(state, dim=-1) if isinstance(state, tuple) else state
+        after = []
+        for layer, (cell, own) in enumerate(zip(self.cells, before.to(x.dtype), strict=True)):
+            assert isinstance(cell, Cell)
+            states = cell.run(self.dropout(x) if layer else x, own)
+            after.append(states[:, -1])
+            x = states[..., : self.size]
+        grown = torch.stack(after)
+        return x, grown.chunk(2, dim=-1) if isinstance(state, tuple) else grown
+
+
+class RNN(Stack):
+    cell = RNNsimpleCell
+
+
+class GRU(Stack):
+    cell = GRUCell
+
+
+class LSTM(Stack):
+    cell = LSTMCell

@@ -1,0 +1,85 @@
+"""The attention LSTM of the Oslo course (IN5400, task 4), after Anderson et al. (arXiv:1707.07998): two layers.
+
+The first sees the word and the strongest of each channel over the regions; what it knows then decides how the regions
+are weighted, and the second sees the first with their weighted sum. Unusual, as the course has it: the attention
+network sees no region, only the first layer's state, and gives one weight to each of a fixed number of places; so the
+regions must come in an order that means something (a detector's confidence, a fixed set of windows).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
+
+from showtell.decoders.cells import LSTMCell
+from showtell.decoders.decoder import Decoder, Memory, Output, State
+from showtell.decoders.dropout import Dropout
+from showtell.decoders.visual import Standardise
+from showtell.errors import RecipeError
+from showtell.features import Features
+from showtell.settings import Count, Share
+
+
+class Topdown(Decoder):
+    """Reads a fixed number of regions (B N D)."""
+
+    def __init__(
+        self,
+        feature_dim: int,
+        vocabulary_size: int,
+        *,
+        regions: Count = 10,
+        embedding_dim: Count = 300,
+        image_dim: Count = 512,
+        dim: Count = 512,
+        attention_dim: Count = 50,
+        dropout: Share = 0.0,
+        feature_dropout: Share = 0.25,
+    ) -> None:
+        super().__init__()
+        self.regions = regions
+        self.standardise, self.feature_dropout = Standardise(feature_dim), Dropout(feature_dropout)
+        self.linear, self.norm = nn.Linear(feature_dim, image_dim), nn.BatchNorm1d(image_dim)
+        self.words = nn.Embedding(vocabulary_size, embedding_dim)
+        nn.init.normal_(self.words.weight, std=0.1)
+        self.first, self.second = LSTMCell(dim, embedding_dim + image_dim), LSTMCell(dim, dim + image_dim)
+        self.attention = nn.Sequential(
+            Dropout(feature_dropout),
+            nn.Linear(2 * dim, attention_dim),
+            nn.LeakyReLU(),
+            nn.Linear(attention_dim, regions),
+        )
+        self.dropout = Dropout(dropout)
+        self.output = nn.Linear(dim, vocabulary_size)
+        self.dim = dim
+
+    def fit(self, features: Features) -> None:
+        self.standardise.fit(features.tokens[features.mask])
+
+    def start(self, features: Features) -> tuple[Memory, State]:
+        images, count = features.mask.shape
+        if count != self.regions:
+            raise RecipeError(
+                f"decoder.regions is {self.regions}, and the encoder gives {count} tokens an image; "
+                f"decoder.regions={count} takes them, `regions` such as windows gives another number"
+            )
+        real = features.mask[..., None]
+        seen = self.linear(self.feature_dropout(self.standardise(features.tokens)))
+        # Batch norm counts what is there alone: tokens that are padding would shift it.
+        tokens = leaky_relu(seen.new_zeros(seen.shape).masked_scatter(real, self.norm(seen[features.mask])))
+        pooled = tokens.masked_fill(~real, float("-inf")).amax(1)
+        state = {name: tokens.new_zeros(images, 1, 2 * self.dim) for name in ("first", "second")}
+        return {"tokens": tokens, "pooled": pooled, "mask": features.mask}, state
+
+    def forward(self, memory: Memory, state: State, tokens: Tensor, attention: bool = False) -> Output:
+        captions = tokens.shape[:2]
+        x = self.dropout(self.words(tokens))
+        x = torch.cat([x, memory["pooled"][:, None, None].expand(*x.shape[:-1], -1).to(x.dtype)], dim=-1)
+        first = self.first.run(x.flatten(0, 1), state["first"].flatten(0, 1).to(x.dtype)).unflatten(0, captions)
+        scores = self.attention(first).masked_fill(~memory["mask"][:, None, None], float("-inf"))  # B K S N
+        weights = scores.softmax(-1)
+        seen = weights.flatten(1, 2) @ memory["tokens"].to(weights.dtype)  # B KS N, B N D -> B KS D
+        x = torch.cat([first[..., : self.dim], seen.unflatten(1, weights.shape[1:3])], dim=-1)
+        second = self.second.run(x.flatten(0, 1), state["second"].flatten(0, 1).to(x.dtype)).unflatten(0, captions)
+        logits = self.output(self.dropout(second[..., : self.dim]))
+        grown = {"first": first[:, :, -1], "second": second[:, :, -1]}
+        return Output(logits, grown, weights[..., None, :] if attention else None)
