@@ -5,6 +5,7 @@ What a command imports stands inside it: help must not wait for torch.
 
 import io
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -147,6 +148,36 @@ def score(
         write_json(output, to_json(scores))
 
 
+@app.command(epilog="Example: `showtell compare runs/b4 runs/b6 --split val --out compare.html`")
+def compare(
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN", help="Two run folders or more, and data.key=value; the first leads.")
+    ],
+    split: Annotated[str, typer.Option(help="train, val or test: of the captions that `evaluate` wrote.")] = "val",
+    references: Annotated[
+        Path | None, typer.Option(help="References as `score` takes them; a RUN may then be a JSON of captions.")
+    ] = None,
+    metrics: Annotated[str | None, typer.Option(help="Names, with commas between; all unless given.")] = None,
+    resamples: Annotated[int, typer.Option(help="Of the bootstrap, and swaps.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Of what is drawn.")] = 0,
+    output: Annotated[Path | None, typer.Option("--out", help="A page (.html) or everything (.json).")] = None,
+) -> None:
+    """Say which run captions better, how sure that is, and on which photos each wins most."""
+    from showtell.compare import compare_runs
+    from showtell.report.compared import lines, write_comparison
+    from showtell.report.page import check_out
+
+    path = check_out(output) if output is not None else None
+    changes = [word for word in runs if _is_change(word)]
+    folders = [Path(word) for word in runs if word not in changes]
+    found = compare_runs(folders, split, changes, references, metrics, resamples=resamples, seed=seed, console=err)
+    for line in lines(found):
+        out.print(line)
+    if path is not None:
+        write_comparison(path, found, shlex.join(["showtell", *sys.argv[1:]]))
+        out.print(f"written: {path}")
+
+
 @app.command(epilog="Example: `showtell explain photo.jpg --model runs/b6 --out maps`")
 def explain(
     photos: Photos,
@@ -201,8 +232,9 @@ def doctor(
 ) -> None:
     """Say what is wrong with a data set: unreadable and odd photos, copies across splits, captions, vocabulary."""
     from showtell.doctor.examine import examine, read_words
-    from showtell.doctor.page import check_out, write_diagnosis
+    from showtell.doctor.page import write_diagnosis
     from showtell.doctor.terminal import lines
+    from showtell.report.page import check_out
 
     path = check_out(output) if output is not None else None
     diagnosis = examine(read_words(recipe, overrides or []), err)
@@ -224,10 +256,14 @@ def _show(scores: Any) -> None:
 
 def _photos_and_changes(words: list[str]) -> tuple[list[Path], list[str]]:
     """Paths, and overrides such as `decode.num_beams=3`; a file that is called so is a photo."""
-    changes = [word for word in words if re.match(r"^[a-z]+(\.[a-z_]+)?=", word) and not Path(word).exists()]
+    changes = [word for word in words if _is_change(word)]
     if wrong := [word for word in changes if not word.startswith(("decode.", "decode="))]:
         raise InputError(f"{wrong[0]} is not a photo, and only decode can be changed here, as in decode.num_beams=3")
     return [Path(word) for word in words if word not in changes], changes
+
+
+def _is_change(word: str) -> bool:
+    return bool(re.match(r"^[a-z]+(\.[a-z_]+)?=", word)) and not Path(word).exists()
 
 
 def _report_unreadable(failed: list[InputError], total: int) -> None:

@@ -11,7 +11,7 @@ ROOMS = [
     *("errors", "settings", "device", "progress", "interrupt", "data", "tokenizers", "features", "encoders"),
     *("cache", "clip", "decoders", "batches", "decode", "metrics", "reward", "retrieval", "recipe", "losses"),
     *("checkpoint", "captioners", "resume", "log", "predict", "optimizer", "average", "validation", "evaluate"),
-    *("remember", "train", "explain", "report", "doctor", "cli", "__main__"),
+    *("remember", "train", "explain", "compare", "report", "doctor", "cli", "__main__"),
 ]
 PACKAGE = Path(showtell.__file__).parent
 FILES = [path.relative_to(PACKAGE) for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]

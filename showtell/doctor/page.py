@@ -22,15 +22,6 @@ SHOWN_COPIES, SHOWN_NAMES = 60, 200  # groups in pictures, names of a list: what
 ABREAST, SIDE, GAP = 3, 300, 6  # photos of a group side by side; pixels of their longer side and between them
 
 
-def check_out(path: Path) -> Path:
-    """The file that `--out` names, before minutes are spent."""
-    if path.suffix not in (".html", ".json"):
-        raise InputError(f"--out is {str(path)!r}; it takes a name that ends in .html or .json")
-    if path.is_dir():
-        raise InputError(f"--out {path} is a folder; it takes a file's name")
-    return path
-
-
 def write_diagnosis(path: Path, diagnosis: Diagnosis) -> None:
     """By the name's end a page or JSON."""
     try:

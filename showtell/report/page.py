@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from showtell import __version__
 from showtell.checkpoint import write_text
+from showtell.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,18 @@ class Figure:
 
 @dataclass(frozen=True)
 class Card:
-    """An image with its caption, beside its references where it has some; `right` is a judge's word, `note` why."""
+    """An image with its caption, beside its references where it has some; `right` is a judge's word, `note` why.
+
+    `captions` are (whose, caption) where several stand side by side; without a picture the card is text alone.
+    """
 
     picture: str
     name: str
-    caption: str
+    caption: str = ""
     references: Sequence[str] = ()
     right: bool | None = None
     note: str = ""
+    captions: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,15 @@ class Section:
     cards: Sequence[Card] = ()
     looked: Sequence[Looked] = ()
     protocol: Sequence[tuple[str, str]] = ()
+
+
+def check_out(path: Path) -> Path:
+    """The file that `--out` names, before minutes are spent."""
+    if path.suffix not in (".html", ".json"):
+        raise InputError(f"--out is {str(path)!r}; it takes a name that ends in .html or .json")
+    if path.is_dir():
+        raise InputError(f"--out {path} is a folder; it takes a file's name")
+    return path
 
 
 def render(title: str, lead: str, sections: Sequence[Section]) -> str:

@@ -1,0 +1,239 @@
+"""A comparison -> lines for a terminal, and a page: what is shown and what is not, a picture of the differences, and
+the photos where each wins most. To the right of zero a run is better than the first, also where less is better.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import cycle
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from showtell.checkpoint import write_text
+from showtell.compare import SAME, Comparison, Difference, method, to_json
+from showtell.data import told
+from showtell.data.images import open_image
+from showtell.errors import InputError
+from showtell.metrics import METRICS, Score
+from showtell.report.figures import COLOURS, DPI, THEMES, data_uri, picture_uri, png
+from showtell.report.heat import thumbnail
+from showtell.report.page import Card, Figure, Section, write_page
+from showtell.report.scores import LESS
+
+SHOWN, PICTURED = 3, 8  # photos that a run wins: in the terminal, on the page
+SIDE = 480  # pixels of the longer side of a photo
+VALUES, SAYS = "Values, with 95 % intervals", "verdict"
+STRIP, MARGINS = 0.24, 0.42  # inches: a run's line in a metric's strip, and what is around a strip's lines
+
+
+def lines(found: Comparison) -> Iterator[RenderableType]:
+    """What `compare` prints."""
+    if note := _left_out(found):
+        yield Text(note)
+    yield Text(VALUES, style="bold")
+    yield _table(_values(found), breaks=0)
+    for other in found.others:
+        yield Text(f"\n{other} against {found.first}", style="bold")
+        yield _table(_tests(found, other), breaks=-1)
+    for caution in cautions(found):
+        yield Text(caution)
+    for other in found.others:
+        for winner, image_ids in _wins(found, other, SHOWN):
+            yield Text(f"\nwhere {winner} wins most ({found.decides})", style="bold")
+            for image_id in image_ids:
+                yield Text(image_id)
+                for run in (found.first, other):
+                    yield Text(f"  {_value(found, run, image_id)}  {run}: {_said(found, run, image_id)}")
+    yield Text(f"\n{method(found)}", style="dim")
+
+
+def write_comparison(path: Path, found: Comparison, command: str = "") -> None:
+    """By the name's end a page or JSON; the command that made it stands on the page."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".json":
+            write_text(path, json.dumps(to_json(found), ensure_ascii=False, indent=1) + "\n")
+        else:
+            lead = f"{', '.join(found.others)} against {found.first}, on the same {len(found.references):,} images"
+            write_page(path, "Captions compared", lead, _sections(found, command))
+    except OSError as error:
+        raise InputError(f"--out {path} cannot be written: {error.strerror}") from None
+
+
+def cautions(found: Comparison) -> list[str]:
+    """What is to be known before a difference is told."""
+    tests = sum(map(len, found.differences.values()))
+    said = []
+    if any(difference.exact for _, difference in _all(found)):
+        said.append(
+            f"{len(found.references)} images are few: all their swaps were tried, and hardly any p can be small"
+        )
+    if tests > 1:
+        runs = f" p Holm allows for the {len(found.others)} runs, nothing for the metrics." * (len(found.others) > 1)
+        said.append(
+            f"{tests} tests at the level .05: where nothing differs, one in twenty finds a difference all the same."
+            f"{runs} Choose the metric that decides before you look."
+        )
+    return said
+
+
+def _all(found: Comparison) -> list[tuple[str, Difference]]:
+    return [(name, each) for name, by_run in found.differences.items() for each in by_run.values()]
+
+
+def _left_out(found: Comparison) -> str:
+    reasons = dict.fromkeys(found.scores[found.first].left_out.items())
+    images = f"left out of {len(found.references) + len(found.left_out):,} images: {told(found.left_out)}"
+    metrics = [f"left out: {name} {reason}" for name, reason in reasons]
+    return "\n".join([images] * bool(found.left_out) + metrics)
+
+
+def _table(rows: Sequence[Sequence[str]], breaks: int) -> Table:
+    """Without lines, so that it fits into 80 columns; where it does not, one column of words breaks."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for place, title in enumerate(rows[0]):
+        words = place == 0 or title in ("run", SAYS)
+        wraps = place == breaks % len(rows[0])
+        table.add_column(title, no_wrap=not wraps, overflow="fold", justify="left" if words else "right")
+    for row in rows[1:]:
+        table.add_row(*row)
+    return table
+
+
+def _values(found: Comparison) -> list[list[str]]:
+    """A header, and for each metric the value of each run with its interval: two abreast, more below each other."""
+    names = found.scores[found.first]
+    if len(found.candidates) == 2:
+        rows = [[_name(name), *(_spread(scores[name]) for scores in found.scores.values())] for name in names]
+        return [["metric", *found.candidates], *rows]
+    rows = [[_name(name), run, _spread(scores[name])] for name in names for run, scores in found.scores.items()]
+    return [["metric", "run", "value"], *rows]
+
+
+def _spread(score: Score) -> str:
+    return f"{score.value:.4f}" + (f" ({score.interval[0]:.4f} to {score.interval[1]:.4f})" if score.interval else "")
+
+
+def _tests(found: Comparison, other: str) -> list[list[str]]:
+    """A header, and a row for each metric: how far the run is from the first."""
+    several = len(found.others) > 1
+    rows = [["metric", "difference", "95 % interval", "p boot", "p swap", *["p Holm"] * several, SAYS]]
+    for name in found.scores[found.first]:
+        each = found.differences.get(name, {}).get(other)
+        if each is None:
+            rows.append([name, *[""] * (4 + several), "not tested"])
+            continue
+        interval = f"{each.interval[0]:.4f} to {each.interval[1]:.4f}"
+        ps = [f"{p:.4f}" for p in (each.p_bootstrap, each.p_randomization, *[each.p] * several)]
+        rows.append([name, f"{each.value:+.4f}", interval, *ps, each.verdict])
+    return rows
+
+
+def _name(name: str) -> str:
+    return name + (LESS if METRICS[name].lower else "")
+
+
+def _wins(found: Comparison, other: str, most: int) -> Iterator[tuple[str, list[str]]]:
+    won, lost = found.wins(other, most)
+    yield from ((winner, image_ids) for winner, image_ids in ((other, won), (found.first, lost)) if image_ids)
+
+
+def _value(found: Comparison, run: str, image_id: str) -> str:
+    return f"{found.scores[run][found.decides].per_image[image_id]:.3f}"
+
+
+def _said(found: Comparison, run: str, image_id: str) -> str:
+    return found.candidates[run][image_id] or "(no words)"
+
+
+def _sections(found: Comparison, command: str) -> list[Section]:
+    figure = None
+    if found.differences:
+        light, dark = (data_uri(png(differences_figure(found, theme))) for theme in THEMES)
+        figure = Figure(light, dark, "differences with their intervals")
+    text = (
+        f"Dots: how far from {found.first}; lines: the 95 % intervals of that by paired bootstrap. A full dot is a "
+        "difference that is shown, a hollow one may be chance. To the right is better, or more where no way is better."
+    )
+    sentences = [(_sentence(found, other), "") for other in found.others]
+    sections = [Section("What is shown", text, [*sentences, *((said, "") for said in cautions(found))], figure=figure)]
+    sections.append(Section(VALUES, _left_out(found), table=_values(found)))
+    sections += [Section(f"{other} against {found.first}", table=_tests(found, other)) for other in found.others]
+    for other in found.others:
+        for winner, image_ids in _wins(found, other, PICTURED):
+            cards = [_card(found, other, image_id) for image_id in image_ids]
+            loser = found.first if winner == other else other
+            title = f"Where {winner} wins most over {loser}"
+            sections.append(Section(title, f"The images' own {found.decides} stands beside the run.", cards=cards))
+    return [*sections, Section("How this was made", protocol=_protocol(found, command))]
+
+
+def _sentence(found: Comparison, other: str) -> str:
+    """`b against a: better by CIDEr-D, BLEU-4; no difference shown by ROUGE-L`."""
+    by_verdict: dict[str, list[str]] = {}
+    for name, each in found.differences.items():
+        by_verdict.setdefault(each[other].verdict, []).append(name)
+    ordered = sorted(by_verdict, key=lambda verdict: verdict == SAME)
+    parts = [f"{verdict} by {', '.join(by_verdict[verdict])}" for verdict in ordered]
+    return f"{other} against {found.first}: {'; '.join(parts) or 'nothing could be tested'}"
+
+
+def _card(found: Comparison, other: str, image_id: str) -> Card:
+    captions = [(f"{run}: {_value(found, run, image_id)}", _said(found, run, image_id)) for run in (found.first, other)]
+    return Card(_picture(found, image_id), image_id, references=found.references[image_id], captions=captions)
+
+
+def _picture(found: Comparison, image_id: str) -> str:
+    """The photo, small; nothing where there is none or it can be read no more."""
+    if image_id not in found.photos:
+        return ""
+    try:
+        return picture_uri(thumbnail(open_image(found.photos[image_id], at_least=SIDE), SIDE))
+    except InputError:
+        return ""
+
+
+def _protocol(found: Comparison, command: str) -> list[tuple[str, str]]:
+    rows = [("tests", method(found))]
+    for run, source in found.sources.items():
+        rows.append((run, source["captions"] + (f", made by {source['evaluated']}" if source["evaluated"] else "")))
+    rows += [("scores", score.signature.replace("|", " | ")) for score in found.scores[found.first].values()]
+    return [*rows, ("command", command)] if command else rows
+
+
+def differences_figure(found: Comparison, theme: str = "light") -> Drawing:
+    """A strip for each metric, in it a line for each run with its interval; metrics have scales of their own."""
+    paper, ink, rule = THEMES[theme]
+    tall = STRIP * len(found.others) + MARGINS
+    names, legend = list(found.differences), 0.3 if len(found.others) > 1 else 0
+    figure = Drawing(figsize=(7.2, tall * len(names) + legend), dpi=DPI, facecolor=paper, layout="constrained")
+    for name, axes in zip(names, figure.subplots(len(names), squeeze=False)[:, 0], strict=True):
+        _strip(axes, found, name, paper)
+        axes.set_facecolor(paper)
+        axes.axvline(0, color=ink, linewidth=0.9)
+        axes.set_ylabel(_name(name).replace(" (", "\n("), color=ink, rotation=0, ha="right", va="center")
+        axes.grid(axis="x", color=rule, linewidth=0.8)
+        axes.set_axisbelow(True)
+        axes.tick_params(colors=ink, length=0, labelsize=8)
+        for side in axes.spines.values():
+            side.set_visible(False)
+    if legend:
+        handles = axes.lines[: 2 * len(found.others) : 2]  # of the last strip: each run has a line and a dot
+        figure.legend(handles, found.others, loc="outside upper center", ncols=3, frameon=False, labelcolor=ink)
+    return figure
+
+
+def _strip(axes: Axes, found: Comparison, name: str, paper: str) -> None:
+    for place, (other, colour) in enumerate(zip(found.others, cycle(COLOURS), strict=False)):
+        each = found.differences[name][other]
+        axes.plot(each.interval, (place, place), color=colour, linewidth=2, solid_capstyle="round")
+        inside = paper if each.verdict == SAME else colour
+        axes.plot(each.value, place, "o", markersize=7, markerfacecolor=inside, markeredgecolor=colour, zorder=3)
+    most = max(max(map(abs, (each.value, *each.interval))) for each in found.differences[name].values()) or 1
+    axes.set_xlim(*((1.1 * most, -1.1 * most) if METRICS[name].lower else (-1.1 * most, 1.1 * most)))
+    axes.set_ylim(len(found.others) - 0.4, -0.6)
+    axes.set_yticks([])
