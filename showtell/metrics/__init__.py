@@ -4,12 +4,19 @@
 """
 
 from showtell.metrics.bleu import bleu
+from showtell.metrics.bleu_nltk import bleu_nltk
+from showtell.metrics.chair import CHAIR_I, CHAIR_S
 from showtell.metrics.cider import CIDER_D
+from showtell.metrics.cider_plain import CIDER
+from showtell.metrics.clipscore import CLIPSCORE, REF_CLIPSCORE
+from showtell.metrics.copied import COPIED
+from showtell.metrics.diversity import IDENTICAL, LENGTH, VOCABULARY, distinct, repeats
 from showtell.metrics.humans import humans
 from showtell.metrics.metric import Metric
 from showtell.metrics.names import select
 from showtell.metrics.rouge import ROUGE_L
 from showtell.metrics.score import Score, Scores, score, to_json
+from showtell.metrics.spice import SPICE
 
 __all__ = ["METRICS", "Metric", "Score", "Scores", "humans", "score", "select", "to_json"]
 
@@ -20,4 +27,22 @@ METRICS: dict[str, Metric] = {
     "BLEU-4": bleu(4),
     "ROUGE-L": ROUGE_L,
     "CIDEr-D": CIDER_D,
+    "CHAIRs": CHAIR_S,
+    "CHAIRi": CHAIR_I,
+    "distinct-1": distinct(1),
+    "distinct-2": distinct(2),
+    "vocabulary": VOCABULARY,
+    "repeats-2": repeats(2),
+    "repeats-4": repeats(4),
+    "length": LENGTH,
+    "identical": IDENTICAL,
+    "copied": COPIED,
+    "CIDEr": CIDER,
+    "CLIPScore": CLIPSCORE,
+    "RefCLIPScore": REF_CLIPSCORE,
+    "SPICE": SPICE,
+    "BLEU-nltk-1": bleu_nltk(1),
+    "BLEU-nltk-2": bleu_nltk(2),
+    "BLEU-nltk-3": bleu_nltk(3),
+    "BLEU-nltk-4": bleu_nltk(4),
 }

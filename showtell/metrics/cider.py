@@ -45,6 +45,14 @@ class CiderD:
 
     def compare(self, counts: Counts, images: Ints, met: tuple[Ints, Ints]) -> Floats:
         """`scores` of candidates whose n-grams are counted and met with the references already."""
+        candidate, reference, cosines = self.cosines(counts, images, met, clipped=True)
+        lengths = counts.sums(counts.times, len(images))[:, 1]
+        penalty = np.exp(-((lengths[candidate] - self._lengths[reference]) ** 2) / (2 * SIGMA**2))
+        many = self._references.many[images]
+        return 10 * np.bincount(candidate, cosines.mean(axis=1) * penalty, len(images)) / many
+
+    def cosines(self, counts: Counts, images: Ints, met: tuple[Ints, Ints], clipped: bool) -> tuple[Ints, Ints, Floats]:
+        """Each candidate beside each reference of its image: their places (pairs), their tf-idf cosines (pairs, 4)."""
         references = self._references
         many = references.many[images]
         start = np.cumsum(many) - many  # of each candidate's pairs with a reference
@@ -54,14 +62,12 @@ class CiderD:
         ours, theirs = met
         weights = self._weigh(counts)
         pair = (start - references.first[images])[counts.text[ours]] + references.counts.text[theirs]
-        clipped = np.minimum(weights[ours], self._weights[theirs]) * self._weights[theirs]
-        dots = np.bincount(pair * ORDERS + counts.order[ours], clipped, len(candidate) * ORDERS).reshape(-1, ORDERS)
+        said = np.minimum(weights[ours], self._weights[theirs]) if clipped else weights[ours]
+        products = said * self._weights[theirs]
+        dots = np.bincount(pair * ORDERS + counts.order[ours], products, len(candidate) * ORDERS).reshape(-1, ORDERS)
 
         norms = np.sqrt(counts.sums(weights**2, len(images)))[candidate] * self._norms[reference]
-        cosines = np.divide(dots, norms, out=np.zeros_like(norms), where=norms > 0)
-        lengths = counts.sums(counts.times, len(images))[:, 1]
-        penalty = np.exp(-((lengths[candidate] - self._lengths[reference]) ** 2) / (2 * SIGMA**2))
-        return 10 * np.bincount(candidate, cosines.mean(axis=1) * penalty, len(images)) / many
+        return candidate, reference, np.divide(dots, norms, out=np.zeros_like(norms), where=norms > 0)
 
     def alike(self, texts: Ints) -> Floats:
         """The score of each of some references as a candidate, against each of them alone: places -> (texts, texts).

@@ -8,6 +8,8 @@ from typing import Any
 
 from showtell.errors import InputError
 
+TRAINED_ON = ("train", "restval")  # Karpathy's splits of COCO have both
+
 
 def read_candidates(path: Path) -> dict[str, Any]:
     """`{image_id: caption}`, or COCO's `[{"image_id": .., "caption": ..}]`; ids become strings."""
@@ -25,7 +27,36 @@ def read_references(path: Path, said: Collection[str] = ()) -> dict[str, list[An
     COCO's images go by `str(id)` or by their file's name, Karpathy's by their file's name or by COCO's id: by whichever
     more of the candidates' names `said` are, the first where that is equal.
     """
+    return _references(path, _read(path), said)
+
+
+def read_training(path: Path) -> list[str]:
+    """The captions of such a file; of one that splits its images, as Karpathy's do, those that are trained on."""
     content = _read(path)
+    known = _texts(path, _references(path, content))
+    images = content.get("images")
+    if _are(images, "filename", "split"):
+        learnt = {image["filename"] for image in images if image["split"] in TRAINED_ON}
+        known = {name: captions for name, captions in known.items() if name in learnt}
+        if not known:
+            raise InputError(f"{path} has no training captions: no image of the split {' or '.join(TRAINED_ON)}")
+    return [caption for captions in known.values() for caption in captions]
+
+
+def read_frequencies(path: Path) -> list[list[str]]:
+    """The captions of each image of such a file, in which n-grams are looked up to tell how rare they are."""
+    return list(_texts(path, _references(path, _read(path))).values())
+
+
+def _texts(path: Path, known: dict[str, list[Any]]) -> dict[str, list[str]]:
+    for name, captions in known.items():
+        for caption in captions:
+            if not isinstance(caption, str):
+                raise InputError(f"{path}: a caption of {name} is {caption!r}, not text; write a string")
+    return known
+
+
+def _references(path: Path, content: Any, said: Collection[str] = ()) -> dict[str, list[Any]]:
     content = content if isinstance(content, dict) else {}
     rows: Any = content.get("annotations")
     images: Any = content.get("images")

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from showtell.metrics.ngrams import Counts, Ints, References
+from showtell.metrics.tokenize import NAME
 
 if TYPE_CHECKING:
     from showtell.clip import Clip
@@ -23,7 +24,7 @@ Rows = NDArray[Any]
 class Texts:
     """The tokenized candidate and references of each image; their n-grams are counted when first asked for.
 
-    `said` and `known` are the same texts as they were written. `photos`, `training` (tokenized training captions) and
+    `said` and `known` are the same texts as they were written. `photos`, `training` (training captions as written) and
     `clip` are there for the metrics that ask for them, and None where nobody gave any.
     """
 
@@ -90,4 +91,5 @@ class Metric(NamedTuple):
     missing: Callable[[Texts | None], str | None] = _nothing
     group: Literal["standard", "hidden", "more"] = "more"  # of `more` each is scored only where it is asked for
     lower: bool = False  # whether less is better
+    tokens: str = NAME  # how its texts became words, for the signature
     resampled: bool = True  # False: a figure of the whole set, which an image drawn twice would spoil

@@ -7,7 +7,13 @@ from showtell import metrics as room
 from showtell.errors import InputError
 
 DEFAULT = ("standard", "hidden")
-FAMILIES = {"BLEU": "BLEU-", "CHAIR": "CHAIR", "BLEU-nltk": "BLEU-nltk-"}  # one name for all that begin so
+FAMILIES = {  # one name for all that begin so
+    "BLEU": "BLEU-",
+    "CHAIR": "CHAIR",
+    "distinct": "distinct-",
+    "repeats": "repeats-",
+    "BLEU-nltk": "BLEU-nltk-",
+}
 
 
 def groups() -> dict[str, list[str]]:

@@ -60,6 +60,8 @@ def score(
     """
     names = chosen(DEFAULT if metrics is None else metrics)
     check_texts(candidates, references)
+    if photos is not None:
+        _check_photos(candidates, photos)
     texts = read(candidates, references, frequencies_of, training, photos, clip)
     ready, left_out = had(names, texts)
     scores = of_rows(statistics(ready, texts), texts, list(candidates), resamples, protocol=protocol)
@@ -149,7 +151,8 @@ def _score(
 def _signature(name: str, metric: Metric, texts: Texts, protocol: Mapping[str, object]) -> str:
     counts = sorted({len(of_image) for of_image in texts.references})
     some = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    parts = [name, f"showtell {version('showtell')}", metric.tokens, f"images {len(texts.candidates)}", f"references {some}"]
+    made = f"showtell {version('showtell')}"
+    parts = [name, made, metric.tokens, f"images {len(texts.candidates)}", f"references {some}"]
     parts.append(metric.facts(texts))
     for key, value in protocol.items():
         if value is not None:
@@ -201,6 +204,14 @@ def check_texts(candidates: Mapping[str, str], references: Mapping[str, Sequence
         raise InputError(
             f"{len(lost)} of {len(references)} images have an empty list of references {_first(lost)}; "
             "every image needs at least one"
+        )
+
+
+def _check_photos(candidates: Mapping[str, str], photos: Mapping[str, Path]) -> None:
+    if lost := [image_id for image_id in candidates if image_id not in photos]:
+        raise InputError(
+            f"{len(lost)} of {len(candidates)} candidates have no photo {_first(lost)}; "
+            "every candidate needs its own, under the same image id"
         )
 
 

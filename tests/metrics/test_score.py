@@ -71,7 +71,7 @@ def test_names_may_be_written_in_any_case_and_bleu_means_all_four(asked, names):
 
 def test_an_unknown_metric_is_refused_with_those_there_are():
     there = f"there are {', '.join([*METRICS, *groups()])}"
-    assert refused(SAID, KNOWN, "CIDER") == f"'CIDER' is not a metric; {there} (did you mean CIDEr-D?)"
+    assert refused(SAID, KNOWN, "CIDR-D") == f"'CIDR-D' is not a metric; {there} (did you mean CIDEr-D?)"
     assert refused(SAID, KNOWN, "TER,BLEU").startswith(f"'TER' is not a metric; {there}")
     assert refused(SAID, KNOWN, []) == f"no metric is asked for; {there}"
 

@@ -1,0 +1,49 @@
+"""BLEU as nltk's `corpus_bleu` computes it, over spaCy's English tokens in lower case: the Bern course's number.
+
+Beside coco-caption's: full stops and commas are words, a candidate too short for an n-gram counts as one that missed
+one, an order without any match makes the score nothing (nltk's 2.2e-308 to the power of its weight), and nothing else
+is smoothed. The weights of BLEU-3 are the course's: .333, .333, .334.
+"""
+
+from functools import partial
+from sys import float_info
+from typing import Any
+
+import numpy as np
+
+from showtell.metrics.bleu import statistics as counted
+from showtell.metrics.metric import Metric, Rows, Texts
+from showtell.metrics.ngrams import ORDERS
+
+WEIGHTS = {1: (1.0,), 2: (0.5, 0.5), 3: (0.333, 0.333, 0.334), 4: (0.25, 0.25, 0.25, 0.25)}
+
+
+def statistics(texts: Texts) -> Rows:
+    """Per image: matches and totals of 1- to 4-grams, candidate length, reference length -> (images, 10)."""
+    from showtell.tokenizers.words import split  # torch and spaCy: only where this is asked for
+
+    said = [" ".join(split(text)) for text in texts.said]
+    known = [[" ".join(split(text)) for text in of_image] for of_image in texts.known]
+    rows = counted(Texts(said, known))
+    rows[:, ORDERS : 2 * ORDERS] = np.maximum(rows[:, ORDERS : 2 * ORDERS], 1)
+    return rows
+
+
+def _bleu(sums: Rows, images: Any, n: int) -> Rows:
+    """BLEU-n of added rows of counts (..., 10) -> (...)."""
+    matches, totals = sums[..., :n], sums[..., ORDERS : ORDERS + n]
+    precisions = np.where(matches > 0, matches / totals, float_info.min)
+    length = sums[..., -2]
+    gap = np.divide(sums[..., -1], length, out=np.ones_like(length), where=length > 0)
+    value = np.exp(np.log(precisions) @ np.array(WEIGHTS[n]) + np.minimum(0, 1 - gap))
+    return np.where(matches[..., 0] > 0, value, 0)
+
+
+def facts(texts: Texts, n: int) -> str:
+    weights = " ".join(f"{weight:g}" for weight in WEIGHTS[n])
+    return f"nltk corpus_bleu|weights {weights}|no smoothing"
+
+
+def bleu_nltk(n: int) -> Metric:
+    """nltk's BLEU with 1-grams to n-grams; all four share their statistics."""
+    return Metric(statistics, partial(_bleu, n=n), partial(facts, n=n), tokens="spacy en, lower case")

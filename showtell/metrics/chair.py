@@ -1,0 +1,65 @@
+"""CHAIR (Rohrbach et al. 2018, arXiv:1809.02156) -> how often captions name one of COCO's 80 objects that is not there.
+
+Unusual: an object is there when a reference of the image names it. The paper's own figure also looks at COCO's
+segmentation, which other photos lack: this one is higher, by what no reference cared to mention.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+
+from showtell.metrics.metric import Metric, Rows, Texts, ratio
+from showtell.metrics.objects import named
+
+
+def mentions(text: str) -> list[str]:
+    """The objects that tokens name, each time they do; of names that begin at one word the longest counts.
+
+    >>> mentions("a baby elephant and two men eat hot dogs by a dog house on the table")
+    ['elephant', 'person', 'hot dog', 'dining table']
+    """
+    table, longest = _table()
+    words, found, at = text.split(), [], 0
+    while at < len(words):
+        step = 1
+        for length in range(longest.get(words[at], 0), 0, -1):
+            name = " ".join(words[at : at + length])
+            if name in table:
+                step, known = length, table[name]
+                found += [known] if known else []
+                break
+        at += step
+    return found
+
+
+@lru_cache(maxsize=1)
+def _table() -> tuple[dict[str, str | None], dict[str, int]]:
+    """Names -> objects, and the words that names begin with -> the most words of such a name."""
+    table, longest = named(), dict[str, int]()
+    for name in table:
+        words = name.split()
+        longest[words[0]] = max(longest.get(words[0], 0), len(words))
+    return table, longest
+
+
+def statistics(texts: Texts) -> Rows:
+    """Per image: whether an object is hallucinated, how many mentions are, and all mentions -> (images, 3)."""
+    rows = []
+    for candidate, references in zip(texts.candidates, texts.references, strict=True):
+        said = mentions(candidate)
+        there = {name for text in references for name in mentions(text)} if said else set()
+        wrong = sum(name not in there for name in said)
+        rows.append([wrong > 0, wrong, len(said)])
+    return np.array(rows, dtype=float)
+
+
+def _of_mentions(sums: Rows, images: object) -> Rows:
+    return ratio(sums[..., 1:], images)
+
+
+def facts(texts: Texts) -> str:
+    return "COCO's 80 objects, there if a reference names them"
+
+
+CHAIR_S = Metric(statistics, facts=facts, group="hidden", lower=True)  # of captions
+CHAIR_I = Metric(statistics, _of_mentions, facts, group="hidden", lower=True)  # of mentions
