@@ -1,0 +1,147 @@
+"""Run folders and files -> a comparison: references from the runs' own data, and what is no such thing refused."""
+
+import io
+import json
+import re
+import shutil
+
+import pytest
+from rich.console import Console
+
+from showtell import checkpoint
+from showtell.compare import compare_runs, to_json
+from showtell.errors import InputError, RecipeError
+from showtell.evaluate import evaluate
+from tests.small import write_karpathy
+
+
+@pytest.fixture
+def runs(frozen_run, tmp_path):
+    """Two runs that were evaluated: one by beam search, one that stops early."""
+    found = [shutil.copytree(frozen_run, tmp_path / name) for name in ("beam", "short")]
+    return found, [evaluate(found[0], "val"), evaluate(found[1], "val", ["decode.max_length=4"])]
+
+
+def write(path, content):
+    path.write_text(json.dumps(content), "utf-8")
+    return path
+
+
+def test_two_runs_are_compared_on_what_evaluate_wrote(runs):
+    folders, scores = runs
+    found = compare_runs(folders)
+    for name, wanted in zip(("beam", "short"), scores, strict=True):
+        for metric, score in found.scores[name].items():
+            assert (score.value, score.per_image) == (wanted[metric].value, wanted[metric].per_image)
+        assert found.sources[name]["captions"] == str(folders[0].parent / name / "captions-val.json")
+        assert found.sources[name]["evaluated"] == wanted["BLEU-1"].signature.partition("|")[2]
+    assert "max_length=4" in found.sources["short"]["evaluated"]
+    assert found.photos.keys() == found.references.keys() and all(path.is_file() for path in found.photos.values())
+    assert found.left_out == ()
+
+
+def test_files_beside_references_are_compared_too(runs, tmp_path):
+    (beam, short), _ = runs
+    wanted = compare_runs([beam, short], metrics="standard")
+    references = write(tmp_path / "references.json", wanted.references)
+    theirs = shutil.copy(short / "captions-val.json", tmp_path / "theirs.json")
+    found = compare_runs([beam, theirs], references=references, metrics="standard")
+    assert list(found.candidates) == ["beam", "theirs"] and found.photos == {}
+    assert [each["theirs"] for each in found.differences.values()] == [
+        each["short"] for each in wanted.differences.values()
+    ]
+
+
+def test_runs_of_one_name_are_told_apart(runs):
+    (beam, _), _ = runs
+    assert list(compare_runs([beam, beam, beam]).candidates) == [str(beam), f"{beam} (2)", f"{beam} (3)"]
+
+
+def test_other_data_may_be_named(runs, tmp_path):
+    folders, _ = runs
+    overrides = write_karpathy(tmp_path / "data")
+    for run in folders:
+        evaluate(run, "val", overrides)
+        assert len(json.loads((run / "captions-val.json").read_text())) == 2
+    assert len(compare_runs(folders, "val", overrides).references) == 2
+
+
+def test_json_has_everything(runs, tmp_path):
+    folders, _ = runs
+    found = compare_runs(folders, metrics="BLEU-1,CIDEr-D", resamples=50, seed=3)
+    content = json.loads(json.dumps(to_json(found)))
+    assert (content["first"], content["resamples"], content["seed"], content["images"]) == ("beam", 50, 3, 6)
+    assert "50 resamples" in content["method"] and list(content["runs"]) == ["beam", "short"]
+    for name in ("BLEU-1", "CIDEr-D"):
+        entry, difference = content["metrics"][name], found.differences[name]["short"]
+        assert entry["signature"].startswith(name + "|")
+        assert entry["values"] == {run: scores[name].value for run, scores in found.scores.items()}
+        assert entry["intervals"]["beam"] == list(found.scores["beam"][name].interval)
+        kept = entry["differences"]["short"]
+        assert kept.pop("interval") == list(difference.interval)
+        assert kept == {key: getattr(difference, key) for key in kept}
+        assert {"value", "p_bootstrap", "p_randomization", "p", "verdict", "exact"} == kept.keys()
+    image_id = next(iter(found.references))
+    assert content["per_image"][image_id]["short"] == {
+        name: score.per_image[image_id] for name, score in found.scores["short"].items()
+    }
+
+
+def refused(*arguments, **options):
+    with pytest.raises((InputError, RecipeError)) as error:
+        compare_runs(*arguments, **options)
+    return str(error.value)
+
+
+def test_a_run_that_was_not_evaluated_is_told_the_command(runs):
+    (beam, short), _ = runs
+    told = f"{beam} has no captions-test.json; `showtell evaluate {beam} --split test` makes it"
+    assert refused([beam, short], "test") == told
+
+
+def test_runs_on_other_references_are_refused(runs):
+    (beam, short), _ = runs
+    recipe = checkpoint.read_recipe(short)
+    recipe["data"]["seed"] = 7  # other scenes of the same names
+    checkpoint.write_recipe(short, recipe)
+    assert re.fullmatch(
+        r"beam and short have other references of \d of 6 images \(first: val-0000\d.png\); "
+        "compare takes runs on the same data, or --references FILE for all",
+        refused([beam, short]),
+    )
+
+
+def test_what_is_no_run_and_no_file_is_refused(runs, tmp_path):
+    (beam, _), _ = runs
+    file = beam / "captions-val.json"
+    (tmp_path / "empty").mkdir()
+    other = write(tmp_path / "other.json", {"x.jpg": ["a dog"]})
+    for words, options, told in [
+        ([beam], {}, "one run alone cannot be compared; name two or more"),
+        ([beam, tmp_path / "none"], {}, f"{tmp_path / 'none'} does not exist; compare takes run folders, or "),
+        ([beam, tmp_path / "empty"], {}, f"{tmp_path / 'empty'} is not a run: it has no recipe.yaml"),
+        ([beam, file], {}, f"{file} is a file: say with --references FILE which captions people wrote of its images"),
+        ([beam, beam], {"references": other}, "no image has captions of all runs and references: 6 without references"),
+        ([beam, beam], {"metrics": "CIDR"}, "'CIDR' is not a metric; there are "),
+        ([beam, beam], {"overrides": ["decode.num_beams=3"]}, "decode.num_beams=3: compare changes data alone; "),
+        (
+            [beam, beam],
+            {"overrides": ["data.root=x"], "references": other},
+            "data.root=x and --references both say where references are from; give one of them",
+        ),
+    ]:
+        assert refused(words, **options).startswith(told)
+
+
+def test_scores_that_cannot_be_read_leave_only_their_protocol_unknown(runs):
+    (beam, short), _ = runs
+    for content in ("{", "[]", '{"scores": {}}', '{"scores": [3]}'):
+        (short / "scores-val.json").write_text(content)
+        assert compare_runs([beam, short], metrics="BLEU-1").sources["short"]["evaluated"] == ""
+
+
+def test_quick_work_shows_no_bar(runs):
+    folders, _ = runs
+    console = Console(file=io.StringIO(), width=200)
+    compare_runs(folders, metrics="BLEU-1", console=console)
+    assert console.file.getvalue() == ""
