@@ -4,7 +4,7 @@
 """
 
 from showtell.metrics.bleu import bleu
-from showtell.metrics.bleu_nltk import bleu_nltk
+from showtell.metrics.bleu_nltk import bleu_bern, bleu_nltk
 from showtell.metrics.chair import CHAIR_I, CHAIR_S
 from showtell.metrics.cider import CIDER_D
 from showtell.metrics.cider_plain import CIDER
@@ -45,4 +45,8 @@ METRICS: dict[str, Metric] = {
     "BLEU-nltk-2": bleu_nltk(2),
     "BLEU-nltk-3": bleu_nltk(3),
     "BLEU-nltk-4": bleu_nltk(4),
+    "BLEU-bern-1": bleu_bern(1),
+    "BLEU-bern-2": bleu_bern(2),
+    "BLEU-bern-3": bleu_bern(3),
+    "BLEU-bern-4": bleu_bern(4),
 }

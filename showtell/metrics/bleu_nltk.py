@@ -1,4 +1,5 @@
-"""BLEU as nltk's `corpus_bleu` computes it, over spaCy's English tokens in lower case: the Bern course's number.
+"""BLEU as nltk's `corpus_bleu` computes it, over spaCy's English tokens in lower case; without the last period it is
+the number of the Bern course, of which the tokenizer cuts that off.
 
 Beside coco-caption's: full stops and commas are words, a candidate too short for an n-gram counts as one that missed
 one, an order without any match makes the score nothing (nltk's 2.2e-308 to the power of its weight), and nothing else
@@ -15,15 +16,33 @@ from showtell.metrics.bleu import statistics as counted
 from showtell.metrics.metric import Metric, Rows, Texts
 from showtell.metrics.ngrams import ORDERS
 
+TOKENS = "spacy en, lower case"
 WEIGHTS = {1: (1.0,), 2: (0.5, 0.5), 3: (0.333, 0.333, 0.334), 4: (0.25, 0.25, 0.25, 0.25)}
 
 
 def statistics(texts: Texts) -> Rows:
     """Per image: matches and totals of 1- to 4-grams, candidate length, reference length -> (images, 10)."""
+    return _count([_words(text) for text in texts.said], [[_words(text) for text in some] for some in texts.known])
+
+
+def statistics_cut(texts: Texts) -> Rows:
+    """`statistics` of texts without their last period."""
+    said, known = [_cut(text) for text in texts.said], [[_cut(text) for text in some] for some in texts.known]
+    return _count(said, known)
+
+
+def _words(text: str) -> str:
     from showtell.tokenizers.words import split  # torch and spaCy: only where this is asked for
 
-    said = [" ".join(split(text)) for text in texts.said]
-    known = [[" ".join(split(text)) for text in of_image] for of_image in texts.known]
+    return " ".join(split(text))
+
+
+def _cut(text: str) -> str:
+    words = _words(text)
+    return words[:-1].rstrip() if words.endswith(" .") or words == "." else words
+
+
+def _count(said: list[str], known: list[list[str]]) -> Rows:
     rows = counted(Texts(said, known))
     rows[:, ORDERS : 2 * ORDERS] = np.maximum(rows[:, ORDERS : 2 * ORDERS], 1)
     return rows
@@ -46,4 +65,9 @@ def facts(texts: Texts, n: int) -> str:
 
 def bleu_nltk(n: int) -> Metric:
     """nltk's BLEU with 1-grams to n-grams; all four share their statistics."""
-    return Metric(statistics, partial(_bleu, n=n), partial(facts, n=n), tokens="spacy en, lower case")
+    return Metric(statistics, partial(_bleu, n=n), partial(facts, n=n), tokens=TOKENS)
+
+
+def bleu_bern(n: int) -> Metric:
+    """The same without the last period of any text."""
+    return Metric(statistics_cut, partial(_bleu, n=n), partial(facts, n=n), tokens=f"{TOKENS}, last period cut")

@@ -13,6 +13,7 @@ FAMILIES = {  # one name for all that begin so
     "distinct": "distinct-",
     "repeats": "repeats-",
     "BLEU-nltk": "BLEU-nltk-",
+    "BLEU-bern": "BLEU-bern-",
 }
 
 
