@@ -16,11 +16,17 @@ from showtell.metrics.characters import KINDS
 from showtell.metrics.ptb import (
     ANY_CASE,
     ASCII_QUOTES,
+    BEFORE_NUMBERS,
     COMPANY,
     COMPILED,
     DROPPED_SIGN,
     ELIDED,
+    ENDING,
+    ENDING_CAPITAL,
+    ENDING_NOT_ALL_CAPITALS,
     HIDDEN_HYPHEN_STAYS,
+    LEADING,
+    LEADING_NOT_ALL_CAPITALS,
     QUOTES,
     SPACES,
     WRITTEN,
@@ -30,9 +36,16 @@ NAME = "ptb"
 DROPPED = frozenset(["''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";"])
 _NEWLINE = re.compile(r"[\n\r\v\f\x85\u2028\u2029]")
 # What may make a rule look over a space: a tag, a rare space, numbers side by side, dots apart, `no. 5`, `B. The`.
+# Begun with one class of characters, which Python's `re` looks for ten times as fast as for alternatives.
 _LOOKS_FAR = re.compile(
-    r"[<\n\r\v\f\x85\xa0\u2000-\u200a\u2028\u2029\u3000]"
-    r"|[\d)] +[\d(+]|\. (?:[ .\d]|[Ll][Tt][Dd]|(?<![A-Za-z]{2}\. )[A-Z])"
+    r"[.\d)<\n\r\v\f\x85\xa0\u2000-\u200a\u2028\u2029\u3000]"
+    r"(?:(?<![.\d)])|(?<=[\d)]) +[\d(+]|(?<=\.) (?:[ .\d]|[Ll][Tt][Dd]|(?<![A-Za-z]{2}\. )[A-Z]))"
+)
+# Most words need no table: letters between spaces, perhaps before one comma or period, that no rule names.
+_PLAIN = re.compile(r"(?:([A-Za-z]{2,})[.,]|([A-Za-z]+)(?: [.,])?)(?: +|$)")
+_NOT_PLAIN = frozenset(
+    f"cannot gonna gotta gimme lemme wanna {ENDING} {ENDING_CAPITAL} {ENDING_NOT_ALL_CAPITALS} {LEADING} "
+    f"{LEADING_NOT_ALL_CAPITALS} {BEFORE_NUMBERS}".lower().split()
 )
 
 
@@ -74,8 +87,13 @@ def _tokens(text: str) -> Iterator[str]:
     kinds = (text if text.isascii() and text.isprintable() else text.translate(KINDS)) + "\n"
     at = 0
     while at < len(text):
-        end, read = _longest(kinds, at)
-        if read:
+        plain = _PLAIN.match(text, at)
+        if plain and (word := (plain[1] or plain[2]).lower()) not in _NOT_PLAIN:
+            yield word
+            at = plain.end()
+            continue
+        end, is_token = _longest(kinds, at)
+        if is_token:
             token = text[at:end].lower()
             yield _written(token.rstrip() if end == len(text) else token, kinds[at:end])
         at = end
