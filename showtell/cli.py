@@ -135,14 +135,22 @@ def score(
     candidates: Annotated[Path, typer.Option(help="{image_id: caption}, or a COCO results list.")],
     references: Annotated[Path, typer.Option(help="{image_id: [captions]}, COCO or Karpathy JSON.")],
     metrics: Annotated[str | None, typer.Option(help="Names, with commas between; all unless given.")] = None,
+    photos: Annotated[Path | None, typer.Option(metavar="DIR", help="The photos, for CLIPScore.")] = None,
+    clip: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="CLIPScore's: hub id, folder, or open_clip:ARCHITECTURE/TAG."),
+    ] = None,
+    protocol: Annotated[str, typer.Option(help="CLIPScore's: paper, taipei or torchmetrics.")] = "paper",
     output: Annotated[Path | None, typer.Option("--out", help="A JSON file for the scores.")] = None,
 ) -> None:
     """Score captions from anywhere by coco-caption's protocol."""
+    from showtell.clip import DEFAULT
     from showtell.evaluate import score_files, write_json
     from showtell.metrics import to_json
 
     names = [name.strip() for name in metrics.split(",")] if metrics else None
-    scores = score_files(candidates, references, names, err)
+    model: dict[str, Any] = {"clip": clip or DEFAULT, "clip_protocol": protocol}
+    scores = score_files(candidates, references, names, err, photos=photos, **model)
     _show(scores)
     if output is not None:
         write_json(output, to_json(scores))

@@ -9,11 +9,14 @@ from rich.console import Console
 from showtell import checkpoint
 from showtell.cache import open_source
 from showtell.captioners import Captioner, load
+from showtell.clip import DEFAULT, Clip, photos_of
 from showtell.data import notes
 from showtell.device import autocast, device_of
 from showtell.errors import InputError, RecipeError
-from showtell.metrics import Scores, score, select, to_json
+from showtell.metrics import METRICS, Scores, score, to_json
+from showtell.metrics.clipscore import SEEING, make_ready
 from showtell.metrics.files import read_candidates, read_references
+from showtell.metrics.names import chosen
 from showtell.predict import describe_all
 from showtell.recipe import Evaluate, build, check, options, trains
 from showtell.resume import MACHINE
@@ -38,7 +41,8 @@ def evaluate(run: Path, split: str = "val", overrides: Sequence[str] = (), conso
     captioner.recipe = check(override(captioner.recipe, overrides))
     _place(captioner, "train.device" in asked, console)
     settings = Evaluate(**options(captioner.recipe, "evaluate"))
-    select(settings.metrics)  # a wrong name is said before anything is captioned
+    clip = Clip(settings.clip, settings.clip_protocol, device=captioner.device, console=console)
+    _check_names(settings.metrics, clip)
     data = build(captioner.recipe, "data")
     if console is not None:
         for line in notes(data):
@@ -58,10 +62,25 @@ def evaluate(run: Path, split: str = "val", overrides: Sequence[str] = (), conso
     said |= {"precision": precision} if precision != "fp32" else {}
     training = [text for record in everything if record.split == "train" for text in record.references]
     photos = {record.image_id: record.path for record in source.records}
-    scores = score(candidates, references, settings.metrics, training=training or None, photos=photos, protocol=said)
+    scores = score(
+        *(candidates, references, settings.metrics),
+        training=training or None,
+        photos=photos,
+        clip=clip,
+        protocol=said,
+    )
     write_json(run / f"captions-{split}.json", candidates)
     write_json(run / f"scores-{split}.json", to_json(scores))
     return scores
+
+
+def _check_names(names: Sequence[str], clip: Clip) -> None:
+    """A wrong name, or one whose metric cannot be had here, is said before anything is captioned."""
+    asked = [name for name, by_name in chosen(names).items() if by_name]
+    for name in asked:
+        if reason := METRICS[name].missing(None):
+            raise InputError(f"{name} {reason}")
+    make_ready(asked, clip)
 
 
 def _place(captioner: Captioner, asked: bool, console: Console | None) -> None:
@@ -79,9 +98,20 @@ def _place(captioner: Captioner, asked: bool, console: Console | None) -> None:
 
 
 def score_files(
-    candidates: Path, references: Path, metrics: Sequence[str] | None = None, console: Console | None = None
+    candidates: Path,
+    references: Path,
+    metrics: Sequence[str] | None = None,
+    console: Console | None = None,
+    *,
+    photos: Path | None = None,
+    clip: str = DEFAULT,
+    clip_protocol: str = "paper",
 ) -> Scores:
-    """Score two JSON files; references of images that have no candidate are left out, and said so."""
+    """Score two JSON files; references of images that have no candidate are left out, and said so.
+
+    `photos` is the folder that metrics look into; candidates that have no photo there are an error then.
+    """
+    model = Clip(clip, clip_protocol, console=console)
     said = read_candidates(candidates)
     wanted = read_references(references, said)
     kept = {image_id: captions for image_id, captions in wanted.items() if image_id in said}
@@ -92,7 +122,16 @@ def score_files(
         console.print(
             f"{len(wanted) - len(kept):,} of {len(wanted):,} images with references have no candidate: left out"
         )
-    return score(said, kept, metrics)
+    if photos is None:
+        return score(said, kept, metrics)
+    if not metrics or not set(SEEING) & set(chosen(metrics)):
+        raise InputError(
+            f"--photos {photos}: of the metrics asked for none looks at photos; add CLIPScore to --metrics"
+        )
+    _check_names(metrics, model)
+    seen = photos_of(list(said), photos)
+    model.embed_photos(list(seen.values()))  # one that cannot be read is told before anything is scored
+    return score(said, kept, metrics, photos=seen, clip=model)
 
 
 def protocol(captioner: Captioner, split: str, form: str = "") -> dict[str, str]:

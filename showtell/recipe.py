@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
+from showtell.clip import DEFAULT as CLIP
+from showtell.clip.protocols import Name as ClipProtocol
 from showtell.data import DATA
 from showtell.decode import STRATEGIES
 from showtell.decode import check as check_ranges
@@ -67,6 +69,8 @@ class Evaluate:
 
     metrics: tuple[str, ...] = ("standard", "hidden")
     batch_size: Count = 64
+    clip: str = CLIP  # the model of CLIPScore, as `showtell.clip.Clip` takes it
+    clip_protocol: ClipProtocol = "paper"
 
 
 def neural() -> None:

@@ -11,8 +11,10 @@ from showtell import losses
 from showtell.batches import collate
 from showtell.cache import Source
 from showtell.captioners.neural import Neural
+from showtell.clip import Clip
 from showtell.errors import InputError
 from showtell.metrics import METRICS, score
+from showtell.metrics.clipscore import make_ready
 from showtell.predict import describe_all
 from showtell.recipe import LOSS
 
@@ -41,6 +43,10 @@ class Validation:
         chosen = captioner.recipe["train"]["select"]
         self.metrics = ["standard", *([chosen] if chosen != LOSS else [])]
         records = source.records
+        settings = captioner.recipe["evaluate"]
+        self.clip = Clip(settings["clip"], settings["clip_protocol"], device=captioner.device)
+        make_ready(self.metrics, self.clip)  # its errors come before the first step
+        self.photos = {record.image_id: record.path for record in records}
         self.references = {record.image_id: list(record.references) for record in records}
         words = [[captioner.tokenizer.encode(text) for text in record.references] for record in records]
         groups = [(i, list(range(len(group)))) for i, group in enumerate(words)]
@@ -61,5 +67,5 @@ class Validation:
         lengths = {name: value for name, value in self.captioner.recipe["decode"].items() if name in LENGTHS}
         found = describe_all(self.captioner, self.source, **lengths | {"name": "greedy"})
         texts = {image_id: caption.text for image_id, caption in found.items()}
-        scores = score(texts, self.references, self.metrics, resamples=0)
+        scores = score(texts, self.references, self.metrics, resamples=0, photos=self.photos, clip=self.clip)
         return {"val_loss": loss / count} | {name: round(entry.value, 6) for name, entry in scores.items()}

@@ -53,13 +53,13 @@ def load_transformers(name: str) -> Towers:
 def _source(name: str) -> str:
     """The folder with `~` resolved, or the hub id as it is."""
     folder = Path(name).expanduser()
-    if folder.is_dir():
+    if name and folder.is_dir():
         if not (folder / "config.json").is_file():
             raise refused(name, "is a folder without config.json: no model of transformers")
         return str(folder)
     if folder.is_file():
         raise refused(name, "is a file; for weights of open_clip write open_clip:ARCHITECTURE/FILE")
-    if name.startswith((".", "/", "~")) or name.count("/") > 1 or not name:
+    if not name or name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise refused(name, f"is no folder and no hub id such as openai/clip-vit-base-patch32; {LOCAL}")
     return name
 

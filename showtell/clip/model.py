@@ -52,7 +52,9 @@ class Clip:
     @property
     def signature(self) -> str:
         """What one must know to compare: model, library, the weights' own digits, protocol."""
-        name = Path(self.model).expanduser().name if Path(self.model).expanduser().exists() else self.model
+        begin = OPEN_CLIP if self.model.startswith(OPEN_CLIP) else ""
+        path = Path(self.model.removeprefix(begin)).expanduser()
+        name = begin + path.name if path.exists() else self.model  # where a folder lies is no part of what it is
         made = f"clip {name} ({self.tower.towers.library}, weights {self.tower.weights[:8]})"
         said = f"{self.protocol.weight:g} cos" + (f", prefix {self.protocol.prefix!r}" if self.protocol.prefix else "")
         return f"{made}|protocol {self.protocol_name} ({said})"
