@@ -1,30 +1,43 @@
 """Captions -> a number to make smaller. The only place that shifts words against predictions, and that knows -100."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy as torch_cross_entropy
 
-from showtell.decode import Decoded, sample
+from showtell.decode import Decoded, greedy, sample
 from showtell.decoders.decoder import Decoder
 from showtell.features import Features
+from showtell.forcing import read
 from showtell.tokenizers.captions import Captions, Special
 
 IGNORE = -100
+Baseline = Literal["mean", "greedy"]
 
 
 def cross_entropy(
-    decoder: Decoder, features: Features, captions: Captions, label_smoothing: float = 0.0
+    decoder: Decoder,
+    features: Features,
+    captions: Captions,
+    label_smoothing: float = 0.0,
+    *,
+    attend_all: float = 0.0,
+    truth: float = 1.0,
+    piece: int | None = None,
 ) -> tuple[Tensor, int]:
-    """The summed loss of the next real word, teacher-forced, and the number of words it sums over.
+    """The summed loss of the next real word, and the number of words it sums over.
+
+    `truth` and `piece` say how the words are read (`forcing.read`). `attend_all` weighs how far each caption's
+    attention to each token, added over its words, is from 1 (doubly stochastic, arXiv:1502.03044), once a word.
 
     >>> # bos a dog eos pad  ->  reads: bos a dog eos, predicts: a dog eos (pad is ignored)
     """
     memory, state = decoder.start(features)
     state = decoder.widen(state, captions.tokens.shape[1])
-    logits = decoder(memory, state, captions.tokens[..., :-1]).logits
-    real = captions.mask[..., 1:]
+    output = read(decoder, memory, state, captions.tokens[..., :-1], truth=truth, piece=piece, attention=attend_all > 0)
+    logits, real = output.logits, captions.mask[..., 1:]
     targets = captions.tokens[..., 1:].masked_fill(~real, IGNORE)
     loss = torch_cross_entropy(
         logits.flatten(0, 2).float(),
@@ -33,7 +46,20 @@ def cross_entropy(
         label_smoothing=label_smoothing,
         reduction="sum",
     )
+    if attend_all:
+        assert output.attention is not None, "a decoder without attention"
+        loss = loss + attend_all * real.sum() * _unevenness(output.attention, real, features.mask)
     return loss, int(real.sum())
+
+
+def _unevenness(attention: Tensor, real: Tensor, tokens: Tensor) -> Tensor:
+    """The mean of (1 - attention added over a caption's real words) ** 2, over real captions and visual tokens.
+
+    attention (B K S H N), of which heads are averaged; real (B K S) and tokens (B N) are masks.
+    """
+    seen = (attention.mean(3) * real[..., None]).sum(2)  # B K N
+    counts = real.any(-1)[..., None] & tokens[:, None]
+    return ((1 - seen)[counts] ** 2).mean()
 
 
 def self_critical(
@@ -42,21 +68,26 @@ def self_critical(
     special: Special,
     reward: Callable[[Decoded], Tensor],
     samples: int,
+    baseline: Baseline = "mean",
     **lengths: int,
 ) -> tuple[Tensor, float]:
     """Summed over `samples` captions an image: minus log probability times advantage; and the mean reward.
 
-    The advantage is the reward above the mean of the image's other samples (arXiv:1612.00563, with the baseline of
-    arXiv:2003.09971). They are drawn in eval mode without gradients, and read once more with them.
+    The advantage is the reward above the baseline: of the greedy caption (arXiv:1612.00563), or the mean of the image's
+    other samples (arXiv:2003.09971). They are drawn in eval mode without gradients, and read once more with them.
     """
     mode = decoder.training
     decoder.eval()
     seed = int(torch.randint(2**31, ()))  # from the generator that a checkpoint keeps: a resumed run draws the same
     with torch.no_grad():
         drawn = sample(decoder, features, special, num_return_sequences=samples, seed=seed, **lengths)
+        likeliest = greedy(decoder, features, special, **lengths) if baseline == "greedy" else None
     decoder.train(mode)
     rewards = reward(drawn).to(drawn.log_probs)
-    advantages = (rewards - rewards.mean(dim=1, keepdim=True)) * samples / (samples - 1)
+    if likeliest is not None:
+        advantages = rewards - reward(likeliest).to(rewards)
+    else:
+        advantages = (rewards - rewards.mean(dim=1, keepdim=True)) * samples / (samples - 1)
     memory, state = decoder.start(features)
     logits = decoder(memory, decoder.widen(state, samples), drawn.tokens[..., :-1]).logits
     real = drawn.mask[..., 1:]

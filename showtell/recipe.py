@@ -50,6 +50,12 @@ class Train:
     label_smoothing: Share = 0.1
     loss: Literal["cross_entropy", "self_critical"] = "cross_entropy"
     samples: Annotated[int, Field(ge=2)] = 5  # captions drawn of each image, where the loss is self_critical
+    reward: dict[str, float] | None = None  # metrics with their weights; {CIDEr-D: 1} where not given
+    baseline: Literal["mean", "greedy"] = "mean"  # what a drawn caption must beat
+    attend_all: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0  # weight of doubly stochastic attention
+    scheduled_sampling: Literal["none", "linear", "exponential", "inverse_sigmoid"] = "none"
+    truth: Annotated[float, Field(gt=0, le=1)] = 0.75  # where it ends: how likely the next input is the true word
+    truncate: Count | None = None  # words after which backpropagation stops
     start: str | None = None  # a run whose weights and tokenizer training begins with
     ema: Share = 0.0  # decay of a moving average of the weights, which validation and the saved models use; 0: none
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -134,6 +140,7 @@ def check(recipe: Recipe) -> Recipe:
     else:
         check_ranges(**checked["decode"])
         _check_select(checked["train"]["select"])
+        _check_reward(checked["train"]["reward"])
         _check_positions(checked["decoder"].get("max_length"), checked["decode"].get("max_length"))
     check_names(checked["evaluate"]["metrics"])
     return checked
@@ -144,6 +151,16 @@ def _check_select(name: str) -> None:
     if name not in allowed:
         close = nearest(name, allowed)
         raise RecipeError(f"train.select is {name!r}{close}; 'train' takes {', '.join(allowed)}")
+
+
+def _check_reward(weights: Mapping[str, float] | None) -> None:
+    if weights is None:
+        return
+    for name in weights:
+        if name not in METRICS:
+            raise RecipeError(f"train.reward has {name!r}{nearest(name, METRICS)}; it takes {', '.join(METRICS)}")
+    if not any(weights.values()):
+        raise RecipeError(f"train.reward is {weights}; it takes metrics with weights, as {{CIDEr-D: 1, BLEU-4: 0.5}}")
 
 
 def _check_positions(positions: int | None, longest: int | None) -> None:

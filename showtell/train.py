@@ -22,7 +22,8 @@ from showtell.captioners.neural import Neural
 from showtell.data import notes
 from showtell.device import autocast, device_of
 from showtell.encoders import Encoder
-from showtell.errors import InputError, Interrupted
+from showtell.errors import InputError, Interrupted, RecipeError
+from showtell.forcing import SCHEDULES
 from showtell.interrupt import stop_signal
 from showtell.log import FILES, Log, check_extras
 from showtell.optimizer import learning_rate, make_optimizer
@@ -125,7 +126,12 @@ class Job:
         self.captioner, self.settings, self.training, self.run = captioner, settings, training, run
         self.validation = Validation(validation, captioner) if validation is not None else None
         self.words = [[captioner.tokenizer.encode(text) for text in record.references] for record in training.records]
-        self.reward = Reward(training.records, captioner.tokenizer) if settings.loss == "self_critical" else None
+        self.reward: Reward | None = None
+        if settings.loss == "self_critical":
+            self.reward = Reward(training.records, captioner.tokenizer, settings.reward)
+        if settings.attend_all and not captioner.decoder.attends:
+            name = captioner.recipe["decoder"]["name"]
+            raise RecipeError(f"train.attend_all is {settings.attend_all}, and decoder {name!r} has no attention")
         self.optimizer = make_optimizer(captioner, settings)
         self.where = Where(data=digest(training.records))
         self.average = self._average()
@@ -256,10 +262,14 @@ class Job:
         features = self.training(images).to(captioner.device)
         if self.reward is None:
             captions = captions.to(captioner.device)
-            return losses.cross_entropy(captioner.decoder, features, captions, settings.label_smoothing)[0], 0.0
+            truth = SCHEDULES[settings.scheduled_sampling](self.where.step / self.total, settings.truth)
+            reading: dict[str, Any] = {"attend_all": settings.attend_all, "truth": truth, "piece": settings.truncate}
+            loss, _ = losses.cross_entropy(captioner.decoder, features, captions, settings.label_smoothing, **reading)
+            return loss, 0.0
         lengths = {name: captioner.recipe["decode"][name] for name in LENGTHS if name in captioner.recipe["decode"]}
         reward, special = partial(self.reward, images=images), captioner.tokenizer.special
-        return losses.self_critical(captioner.decoder, features, special, reward, settings.samples, **lengths)
+        drawing = {"samples": settings.samples, "baseline": settings.baseline, **lengths}
+        return losses.self_critical(captioner.decoder, features, special, reward, **drawing)
 
     def _count_step(self) -> None:
         self.where.step += 1

@@ -7,9 +7,11 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from showtell.decoders import Recurrent, Transformer
+from showtell.decode import sample
+from showtell.decoders import Attend, Recurrent, Transformer
 from showtell.decoders.decoder import Decoder, Output
 from showtell.features import Features
+from showtell.forcing import SCHEDULES, read
 from showtell.losses import cross_entropy, self_critical
 from showtell.tokenizers.captions import Captions, Special, batch
 
@@ -40,8 +42,8 @@ def plain(decoder, features, groups, special, label_smoothing=0.0):
         for words in group:
             memory, state = decoder.start(features.select(torch.tensor([b])))
             tokens = [special.bos, *words, special.eos]
-            for read, wanted in pairwise(tokens):
-                logits, state, _ = decoder(memory, state, torch.tensor([[[read]]]))
+            for given, wanted in pairwise(tokens):
+                logits, state, _ = decoder(memory, state, torch.tensor([[[given]]]))
                 logits = logits.flatten().tolist()
                 largest = max(logits)
                 norm = largest + math.log(sum(math.exp(x - largest) for x in logits))
@@ -129,9 +131,90 @@ def test_autocast_gives_nearly_the_same_loss(decoder, features):
     assert_close(float(loss), wanted, rtol=0.02, atol=0)
 
 
-def critical(decoder, features, reward):
+@pytest.mark.parametrize("piece", [1, 2, 5, 25])
+@torch.no_grad()
+def test_reading_in_pieces_changes_no_logits(decoder, features, piece):
+    captions = batch(GROUPS, SPECIAL)
+    wanted = cross_entropy(decoder, features, captions)
+    assert_close(cross_entropy(decoder, features, captions, piece=piece)[0], wanted[0])
+
+
+def test_gradients_stop_between_pieces(features):
+    """Only the last word's prediction is scored: its loss must teach nothing about words of the piece before it."""
+    torch.manual_seed(0)
+    decoder, tokens = Recurrent(D, V, embedding_dim=9, dim=8, dropout=0.0), torch.tensor([[[1, 3, 4, 5]]] * B)
+    for piece, reached in ((None, [True, True]), (4, [True, True]), (3, [False, False]), (2, [False, True])):
+        decoder.zero_grad()
+        logits = read(decoder, *decoder.start(features), tokens, piece=piece).logits
+        logits[..., 3, :].sum().backward()
+        assert [bool(decoder.words.weight.grad[word].any()) for word in (3, 4)] == reached
+
+
+def test_own_words_are_read_as_often_as_the_coin_says(features):
+    """A decoder that writes down what it reads, and always says 7."""
+    seen = []
+
+    class Parrot(Table):
+        def forward(self, memory, state, tokens, attention=False):
+            seen.append(tokens)
+            return Output(self.logits.expand(*tokens.shape, V), state)
+
+    parrot = Parrot()
+    parrot.logits.data[7] = 1e4
+    tokens = torch.randint(3, 7, (B, 200, 9), generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(0)
+    read(parrot, {}, {"position": torch.zeros(B, 200)}, tokens, truth=0.3)
+    given = torch.cat(seen, dim=-1)
+    assert torch.equal(given[..., 0], tokens[..., 0])
+    own = given[..., 1:] == 7
+    assert own.float().mean().item() == pytest.approx(0.7, abs=0.02)
+    assert torch.equal(given[..., 1:][~own], tokens[..., 1:][~own])
+
+
+@pytest.mark.parametrize("name", ["linear", "exponential", "inverse_sigmoid"])
+@pytest.mark.parametrize("end", [0.05, 0.5, 0.9])
+def test_a_schedule_falls_from_truth_to_its_end(name, end):
+    values = [SCHEDULES[name](done / 20, end) for done in range(21)]
+    assert values == sorted(values, reverse=True)
+    assert values[0] == pytest.approx(1, abs=0.15) and values[-1] == pytest.approx(end, abs=1e-3)
+    assert SCHEDULES["none"](0.7, end) == 1
+
+
+@torch.no_grad()
+def test_doubly_stochastic_attention_is_that_of_a_plain_loop(features):
+    torch.manual_seed(0)
+    decoder, captions = Attend(D, V, embedding_dim=9, dim=8, attention_dim=7).eval(), batch(GROUPS, SPECIAL)
+    features = features._replace(mask=features.mask.clone())
+    features.mask[1, 2] = False
+    plain_loss, words = cross_entropy(decoder, features, captions)
+    loss, _ = cross_entropy(decoder, features, captions, attend_all=2.0)
+    far = []
+    for b, group in enumerate(GROUPS):
+        for said in group:
+            memory, state = decoder.start(features.select(torch.tensor([b])))
+            tokens = torch.tensor([[[SPECIAL.bos, *said]]])
+            seen = decoder(memory, state, tokens, attention=True).attention[0, 0, :, 0].sum(0)
+            far += [(1 - float(share)) ** 2 for share, real in zip(seen, features.mask[b], strict=True) if real]
+    assert_close(float(loss - plain_loss), 2 * words * sum(far) / len(far), rtol=1e-4, atol=0)
+
+
+def critical(decoder, features, reward, **settings):
     torch.manual_seed(7)
-    return self_critical(decoder, features, SPECIAL, reward, samples=3, max_length=4)
+    return self_critical(decoder, features, SPECIAL, reward, samples=3, max_length=4, **settings)
+
+
+def test_with_the_greedy_baseline_the_advantage_is_over_the_greedy_caption(decoder, features):
+    """Drawn captions earn 3, the greedy one 1: every drawn caption is taught twice as strongly."""
+
+    def reward(drawn):
+        return torch.full(drawn.log_probs.shape, 3.0 if drawn.tokens.shape[1] == 3 else 1.0)
+
+    lengths = {"num_return_sequences": 3, "max_length": 4}
+    torch.manual_seed(7)
+    drawn = sample(decoder, features, SPECIAL, seed=int(torch.randint(2**31, ())), **lengths)
+    loss, mean = critical(decoder, features, reward, baseline="greedy")
+    assert mean == 3
+    assert_close(float(loss.detach()), float(-2 * drawn.log_probs.sum()), rtol=1e-4, atol=0)
 
 
 def test_self_critical_loss_is_that_of_its_definition(decoder, features):

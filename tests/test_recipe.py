@@ -98,7 +98,7 @@ MISTAKES = {
     "decoder.conditioning=first_token": "decoder.conditioning is 'first_token'; 'transformer' takes prefix, cross",
     "decoder.sees=3": "decoder.sees is 3; 'transformer' takes tokens, pooled",
     "encoder.trainable=al": "encoder.trainable is 'al' (did you mean all?); 'timm' takes none, all, a whole number",
-    "train.select=cider": "train.select is 'cider' (did you mean CIDEr-D?); 'train' takes "
+    "train.select=cider": "train.select is 'cider' (did you mean CIDEr?); 'train' takes "
     + ", ".join(["loss", *METRICS]),
     "decoder.layers=two": "decoder.layers is 'two'; it takes a whole number",
     "decoder.layers=2.5": "decoder.layers is 2.5; it takes a whole number",

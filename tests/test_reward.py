@@ -1,9 +1,12 @@
 """The reward is CIDEr-D against the references of the image, with an end that counts."""
 
+import pytest
 import torch
 
 from showtell.data import Record
 from showtell.decode import Decoded
+from showtell.errors import InputError
+from showtell.metrics import METRICS, score
 from showtell.metrics.cider import CiderD
 from showtell.reward import Reward
 from showtell.tokenizers.words import Words
@@ -30,6 +33,24 @@ def test_the_reward_is_cider_d_of_the_images_own_references():
     texts = ["two red cars <eos>", "a cat <eos>", "the dog runs <eos>", "two red <eos>"]
     assert found.flatten().tolist() == plain.scores(texts, [1, 1, 0, 0]).tolist()
     assert found[0, 0] == found.max() and found[0, 1] < found[0, 0]
+
+
+def test_a_mix_is_the_weighted_sum_of_its_metrics():
+    said = drawn(["two red cars.", "a cat."], ["the dog runs.", "two red."])
+    found = Reward(RECORDS, WORDS, {"CIDEr-D": 0.5, "BLEU-2": 2.0, "ROUGE-L": -1.0})(said, [1, 0])
+    cider = Reward(RECORDS, WORDS)(said, [1, 0])
+    texts = {"0": "two red cars", "1": "a cat", "2": "the dog runs", "3": "two red"}
+    known = {"0": TEXTS[1], "1": TEXTS[1], "2": TEXTS[0], "3": TEXTS[0]}
+    others = score(texts, known, ["BLEU-2", "ROUGE-L"])
+    for i, image_id in enumerate(texts):
+        bleu, rouge = (others[name].per_image[image_id] for name in ("BLEU-2", "ROUGE-L"))
+        assert found.flatten()[i].item() == pytest.approx(0.5 * cider.flatten()[i].item() + 2 * bleu - rouge)
+
+
+def test_a_metric_that_is_not_here_is_refused_by_name(monkeypatch):
+    monkeypatch.setitem(METRICS, "BLEU-2", METRICS["BLEU-2"]._replace(missing=lambda texts: "needs a moon"))
+    with pytest.raises(InputError, match=r"^train.reward: BLEU-2 needs a moon$"):
+        Reward(RECORDS, WORDS, {"BLEU-2": 1.0})
 
 
 def test_a_caption_that_does_not_end_earns_less():

@@ -9,7 +9,7 @@ import showtell
 
 ROOMS = [
     *("errors", "settings", "device", "progress", "interrupt", "data", "tokenizers", "features", "encoders"),
-    *("cache", "clip", "decoders", "batches", "decode", "metrics", "reward", "retrieval", "recipe", "losses"),
+    *("cache", "clip", "decoders", "batches", "decode", "metrics", "reward", "retrieval", "forcing", "recipe", "losses"),
     *("checkpoint", "captioners", "resume", "log", "predict", "optimizer", "average", "validation", "evaluate"),
     *("remember", "train", "explain", "compare", "report", "doctor", "cli", "__main__"),
 ]
