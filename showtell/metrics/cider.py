@@ -29,8 +29,12 @@ class CiderD:
     def __init__(
         self, references: Sequence[Sequence[str]] | References, frequencies_of: Sequence[Sequence[str]] | None = None
     ) -> None:
-        """Tokenized references of each image, and of other images if document frequencies shall be counted there."""
-        self._references = references if isinstance(references, References) else References(references)
+        """Tokenized references of each image, and of other images if document frequencies shall be counted there.
+
+        References prepared already must have been so with the corpus.
+        """
+        prepared = isinstance(references, References)
+        self._references = references if prepared else References(references, frequencies_of)
         self._idf = _idf(self._references, frequencies_of)
         counts, texts = self._references.counts, len(self._references.image)
         self._weights = self._weigh(counts)

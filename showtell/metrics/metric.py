@@ -47,7 +47,7 @@ class Texts:
 
     @cached_property
     def prepared(self) -> References:
-        return References(self.references)
+        return References(self.references, self.frequencies_of)
 
     @cached_property
     def counts(self) -> Counts:

@@ -37,13 +37,15 @@ class Index:
     The code of an n-gram is the place of its first n - 1 words among their like and its last word, 32 bits each.
     """
 
-    def __init__(self, collection: Sequence[str]) -> None:
+    def __init__(self, collection: Sequence[str], beside: Sequence[str] = ()) -> None:
+        """The n-grams of texts `beside` the collection get integers too, but are not counted."""
         self._words: dict[str, int] = {}
         self._known: list[Ints] = []
-        spelled = self._spell([text.split() for text in collection], learn=True)
+        spelled = self._spell([text.split() for text in (*collection, *beside)], learn=True)
         self._first = np.cumsum([0, *map(len, self._known)])
         self.size = int(self._first[-1])
-        self.counts = self._table(spelled)
+        ends = [np.searchsorted(owner, len(collection)) for owner, _ in spelled]
+        self.counts = self._table([(o[:end], places[:end]) for (o, places), end in zip(spelled, ends, strict=True)])
 
     def count(self, texts: Sequence[str]) -> Counts:
         return self._table(self._spell([text.split() for text in texts], learn=False))
@@ -96,11 +98,14 @@ def distinct(values: Ints) -> Ints:
 
 
 class References:
-    """The references of each image, ready for candidates to be compared with."""
+    """The references of each image, ready for candidates to be compared with.
 
-    def __init__(self, texts: Sequence[Sequence[str]]) -> None:
+    N-grams of the `corpus` are known too: what is rare in it may be said where no reference says it.
+    """
+
+    def __init__(self, texts: Sequence[Sequence[str]], corpus: Sequence[Sequence[str]] | None = None) -> None:
         flat = [text for of_image in texts for text in of_image]
-        self.index = Index(flat)
+        self.index = Index(flat, [text for of_image in corpus or () for text in of_image])
         self.many = np.array([len(of_image) for of_image in texts], dtype=np.int64)  # references of each image
         self.first = np.cumsum(self.many) - self.many
         self.image = np.repeat(np.arange(len(texts)), self.many)  # of each reference

@@ -68,7 +68,8 @@ def test_scores_do_not_depend_on_what_was_scored_before():
 
 
 def test_frequencies_of_a_larger_collection_score_as_if_it_were_evaluated():
-    said = ["a dog runs", "two cars", "a cat"]
+    """A cat too, which stands in the collection alone: it weighs on its candidate as rare as it is there."""
+    said = ["a dog and a cat run", "two cars", "a cat"]
     all_of_them = CiderD(REFERENCES).scores(said)
     part = CiderD(REFERENCES[:2], frequencies_of=REFERENCES)
     assert part.scores(said[:2]) == pytest.approx(all_of_them[:2])
