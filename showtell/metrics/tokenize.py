@@ -12,25 +12,8 @@ and ROUGE-L does not. So `tokenize` returns a string, tokens one space apart, th
 import re
 from collections.abc import Iterator
 
+from showtell.metrics import ptb
 from showtell.metrics.characters import KINDS
-from showtell.metrics.ptb import (
-    ANY_CASE,
-    ASCII_QUOTES,
-    BEFORE_NUMBERS,
-    COMPANY,
-    COMPILED,
-    DROPPED_SIGN,
-    ELIDED,
-    ENDING,
-    ENDING_CAPITAL,
-    ENDING_NOT_ALL_CAPITALS,
-    HIDDEN_HYPHEN_STAYS,
-    LEADING,
-    LEADING_NOT_ALL_CAPITALS,
-    QUOTES,
-    SPACES,
-    WRITTEN,
-)
 
 NAME = "ptb"
 DROPPED = frozenset(["''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";"])
@@ -43,10 +26,6 @@ _LOOKS_FAR = re.compile(
 )
 # Most words need no table: letters between spaces, perhaps before one comma or period, that no rule names.
 _PLAIN = re.compile(r"(?:([A-Za-z]{2,})[.,]|([A-Za-z]+)(?: [.,])?)(?: +|$)")
-_NOT_PLAIN = frozenset(
-    f"cannot gonna gotta gimme lemme wanna {ENDING} {ENDING_CAPITAL} {ENDING_NOT_ALL_CAPITALS} {LEADING} "
-    f"{LEADING_NOT_ALL_CAPITALS} {BEFORE_NUMBERS}".lower().split()
-)
 
 
 class _Words(dict[str, str]):
@@ -88,7 +67,7 @@ def _tokens(text: str) -> Iterator[str]:
     at = 0
     while at < len(text):
         plain = _PLAIN.match(text, at)
-        if plain and (word := (plain[1] or plain[2]).lower()) not in _NOT_PLAIN:
+        if plain and (word := (plain[1] or plain[2]).lower()) not in ptb.NAMED:
             yield word
             at = plain.end()
             continue
@@ -101,10 +80,10 @@ def _tokens(text: str) -> Iterator[str]:
 
 def _longest(kinds: str, at: int) -> tuple[int, bool]:
     """Where the token that starts at `at` ends, and whether it is one, not a space or a character to leave out."""
-    spaces = SPACES.match(kinds, at)
+    spaces = ptb.SPACES.match(kinds, at)
     furthest = begin = spaces.end() if spaces else at
     end = max(begin, at + 1)
-    for rule in COMPILED:
+    for rule in ptb.COMPILED:
         match = rule.match(kinds, at)
         if match and match.end() > furthest:
             furthest, end = match.end(), match.end(match.lastindex or 0)
@@ -112,20 +91,20 @@ def _longest(kinds: str, at: int) -> tuple[int, bool]:
 
 
 def _written(token: str, kinds: str) -> str:
-    if kinds in WRITTEN:
-        return WRITTEN[kinds]
-    if kinds.lower() in ANY_CASE:
-        return WRITTEN[kinds.lower()]
-    if DROPPED_SIGN.fullmatch(kinds):
+    if kinds in ptb.WRITTEN:
+        return ptb.WRITTEN[kinds]
+    if kinds.lower() in ptb.ANY_CASE:
+        return ptb.WRITTEN[kinds.lower()]
+    if ptb.DROPPED_SIGN.fullmatch(kinds):
         return "."
-    if QUOTES.fullmatch(kinds):
-        written = kinds.translate(ASCII_QUOTES)
+    if ptb.QUOTES.fullmatch(kinds):
+        written = kinds.translate(ptb.ASCII_QUOTES)
         return written if "‚" not in written else token
-    if ELIDED.fullmatch(kinds):
-        return kinds.replace("&apos;", "'").translate(ASCII_QUOTES).lower()
-    if "&" in token and COMPANY.fullmatch(kinds):
+    if ptb.ELIDED.fullmatch(kinds):
+        return kinds.replace("&apos;", "'").translate(ptb.ASCII_QUOTES).lower()
+    if "&" in token and ptb.COMPANY.fullmatch(kinds):
         token = token.replace("&amp;", "&")
-    if "\xad" in token and not HIDDEN_HYPHEN_STAYS.search(token):
+    if "\xad" in token and not ptb.HIDDEN_HYPHEN_STAYS.search(token):
         token = token.replace("\xad", "")
     token = token.replace("(", "-lrb-").replace(")", "-rrb-")
     return token.replace(" ", "\xa0")

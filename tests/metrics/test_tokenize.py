@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from showtell.metrics import ptb
 from showtell.metrics import tokenize as module
 from showtell.metrics.ptb import COMPILED, RULES
 from showtell.metrics.tokenize import DROPPED, read, tokenize
@@ -128,7 +129,7 @@ def test_what_is_known_to_differ_still_does(caption, tokens):
 def test_no_rule_is_idle(rule, monkeypatch):
     """Without the rule, some pinned sentence would come out otherwise."""
     others = [pattern for name, pattern in zip(RULES, COMPILED, strict=True) if name != rule]
-    monkeypatch.setattr(module, "COMPILED", others)
+    monkeypatch.setattr(ptb, "COMPILED", others)
     hard = [pair for kind in HARD.values() for pair in kind]
     assert any(read(caption) != tokens for caption, tokens in PINNED + hard if "\x85" not in caption)
 
