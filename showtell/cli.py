@@ -135,6 +135,8 @@ def score(
     candidates: Annotated[Path, typer.Option(help="{image_id: caption}, or a COCO results list.")],
     references: Annotated[Path, typer.Option(help="{image_id: [captions]}, COCO or Karpathy JSON.")],
     metrics: Annotated[str | None, typer.Option(help="Names, with commas between; all unless given.")] = None,
+    training: Annotated[Path | None, typer.Option(help="JSON of the training captions: tells copies.")] = None,
+    frequencies: Annotated[Path | None, typer.Option(help="References JSON: CIDEr's document frequencies.")] = None,
     photos: Annotated[Path | None, typer.Option(metavar="DIR", help="The photos, for CLIPScore.")] = None,
     clip: Annotated[
         str | None,
@@ -149,8 +151,9 @@ def score(
     from showtell.metrics import to_json
 
     names = [name.strip() for name in metrics.split(",")] if metrics else None
-    model: dict[str, Any] = {"clip": clip or DEFAULT, "clip_protocol": protocol}
-    scores = score_files(candidates, references, names, err, photos=photos, **model)
+    more: dict[str, Any] = {"clip": clip or DEFAULT, "clip_protocol": protocol}
+    more |= {"training": training, "frequencies": frequencies, "photos": photos}
+    scores = score_files(candidates, references, names, err, **more)
     _show(scores)
     if output is not None:
         write_json(output, to_json(scores))
@@ -159,12 +162,13 @@ def score(
 @app.command(epilog="Example: `showtell compare runs/b4 runs/b6 --split val --out compare.html`")
 def compare(
     runs: Annotated[
-        list[str], typer.Argument(metavar="RUN", help="Two run folders or more, and data.key=value; the first leads.")
+        list[str], typer.Argument(metavar="RUN", help="Run folders, each compared with the first; and data.key=value.")
     ],
     split: Annotated[str, typer.Option(help="train, val or test: of the captions that `evaluate` wrote.")] = "val",
     references: Annotated[
         Path | None, typer.Option(help="References as `score` takes them; a RUN may then be a JSON of captions.")
     ] = None,
+    photos: Annotated[Path | None, typer.Option(metavar="DIR", help="The photos, beside --references.")] = None,
     metrics: Annotated[str | None, typer.Option(help="Names, with commas between; all unless given.")] = None,
     resamples: Annotated[int, typer.Option(help="Of the bootstrap, and swaps.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Of what is drawn.")] = 0,
@@ -178,7 +182,8 @@ def compare(
     path = check_out(output) if output is not None else None
     changes = [word for word in runs if _is_change(word)]
     folders = [Path(word) for word in runs if word not in changes]
-    found = compare_runs(folders, split, changes, references, metrics, resamples=resamples, seed=seed, console=err)
+    settings: dict[str, Any] = {"metrics": metrics, "resamples": resamples, "seed": seed}
+    found = compare_runs(folders, split, changes, references, photos, console=err, **settings)
     for line in lines(found):
         out.print(line)
     if path is not None:

@@ -15,7 +15,7 @@ from showtell.device import autocast, device_of
 from showtell.errors import InputError, RecipeError
 from showtell.metrics import METRICS, Scores, score, to_json
 from showtell.metrics.clipscore import SEEING, make_ready
-from showtell.metrics.files import read_candidates, read_references
+from showtell.metrics.files import read_candidates, read_frequencies, read_references, read_training
 from showtell.metrics.names import chosen
 from showtell.predict import describe_all
 from showtell.recipe import Evaluate, build, check, options, trains
@@ -103,12 +103,15 @@ def score_files(
     metrics: Sequence[str] | None = None,
     console: Console | None = None,
     *,
+    training: Path | None = None,
+    frequencies: Path | None = None,
     photos: Path | None = None,
     clip: str = DEFAULT,
     clip_protocol: str = "paper",
 ) -> Scores:
     """Score two JSON files; references of images that have no candidate are left out, and said so.
 
+    `training` has the captions that were learned from, `frequencies` those that tell how rare CIDEr's n-grams are.
     `photos` is the folder that metrics look into; candidates that have no photo there are an error then.
     """
     model = Clip(clip, clip_protocol, console=console)
@@ -122,8 +125,10 @@ def score_files(
         console.print(
             f"{len(wanted) - len(kept):,} of {len(wanted):,} images with references have no candidate: left out"
         )
+    learned = read_training(training) if training else None
+    corpus = read_frequencies(frequencies) if frequencies else None
     if photos is None:
-        return score(said, kept, metrics)
+        return score(said, kept, metrics, training=learned, frequencies_of=corpus)
     if not metrics or not set(SEEING) & set(chosen(metrics)):
         raise InputError(
             f"--photos {photos}: of the metrics asked for none looks at photos; add CLIPScore to --metrics"
@@ -131,7 +136,7 @@ def score_files(
     _check_names(metrics, model)
     seen = photos_of(list(said), photos)
     model.embed_photos(list(seen.values()))  # one that cannot be read is told before anything is scored
-    return score(said, kept, metrics, photos=seen, clip=model)
+    return score(said, kept, metrics, training=learned, frequencies_of=corpus, photos=seen, clip=model)
 
 
 def protocol(captioner: Captioner, split: str, form: str = "") -> dict[str, str]:

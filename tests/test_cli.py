@@ -214,7 +214,7 @@ MISTAKES = {  # what is written -> what is told after "error: "
     "score --candidates c.json --references none.json": "none.json does not exist",
     "score --candidates c.json --references empty": "empty cannot be read: Is a directory",
     "score --candidates c.json --references c.json": "c.json holds no references; it takes {image_id: [captions]}, ",
-    "score --candidates c.json --references r.json --metrics CIDER": "'CIDER' is not a metric; there are ",
+    "score --candidates c.json --references r.json --metrics CIDR": "'CIDR' is not a metric; there are ",
     "score --candidates c.json --references r.json --out empty": "empty cannot be written: ",
 }
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from showtell.errors import InputError
-from showtell.metrics.files import read_candidates, read_references
+from showtell.metrics.files import read_candidates, read_frequencies, read_references, read_training
 
 COCO_CAPTIONS = {
     "info": {},
@@ -155,3 +155,41 @@ def test_what_cannot_be_read_is_told_with_the_reason(tmp_path, read):
         with pytest.raises(InputError) as error:
             read(path)
         assert str(error.value) == f"{path} {reason}"
+
+
+SPLIT = {
+    "images": [
+        image | {"split": split}
+        for image, split in zip(
+            [*KARPATHY["images"], {"filename": "c.jpg", "sentences": [{"raw": "a cow"}]}],
+            ("train", "val", "restval"),
+            strict=True,
+        )
+    ]
+}
+
+
+def test_training_captions_are_those_of_the_images_that_are_trained_on(tmp_path):
+    assert read_training(written(tmp_path, SPLIT)) == ["a dog", "the dog", "a cow"]
+    for whole in (KARPATHY, COCO_CAPTIONS, {"a": ["a dog", "the dog"], "b": ["a cat"]}):
+        assert sorted(read_training(written(tmp_path, whole))) == ["a cat", "a dog", "the dog"]
+
+
+def test_frequencies_are_counted_in_every_image_of_the_file(tmp_path):
+    assert read_frequencies(written(tmp_path, SPLIT)) == [["a dog", "the dog"], ["a cat"], ["a cow"]]
+
+
+@pytest.mark.parametrize(
+    ("read", "content", "told"),
+    [
+        (read_training, {"a": ["a dog", 3]}, ": a caption of a is 3, not text; write a string"),
+        (read_frequencies, {"a": [None]}, ": a caption of a is None, not text; write a string"),
+        (read_training, {"images": [SPLIT["images"][1]]}, " has no training captions: no image of the split train or"),
+        (read_training, ["a dog"], f" {TAKES_REFERENCES}"),
+        (read_frequencies, "a dog", " is not JSON: "),
+    ],
+)
+def test_what_is_no_corpus_is_refused(tmp_path, read, content, told):
+    path = written(tmp_path, content)
+    with pytest.raises(InputError, match=f"^{re.escape(f'{path}{told}')}"):
+        read(path)
