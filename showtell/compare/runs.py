@@ -9,15 +9,19 @@ from typing import Any
 from rich.console import Console
 
 from showtell.checkpoint import read_recipe
+from showtell.clip import Clip, photos_of
 from showtell.compare.comparison import Comparison, compare, method
 from showtell.data import Record
 from showtell.errors import InputError, RecipeError
 from showtell.metrics import METRICS
+from showtell.metrics.clipscore import SEEING
 from showtell.metrics.files import read_candidates, read_references
 from showtell.metrics.names import chosen
 from showtell.metrics.significance import RESAMPLES
-from showtell.recipe import build, check
+from showtell.recipe import Evaluate, build, check, options
 from showtell.settings import override
+
+MODEL = ("evaluate.clip", "evaluate.clip_protocol")  # what CLIPScore looks with
 
 
 def compare_runs(
@@ -25,6 +29,7 @@ def compare_runs(
     split: str = "val",
     overrides: Sequence[str] = (),
     references: Path | None = None,
+    photos: Path | None = None,
     metrics: str | Sequence[str] | None = None,
     *,
     resamples: int = RESAMPLES,
@@ -33,27 +38,41 @@ def compare_runs(
 ) -> Comparison:
     """Compare run folders by what `showtell evaluate` wrote there; with a file of references, any captions JSON too.
 
-    Raises InputError for a run that was not evaluated, and where runs have other references of one image.
+    `overrides` are of data, and of what looks at photos: `evaluate.clip`, `evaluate.clip_protocol`. Beside references,
+    `photos` is the folder of the photos. Raises InputError for a run that was not evaluated, and where runs have other
+    references of one image.
     """
-    if metrics is not None:
-        chosen(metrics)  # a wrong name is said before data is read
-    if changed := [item for item in overrides if item.partition("=")[0].partition(".")[0] != "data"]:
-        raise RecipeError(f"{changed[0]}: compare changes data alone; the captions were made by evaluate")
-    if overrides and references is not None:
-        raise InputError(f"{overrides[0]} and --references both say where references are from; give one of them")
+    names = () if metrics is None else chosen(metrics)  # a wrong name is said before data is read
+    _check(overrides, references, photos)
     files = {name: _captions(run, split, references) for name, run in _named(runs).items()}
     said = {name: read_candidates(path) for name, path in files.items()}
     given: dict[str, Any] = {}
     if references is not None:
-        known = read_references(references, {image_id for captions in said.values() for image_id in captions})
+        every = dict.fromkeys(image_id for captions in said.values() for image_id in captions)
+        known = read_references(references, every)
+        given = {"photos": photos_of(list(every), photos)} if photos is not None else {}
     else:
         known, records = _known(dict(zip(said, runs, strict=True)), said, split, overrides)
         training = [text for record in records if record.split == "train" for text in record.references]
-        photos = {record.image_id: record.path for record in records if record.split == split}
-        given = {"training": training or None, "photos": photos}
+        given = {"training": training or None, "photos": {r.image_id: r.path for r in records if r.split == split}}
+    if given and set(SEEING) & set(names):
+        recipe = {"data": {"name": "scenes"}} if references is not None else read_recipe(runs[0])
+        settings = Evaluate(**options(check(override(recipe, overrides)), "evaluate"))
+        given["clip"] = Clip(settings.clip, settings.clip_protocol, console=console)
     found = compare(said, known, metrics, resamples=resamples, seed=seed, console=console, **given)
     sources = {name: {"captions": str(path), "evaluated": _evaluated(path)} for name, path in files.items()}
     return dataclasses.replace(found, sources=sources)
+
+
+def _check(overrides: Sequence[str], references: Path | None, photos: Path | None) -> None:
+    keys = {item: item.partition("=")[0] for item in overrides}
+    of_data = [item for item, key in keys.items() if key.partition(".")[0] == "data"]
+    if others := [item for item, key in keys.items() if item not in of_data and key not in MODEL]:
+        raise RecipeError(f"{others[0]}: compare changes data and {', '.join(MODEL)} alone; evaluate made the captions")
+    if of_data and references is not None:
+        raise InputError(f"{of_data[0]} and --references both say where references are from; give one of them")
+    if photos is not None and references is None:
+        raise InputError(f"--photos {photos} goes with --references; the data of runs has photos of its own")
 
 
 def _named(runs: Sequence[Path]) -> dict[str, Path]:

@@ -25,6 +25,7 @@ from showtell.report.page import Card, Figure, Section, write_page
 from showtell.report.scores import LESS
 
 SHOWN, PICTURED = 3, 8  # photos that a run wins: in the terminal, on the page
+FEW = 200  # resamples with which p is coarse
 SIDE = 480  # pixels of the longer side of a photo
 VALUES, SAYS = "Values, with 95 % intervals", "verdict"
 STRIP, MARGINS = 0.24, 0.42  # inches: a run's line in a metric's strip, and what is around a strip's lines
@@ -72,6 +73,8 @@ def cautions(found: Comparison) -> list[str]:
         said.append(
             f"{len(found.references)} images are few: all their swaps were tried, and hardly any p can be small"
         )
+    if tests and found.resamples < FEW:
+        said.append(f"{found.resamples} resamples are few: no p can be below {1 / (found.resamples + 1):.3f}")
     if tests > 1:
         runs = f" p Holm allows for the {len(found.others)} runs, nothing for the metrics." * (len(found.others) > 1)
         said.append(

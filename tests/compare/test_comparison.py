@@ -12,6 +12,7 @@ from showtell.errors import InputError
 from showtell.metrics import METRICS, score
 from showtell.metrics.metric import Metric
 from showtell.metrics.significance import holm
+from tests.pages import ROOT, blocks
 
 WORDS = "a the dog cat man woman red blue car boat runs sits on near beach street grass water big two"
 
@@ -190,3 +191,10 @@ def test_a_few_images_are_tested_by_all_swaps():
 def test_one_image_gives_values_alone():
     found = compare(TWO, {"1.jpg": KNOWN["1.jpg"]}, "BLEU-1")
     assert found.differences == {} and found.decides == "BLEU-1" and found.scores["good"]["BLEU-1"].interval is None
+
+
+def test_the_pages_example_runs(capsys):
+    (example,) = [block.text for block in blocks(ROOT / "docs/compare.md") if block.language == "python"]
+    found = {}
+    exec(compile(example, "compare.md", "exec"), found)
+    assert capsys.readouterr().out.endswith(f" {SAME}\n") and found["won"] == ["b.jpg"] and found["lost"] == ["a.jpg"]

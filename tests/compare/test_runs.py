@@ -4,14 +4,18 @@ import io
 import json
 import re
 import shutil
+from importlib.util import find_spec
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from showtell import checkpoint
+from showtell.cli import app
 from showtell.compare import compare_runs, to_json
 from showtell.errors import InputError, RecipeError
 from showtell.evaluate import evaluate
+from showtell.metrics.clipscore import LIBRARIES
 from tests.small import write_karpathy
 
 
@@ -123,7 +127,12 @@ def test_what_is_no_run_and_no_file_is_refused(runs, tmp_path):
         ([beam, file], {}, f"{file} is a file: say with --references FILE which captions people wrote of its images"),
         ([beam, beam], {"references": other}, "no image has captions of all runs and references: 6 without references"),
         ([beam, beam], {"metrics": "CIDR"}, "'CIDR' is not a metric; there are "),
-        ([beam, beam], {"overrides": ["decode.num_beams=3"]}, "decode.num_beams=3: compare changes data alone; "),
+        ([beam, beam], {"overrides": ["decode.num_beams=3"]}, "decode.num_beams=3: compare changes data and "),
+        (
+            [beam, beam],
+            {"photos": tmp_path},
+            f"--photos {tmp_path} goes with --references; the data of runs has photos of its own",
+        ),
         (
             [beam, beam],
             {"overrides": ["data.root=x"], "references": other},
@@ -145,3 +154,41 @@ def test_quick_work_shows_no_bar(runs):
     console = Console(file=io.StringIO(), width=200)
     compare_runs(folders, metrics="BLEU-1", console=console)
     assert console.file.getvalue() == ""
+
+
+def test_the_command_prints_and_leaves_a_page(runs, tmp_path):
+    folders, _ = runs
+    page = tmp_path / "deep/page.html"
+    words = ["compare", *map(str, folders), "--metrics", "BLEU-4", "--resamples", "20", "--out", str(page)]
+    result = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert result.exit_code == 0 and "short against beam" in result.stdout and "20 resamples" in result.stdout
+    assert result.stdout.endswith(f"written: {page}\n") and "Captions compared" in page.read_text("utf-8")
+    with pytest.raises(InputError, match=r"^--out is 'page.txt'; it takes a name that ends in .html or .json$"):
+        CliRunner().invoke(app, ["compare", "none", "--out", "page.txt"], catch_exceptions=False)
+
+
+def test_photos_beside_references_are_shown(runs, tmp_path):
+    folders, _ = runs
+    wanted = compare_runs(folders, metrics="BLEU-1")
+    references = write(tmp_path / "references.json", wanted.references)
+    beside = next(iter(wanted.photos.values())).parent
+    found = compare_runs(folders, references=references, photos=beside, metrics="BLEU-1")
+    assert {image_id: path.name for image_id, path in found.photos.items()} == {i: i for i in wanted.references}
+
+
+@pytest.mark.skipif(not any(map(find_spec, LIBRARIES)), reason="needs transformers or open_clip")
+def test_a_metric_that_looks_at_photos_gets_its_model(runs, tmp_path, monkeypatch):
+    """Of the same weights for all runs; the overrides say which, or the first run's recipe does."""
+    asked = []
+
+    def noted(self, photos):
+        asked.append((self.model, self.protocol_name, len(photos)))
+        raise InputError("stop")
+
+    monkeypatch.setattr("showtell.clip.Clip.embed_photos", noted)
+    folders, _ = runs
+    changes = ["evaluate.clip=mine", "evaluate.clip_protocol=taipei"]
+    assert refused(folders, "val", changes, metrics="CLIPScore") == "stop"
+    references = write(tmp_path / "references.json", compare_runs(folders, metrics="BLEU-1").references)
+    assert refused(folders, "val", changes, references, metrics="CLIPScore").startswith("CLIPScore looks at the photos")
+    assert asked == [("mine", "taipei", 6)]

@@ -74,6 +74,7 @@ def test_many_tests_and_few_images_are_cautioned_about():
     assert several.startswith("4 tests at the level .05: ") and "Holm" not in several
     (runs,) = cautions(compare({"first": GOOD, **TWO}, KNOWN, "BLEU-1"))
     assert runs.startswith("2 tests") and "p Holm allows for the 2 runs, nothing for the metrics" in runs
+    assert cautions(compare(TWO, KNOWN, "BLEU-1", resamples=9)) == ["9 resamples are few: no p can be below 0.100"]
     few = {image_id: KNOWN[image_id] for image_id in list(KNOWN)[:5]}
     assert cautions(compare(TWO, few, "BLEU-1"))[0].startswith("5 images are few: ")
 
