@@ -1,0 +1,125 @@
+"""Pairs of a candidate and a reference -> every match of a word or phrase between them, by array operations.
+
+Texts are normalised and counted once; a pair that occurs again is matched once.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from showtell.metrics.meteor.phrases import EXACT, Relation, occurrences, relation
+from showtell.metrics.meteor.tables import Array, Index, find, hashes
+
+
+class Sentences(NamedTuple):
+    """Different texts as rows of words: where each begins in `words` (ids into `spelled`), and function words among them."""
+
+    words: Array
+    starts: Array
+    spelled: Sequence[str]
+    function: Array  # of each word of `words`, whether it is one
+
+    @property
+    def lengths(self) -> Array:
+        return np.diff(self.starts)
+
+
+class Matches(NamedTuple):
+    """Sorted by pair, place in the candidate, stage, place in the reference; `at`, `length` there, `to`, `size` here."""
+
+    pair: Array
+    at: Array
+    length: Array
+    to: Array
+    size: Array
+    stage: Array
+
+    def take(self, rows: Array) -> "Matches":
+        return Matches(*(column[rows] for column in self))
+
+
+def sentences(texts: Sequence[str], index: Index) -> Sentences:
+    ids: dict[str, int] = {}
+    split = [text.split(" ") if text else [] for text in texts]
+    words = np.array([ids.setdefault(word, len(ids)) for of_text in split for word in of_text], dtype=np.int64)
+    starts = np.cumsum([0, *map(len, split)])
+    spelled = list(ids)
+    function = find(index["function_words"], hashes(spelled)) >= 0 if spelled else np.zeros(0, dtype=bool)
+    return Sentences(words, starts, spelled, function[words])
+
+
+def matches(known: Sentences, candidate: Array, reference: Array, index: Index) -> Matches:
+    """All matches of each pair of sentences."""
+    if not known.spelled:
+        return Matches(*np.zeros((6, 0), dtype=np.int64))
+    nodes = find(index["words"], hashes(known.spelled))
+    found, unit_nodes = occurrences(known.words, known.starts, nodes, index)
+    alike = relation(known.spelled, unit_nodes, index)
+    table = _Table(found, alike, len(known.lengths))
+    return _sorted(table.join(candidate, reference))
+
+
+class _Table:
+    """Occurrences by sentence, and by sentence and unit; what each unit matches."""
+
+    def __init__(self, found: "tuple[Array, ...]", alike: Relation, many: int) -> None:
+        sentence, at, length, unit = found
+        self.units = int(max(alike.unit.max(initial=0), alike.other.max(initial=0), unit.max(initial=0))) + 1
+        keys = sentence * self.units + unit
+        order = np.argsort(keys, kind="stable")
+        self.keys = keys[order]
+        self.at, self.length, self.unit = at[order], length[order], unit[order]
+        self.first = np.searchsorted(self.keys, np.arange(many + 1) * self.units)
+        self.alike = alike
+        self.rows = np.searchsorted(alike.unit, np.arange(self.units + 1))
+
+    def join(self, candidate: Array, reference: Array) -> Matches:
+        pair, ours = _spread(self.first[candidate], self.first[candidate + 1])
+        row, relation = _spread(self.rows[self.unit[ours]], self.rows[self.unit[ours] + 1])
+        wanted = reference[pair[row]] * self.units + self.alike.other[relation]
+        begin = np.searchsorted(self.keys, wanted)
+        there = begin < len(self.keys)
+        there[there] = self.keys[begin[there]] == wanted[there]
+        row, relation, begin, wanted = row[there], relation[there], begin[there], wanted[there]
+        met, theirs = _spread(begin, np.searchsorted(self.keys, wanted, side="right"))
+        row, relation = row[met], relation[met]
+        mine = ours[row]
+        return Matches(
+            pair[row],
+            self.at[mine],
+            self.length[mine],
+            self.at[theirs],
+            self.length[theirs],
+            self.alike.stage[relation],
+        )
+
+
+def _spread(begin: Array, end: Array) -> tuple[Array, Array]:
+    """Ranges -> the number of the range and the place, for every place in them."""
+    many = end - begin
+    owner = np.repeat(np.arange(len(many)), many)
+    return owner, np.arange(len(owner)) + np.repeat(begin - np.cumsum(many) + many, many)
+
+
+def _sorted(found: Matches) -> Matches:
+    key = found.pair
+    for column, most in ((found.at, 12), (found.stage, 2), (found.to, 12), (found.size, 3), (found.length, 3)):
+        key = key << most | column
+    return found.take(np.argsort(key, kind="stable"))
+
+
+def alone(found: Matches, ours: Array, theirs: Array) -> Array:
+    """Which matches are the only ones of all their words; `ours`, `theirs`: where each pair's words begin."""
+    single = np.ones(len(found.pair), dtype=bool)
+    for starts, at, length in ((ours, found.at, found.length), (theirs, found.to, found.size)):
+        begin = starts[found.pair] + at
+        match, word = _spread(begin, begin + length)
+        crowded = np.bincount(word, minlength=int(starts[-1]))[word] > 1
+        single[match[crowded]] = False
+    return single
+
+
+def gain(found: Matches) -> Array:
+    """What the search maximises first: 2 for an exact match, else half the words of each side, rounded down."""
+    return np.where(found.stage == EXACT, 2, found.length // 2 + found.size // 2)

@@ -1,0 +1,208 @@
+"""The data files of METEOR 1.5 in the pycocoevalcap wheel -> a compact index in Showtell's cache, and that index loaded.
+
+The paraphrases are a tree of words (a phrase is the number of its last word's node) and, for each node, the nodes that
+paraphrase it, in both directions. Words are 64-bit hashes, so that no text is held. Everything is memory-mapped.
+
+Unusual: only the wheel's data files are read, never its code, and no Java is needed. A pair that the table has in both
+directions stands twice, since METEOR counts it as two matches.
+"""
+
+import gzip
+import hashlib
+import io
+import os
+import shutil
+import sys
+import tempfile
+import zipfile
+from array import array
+from collections.abc import Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from showtell.errors import InputError
+from showtell.progress import Bar
+
+VERSION = 1  # of the index's layout
+LONGEST = 7  # words of a paraphrase
+INSTALL = "pip install 'showtell[meteor]'"
+_JAR, _PARAPHRASES = "pycocoevalcap/meteor/meteor-1.5.jar", "pycocoevalcap/meteor/data/paraphrase-en.gz"
+_PARTS = [
+    *("words", "nodes", "children", "neighbours_from", "neighbours"),
+    *("synonyms", "synonyms_from", "synsets", "forms", "forms_from", "bases", "function_words"),
+]
+
+Array = NDArray[Any]
+Index = dict[str, Array]
+
+
+def missing() -> str | None:
+    """Why METEOR cannot be had here and what to install, or None."""
+    if _source() is None:
+        return f"METEOR needs the tables of the pycocoevalcap wheel; run {INSTALL}"
+    return None
+
+
+def load() -> Index:
+    """The index, made first where it is not yet in the cache."""
+    source = _source()
+    if source is None:
+        raise InputError(str(missing()))
+    cache = Path(os.environ.get("SHOWTELL_CACHE") or "~/.cache/showtell").expanduser()
+    folder = cache / f"meteor-{VERSION}-{_digest(*source)}"
+    if not folder.is_dir():
+        _make(folder, *source)
+    return {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _PARTS}
+
+
+def hashed(word: str) -> int:
+    return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+
+
+def hashes(words: Iterable[str]) -> Array:
+    return np.fromiter(map(hashed, words), dtype=np.uint64)
+
+
+def find(keys: Array, wanted: Array) -> Array:
+    """The place of each wanted key among the sorted keys, -1 where it is not there."""
+    places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[places] == wanted, places, -1)
+
+
+def _source() -> tuple[Path, Path] | None:
+    try:
+        root = distribution("pycocoevalcap")
+    except PackageNotFoundError:
+        return None
+    jar, paraphrases = (Path(str(root.locate_file(name))) for name in (_JAR, _PARAPHRASES))
+    return (jar, paraphrases) if jar.is_file() and paraphrases.is_file() else None
+
+
+def _digest(*paths: Path) -> str:
+    """Of the files' content as the installer recorded it (hashing 68 MB at each start would take a third of a second)."""
+    recorded = {str(file): file.hash.value for file in distribution("pycocoevalcap").files or [] if file.hash}
+    kept = [recorded.get(name) for name in (_JAR, _PARAPHRASES)]
+    if not all(kept):
+        kept = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
+    sizes = [str(path.stat().st_size) for path in paths]
+    return hashlib.sha256(" ".join([*map(str, kept), *sizes]).encode()).hexdigest()[:12]
+
+
+def _make(folder: Path, jar: Path, paraphrases: Path) -> None:
+    """Write the index beside its place and move it there whole."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        half = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    try:
+        for name, part in build(_read_jar(jar), _pairs(paraphrases)).items():
+            np.save(half / f"{name}.npy", part)
+        half.rename(folder)
+    except OSError as error:
+        if not folder.is_dir():  # else another process was quicker
+            raise _unwritable(folder, error) from None
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+
+
+def _unwritable(folder: Path, error: OSError) -> InputError:
+    return InputError(
+        f"the METEOR tables cannot be written to {folder} ({error.strerror or error}; they need about 70 MB); "
+        "free some, or set SHOWTELL_CACHE=DIR to a larger disk"
+    )
+
+
+def _read_jar(jar: Path) -> dict[str, list[str]]:
+    with zipfile.ZipFile(jar) as archive:
+        names = {"synsets": "synonym/english.synsets", "exceptions": "synonym/english.exceptions"}
+        names["function"] = "function/english.words"
+        return {key: archive.read(name).decode("utf-8").split("\n") for key, name in names.items()}
+
+
+def _pairs(path: Path) -> Iterator[tuple[str, str]]:
+    """The lines of the table are, three by three: a probability, a phrase, its paraphrase."""
+    console = Console(file=sys.stderr)
+    with path.open("rb") as raw, Bar(console, "METEOR tables", path.stat().st_size >> 20, "MB") as bar:
+        lines = iter(io.TextIOWrapper(io.BufferedReader(gzip.GzipFile(fileobj=raw)), encoding="utf-8", newline="\n"))  # type: ignore[type-var]
+        for number, _ in enumerate(lines):
+            yield next(lines)[:-1], next(lines)[:-1]
+            if number % 100_000 == 0:
+                bar.advance((raw.tell() >> 20) - bar.done)
+
+
+def build(texts: dict[str, list[str]], pairs: Iterable[tuple[str, str]]) -> Index:
+    """The index of the jar's texts and of pairs of phrases."""
+    phrases: dict[str, int] = {}
+    left, right = array("i"), array("i")
+    for one, other in pairs:
+        left.append(phrases.setdefault(one, len(phrases)))
+        right.append(phrases.setdefault(other, len(phrases)))
+    index, node = _tree(list(phrases))
+    one, other = (node[np.frombuffer(side, dtype=np.int32)] for side in (left, right))
+    several = _lists(
+        np.concatenate([one, other]), np.concatenate([other, one]), len(index["nodes"]) + len(index["words"])
+    )
+    index["neighbours_from"], index["neighbours"] = several
+    keys, index["synonyms_from"], index["synsets"] = _keyed(
+        (hashed(word), int(synset))
+        for word, of in _entries(texts["synsets"])
+        if "_" not in word
+        for synset in of.split()
+    )
+    index["synonyms"] = keys
+    index["forms"], index["forms_from"], index["bases"] = _keyed(
+        (hashed(form), hashed(word)) for word, forms in _entries(texts["exceptions"]) for form in forms.split()
+    )
+    index["function_words"] = np.sort(hashes(word for word in texts["function"] if word))
+    return index
+
+
+def _entries(lines: list[str]) -> Iterator[tuple[str, str]]:
+    return zip(lines[::2], lines[1::2], strict=False)
+
+
+def _tree(phrases: list[str]) -> tuple[Index, Array]:
+    """Words (sorted hashes) are the first nodes; then, level by level, `parent << 32 | word`. And the phrases' nodes."""
+    split = [phrase.split(" ") for phrase in phrases]
+    ids: dict[str, int] = {}
+    lengths = np.array([len(words) for words in split], dtype=np.int64)
+    flat = np.fromiter((ids.setdefault(word, len(ids)) for words in split for word in words), dtype=np.int64)
+    keys = hashes(ids)
+    order = np.argsort(keys)
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    flat, first = place[flat], np.cumsum(lengths) - lengths
+    node = flat[first]
+    levels: list[Array] = []
+    base = len(ids)
+    starts = [base]
+    for level in range(1, LONGEST):
+        at = np.flatnonzero(lengths > level)
+        codes = node[at] << 32 | flat[first[at] + level]
+        known = np.unique(codes)
+        node[at] = base + np.searchsorted(known, codes)
+        base += len(known)
+        levels.append(known)
+        starts.append(base)
+    return {"words": keys[order], "nodes": np.concatenate(levels), "children": np.array(starts)}, node.astype(np.int32)
+
+
+def _lists(keys: Array, values: Array, size: int) -> tuple[Array, Array]:
+    """For each of `size` keys where its values begin, and the values."""
+    starts = np.zeros(size + 1, dtype=np.int32)
+    np.cumsum(np.bincount(keys, minlength=size), out=starts[1:])
+    return starts, values[np.argsort(keys, kind="stable")].astype(np.int32)
+
+
+def _keyed(pairs: Iterable[tuple[int, int]]) -> tuple[Array, Array, Array]:
+    """Sorted different keys, where the values of each begin, and the values."""
+    flat = np.array(list(pairs), dtype=np.uint64).reshape(-1, 2)
+    keys, numbers = np.unique(flat[:, 0], return_inverse=True)
+    order = np.argsort(numbers, kind="stable")
+    return keys, np.cumsum([0, *np.bincount(numbers, minlength=len(keys))]), flat[order, 1]
