@@ -68,7 +68,7 @@ WORD = rf"(?:{HYPHENED}|{MARKED}{ANY}*)"
 SIDE = "[a-z0-9]+(?:-[a-z]+){0,2}"
 DOTTED = rf"{MARKED}{ANY}*(?:[.?!]{MARKED}{ANY}*)+"
 FIRM = r"(?-i:[A-Z]+)(?:(?:&amp;|&|\+)(?-i:[A-Z]+))+"
-THING = r"[a-z0-9]+(?:[.,][a-z0-9]*)*(?:-(?:(?:[a-z]\.){2,}|[a-z0-9]+))+"
+THING = r"(?=[a-z0-9.,]+-)[a-z0-9]+(?:[.,][a-z0-9]*)*(?:-(?:(?:[a-z]\.){2,}|[a-z0-9]+))+"
 TAG_NAME = r"[a-z][a-z0-9_:.-]*"
 ATTRIBUTE = rf" +{TAG_NAME}(?: *= *(?:\"[^\"]*\"|'[^']*'))?"
 IN_URL = r'[^ \t\n"<>|(){}]'
