@@ -10,9 +10,10 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import beam, cached_decoding, epoch, metrics, reading
+from benchmarks import attention, beam, cached_decoding, epoch, metrics, reading
 
 BENCHMARKS = {
+    "attention": attention.run,
     "epoch": epoch.run,
     "beam": beam.run,
     "cached_decoding": cached_decoding.run,
