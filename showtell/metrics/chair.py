@@ -19,16 +19,15 @@ def mentions(text: str) -> list[str]:
     ['elephant', 'person', 'hot dog', 'dining table']
     """
     table, longest = _table()
-    words, found, at = text.split(), [], 0
-    while at < len(words):
-        step = 1
-        for length in range(longest.get(words[at], 0), 0, -1):
-            name = " ".join(words[at : at + length])
-            if name in table:
-                step, known = length, table[name]
-                found += [known] if known else []
-                break
-        at += step
+    words, found, end = text.split(), [], 0  # `end` of the name before
+    for at, word in enumerate(words):
+        if word in longest and at >= end:
+            for length in range(longest[word], 0, -1):
+                name = " ".join(words[at : at + length])
+                if name in table:
+                    end, known = at + length, table[name]
+                    found += [known] if known else []
+                    break
     return found
 
 
@@ -47,8 +46,11 @@ def statistics(texts: Texts) -> Rows:
     rows = []
     for candidate, references in zip(texts.candidates, texts.references, strict=True):
         said = mentions(candidate)
-        there = {name for text in references for name in mentions(text)} if said else set()
-        wrong = sum(name not in there for name in said)
+        nowhere = set(said)
+        for text in references:
+            if nowhere:
+                nowhere.difference_update(mentions(text))
+        wrong = sum(name in nowhere for name in said)
         rows.append([wrong > 0, wrong, len(said)])
     return np.array(rows, dtype=float)
 

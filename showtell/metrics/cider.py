@@ -33,8 +33,9 @@ class CiderD:
 
         References prepared already must have been so with the corpus.
         """
-        prepared = isinstance(references, References)
-        self._references = references if prepared else References(references, frequencies_of)
+        if not isinstance(references, References):
+            references = References(references, frequencies_of)
+        self._references = references
         self._idf = _idf(self._references, frequencies_of)
         counts, texts = self._references.counts, len(self._references.image)
         self._weights = self._weigh(counts)
