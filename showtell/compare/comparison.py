@@ -100,8 +100,11 @@ def compare(
     image_ids, left_out = _common(candidates, references)
     known = {image_id: references[image_id] for image_id in image_ids}
     said = {run: {image_id: captions[image_id] for image_id in image_ids} for run, captions in candidates.items()}
-    for captions in said.values():
-        check_texts(captions, known)
+    for run, captions in said.items():
+        try:
+            check_texts(captions, known)
+        except InputError as error:
+            raise InputError(f"{run}: {error}") from None
     texts = {run: read(captions, known, **given) for run, captions in said.items()}
     possible = [had(names, each) for each in texts.values()]
     missing = {name: reason for _, lacking in possible for name, reason in lacking.items()}

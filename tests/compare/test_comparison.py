@@ -172,7 +172,7 @@ def test_references_that_no_run_captions_do_not_matter():
             {},
             "no image has captions of all runs and references: 1 without a caption of bad (first: a), 1 without",
         ),
-        ({"good": GOOD, "bad": BAD | {"1.jpg": 3}}, {}, "a candidate of 1.jpg is 3, not text; write a string"),
+        ({"good": GOOD, "bad": BAD | {"1.jpg": 3}}, {}, "bad: a candidate of 1.jpg is 3, not text; write"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(runs, options, told):
