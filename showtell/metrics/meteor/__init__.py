@@ -1,4 +1,4 @@
-"""METEOR 1.5 (Denkowski and Lavie 2014), English, as coco-caption drives the Java tool with `-l en -norm`; no Java here.
+"""METEOR 1.5 (Denkowski and Lavie 2014), English, as coco-caption drives the Java tool (`-l en -norm`), without Java.
 
 Texts -> normalised words -> all matches (exact, stem, synonym, paraphrase) -> one alignment of each pair of candidate
 and reference -> counts of the reference that scores best, a row for each image. The rows' sum gives the corpus's score.
@@ -14,7 +14,7 @@ from showtell.metrics.meteor.search import align
 from showtell.metrics.meteor.tables import Array, Index, load, missing
 from showtell.metrics.metric import Metric, Rows, Texts
 
-__all__ = ["METEOR", "aggregate", "missing", "per_image", "statistics"]
+__all__ = ["METEOR", "aggregate", "count", "missing", "per_image", "statistics"]
 
 
 def statistics(texts: Texts) -> Rows:
@@ -51,6 +51,8 @@ def _pairs(known: Sentences, candidate: Array, reference: Array, index: Index) -
         rows[:, 2 + side] = function[sentence]
         _count_words(rows, taken, known, sentence, side)
     rows[:, 20] = np.bincount(taken.pair[_new_chunk(taken)], minlength=len(rows))
+    whole = (rows[:, 20] == 1) & (rows[:, 21:23] == rows[:, :2]).all(axis=1)
+    rows[whole, 20] = 0  # a caption that is its reference is not cut: also in the sum of a corpus
     return rows
 
 
@@ -84,4 +86,16 @@ def aggregate(rows: Rows) -> float:
     return float(scores(rows.sum(axis=0)))
 
 
-METEOR = Metric(statistics, aggregate, per_image, "METEOR 1.5 en -norm")
+def _value(sums: Rows, images: object) -> Rows:
+    return scores(sums)
+
+
+def _facts(texts: Texts) -> str:
+    return "METEOR 1.5 en -norm"
+
+
+def _missing(texts: Texts | None) -> str | None:
+    return missing()
+
+
+METEOR = Metric(statistics, _value, _facts, _missing, group="standard")

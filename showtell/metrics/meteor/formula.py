@@ -1,7 +1,8 @@
 """Counts of matched words and chunks -> METEOR's score (Denkowski and Lavie 2014), for one caption or for a corpus.
 
 A row of counts is what the Java tool prints for a caption: words and function words of candidate and reference; for
-each stage the matched content and function words of both; chunks; matched words of both. A corpus has the sum of rows.
+each stage the matched content and function words of both; chunks (0 if the caption is its reference); matched words of
+both. A corpus has the sum of the rows.
 """
 
 import numpy as np
@@ -17,15 +18,12 @@ COUNTS = 23
 def scores(rows: Rows) -> Rows:
     """Counts (..., 23) -> scores (...)."""
     words, function = rows[..., 0:2], rows[..., 2:4]
-    stages = rows[..., 4:20].reshape(
-        *rows.shape[:-1], len(STAGES), 2, 2
-    )  # stage, content or function, candidate or not
+    stages = rows[..., 4:20].reshape(*rows.shape[:-1], len(STAGES), 2, 2)
     weighed = np.einsum("...skt,s,k->...t", stages, WEIGHTS, [DELTA, 1 - DELTA])
     precision, recall = np.moveaxis(_divide(weighed, DELTA * (words - function) + (1 - DELTA) * function), -1, 0)
     mean = _divide(precision * recall, ALPHA * precision + (1 - ALPHA) * recall)
     chunks, matched = rows[..., 20], rows[..., 21:23]
-    whole = (chunks == 1) & (matched == words).all(axis=-1)
-    fragmentation = np.where(whole, 0, _divide(chunks, matched.mean(axis=-1)))
+    fragmentation = _divide(chunks, matched.mean(axis=-1))
     return np.asarray(mean * (1 - GAMMA * fragmentation**BETA))
 
 

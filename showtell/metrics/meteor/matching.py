@@ -13,7 +13,7 @@ from showtell.metrics.meteor.tables import Array, Index, find, hashes
 
 
 class Sentences(NamedTuple):
-    """Different texts as rows of words: where each begins in `words` (ids into `spelled`), and function words among them."""
+    """Different texts as rows of words (ids into `spelled`), where each begins, and which are function words."""
 
     words: Array
     starts: Array
@@ -26,7 +26,7 @@ class Sentences(NamedTuple):
 
 
 class Matches(NamedTuple):
-    """Sorted by pair, place in the candidate, stage, place in the reference; `at`, `length` there, `to`, `size` here."""
+    """Sorted by pair, place in the candidate (`at`, `length` words), stage, place in the reference (`to`, `size`)."""
 
     pair: Array
     at: Array

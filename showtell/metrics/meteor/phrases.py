@@ -1,7 +1,7 @@
-"""Words and phrases of the captions at hand -> which of them METEOR takes for the same: exact, stem, synonym, paraphrase.
+"""Words and phrases of the captions at hand -> which of them METEOR takes for the same, and in which stage.
 
 Each different word and phrase is looked up once for all captions. Synonyms are words with a WordNet sense in common,
-their own or that of their base form (the first ending of `ENDINGS` that leaves a known word, or the list of exceptions).
+their own or that of their base form: of the list of exceptions, else by the first of `ENDINGS` that leaves a known word.
 """
 
 from collections.abc import Sequence
@@ -14,33 +14,15 @@ from showtell.metrics.meteor.stemmer import stem
 from showtell.metrics.meteor.tables import LONGEST, Array, Index, find, hashed, hashes
 
 ENDINGS = [
-    *(
-        ("s", ""),
-        ("ses", "s"),
-        ("xes", "x"),
-        ("zes", "z"),
-        ("ches", "ch"),
-        ("shes", "sh"),
-        ("men", "man"),
-        ("ies", "y"),
-    ),
-    *(
-        ("es", ""),
-        ("ed", "e"),
-        ("ed", ""),
-        ("ing", "e"),
-        ("ing", ""),
-        ("er", ""),
-        ("est", ""),
-        ("er", "e"),
-        ("est", "e"),
-    ),
+    *(("s", ""), ("ses", "s"), ("xes", "x"), ("zes", "z"), ("ches", "ch"), ("shes", "sh"), ("men", "man")),
+    *(("ies", "y"), ("es", ""), ("ed", "e"), ("ed", ""), ("ing", "e"), ("ing", "")),
+    *(("er", ""), ("est", ""), ("er", "e"), ("est", "e")),
 ]
 EXACT, STEM, SYNONYM, PARAPHRASE = range(4)
 
 
 class Occurrences(NamedTuple):
-    """Every word of the sentences, and every longer phrase of the paraphrase table: sentence, first word, length, unit."""
+    """Every word of the sentences and every longer phrase of the table: sentence, first word, length, unit."""
 
     sentence: Array
     at: Array
@@ -57,7 +39,7 @@ class Relation(NamedTuple):
 
 
 def occurrences(words: Array, starts: Array, nodes: Array, index: Index) -> tuple[Occurrences, Array]:
-    """`words` of all sentences in a row, each sentence's `starts`; `nodes` of the words -> the table, the units' nodes."""
+    """`words` of all sentences, where each `starts`, the words' `nodes` -> the occurrences, the units' nodes."""
     sentence = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
     left = starts[1:][sentence] - np.arange(len(words))
     places = np.arange(len(words))

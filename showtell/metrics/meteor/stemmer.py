@@ -70,24 +70,8 @@ STEP_3 = {
 }
 STEP_4 = dict.fromkeys(
     [
-        "al",
-        "ance",
-        "ence",
-        "er",
-        "ic",
-        "able",
-        "ible",
-        "ant",
-        "ement",
-        "ment",
-        "ent",
-        "ism",
-        "ate",
-        "iti",
-        "ous",
-        "ive",
-        "ize",
-        "ion",
+        *("al", "ance", "ence", "er", "ic", "able", "ible", "ant", "ement", "ment", "ent"),
+        *("ism", "ate", "iti", "ous", "ive", "ize", "ion"),
     ],
     "",
 )

@@ -1,4 +1,4 @@
-"""The data files of METEOR 1.5 in the pycocoevalcap wheel -> a compact index in Showtell's cache, and that index loaded.
+"""The data files of METEOR 1.5 in the pycocoevalcap wheel -> a compact index in Showtell's cache, and it loaded.
 
 The paraphrases are a tree of words (a phrase is the number of its last word's node) and, for each node, the nodes that
 paraphrase it, in both directions. Words are 64-bit hashes, so that no text is held. Everything is memory-mapped.
@@ -84,7 +84,7 @@ def _source() -> tuple[Path, Path] | None:
 
 
 def _digest(*paths: Path) -> str:
-    """Of the files' content as the installer recorded it (hashing 68 MB at each start would take a third of a second)."""
+    """Of the files' content as the installer recorded it: hashing 68 MB at each start would take too long."""
     recorded = {str(file): file.hash.value for file in distribution("pycocoevalcap").files or [] if file.hash}
     kept = [recorded.get(name) for name in (_JAR, _PARAPHRASES)]
     if not all(kept):
@@ -129,7 +129,7 @@ def _pairs(path: Path) -> Iterator[tuple[str, str]]:
     """The lines of the table are, three by three: a probability, a phrase, its paraphrase."""
     console = Console(file=sys.stderr)
     with path.open("rb") as raw, Bar(console, "METEOR tables", path.stat().st_size >> 20, "MB") as bar:
-        lines = iter(io.TextIOWrapper(io.BufferedReader(gzip.GzipFile(fileobj=raw)), encoding="utf-8", newline="\n"))  # type: ignore[type-var]
+        lines = iter(io.TextIOWrapper(io.BufferedReader(gzip.GzipFile(fileobj=raw)), encoding="utf-8", newline="\n"))
         for number, _ in enumerate(lines):
             yield next(lines)[:-1], next(lines)[:-1]
             if number % 100_000 == 0:
@@ -144,11 +144,9 @@ def build(texts: dict[str, list[str]], pairs: Iterable[tuple[str, str]]) -> Inde
         left.append(phrases.setdefault(one, len(phrases)))
         right.append(phrases.setdefault(other, len(phrases)))
     index, node = _tree(list(phrases))
-    one, other = (node[np.frombuffer(side, dtype=np.int32)] for side in (left, right))
-    several = _lists(
-        np.concatenate([one, other]), np.concatenate([other, one]), len(index["nodes"]) + len(index["words"])
-    )
-    index["neighbours_from"], index["neighbours"] = several
+    several, size = np.array([left, right], dtype=np.int32), len(index["nodes"]) + len(index["words"])
+    ends = node[several]
+    index["neighbours_from"], index["neighbours"] = _lists(ends.ravel(), ends[::-1].ravel(), size)
     keys, index["synonyms_from"], index["synsets"] = _keyed(
         (hashed(word), int(synset))
         for word, of in _entries(texts["synsets"])
@@ -168,11 +166,11 @@ def _entries(lines: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _tree(phrases: list[str]) -> tuple[Index, Array]:
-    """Words (sorted hashes) are the first nodes; then, level by level, `parent << 32 | word`. And the phrases' nodes."""
-    split = [phrase.split(" ") for phrase in phrases]
+    """Words (sorted hashes) are the first nodes; then, by level, `parent << 32 | word`. And the phrases' nodes."""
     ids: dict[str, int] = {}
-    lengths = np.array([len(words) for words in split], dtype=np.int64)
-    flat = np.fromiter((ids.setdefault(word, len(ids)) for words in split for word in words), dtype=np.int64)
+    lengths = np.array([phrase.count(" ") + 1 for phrase in phrases], dtype=np.int64)
+    words = (word for phrase in phrases for word in phrase.split(" "))
+    flat = np.fromiter((ids.setdefault(word, len(ids)) for word in words), dtype=np.int64)
     keys = hashes(ids)
     order = np.argsort(keys)
     place = np.empty(len(order), dtype=np.int64)
