@@ -22,6 +22,7 @@ from showtell.metrics.score import check_texts, had, of_rows, read, statistics
 from showtell.metrics.significance import LEVEL, RESAMPLES, Paired, holm, paired
 from showtell.progress import Bar
 
+ALONE = "one run alone cannot be compared; name two or more"
 SAME = "no difference shown"
 DECIDES = "CIDEr-D"  # says which images are won, where it is among the metrics
 
@@ -93,7 +94,7 @@ def compare(
     Raises InputError for fewer than two runs, and where no image is in all of them.
     """
     if len(candidates) < 2:
-        raise InputError("one run alone cannot be compared; name two or more")
+        raise InputError(ALONE)
     if resamples < 1:
         raise InputError(f"--resamples is {resamples}; it takes 1 or more, such as {RESAMPLES}")
     names = chosen(DEFAULT if metrics is None else metrics)

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from showtell.checkpoint import read_recipe
 from showtell.clip import Clip, photos_of
-from showtell.compare.comparison import Comparison, compare, method
+from showtell.compare.comparison import ALONE, Comparison, compare, method
 from showtell.data import Record
 from showtell.errors import InputError, RecipeError
 from showtell.metrics import METRICS
@@ -43,6 +43,8 @@ def compare_runs(
     references of one image.
     """
     names = () if metrics is None else chosen(metrics)  # a wrong name is said before data is read
+    if len(runs) < 2:
+        raise InputError(ALONE)
     _check(overrides, references, photos)
     files = {name: _captions(run, split, references) for name, run in _named(runs).items()}
     said = {name: read_candidates(path) for name, path in files.items()}

@@ -121,6 +121,7 @@ def test_what_is_no_run_and_no_file_is_refused(runs, tmp_path):
     (tmp_path / "empty").mkdir()
     other = write(tmp_path / "other.json", {"x.jpg": ["a dog"]})
     for words, options, told in [
+        ([], {}, "one run alone cannot be compared; name two or more"),
         ([beam], {}, "one run alone cannot be compared; name two or more"),
         ([beam, tmp_path / "none"], {}, f"{tmp_path / 'none'} does not exist; compare takes run folders, or "),
         ([beam, tmp_path / "empty"], {}, f"{tmp_path / 'empty'} is not a run: it has no recipe.yaml"),
