@@ -10,11 +10,13 @@ from showtell.captioners.caption import Caption
 from showtell.captioners.captioner import Captioner
 from showtell.decoders.decoder import Decoder
 from showtell.encoders.encoder import Encoder
+from showtell.errors import RecipeError
 from showtell.features import Features
-from showtell.recipe import build, options, part
+from showtell.recipe import build, build_encoder, options, part
 from showtell.settings import Recipe
 from showtell.tokenizers import TOKENIZERS
 from showtell.tokenizers.captions import Tokenizer
+from showtell.tokenizers.phrases import Phrases
 
 
 class Neural(Captioner):
@@ -24,11 +26,19 @@ class Neural(Captioner):
 
     def __init__(self, encoder: Encoder, decoder: Decoder, tokenizer: Tokenizer, recipe: Recipe) -> None:
         self.encoder, self.decoder, self.tokenizer, self.recipe = encoder, decoder, tokenizer, recipe
+        self.spelling = Phrases(tokenizer)
 
     @classmethod
     def build(cls, recipe: Recipe, encoder: Encoder, tokenizer: Tokenizer) -> "Neural":
         """The recipe's decoder, with the weights it starts from, between the two."""
-        return cls(encoder, build(recipe, "decoder", encoder.dim, len(tokenizer)), tokenizer, recipe)
+        decoder = build(recipe, "decoder", encoder.dim, len(tokenizer))
+        if decoder.reads_boxes and not encoder.places:
+            raise RecipeError(
+                f"decoder {recipe['decoder']['name']!r} reads where each region lies, and regions.file="
+                f"{recipe['regions']['file']} has no boxes; add them, or take a decoder that reads none: "
+                "decoder.sees=pooled, decoder=attend, decoder=topdown"
+            )
+        return cls(encoder, decoder, tokenizer, recipe)
 
     @property
     def device(self) -> torch.device:
@@ -43,9 +53,8 @@ class Neural(Captioner):
         """The likeliest caption of each image from its features."""
         section = self.decoding(**decode)
         self.decoder.eval()
-        found = part({"decode": section}, "decode")(
-            self.decoder, features.to(self.device), self.tokenizer.special, **options({"decode": section}, "decode")
-        )
+        strategy, settings = part({"decode": section}, "decode"), options({"decode": section}, "decode")
+        found = strategy(self.decoder, features.to(self.device), self.tokenizer.special, self.spelling, **settings)
         tokens, mask, log_probs = (x[:, 0].tolist() for x in (found.tokens, found.mask, found.log_probs))
         rows = [[t for t, real in zip(*row, strict=True) if real] for row in zip(tokens, mask, strict=True)]
         return [Caption(self._text(row), row, log_prob) for row, log_prob in zip(rows, log_probs, strict=True)]
@@ -62,8 +71,8 @@ class Neural(Captioner):
 
     @property
     def manner(self) -> str:
-        decode = ",".join(f"{key}={value}" for key, value in self.recipe["decode"].items() if key != "name")
-        return f"{self.recipe['decode']['name']}({decode})"
+        said = {key: value for key, value in self.recipe["decode"].items() if key != "name" and value != []}
+        return f"{self.recipe['decode']['name']}({','.join(f'{key}={value}' for key, value in said.items())})"
 
     @property
     def parts(self) -> str:
@@ -85,7 +94,7 @@ class Neural(Captioner):
     @classmethod
     def read(cls, recipe: Recipe, folder: Path) -> "Neural":
         tokenizer = TOKENIZERS[recipe["tokenizer"]["name"]].load(folder)
-        captioner = cls.build(recipe, build(recipe, "encoder"), tokenizer)
+        captioner = cls.build(recipe, build_encoder(recipe), tokenizer)
         tensors = checkpoint.read_tensors(folder / checkpoint.MODEL)
         checkpoint.restore(captioner.encoder, captioner.decoder, tensors, str(folder / checkpoint.MODEL))
         captioner.decoder.eval()

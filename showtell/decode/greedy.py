@@ -5,6 +5,7 @@ from torch import Tensor
 from showtell.decode.decoded import Decoded
 from showtell.decode.limits import Limits
 from showtell.decode.options import check
+from showtell.decode.spelling import Spelling, banned
 from showtell.decode.unroll import unroll
 from showtell.decoders.decoder import Decoder
 from showtell.features import Features
@@ -15,15 +16,18 @@ def greedy(
     decoder: Decoder,
     features: Features,
     special: Special,
+    spelling: Spelling | None = None,
     *,
     max_length: int = 40,
     min_length: int = 0,
     no_repeat_ngram_size: int = 0,
+    must_not: tuple[str, ...] = (),
 ) -> Decoded:
     """One caption an image (R = 1)."""
     lengths = {"max_length": max_length, "min_length": min_length, "no_repeat_ngram_size": no_repeat_ngram_size}
-    check(**lengths)
-    return unroll(decoder, features, Limits(special, features.tokens.device, **lengths), _likeliest, captions=1)
+    check(**lengths, must_not=must_not)
+    limits = Limits(special, features.tokens.device, banned=banned(spelling, must_not), **lengths)
+    return unroll(decoder, features, limits, _likeliest, captions=1)
 
 
 def _likeliest(log_probs: Tensor, images: Tensor, length: int) -> Tensor:

@@ -1,4 +1,6 @@
-"""What may not come next, the same for every strategy: forbidden ids, too short captions, repeated n-grams."""
+"""What may not come next, the same for every strategy: forbidden ids and phrases, an early end, repeated n-grams."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -9,14 +11,24 @@ from showtell.tokenizers.captions import Special
 class Limits:
     """Lengths have the meaning of transformers' GenerationConfig.
 
-    max_length counts bos, words and eos; eos may come once bos and the words are at least min_length.
+    max_length counts bos, words and eos; eos may come once bos and the words are at least min_length. No caption holds
+    a sequence of ids that is `banned`; one with bos in front is banned where a caption begins.
     """
 
     def __init__(
-        self, special: Special, device: torch.device, *, max_length: int, min_length: int, no_repeat_ngram_size: int
+        self,
+        special: Special,
+        device: torch.device,
+        *,
+        max_length: int,
+        min_length: int,
+        no_repeat_ngram_size: int,
+        banned: Sequence[Sequence[int]] = (),
     ) -> None:
         self.special = special
-        self.suppress = torch.tensor(special.suppress, dtype=torch.long, device=device)
+        single = {ids[0] for ids in banned if len(ids) == 1}
+        self.suppress = torch.tensor([*special.suppress, *sorted(single)], dtype=torch.long, device=device)
+        self.phrases = [torch.tensor(ids, device=device) for ids in dict.fromkeys(map(tuple, banned)) if len(ids) > 1]
         self.max_length = max_length
         self.min_length = min_length
         self.ngram = no_repeat_ngram_size
@@ -41,7 +53,9 @@ class Limits:
             log_probs[..., eos] = -torch.inf
         if 0 < self.ngram < length:
             forbid_repeats(log_probs, tokens[..., 1:], self.ngram)
-        if len(self.suppress) + length >= log_probs.shape[-1]:  # else something is always left
+        for phrase in self.phrases:
+            forbid_end(log_probs, tokens, phrase)
+        if len(self.suppress) + len(self.phrases) + length >= log_probs.shape[-1]:  # else something is always left
             speechless = (log_probs == -torch.inf).all(dim=-1)
             log_probs[..., eos] = torch.where(speechless, ending, log_probs[..., eos])
         return log_probs
@@ -62,3 +76,11 @@ def forbid_repeats(log_probs: Tensor, words: Tensor, size: int) -> None:
     # Adding, not writing: a word can follow two n-grams, of which only one is the caption's last.
     penalty = torch.zeros_like(repeats, dtype=log_probs.dtype).masked_fill_(repeats, -torch.inf)
     log_probs.scatter_add_(-1, ngrams[..., -1], penalty)
+
+
+def forbid_end(log_probs: Tensor, tokens: Tensor, phrase: Tensor) -> None:
+    """Forbid in place, in log_probs (B K V), the last id of a phrase (n) where tokens (B K L) end with the others."""
+    begin = len(phrase) - 1
+    if tokens.shape[-1] >= begin:
+        begun = (tokens[..., tokens.shape[-1] - begin :] == phrase[:-1]).all(dim=-1)
+        log_probs[..., phrase[-1]] = log_probs[..., phrase[-1]].masked_fill(begun, -torch.inf)

@@ -8,6 +8,7 @@ from showtell.errors import RecipeError
 
 LOWEST = {
     "num_beams": 1,
+    "num_beam_groups": 1,
     "num_return_sequences": 1,
     "max_length": 2,  # bos and one more
     "min_length": 0,
@@ -16,9 +17,11 @@ LOWEST = {
     "seed": 0,
 }
 HIGHEST = {"num_beams": 256, "num_return_sequences": 50_000, "max_length": 1024}  # more is a slip, and fills the memory
+MOST_PHRASES = 8  # of `must`, each of which takes beams of its own
 REAL: dict[str, tuple[str, Callable[[float], bool]]] = {
     "temperature": ("a number from 1e-08 to 100", lambda value: 1e-8 <= value <= 100),
     "top_p": ("a number above 0 and up to 1", lambda value: 0 < value <= 1),
+    "diversity_penalty": ("a number from 0 to 100", lambda value: 0 <= value <= 100),
     "length_penalty": ("a number from -10 to 10", lambda value: -10 <= value <= 10),
 }
 
@@ -33,12 +36,22 @@ def check(**options: Any) -> None:
         elif name in REAL:
             allowed, fits = REAL[name]
             _refuse(name, value, allowed, isinstance(value, int | float) and fits(value))
+        elif name in ("must", "must_not"):
+            _refuse(name, list(value), "a list of words and phrases, none of them empty", all(map(_is_phrase, value)))
+    if len(options.get("must", ())) > MOST_PHRASES:
+        _refuse("must", f"a list of {len(options['must'])}", f"at most {MOST_PHRASES} words and phrases", False)
+    beams, groups = options.get("num_beams", 1), options.get("num_beam_groups", 1)
+    _refuse("num_beam_groups", groups, f"a whole number that divides num_beams, which is {beams}", beams % groups == 0)
     _check_pair(options, "min_length", "max_length", 1, "eos needs a place too")
     _check_pair(options, "num_return_sequences", "num_beams", 0, "beam search returns no more captions than beams")
 
 
 def _whole(value: Any, lowest: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= lowest
+
+
+def _is_phrase(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
 def _check_pair(options: dict[str, Any], lower: str, upper: str, gap: int, reason: str) -> None:

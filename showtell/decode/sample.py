@@ -10,6 +10,7 @@ from torch import Tensor
 from showtell.decode.decoded import Decoded
 from showtell.decode.limits import Limits
 from showtell.decode.options import check
+from showtell.decode.spelling import Spelling, banned
 from showtell.decode.unroll import unroll
 from showtell.decoders.decoder import Decoder
 from showtell.features import Features
@@ -20,6 +21,7 @@ def sample(
     decoder: Decoder,
     features: Features,
     special: Special,
+    spelling: Spelling | None = None,
     *,
     temperature: float = 1.0,
     top_k: int = 0,
@@ -28,18 +30,19 @@ def sample(
     max_length: int = 40,
     min_length: int = 0,
     no_repeat_ngram_size: int = 0,
+    must_not: tuple[str, ...] = (),
     seed: int | None = None,
 ) -> Decoded:
     """R independent captions an image, likeliest first; top_k 0 and top_p 1 draw from all words."""
     lengths = {"max_length": max_length, "min_length": min_length, "no_repeat_ngram_size": no_repeat_ngram_size}
     check(temperature=temperature, top_k=top_k, top_p=top_p, num_return_sequences=num_return_sequences, seed=seed)
-    check(**lengths)
+    check(**lengths, must_not=must_not)
     dice = throw(features, seed, num_return_sequences, max_length)
 
     def draw(log_probs: Tensor, images: Tensor, length: int) -> Tensor:
         return pick(narrow(log_probs / temperature, top_k, top_p), dice[images, :, length])
 
-    limits = Limits(special, features.tokens.device, **lengths)
+    limits = Limits(special, features.tokens.device, banned=banned(spelling, must_not), **lengths)
     drawn = unroll(decoder, features, limits, draw, captions=num_return_sequences)
     order = drawn.log_probs.argsort(dim=1, descending=True, stable=True)
     rows = torch.arange(len(order), device=order.device)[:, None]

@@ -8,20 +8,27 @@ import torch
 from showtell.decode import STRATEGIES
 from showtell.errors import RecipeError
 
-from .tree import ONE_ID, SPECIAL, Tree, captions, features, replay
+from .tree import ONE_ID, SPECIAL, Numbers, Tree, captions, features, replay
 
 OPTIONS = {
     "greedy": {},
     "beam": {"num_beams": 4, "num_return_sequences": 3, "length_penalty": 0.7},
+    "diverse_beam": {
+        "num_beams": 4,
+        "num_beam_groups": 2,
+        "diversity_penalty": 0.4,
+        "num_return_sequences": 3,
+        "length_penalty": 0.7,
+    },
     "sample": {"num_return_sequences": 3, "seed": 5, "temperature": 1.5},
 }
 every_strategy = pytest.mark.parametrize("name", STRATEGIES)
 
 
-def decode(name, *, decoder=None, batch=None, special=SPECIAL, **options):
+def decode(name, *, decoder=None, batch=None, special=SPECIAL, spelling=None, **options):
     decoder = Tree(11, seed=3) if decoder is None else decoder
     batch = features(7) if batch is None else batch
-    return STRATEGIES[name](decoder, batch, special, **{"max_length": 9, **OPTIONS[name], **options})
+    return STRATEGIES[name](decoder, batch, special, spelling, **{"max_length": 9, **OPTIONS[name], **options})
 
 
 def said(decoded):
@@ -96,6 +103,42 @@ def test_suppressed_ids_are_never_said(name):
     assert not {word for tokens in said(decode(name, batch=batch)) for word in tokens[1:]} & set(SPECIAL.suppress)
 
 
+def holds(tokens, *ids):
+    return any(tokens[start : start + len(ids)] == ids for start in range(len(tokens)))
+
+
+@every_strategy
+def test_what_must_not_be_said_is_not(name):
+    batch = features(7)
+    batch.pooled[:, [4, 5, 6, 9]] += 3  # said all the time, also one after the other
+    options = {"batch": batch, "decoder": Tree(13, seed=3)}
+    free = said(decode(name, **options))
+    never = said(decode(name, **options, spelling=Numbers(), must_not=["5 6", "9", "4"]))
+    for ids in ([5, 6], [9], [4]):
+        assert any(holds(tokens, *ids) for tokens in free) and not any(holds(tokens, *ids) for tokens in never)
+    assert any(5 in tokens for tokens in never) and any(6 in tokens for tokens in never)
+
+
+@every_strategy
+def test_what_must_not_begin_a_caption_may_stand_within_it(name):
+    batch = features(7)
+    batch.pooled[:, 5] += 4
+    never = said(decode(name, batch=batch, spelling=Numbers(), must_not=["1 5"]))  # 1 is bos
+    assert not any(tokens[1] == 5 for tokens in never) and any(5 in tokens for tokens in never)
+
+
+@every_strategy
+def test_a_word_that_has_no_ids_is_never_said_anyway(name):
+    free, never = decode(name), decode(name, spelling=Numbers(), must_not=["zebra", "5 zebra"])
+    assert captions(free) == captions(never)
+
+
+@every_strategy
+def test_text_without_a_spelling_is_refused(name):
+    with pytest.raises(RecipeError, match=r"^decode.must_not is text, and without a tokenizer no ids of 'dog' are kno"):
+        decode(name, must_not=["dog"])
+
+
 @every_strategy
 @pytest.mark.parametrize("size", [0, 1, 2])
 def test_bos_eos_and_pad_may_be_one_id(name, size):
@@ -121,7 +164,7 @@ def test_late_images_are_not_slowed_by_done_ones(name):
     batch.pooled[:6, SPECIAL.eos] = 50  # all but the last say nothing
     batch.pooled[6:, SPECIAL.eos] = -50
     decoder, alone = Tree(11), Tree(11)
-    options = {"max_length": 60, **({"length_penalty": 0.0} if name == "beam" else {})}
+    options = {"max_length": 60, **({"length_penalty": 0.0} if "length_penalty" in OPTIONS[name] else {})}
     decode(name, decoder=decoder, batch=batch, **options)
     decode(name, decoder=alone, batch=batch.select(torch.tensor([6])), **options)
     assert decoder.rows < 2 * alone.rows
@@ -145,8 +188,9 @@ def test_the_global_random_numbers_stay_as_they_are(name):
 @every_strategy
 def test_options_are_keywords_with_a_type_and_a_default(name):
     parameters = list(inspect.signature(STRATEGIES[name]).parameters.values())
-    assert [parameter.name for parameter in parameters[:3]] == ["decoder", "features", "special"]
-    for parameter in parameters[3:]:
+    assert [parameter.name for parameter in parameters[:4]] == ["decoder", "features", "special", "spelling"]
+    assert parameters[3].default is None
+    for parameter in parameters[4:]:
         assert parameter.kind is parameter.KEYWORD_ONLY
         assert parameter.default is not parameter.empty and parameter.annotation is not parameter.empty
 
@@ -156,6 +200,9 @@ WRONG = {
     "decode.max_length is 1; it takes a whole number of at least 2 and at most 1024": {"max_length": 1},
     "decode.min_length is -1; it takes a whole number of at least 0": {"min_length": -1},
     "decode.min_length is 9; it takes at most 8 where max_length is 9: eos needs a place too": {"min_length": 9},
+    "decode.must_not is ['', 'dog']; it takes a list of words and phrases, none of them empty": {
+        "must_not": ["", "dog"]
+    },
     "decode.no_repeat_ngram_size is 2.5; it takes a whole number of at least 0": {"no_repeat_ngram_size": 2.5},
 }
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from showtell.decoders.decoder import Decoder, Memory, Output, State
 from showtell.features import Features
 from showtell.tokenizers.captions import Special
+from showtell.tokenizers.phrases import Forms
 
 SPECIAL = Special(bos=1, eos=2, pad=0, suppress=(0, 1, 3))
 ONE_ID = Special(bos=2, eos=2, pad=2)
@@ -50,6 +51,18 @@ def features(images: int, seed: int = 0, dim: int = 41) -> Features:
     pooled = torch.randn(images, dim, generator=torch.Generator().manual_seed(seed)).half().float()
     mask = torch.ones(images, 5, dtype=torch.bool)
     return Features(torch.zeros(images, 5, dim), mask, pooled, torch.zeros(images, 5, 4))
+
+
+class Numbers:
+    """A spelling of phrases that are ids already: `5 6`, or `5 6 / 7` where it is written in two ways."""
+
+    def __init__(self, joining: tuple[int, ...] = ()) -> None:
+        self.joining = joining
+
+    def forms(self, phrase: str) -> Forms:
+        if unknown := [word for word in phrase.split() if word.isalpha()]:
+            return Forms(phrase, (), unknown[0])
+        return Forms(phrase, tuple(tuple(map(int, way.split())) for way in phrase.split("/")))
 
 
 class Caption(NamedTuple):
