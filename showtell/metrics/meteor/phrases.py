@@ -1,7 +1,7 @@
 """Words and phrases of the captions at hand -> which of them METEOR takes for the same, and in which stage.
 
 Each different word and phrase is looked up once for all captions. Synonyms are words with a WordNet sense in common,
-their own or that of their base form: of the list of exceptions, else by the first of `ENDINGS` that leaves a known word.
+their own or that of their base form: by the list of exceptions, else the first of `ENDINGS` that leaves a known word.
 """
 
 from collections.abc import Sequence

@@ -43,21 +43,26 @@ Index = dict[str, Array]
 
 def missing() -> str | None:
     """Why METEOR cannot be had here and what to install, or None."""
-    if _source() is None:
+    if source() is None:
         return f"METEOR needs the tables of the pycocoevalcap wheel; run {INSTALL}"
     return None
 
 
 def load() -> Index:
     """The index, made first where it is not yet in the cache."""
-    source = _source()
-    if source is None:
+    files = source()
+    if files is None:
         raise InputError(str(missing()))
-    cache = Path(os.environ.get("SHOWTELL_CACHE") or "~/.cache/showtell").expanduser()
-    folder = cache / f"meteor-{VERSION}-{_digest(*source)}"
+    folder = place(files)
     if not folder.is_dir():
-        _make(folder, *source)
+        _make(folder, *files)
     return {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _PARTS}
+
+
+def place(files: tuple[Path, Path]) -> Path:
+    """Where the index of these files lies."""
+    cache = Path(os.environ.get("SHOWTELL_CACHE") or "~/.cache/showtell").expanduser()
+    return cache / f"meteor-{VERSION}-{_digest(*files)}"
 
 
 def hashed(word: str) -> int:
@@ -74,7 +79,7 @@ def find(keys: Array, wanted: Array) -> Array:
     return np.where(keys[places] == wanted, places, -1)
 
 
-def _source() -> tuple[Path, Path] | None:
+def source() -> tuple[Path, Path] | None:
     try:
         root = distribution("pycocoevalcap")
     except PackageNotFoundError:
