@@ -168,5 +168,5 @@ def test_a_full_disk_is_one_line(made, monkeypatch):
 
     monkeypatch.setattr(tables, "_pairs", lambda path: iter(PAIRS))
     monkeypatch.setattr(np, "save", full)
-    with pytest.raises(InputError, match="No space left on device.*SHOWTELL_CACHE"):
+    with pytest.raises(InputError, match=r"No space left on device.*SHOWTELL_CACHE"):
         tables.load()
