@@ -19,6 +19,7 @@ _HOMES = {
     "DATA": "data",
     "TOKENIZERS": "tokenizers",
     "ENCODERS": "encoders",
+    "REGIONS": "regions",
     "DECODERS": "decoders",
     "STRATEGIES": "decode",
     "METRICS": "metrics",

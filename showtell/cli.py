@@ -225,12 +225,12 @@ def features(recipe: Recipe, overrides: Overrides = None) -> None:
 
     from showtell.cache import open_source
     from showtell.device import device_of
-    from showtell.recipe import build, check
+    from showtell.recipe import build, build_encoder, check
     from showtell.settings import load_recipe
 
     checked = check(load_recipe(recipe, overrides or []))
     torch.manual_seed(checked["train"]["seed"])  # as `train` does: random weights are then the same
-    records, encoder = build(checked, "data"), build(checked, "encoder")
+    records, encoder = build(checked, "data"), build_encoder(checked)
     source = open_source(records, encoder.to(device_of(checked["train"]["device"])), console=err)
     out.print(f"cached: {len(source):,} photos in {source.folder}")
 

@@ -19,9 +19,11 @@ from showtell.decode import STRATEGIES
 from showtell.decode import check as check_ranges
 from showtell.decoders import DECODERS
 from showtell.encoders import ENCODERS
+from showtell.encoders.encoder import Encoder
 from showtell.errors import RecipeError
 from showtell.metrics import METRICS
 from showtell.metrics import select as check_names
+from showtell.regions import REGIONS
 from showtell.retrieval import Neighbours
 from showtell.settings import Count, Positive, Recipe, Share, nearest
 from showtell.tokenizers import TOKENIZERS
@@ -86,6 +88,7 @@ def neural() -> None:
 PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {
     "data": DATA,
     "encoder": ENCODERS,
+    "regions": REGIONS,
     "tokenizer": TOKENIZERS,
     "decoder": DECODERS,
     "decode": STRATEGIES,
@@ -93,7 +96,7 @@ PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {
 }
 FIXED: dict[str, Callable[..., Any]] = {"train": Train, "evaluate": Evaluate}
 DEFAULTS = {"data": "auto", "encoder": "lite", "tokenizer": "words", "decoder": "transformer", "decode": "beam"}
-DEFAULTS["captioner"] = "neural"
+DEFAULTS |= {"captioner": "neural", "regions": "none"}
 NEURAL = ("tokenizer", "decoder", "decode")  # sections that no other captioner has a use for
 UNTRAINED = ("seed", "device")  # what is left of `train` where nothing trains
 
@@ -201,6 +204,14 @@ def options(recipe: Recipe, section: str) -> dict[str, Any]:
 def build(recipe: Recipe, section: str, *arguments: Any) -> Any:
     """Call the chosen part of a section with the section's options."""
     return part(recipe, section)(*arguments, **options(recipe, section))
+
+
+def build_encoder(recipe: Recipe) -> Encoder:
+    """The encoder with its regions around it; regions that take no encoder stand in its place, and none is built."""
+    parameters = inspect.signature(part(recipe, "regions")).parameters.values()
+    around = any(parameter.kind is parameter.POSITIONAL_OR_KEYWORD for parameter in parameters)
+    encoder: Encoder = build(recipe, "regions", *([build(recipe, "encoder")] if around else []))
+    return encoder
 
 
 def _checked(section: str, values: dict[str, Any], key: str | None = None) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from showtell.cache import open_source
 from showtell.captioners.nearest import Nearest
 from showtell.data import notes
 from showtell.device import device_of
-from showtell.errors import InputError
-from showtell.recipe import Train, build, options
+from showtell.errors import InputError, RecipeError
+from showtell.recipe import Train, build, build_encoder, options
 from showtell.resume import check_same, open_run
 from showtell.settings import Recipe
 
@@ -29,7 +29,7 @@ def remember(recipe: Recipe, run: Path, resume: bool, console: Console, say: Cal
     open_run(recipe, run, resume, say)
     settings = Train(**options(recipe, "train"))
     torch.manual_seed(settings.seed)  # an encoder may be drawn at random
-    captioner = Nearest.build(recipe, build(recipe, "encoder")).to(device_of(settings.device))
+    captioner = Nearest.build(recipe, build_encoder(recipe)).to(device_of(settings.device))
     everything = build(recipe, "data")
     for line in notes(everything):
         say(line)

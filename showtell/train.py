@@ -28,7 +28,7 @@ from showtell.interrupt import stop_signal
 from showtell.log import FILES, Log, check_extras
 from showtell.optimizer import learning_rate, make_optimizer
 from showtell.progress import Bar
-from showtell.recipe import Train, build, options, trains
+from showtell.recipe import Train, build, build_encoder, options, trains
 from showtell.remember import remember
 from showtell.resume import UNAVERAGED, Checkpoint, Where, differences, digest, open_run, start_folder
 from showtell.reward import Reward
@@ -57,7 +57,7 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
     check_extras(settings.tensorboard, settings.wandb)
     check_here(settings.select)
     torch.manual_seed(settings.seed)
-    encoder = build(recipe, "encoder").to(device_of(settings.device))
+    encoder = build_encoder(recipe).to(device_of(settings.device))
     training, validation = _sources(recipe, encoder, console)
     if saved is None and settings.start is None:
         tokenizer = build(recipe, "tokenizer").fit([text for record in training.records for text in record.references])

@@ -105,7 +105,8 @@ def option_tables():
 
 
 PARTS_AND_SETTINGS = {(section, name): part for section, table in PARTS.items() for name, part in table.items()}
-PARTS_AND_SETTINGS.pop(("captioner", "neural"))  # has no options of its own
+for plain in (("captioner", "neural"), ("regions", "none")):  # have no options of their own
+    PARTS_AND_SETTINGS.pop(plain)
 PARTS_AND_SETTINGS |= {(section, None): settings for section, settings in FIXED.items()}
 
 

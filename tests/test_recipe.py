@@ -14,10 +14,11 @@ from showtell.encoders import ENCODERS
 from showtell.errors import InputError, RecipeError
 from showtell.metrics import METRICS
 from showtell.recipe import NEURAL, PARTS, Evaluate, Train, build, check, options, part, trains
+from showtell.regions import REGIONS
 from showtell.settings import load_recipe, packaged_recipes, read_yaml
 from showtell.tokenizers import TOKENIZERS, Words
 
-SECTIONS = "data, encoder, tokenizer, decoder, decode, captioner, train, evaluate"
+SECTIONS = "data, encoder, regions, tokenizer, decoder, decode, captioner, train, evaluate"
 
 
 def checked(*overrides):
@@ -49,14 +50,14 @@ def test_sections_that_a_recipe_leaves_out_have_their_usual_part():
     recipe = check({"data": {"root": "photos"}})
     names = {section: recipe[section]["name"] for section in PARTS}
     usual = {"encoder": "lite", "tokenizer": "words", "decoder": "transformer", "decode": "beam", "captioner": "neural"}
-    assert names == {"data": "auto"} | usual
+    assert names == {"data": "auto", "regions": "none"} | usual
 
 
 def test_the_chosen_parts_are_those_of_the_tables():
     recipe = checked("encoder=lite")
     chosen = [part(recipe, section) for section in PARTS]
-    tables = [DATA, ENCODERS, TOKENIZERS, DECODERS, STRATEGIES, PARTS["captioner"]]
-    names = [recipe["data"]["name"], "lite", "words", "transformer", "beam", "neural"]
+    tables = [DATA, ENCODERS, REGIONS, TOKENIZERS, DECODERS, STRATEGIES, PARTS["captioner"]]
+    names = [recipe["data"]["name"], "lite", "none", "words", "transformer", "beam", "neural"]
     assert chosen == [table[name] for table, name in zip(tables, names, strict=True)]
 
 

@@ -18,7 +18,7 @@ from showtell.captioners.captioner import Captioner
 from showtell.encoders.encoder import Encoder
 from showtell.errors import InputError, RecipeError
 from showtell.features import Features
-from showtell.recipe import build
+from showtell.recipe import build, build_encoder
 from showtell.retrieval import Neighbours
 from showtell.settings import Recipe
 
@@ -85,7 +85,7 @@ class Nearest(Captioner):
 
     @classmethod
     def read(cls, recipe: Recipe, folder: Path) -> "Nearest":
-        captioner = cls.build(recipe, build(recipe, "encoder"))
+        captioner = cls.build(recipe, build_encoder(recipe))
         path = folder / checkpoint.MODEL
         tensors = checkpoint.read_tensors(path)
         own = {name: tensors.pop(name, None) for name in ("vectors", "centre", "deviation")}

@@ -51,6 +51,7 @@ TURNS = {  # its value -> what makes the picture upright
     7: Turn.TRANSVERSE,
     8: Turn.ROTATE_90,
 }
+SIDEWAYS = (Turn.TRANSPOSE, Turn.ROTATE_270, Turn.TRANSVERSE, Turn.ROTATE_90)
 DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")  # Pillow would clip these at 255
 
 
@@ -94,6 +95,18 @@ def open_image(path: str | Path, at_least: int | None = None) -> Image.Image:
                 image.load()
                 turn = _turn(image)
                 return _finished(image if at_least is None else _shrunk(image, at_least), turn)
+    except Exception as error:  # damaged files make Pillow raise nearly anything
+        raise Unreadable(path, _reason(error)) from error
+
+
+def upright_size(path: Path) -> tuple[int, int]:
+    """Width and height of what `open_image` gives, without decoding it."""
+    try:
+        _refuse_what_is_no_file(path)
+        with path.open("rb") as file:
+            image = read_header(file)
+            width, height = image.size
+            return (height, width) if _turn(image) in SIDEWAYS else (width, height)
     except Exception as error:  # damaged files make Pillow raise nearly anything
         raise Unreadable(path, _reason(error)) from error
 

@@ -85,6 +85,7 @@ class Transformer(Decoder):
         self.conditioning, self.sees, self.heads, self.max_length = conditioning, sees, heads, max_length
         self.visual = Projection(feature_dim, dim, feature_dropout)
         self.place = Place(dim) if sees == "tokens" else None
+        self.reads_boxes = self.place is not None
         self.words = nn.Embedding(vocabulary_size, dim)
         self.positions = nn.Embedding(max_length, dim)
         self.dropout = Dropout(dropout)

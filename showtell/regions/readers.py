@@ -1,0 +1,246 @@
+"""A file of features that somebody computed -> arrays by name, one at a time; memory holds no more than is asked for.
+
+What each form calls the features and boxes of an image `ID`:
+
+    a folder          ID.npy and ID.boxes.npy, or ID.npz with `features` and `boxes`
+    .npz              ID and ID:boxes
+    .safetensors      ID and ID:boxes
+    .h5, .hdf5        datasets ID and ID:boxes, or a group ID with `features` and `boxes`
+    .pkl, .pickle     a dict ID -> array, or ID -> {features: array, boxes: array}; read by `restricted`, and whole
+"""
+
+import os
+import zipfile
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from showtell.errors import InputError
+from showtell.regions.restricted import load_restricted
+
+Array = NDArray[Any]
+FEATURES, BOXES = "features", "boxes"
+
+
+class Reader(ABC):
+    """`shapes` has the shape of every image's features by name; `features` and `boxes` read one."""
+
+    shapes: Mapping[str, tuple[int, ...]]
+
+    @abstractmethod
+    def __init__(self, path: Path) -> None: ...
+
+    @abstractmethod
+    def features(self, name: str) -> Array: ...
+
+    @abstractmethod
+    def boxes(self, name: str) -> Array | None: ...
+
+
+def open_features(path: Path) -> Reader:
+    """Raises InputError where there is no such file, or it is in none of the forms."""
+    if not path.exists():
+        raise InputError(f"regions.file={path}: there is no such file or folder")
+    if path.is_dir():
+        return Folder(path)
+    if path.suffix.lower() not in FORMS:
+        raise InputError(
+            f"regions.file={path}: its name says no form of features; it takes a folder of .npy or .npz, "
+            f"or a file that ends in {', '.join(FORMS)}"
+        )
+    try:
+        return FORMS[path.suffix.lower()](path)
+    except InputError:
+        raise
+    except Exception as error:  # a damaged or foreign file makes the libraries raise nearly anything
+        raise damaged(path, error) from error
+
+
+def damaged(path: Path, error: Exception, name: str | None = None) -> InputError:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    what = "it" if name is None else repr(name)
+    form = "folder of .npy or .npz" if path.is_dir() else f"{path.suffix} of arrays"
+    return InputError(f"regions.file={path}: {what} cannot be read, as in a {form} ({reason})")
+
+
+class Folder(Reader):
+    """One file an image; names are paths below the folder, without .npy or .npz."""
+
+    def __init__(self, folder: Path) -> None:
+        self._files: dict[str, Path] = {}
+        for where, _, names in os.walk(folder, followlinks=True):
+            below = Path(where).relative_to(folder)
+            self._files |= {(below / n[:-4]).as_posix(): Path(where, n) for n in names if n.endswith((".npy", ".npz"))}
+        self.shapes = _Shapes(self, [name for name in self._files if not name.endswith(f".{BOXES}")])
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        path = self._files[name]
+        if path.suffix == ".npy":
+            return tuple(np.load(path, mmap_mode="r", allow_pickle=False).shape)
+        with zipfile.ZipFile(path) as archive:
+            return _shape_in(archive, f"{FEATURES}.npy") if f"{FEATURES}.npy" in archive.namelist() else ()
+
+    def features(self, name: str) -> Array:
+        path = self._files[name]
+        if path.suffix == ".npy":
+            return np.asarray(np.load(path, allow_pickle=False))
+        with np.load(path, allow_pickle=False) as arrays:
+            if FEATURES not in arrays:
+                held = ", ".join(arrays.files[:5]) or "nothing"
+                raise InputError(f"{path} holds {held}; the features of an image are called {FEATURES!r} there")
+            return np.asarray(arrays[FEATURES])
+
+    def boxes(self, name: str) -> Array | None:
+        path = self._files[name]
+        if path.suffix == ".npy":
+            beside = self._files.get(f"{name}.{BOXES}")
+            return None if beside is None else np.asarray(np.load(beside, allow_pickle=False))
+        with np.load(path, allow_pickle=False) as arrays:
+            return np.asarray(arrays[BOXES]) if BOXES in arrays else None
+
+
+class _Shapes(Mapping[str, tuple[int, ...]]):
+    """Shapes that are read from the files' headers when they are asked for."""
+
+    def __init__(self, reader: Any, names: list[str]) -> None:
+        self._reader, self._names = reader, dict.fromkeys(names)
+
+    def __getitem__(self, name: str) -> tuple[int, ...]:
+        if name not in self._names:
+            raise KeyError(name)
+        shape: tuple[int, ...] = self._reader.shape(name)
+        return shape
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Any:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+class Npz(Reader):
+    """All images in one archive."""
+
+    def __init__(self, path: Path) -> None:
+        self._arrays = np.load(path, allow_pickle=False)
+        self._turn = Lock()  # the archive has one place at which it is read
+        self.shapes = _Shapes(self, [name for name in self._arrays.files if not name.endswith(f":{BOXES}")])
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        with self._turn:
+            return _shape_in(self._arrays.zip, f"{name}.npy")
+
+    def features(self, name: str) -> Array:
+        with self._turn:
+            return np.asarray(self._arrays[name])
+
+    def boxes(self, name: str) -> Array | None:
+        name = f"{name}:{BOXES}"
+        with self._turn:
+            return np.asarray(self._arrays[name]) if name in self._arrays else None
+
+
+def _shape_in(archive: zipfile.ZipFile, member: str) -> tuple[int, ...]:
+    """From the header of an array in an archive, without its values."""
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        return tuple(header(file)[0])
+
+
+class Safetensors(Reader):
+    """All images in one file; its header has every shape."""
+
+    def __init__(self, path: Path) -> None:
+        from safetensors import safe_open
+
+        self._file = safe_open(path, framework="pt")  # numpy has no bfloat16
+        self._names = set(self._file.keys())
+        names = [name for name in self._file.keys() if not name.endswith(f":{BOXES}")]  # noqa: SIM118
+        self.shapes = {name: tuple(self._file.get_slice(name).get_shape()) for name in names}
+
+    def features(self, name: str) -> Array:
+        tensor = self._file.get_tensor(name)
+        return np.asarray((tensor.float() if tensor.is_floating_point() else tensor).numpy())
+
+    def boxes(self, name: str) -> Array | None:
+        name = f"{name}:{BOXES}"
+        return self.features(name) if name in self._names else None
+
+
+class Hdf5(Reader):
+    """All images in one file; an id with slashes in it lies in groups."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            import h5py
+        except ImportError:
+            raise InputError(
+                f"regions.file={path}: {path.suffix} needs h5py; pip install 'showtell[h5]', or save it as .safetensors"
+            ) from None
+        self._file = h5py.File(path, "r")
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self._places: dict[str, str] = {}
+        self._boxes: dict[str, str] = {}
+
+        def see(place: str, item: Any) -> None:
+            if not isinstance(item, h5py.Dataset):
+                return
+            above, _, last = place.rpartition("/")
+            if place.endswith(f":{BOXES}"):
+                self._boxes[place.removesuffix(f":{BOXES}")] = place
+            elif above and last == BOXES:
+                self._boxes[above] = place
+            else:
+                name = above if above and last == FEATURES else place
+                self.shapes[name], self._places[name] = tuple(item.shape or ()), place
+
+        self._file.visititems(see)
+
+    def features(self, name: str) -> Array:
+        return np.asarray(self._file[self._places[name]])
+
+    def boxes(self, name: str) -> Array | None:
+        return np.asarray(self._file[self._boxes[name]]) if name in self._boxes else None
+
+
+class Pickled(Reader):
+    """A dict of arrays, all of it in memory, as this form allows no other reading."""
+
+    def __init__(self, path: Path) -> None:
+        found = load_restricted(path)
+        if not isinstance(found, dict):
+            raise InputError(f"regions.file={path}: holds a {type(found).__name__}, not a dict of arrays by image id")
+        both = {str(name): entry if isinstance(entry, dict) else {FEATURES: entry} for name, entry in found.items()}
+        if lacking := [name for name, entry in both.items() if FEATURES not in entry]:
+            held = ", ".join(map(str, list(both[lacking[0]])[:5])) or "nothing"
+            raise InputError(
+                f"regions.file={path}: {lacking[0]!r} holds {held}; the features of an image are called {FEATURES!r}"
+            )
+        self._arrays = {name: np.asarray(entry[FEATURES]) for name, entry in both.items()}
+        self._boxes = {name: np.asarray(entry[BOXES]) for name, entry in both.items() if entry.get(BOXES) is not None}
+        self.shapes = {name: array.shape for name, array in self._arrays.items()}
+
+    def features(self, name: str) -> Array:
+        return self._arrays[name]
+
+    def boxes(self, name: str) -> Array | None:
+        return self._boxes.get(name)
+
+
+FORMS: dict[str, type[Reader]] = {
+    ".npz": Npz,
+    ".safetensors": Safetensors,
+    ".h5": Hdf5,
+    ".hdf5": Hdf5,
+    ".pkl": Pickled,
+    ".pickle": Pickled,
+}

@@ -1,0 +1,50 @@
+"""Ten windows of a photo, each through the encoder: regions without a detector.
+
+The whole photo, then a 3 x 3 grid of windows half its width and height, overlapping by half, row by row. They stand in
+the same places in every photo, so a decoder that knows a region by its number (`topdown`) can learn what it means.
+"""
+
+from PIL import Image
+from torch import Tensor
+
+from showtell.encoders.encoder import Encoder
+from showtell.encoders.frozen import digest
+from showtell.features import Features
+from showtell.regions.crops import Box, Crops, Pool
+
+STARTS = (0.0, 0.25, 0.5)
+WINDOWS = [(0.0, 0.0, 1.0, 1.0)] + [(x, y, x + 0.5, y + 0.5) for y in STARTS for x in STARTS]
+
+
+class Windows(Crops):
+    """`pool` makes the one vector: the largest or mean of the windows, or none: the whole photo's own."""
+
+    def __init__(self, encoder: Encoder, *, pool: Pool = "max") -> None:
+        super().__init__(encoder, "windows", pool)
+
+    @property
+    def fingerprint(self) -> str:
+        return digest(("windows", WINDOWS, self.encoder.fingerprint))
+
+    def boxes(self, image: Image.Image) -> list[Box | None]:
+        return list(windows(*image.size))
+
+    def forward(self, pixels: Tensor, view: Tensor) -> Features:
+        vectors = self.vectors(pixels, view)
+        mask = view.new_ones(view.shape[:2]).bool()
+        return Features(vectors, mask, vectors[:, 0], view)
+
+
+def windows(width: int, height: int) -> list[Box]:
+    """The windows in whole pixels; none is empty, however small the photo.
+
+    >>> windows(8, 4)[:3]
+    [(0, 0, 8, 4), (0, 0, 4, 2), (2, 0, 6, 2)]
+    """
+    sides = [(_side(left, right, width), _side(top, bottom, height)) for left, top, right, bottom in WINDOWS]
+    return [(left, top, right, bottom) for (left, right), (top, bottom) in sides]
+
+
+def _side(start: float, end: float, length: int) -> tuple[int, int]:
+    first = min(int(start * length), length - 1)
+    return first, max(int(end * length + 0.5), first + 1)
