@@ -35,7 +35,7 @@ from showtell.reward import Reward
 from showtell.settings import Recipe
 from showtell.tokenizers import TOKENIZERS
 from showtell.tokenizers.captions import Captions
-from showtell.validation import LENGTHS, Validation, check_here, goodness
+from showtell.validation import LENGTHS, Validation, check_clip, check_here, goodness
 
 FIT_IMAGES = 512  # on so many training images the decoder measures frozen features
 LOG_EVERY = 20  # steps
@@ -55,6 +55,7 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
         _say(console, f"{run} is finished at step {saved.where.step}: nothing to resume")
         return run
     check_extras(settings.tensorboard, settings.wandb)
+    check_clip(recipe)
     check_here(settings.select)
     torch.manual_seed(settings.seed)
     encoder = build_encoder(recipe).to(device_of(settings.device))

@@ -17,6 +17,7 @@ from showtell.metrics import METRICS, score
 from showtell.metrics.clipscore import make_ready
 from showtell.predict import describe_all
 from showtell.recipe import LOSS
+from showtell.settings import Recipe
 
 BATCH_SIZE = 64  # images
 LENGTHS = ("max_length", "min_length", "no_repeat_ngram_size")  # what greedy takes of the recipe's own decoding
@@ -26,6 +27,16 @@ def check_here(select: str) -> None:
     """Refuse, before anything is trained, a metric that this machine cannot compute."""
     if select != LOSS and (reason := METRICS[select].missing(None)):
         raise InputError(f"train.select={select}: {select} {reason}")
+
+
+def check_clip(recipe: Recipe) -> None:
+    """Where CLIP chooses the epoch, have it once: what is wrong with it is told before a photo is encoded."""
+    make_ready([recipe["train"]["select"]], _clip(recipe, torch.device("cpu")))
+
+
+def _clip(recipe: Recipe, device: torch.device) -> Clip:
+    settings = recipe["evaluate"]
+    return Clip(settings["clip"], settings["clip_protocol"], device=device)
 
 
 def goodness(select: str, measured: Mapping[str, float]) -> float:
@@ -43,9 +54,7 @@ class Validation:
         chosen = captioner.recipe["train"]["select"]
         self.metrics = ["standard", *([chosen] if chosen != LOSS else [])]
         records = source.records
-        settings = captioner.recipe["evaluate"]
-        self.clip = Clip(settings["clip"], settings["clip_protocol"], device=captioner.device)
-        make_ready(self.metrics, self.clip)  # its errors come before the first step
+        self.clip = _clip(captioner.recipe, captioner.device)
         self.photos = {record.image_id: record.path for record in records}
         self.references = {record.image_id: list(record.references) for record in records}
         words = [[captioner.tokenizer.encode(text) for text in record.references] for record in records]

@@ -33,7 +33,10 @@ def photos_of(image_ids: Sequence[str], root: Path, key: str = "--photos") -> di
     Raises InputError where no way has, and where two photos of one name could be meant.
     """
     root = existing_folder(root, key)
-    paths = [record.path for record in bare(root=root)]
+    try:
+        paths = [record.path for record in bare(root=root)]
+    except InputError as error:  # there is none
+        raise InputError(f"{key}={error}") from None
     best: dict[str, list[Path]] = {}
     for way in WAYS:
         named: dict[str, list[Path]] = {}

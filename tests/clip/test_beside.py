@@ -45,6 +45,8 @@ def test_two_photos_of_one_name_are_not_guessed_between(photos):
 def test_a_folder_that_is_none_is_told(tmp_path):
     with pytest.raises(InputError, match=r"^--photos=.*nowhere: no such folder$"):
         photos_of(["a"], tmp_path / "nowhere")
+    with pytest.raises(InputError, match=r"^--photos=.*: no photos in it; "):
+        photos_of(["a"], tmp_path)
 
 
 def test_examples_in_docstrings_are_true():

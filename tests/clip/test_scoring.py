@@ -16,7 +16,6 @@ from showtell.errors import InputError, RecipeError
 from showtell.evaluate import evaluate, score_files
 from showtell.log import read_log
 from showtell.metrics import score
-from showtell.train import Job
 from tests.small import FROZEN, small_recipe, train_small
 from tests.test_evaluate import records_of
 
@@ -102,8 +101,10 @@ def test_training_chooses_the_epoch_by_it(folder, tmp_path):
 @pytest.mark.parametrize(
     ("override", "told"), [("evaluate.clip=./nowhere", "clip './nowhere' is no folder"), (None, "is out of reach")]
 )
-def test_training_is_refused_before_a_step_where_the_model_is_missing(libraries, tmp_path, monkeypatch, override, told):
-    monkeypatch.setattr(Job, "step", lambda job: pytest.fail("a step was made"))
+def test_training_is_refused_before_a_photo_is_encoded_where_the_model_is_missing(
+    libraries, tmp_path, monkeypatch, override, told
+):
+    monkeypatch.setattr("showtell.train._sources", lambda *a: pytest.fail("photos were read"))
     with pytest.raises(InputError, match=told):
         train_small(tmp_path / "run", *FROZEN, "train.select=CLIPScore", *filter(None, [override]))
     assert not (tmp_path / "run").exists()
