@@ -80,6 +80,18 @@ def train(
     out.print(f"trained: {folder}; next: showtell evaluate {folder}, showtell caption PHOTO --model {folder}")
 
 
+@app.command(epilog="Example: `showtell ensemble runs/a runs/b --run runs/ab`")
+def ensemble(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN", help="Run folders, of the same tokenizer; two or more.")],
+    run: Annotated[Path, typer.Option(help="Folder for the ensemble, which holds copies of the runs.")],
+) -> None:
+    """Put trained runs together: each word is the one that is likeliest by the mean of their probabilities."""
+    from showtell.captioners.ensemble import make_ensemble
+
+    make_ensemble(runs, run)
+    out.print(f"written: {run}; next: showtell evaluate {run}, showtell caption PHOTO --model {run}")
+
+
 @app.command(epilog="Example: `showtell evaluate runs/b6 --split val decode.num_beams=3`")
 def evaluate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],

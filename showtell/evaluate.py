@@ -18,7 +18,7 @@ from showtell.metrics.clipscore import SEEING, make_ready
 from showtell.metrics.files import read_candidates, read_frequencies, read_references, read_training
 from showtell.metrics.names import chosen
 from showtell.predict import describe_all
-from showtell.recipe import Evaluate, build, check, options, trains
+from showtell.recipe import Evaluate, build, check, options
 from showtell.resume import MACHINE
 from showtell.settings import override
 
@@ -142,7 +142,7 @@ def score_files(
 def protocol(captioner: Captioner, split: str, form: str = "") -> dict[str, str]:
     """What a signature says beside the metric's own settings; `form` begins with the format that `auto` found."""
     recipe = captioner.recipe
-    chose = f" (chose the epoch by {recipe['train']['select']})" if split == "val" and trains(recipe) else ""
+    chose = f" (chose the epoch by {captioner.chosen_by})" if split == "val" and captioner.chosen_by else ""
     return {
         "data": form.partition(":")[0] or recipe["data"]["name"],
         "split": split + chose,

@@ -53,6 +53,11 @@ def explain(captioner: Captioner, image: Image.Image, **decode: Any) -> Explanat
 
 
 def _nothing_to_look_at(captioner: Neural) -> InputError:
+    if "decoder" not in captioner.recipe:
+        return InputError(
+            "no member of this ensemble that looks through the first one's encoder has attention over the image, so no "
+            "word looks at a part of it"
+        )
     decoder = captioner.recipe["decoder"]
     how = ", ".join(f"{key} {decoder[key]}" for key in ("conditioning", "sees") if key in decoder)
     return InputError(

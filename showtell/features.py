@@ -1,5 +1,6 @@
 """Features: what an encoder hands on, the same for a CNN's grid, a ViT's patches and a detector's regions."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -23,6 +24,24 @@ class Features(NamedTuple):
     def select(self, images: Tensor) -> "Features":
         """The features of some of the images, in the order of the indices `images`."""
         return Features(*(part[images] for part in self))
+
+
+class Several(Features):
+    """The features of the same images by several encoders: those of the first, and in `parts` those of each."""
+
+    parts: tuple[Features, ...]
+
+    @classmethod
+    def of(cls, parts: Sequence[Features]) -> "Several":
+        joined = cls(*parts[0])
+        joined.parts = tuple(parts)
+        return joined
+
+    def to(self, device: torch.device) -> "Several":
+        return Several.of([part.to(device) for part in self.parts])
+
+    def select(self, images: Tensor) -> "Several":
+        return Several.of([part.select(images) for part in self.parts])
 
 
 def grid_boxes(rows: int, columns: int, view: Tensor) -> Tensor:

@@ -61,7 +61,9 @@ class Train:
     start: str | None = None  # a run whose weights and tokenizer training begins with
     ema: Share = 0.0  # decay of a moving average of the weights, which validation and the saved models use; 0: none
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    select: str = "CIDEr-D"  # the validation metric that names the best epoch, or `loss`
+    select: str = (
+        "CIDEr-D"  # the validation metric that names the best epoch, or `loss`; of `A,B` B where A cannot be had
+    )
     validate_every: Count = 1
     patience: Count | None = None  # validations without a better one before training stops
     save_every: Count = 200
@@ -85,6 +87,10 @@ def neural() -> None:
     """Encoder, decoder and tokenizer, trained: all that it takes stands in their own sections."""
 
 
+def ensemble(*, members: Annotated[tuple[str, ...], Field(min_length=2)]) -> None:
+    """Folders of trained captioners, as paths from the folder of the ensemble; `showtell ensemble` writes them."""
+
+
 PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {
     "data": DATA,
     "encoder": ENCODERS,
@@ -92,12 +98,16 @@ PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {
     "tokenizer": TOKENIZERS,
     "decoder": DECODERS,
     "decode": STRATEGIES,
-    "captioner": {"neural": neural, "nearest": Neighbours},  # CAPTIONERS, which stands below, has the same names
+    # CAPTIONERS, which stands below, has the same names.
+    "captioner": {"neural": neural, "nearest": Neighbours, "ensemble": ensemble},
 }
 FIXED: dict[str, Callable[..., Any]] = {"train": Train, "evaluate": Evaluate}
 DEFAULTS = {"data": "auto", "encoder": "lite", "tokenizer": "words", "decoder": "transformer", "decode": "beam"}
 DEFAULTS |= {"captioner": "neural", "regions": "none"}
-NEURAL = ("tokenizer", "decoder", "decode")  # sections that no other captioner has a use for
+ABSENT: dict[str, tuple[str, ...]] = {  # sections that a captioner has no use for
+    "nearest": ("tokenizer", "decoder", "decode"),
+    "ensemble": ("encoder", "regions", "tokenizer", "decoder"),  # each member has its own
+}
 UNTRAINED = ("seed", "device")  # what is left of `train` where nothing trains
 
 TAKES = {  # what pydantic found wrong -> what the option takes
@@ -133,15 +143,16 @@ def check(recipe: Recipe) -> Recipe:
     captioner = _checked("captioner", recipe.get("captioner", {}))["name"]
     if captioner != "neural":
         _refuse_neural(recipe, captioner)
-        sections = [section for section in sections if section not in NEURAL]
+        sections = [section for section in sections if section not in ABSENT[captioner]]
     asked = recipe.get("evaluate", {}).get("metrics")
     if isinstance(asked, str):
         check_names(asked)  # of an unknown name no list is wanted
     checked = {section: _checked(section, recipe.get(section, {})) for section in sections}
     if captioner != "neural":
         checked["train"] = {key: checked["train"][key] for key in UNTRAINED}
-    else:
+    if "decode" in checked:
         check_ranges(**checked["decode"])
+    if captioner == "neural":
         _check_select(checked["train"]["select"])
         _check_reward(checked["train"]["reward"])
         _check_positions(checked["decoder"].get("max_length"), checked["decode"].get("max_length"))
@@ -151,9 +162,9 @@ def check(recipe: Recipe) -> Recipe:
 
 def _check_select(name: str) -> None:
     allowed = [LOSS, *METRICS]
-    if name not in allowed:
-        close = nearest(name, allowed)
-        raise RecipeError(f"train.select is {name!r}{close}; 'train' takes {', '.join(allowed)}")
+    for each in (part.strip() for part in name.split(",")):
+        if each not in allowed:
+            raise RecipeError(f"train.select is {name!r}{nearest(each, allowed)}; 'train' takes {', '.join(allowed)}")
 
 
 def _check_reward(weights: Mapping[str, float] | None) -> None:
@@ -181,18 +192,20 @@ def trains(recipe: Recipe) -> bool:
 
 def _refuse_neural(recipe: Recipe, captioner: str) -> None:
     """What a recipe sets of sections that do not apply is an error, not left unread."""
-    given = [f"{section}.{key}" for section in NEURAL for key in recipe.get(section, {})]
+    given = [f"{section}.{key}" for section in ABSENT[captioner] for key in recipe.get(section, {})]
     given += [f"train.{key}" for key in recipe.get("train", {}) if key in _schema(Train).model_fields]
     for name in given:
         if name.removeprefix("train.") not in UNTRAINED:
-            raise RecipeError(
-                f"{name.removesuffix('.name')} does not apply to captioner {captioner!r}, which trains nothing; "
-                f"leave it out (`showtell recipes {captioner}` prints a whole recipe)"
-            )
+            why = f"which trains nothing; leave it out (`showtell recipes {captioner}` prints a whole recipe)"
+            if captioner == "ensemble":
+                why = "whose members have their own; leave it out (`showtell ensemble RUN RUN --run FOLDER` makes one)"
+            raise RecipeError(f"{name.removesuffix('.name')} does not apply to captioner {captioner!r}, {why}")
 
 
 def part(recipe: Recipe, section: str) -> Callable[..., Any]:
     """The entry of the section's table that the recipe chose."""
+    if section not in recipe:
+        raise RecipeError(f"{section} does not apply to captioner {recipe['captioner']['name']!r}")
     return _chosen(section, recipe[section].get("name", DEFAULTS.get(section)))
 
 

@@ -22,6 +22,8 @@ def remember(recipe: Recipe, run: Path, resume: bool, console: Console, say: Cal
 
     Raises InputError where `run` exists and `resume` is False.
     """
+    if recipe["captioner"]["name"] == "ensemble":
+        raise RecipeError("captioner 'ensemble' is made of runs, not trained: showtell ensemble RUN RUN --run FOLDER")
     if resume and (run / checkpoint.MODEL).exists():
         check_same(recipe, run)
         say(f"{run} is finished, as captioner {recipe['captioner']['name']!r} takes no steps: nothing to resume")

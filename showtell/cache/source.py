@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
@@ -15,8 +16,9 @@ from showtell.cache.store import Store
 from showtell.data.images import printable
 from showtell.data.record import LeftOut, Record, told
 from showtell.encoders.encoder import Encoder
+from showtell.encoders.joined import Joined
 from showtell.errors import InputError
-from showtell.features import Features
+from showtell.features import Features, Several
 from showtell.regions.precomputed import Given, Precomputed, open_precomputed
 
 EDITION = 1  # to be raised when the same fingerprint comes to mean other numbers
@@ -59,6 +61,17 @@ class Source:
         return self.encoder.pool(features._replace(tokens=features.tokens.float(), pooled=features.pooled.float()))
 
 
+class Together(Source):
+    """What several sources say of the same records."""
+
+    def __init__(self, sources: Sequence[Source], left_out: Sequence[LeftOut]) -> None:
+        self.sources, self.encoder, self.left_out = sources, sources[0].encoder, tuple(left_out)
+        self.records, self._store, self._rows = sources[0].records, sources[0]._store, sources[0]._rows
+
+    def __call__(self, indices: Sequence[int]) -> Features:
+        return Several.of([source(indices) for source in self.sources])
+
+
 def open_source(
     records: Sequence[Record],
     encoder: Encoder,
@@ -76,6 +89,9 @@ def open_source(
     console = console or Console(stderr=True, quiet=not progress)
     if isinstance(encoder, Precomputed):
         return _open_precomputed(records, encoder, console, complete)
+    if isinstance(encoder, Joined):
+        settings: dict[str, Any] = {"folder": folder, "console": console, "progress": progress, "complete": complete}
+        return _open_each(records, encoder, settings)
     root = folder or default_folder()
     kind = "pixels" if encoder.trains else "features"
     place = root / f"{kind}-{EDITION}-{encoder.fingerprint}"
@@ -102,6 +118,15 @@ def open_source(
     return Source(encoder, store, [row for _, row in kept], [record for record, _ in kept], left_out)
 
 
+def _open_each(records: Sequence[Record], encoder: Joined, settings: dict[str, Any]) -> Source:
+    """Each encoder has its own cache; a photo counts where all could read it."""
+    left_out: list[LeftOut] = []
+    for part in encoder.encoders:
+        found = open_source(records, part, **settings)
+        records, left_out = found.records, left_out + list(found.left_out)
+    return Together([open_source(records, part, **settings) for part in encoder.encoders], left_out)
+
+
 def _open_precomputed(records: Sequence[Record], encoder: Precomputed, console: Console, complete: bool) -> Source:
     given, kept, left_out = open_precomputed(records, encoder, console)
     count = f"{len(left_out):,} of {len(records):,} photos are not in regions.file={encoder.path}: "
@@ -116,6 +141,8 @@ def _open_precomputed(records: Sequence[Record], encoder: Precomputed, console: 
 @torch.no_grad()
 def encode(encoder: Encoder, images: Sequence[Image.Image]) -> Features:
     """The Features of a few upright RGB images, live; equal to what a Source gives for the same images."""
+    if isinstance(encoder, Joined):
+        return Several.of([encode(part, images) for part in encoder.encoders])
     encoder.eval()
     pixels, view = stack([encoder.transform(image) for image in images])
     device, size = device_of(encoder), batch_size(encoder)

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from showtell import checkpoint
 from showtell.captioners.captioner import Captioner
+from showtell.captioners.ensemble import Ensemble
 from showtell.captioners.hub import folder_of
 from showtell.captioners.nearest import Nearest
 from showtell.captioners.neural import Neural
 from showtell.recipe import check
 
-CAPTIONERS: dict[str, type[Captioner]] = {"neural": Neural, "nearest": Nearest}
+CAPTIONERS: dict[str, type[Captioner]] = {"neural": Neural, "nearest": Nearest, "ensemble": Ensemble}
 
 
 def packaged_models() -> dict[str, Path]:

@@ -67,6 +67,11 @@ class Captioner(ABC):
     def parts(self) -> str:
         """What it is made of, for its card."""
 
+    @property
+    def chosen_by(self) -> str | None:
+        """What its epoch was chosen by on validation, where it was."""
+        return None
+
     @abstractmethod
     def save_files(self, folder: Path, *, half: bool) -> None:
         """Write everything but the card into a folder that is there."""

@@ -75,6 +75,10 @@ class Neural(Captioner):
         return f"{self.recipe['decode']['name']}({','.join(f'{key}={value}' for key, value in said.items())})"
 
     @property
+    def chosen_by(self) -> str | None:
+        return str(self.recipe["train"]["select"])
+
+    @property
     def parts(self) -> str:
         return f"`{self.recipe['encoder']['name']}` encoder, `{self.recipe['decoder']['name']}` decoder"
 

@@ -11,6 +11,7 @@ import showtell
 from showtell import checkpoint
 from showtell.cache import open_source
 from showtell.captioners import CAPTIONERS, load, packaged_models
+from showtell.captioners.ensemble import Ensemble
 from showtell.captioners.nearest import Nearest
 from showtell.captioners.neural import Neural
 from showtell.data.scenes import scenes
@@ -75,10 +76,23 @@ def similar(*overrides):
     return captioner.fit(open_source(training, captioner.encoder))
 
 
+def together(*others):
+    """Two talkative captioners that see through the same encoder, or through two, as one."""
+    members = [talkative(*FROZEN, "train.seed=1"), talkative(*FROZEN, *others)]
+    with torch.no_grad():
+        for weight in members[1].decoder.parameters():
+            weight.mul_(0.9)
+    paths = [f"members/{number}" for number in (1, 2)]
+    recipe = {"data": RECIPE["data"], "captioner": {"name": "ensemble", "members": paths}}
+    return Ensemble(members, check(recipe | {"decode": members[0].recipe["decode"]}))
+
+
 MADE = {f"neural: {name}": partial(talkative, *overrides) for name, overrides in PARTS.items()}
 MADE |= {
     "nearest: k chosen": similar,
     "nearest: timm drawn at random": partial(similar, *PARTS["timm drawn at random"], "captioner.k=2"),
+    "ensemble: one encoder": together,
+    "ensemble: two encoders": partial(together, "encoder.image_size=96", "decoder=recurrent", "decoder.dim=16"),
 }
 
 

@@ -1,0 +1,169 @@
+"""Several trained captioners as one: each word by the mean of their probabilities, with any strategy of decoding.
+
+Its folder holds `recipe.yaml` and copies of the members, each a saved captioner, so that it can go anywhere. Members
+may have any encoders and decoders, but their tokenizer files are byte-equal: an id is the same word for all.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from showtell import checkpoint
+from showtell.captioners.hub import folder_of
+from showtell.captioners.neural import Neural
+from showtell.decoders.decoder import Decoder, Memory, Output, State
+from showtell.encoders.encoder import Encoder
+from showtell.encoders.joined import Joined
+from showtell.errors import InputError, RecipeError
+from showtell.features import Features, Several
+from showtell.recipe import check
+from showtell.settings import Recipe
+
+FROM_FIRST = ("data", "decode", "evaluate")  # what a new ensemble's recipe takes from its first member
+
+
+class MeanDecoder(Decoder):
+    """Decoders side by side; its logits are the logarithm of their mean probabilities.
+
+    `sees` says which of Several features each member reads. Names of memory and state get the member's number in front.
+    """
+
+    def __init__(self, members: Sequence[Decoder], sees: Sequence[int]) -> None:
+        super().__init__()
+        self.members, self.sees = nn.ModuleList(members), tuple(sees)
+        self.reads_boxes = any(member.reads_boxes for member in members)
+        limits = [member.max_length for member in members if member.max_length is not None]
+        self.max_length = min(limits, default=None)
+
+    @property
+    def decoders(self) -> Iterator[tuple[int, Decoder, int]]:
+        """(number, member, which features it reads)"""
+        for number, (member, part) in enumerate(zip(self.members, self.sees, strict=True)):
+            assert isinstance(member, Decoder)
+            yield number, member, part
+
+    def start(self, features: Features) -> tuple[Memory, State]:
+        parts = features.parts if isinstance(features, Several) else (features,)
+        memory: Memory = {}
+        state: State = {}
+        for number, member, part in self.decoders:
+            own_memory, own_state = member.start(parts[part])
+            memory |= _numbered(number, own_memory)
+            state |= _numbered(number, own_state)
+        return memory, state
+
+    def forward(self, memory: Memory, state: State, tokens: Tensor, attention: bool = False) -> Output:
+        """`attention` is that of each member with the first one's encoder, the mean of its heads: H counts members."""
+        log_probs, after, maps = [], State(), list[Tensor]()
+        for number, member, part in self.decoders:
+            looks = attention and part == self.sees[0]
+            found = member.forward(_own(number, memory), _own(number, state), tokens, looks)
+            log_probs.append(found.logits.log_softmax(dim=-1, dtype=torch.float32))
+            after |= _numbered(number, found.state)
+            maps += [found.attention.mean(dim=3)] if found.attention is not None else []
+        mean = torch.stack(log_probs).logsumexp(dim=0) - math.log(len(log_probs))
+        return Output(mean, after, torch.stack(maps, dim=3) if maps else None)
+
+
+def _numbered(number: int, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{number}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def _own(number: int, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    prefix = f"{number}."
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+class Ensemble(Neural):
+    """A neural captioner whose parts are those of its members, which stay whole."""
+
+    name = "ensemble"
+
+    def __init__(self, members: Sequence[Neural], recipe: Recipe) -> None:
+        sights = [_sight(member) for member in members]
+        encoders: dict[str, Encoder] = {}
+        for sight, member in zip(sights, members, strict=True):
+            member.encoder = encoders.setdefault(sight, member.encoder)
+        decoder = MeanDecoder([member.decoder for member in members], [[*encoders].index(sight) for sight in sights])
+        encoder = members[0].encoder if len(encoders) == 1 else Joined([*encoders.values()])
+        super().__init__(encoder, decoder.eval(), members[0].tokenizer, recipe)
+        self.members = list(members)
+
+    @property
+    def manner(self) -> str:
+        seeds = ",".join(str(member.recipe["train"]["seed"]) for member in self.members)
+        return f"mean of {len(self.members)} (seeds {seeds}): {super().manner}"
+
+    @property
+    def chosen_by(self) -> str | None:
+        return "/".join(dict.fromkeys(str(member.chosen_by) for member in self.members))
+
+    @property
+    def parts(self) -> str:
+        return "an ensemble of " + "; ".join(member.parts for member in self.members)
+
+    def save_files(self, folder: Path, *, half: bool = False) -> None:
+        for name, member in zip(self.recipe["captioner"]["members"], self.members, strict=True):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            member.save_files(folder / name, half=half)
+        checkpoint.write_recipe(folder, self.recipe)  # last: all there
+
+    @classmethod
+    def read(cls, recipe: Recipe, folder: Path) -> "Ensemble":
+        folders = [folder / name for name in recipe["captioner"]["members"]]
+        return cls(_read_members(folders), recipe)
+
+
+def make_ensemble(runs: Sequence[str | Path], run: Path) -> Ensemble:
+    """Copy trained captioners, run folders or ids of the Hub, into an ensemble in the folder `run`.
+
+    Raises InputError where `run` exists, a run is none of captioner 'neural', or their tokenizers differ.
+    """
+    if len(runs) < 2:
+        raise InputError("an ensemble takes two runs or more")
+    if run.exists():
+        raise InputError(f"{run} exists; name another folder with --run")
+    members = _read_members([folder_of(name) for name in runs])
+    first = members[0].recipe
+    copies = [f"members/{number}" for number in range(1, len(members) + 1)]
+    sections = {section: first[section] for section in FROM_FIRST}
+    captioner = {"name": Ensemble.name, "members": copies}
+    ensemble = Ensemble(members, check({**sections, "captioner": captioner, "train": {"seed": first["train"]["seed"]}}))
+    try:
+        ensemble.save_pretrained(run)
+    except OSError as error:
+        raise InputError(f"{run} cannot hold an ensemble: {error.strerror}; name another with --run") from None
+    return ensemble
+
+
+def _read_members(folders: Sequence[Path]) -> list[Neural]:
+    """Checked before any is built: that costs seconds each."""
+    recipes = [check(checkpoint.read_recipe(folder)) for folder in folders]
+    for recipe, folder in zip(recipes, folders, strict=True):
+        if (name := recipe["captioner"]["name"]) != Neural.name:
+            raise RecipeError(f"{folder} holds captioner {name!r}; an ensemble takes runs of captioner 'neural'")
+    words = [_tokenizer_files(folder) for folder in folders]
+    for folder, files in zip(folders, words, strict=True):
+        if files != words[0]:
+            raise InputError(
+                f"{folders[0]} and {folder} have other tokenizers: {', '.join(words[0])} and {', '.join(files)} differ"
+                ", so an id means two words; train both on the same captions with the same tokenizer section"
+            )
+    return [Neural.read(recipe, folder) for recipe, folder in zip(recipes, folders, strict=True)]
+
+
+def _tokenizer_files(folder: Path) -> dict[str, bytes]:
+    try:
+        return {path.name: path.read_bytes() for path in sorted(folder.glob("tokenizer.*"))}
+    except OSError as error:
+        raise InputError(f"{error.filename} cannot be read: {error.strerror}") from None
+
+
+def _sight(member: Neural) -> str:
+    """What two members share whose encoders give the same features of every photo: one of these is enough."""
+    encoder = member.encoder
+    unlike = id(encoder) if encoder.trains else encoder.fingerprint
+    return f"{unlike} {member.recipe['encoder']} {member.recipe['regions']}"

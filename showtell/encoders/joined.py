@@ -1,0 +1,39 @@
+"""Several encoders that see the same photo, for captioners that listen to several models: photos -> Several Features.
+
+Each has its own transform, width and cache; `showtell.cache` asks each of them, so this one is never called itself.
+"""
+
+from collections.abc import Sequence
+
+from PIL import Image
+from torch import Tensor, nn
+
+from showtell.encoders.encoder import Encoder
+from showtell.encoders.frozen import digest
+from showtell.features import Features
+
+
+class Joined(Encoder):
+    """`parts` are different encoders; what is asked of an encoder without saying which, the first answers."""
+
+    def __init__(self, parts: Sequence[Encoder]) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+        first = parts[0]
+        self.dim, self.reloadable = first.dim, all(part.reloadable for part in parts)
+        self.image_size = max(part.image_size for part in parts)
+        self.trains, self.exact = any(part.trains for part in parts), any(part.exact for part in parts)
+
+    @property
+    def encoders(self) -> list[Encoder]:
+        return [part for part in self.parts if isinstance(part, Encoder)]
+
+    @property
+    def fingerprint(self) -> str:
+        return digest(tuple(part.fingerprint for part in self.encoders))
+
+    def transform(self, image: Image.Image) -> tuple[Tensor, Tensor]:
+        raise AssertionError("each of its parts has a transform of its own")
+
+    def forward(self, pixels: Tensor, view: Tensor) -> Features:
+        raise AssertionError("each of its parts encodes by itself")
