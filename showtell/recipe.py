@@ -155,7 +155,7 @@ def check(recipe: Recipe) -> Recipe:
     if captioner == "neural":
         _check_select(checked["train"]["select"])
         _check_reward(checked["train"]["reward"])
-        _check_positions(checked["decoder"].get("max_length"), checked["decode"].get("max_length"))
+        check_positions(checked["decoder"].get("max_length"), checked["decode"].get("max_length"))
     check_names(checked["evaluate"]["metrics"])
     return checked
 
@@ -177,7 +177,7 @@ def _check_reward(weights: Mapping[str, float] | None) -> None:
         raise RecipeError(f"train.reward is {weights}; it takes metrics with weights, as {{CIDEr-D: 1, BLEU-4: 0.5}}")
 
 
-def _check_positions(positions: int | None, longest: int | None) -> None:
+def check_positions(positions: int | None, longest: int | None) -> None:
     """The last token of a caption is never read, so the decoder needs a position less than the caption is long."""
     if positions is not None and longest is not None and longest > positions + 1:
         raise RecipeError(

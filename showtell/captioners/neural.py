@@ -12,7 +12,7 @@ from showtell.decoders.decoder import Decoder
 from showtell.encoders.encoder import Encoder
 from showtell.errors import RecipeError
 from showtell.features import Features
-from showtell.recipe import build, build_encoder, options, part
+from showtell.recipe import build, build_encoder, check_positions, options, part
 from showtell.settings import Recipe
 from showtell.tokenizers import TOKENIZERS
 from showtell.tokenizers.captions import Tokenizer
@@ -54,6 +54,7 @@ class Neural(Captioner):
         section = self.decoding(**decode)
         self.decoder.eval()
         strategy, settings = part({"decode": section}, "decode"), options({"decode": section}, "decode")
+        check_positions(self.decoder.max_length, settings.get("max_length"))
         found = strategy(self.decoder, features.to(self.device), self.tokenizer.special, self.spelling, **settings)
         tokens, mask, log_probs = (x[:, 0].tolist() for x in (found.tokens, found.mask, found.log_probs))
         rows = [[t for t, real in zip(*row, strict=True) if real] for row in zip(tokens, mask, strict=True)]

@@ -118,7 +118,7 @@ def test_each_encoder_keeps_its_own_cache(runs, tmp_path, photos):
     broken.write_bytes(b"no photo")
     source = open_source([*records, replace(records[0], image_id="broken", path=broken)], ensemble.encoder)
     assert [record.image_id for record in source.records] == [record.image_id for record in records]
-    assert {left.image_id for left in source.left_out} == {"broken"}
+    assert {left.name for left in source.left_out} == {"broken"}
     found = source([2, 0])
     for part, member in zip(found.parts, "ac", strict=True):
         alone = open_source(records, load(runs / member).encoder)([2, 0])
@@ -171,6 +171,13 @@ def test_maps_are_the_mean_of_those_who_see_through_the_first_encoder(runs, tmp_
 def test_an_ensemble_reads_no_more_words_than_its_shortest_member(runs):
     decoders = [load(runs / name).decoder for name in "ac"]
     assert MeanDecoder(decoders, [0, 1]).max_length == decoders[0].max_length == 256
+
+
+def test_longer_captions_than_a_member_has_positions_for_are_refused(runs, tmp_path, photos):
+    told = "decode.max_length is 258; it takes at most 257 where decoder.max_length is 256"
+    for captioner in (load(runs / "a"), joined(runs, tmp_path, "ca")):
+        with pytest.raises(RecipeError, match=f"^{told}$"):
+            captioner.caption(photos[:1], max_length=258)
 
 
 def test_other_tokenizers_are_refused_and_named(runs, tmp_path):
