@@ -13,7 +13,7 @@ from showtell.decoders import DECODERS, Transformer
 from showtell.encoders import ENCODERS
 from showtell.errors import InputError, RecipeError
 from showtell.metrics import METRICS
-from showtell.recipe import NEURAL, PARTS, Evaluate, Train, build, check, options, part, trains
+from showtell.recipe import ABSENT, PARTS, Evaluate, Train, build, check, options, part, trains
 from showtell.regions import REGIONS
 from showtell.settings import load_recipe, packaged_recipes, read_yaml
 from showtell.tokenizers import TOKENIZERS, Words
@@ -29,7 +29,7 @@ def checked(*overrides):
 @pytest.mark.parametrize("name", list(packaged_recipes()))
 def test_every_packaged_recipe_is_right(name, overrides):
     recipe = check(load_recipe(name, overrides))
-    assert list(recipe) == [s for s in SECTIONS.split(", ") if trains(recipe) or s not in NEURAL]
+    assert list(recipe) == [s for s in SECTIONS.split(", ") if trains(recipe) or s not in ABSENT["nearest"]]
     assert check(recipe) == recipe
     assert read_yaml(yaml.safe_dump(recipe, sort_keys=False)) == recipe
 
@@ -91,7 +91,7 @@ MISTAKES = {
     "encoder=[lite]": "encoder.name is ['lite'] (did you mean lite?); it takes cnn, timm, lite",
     "encoder=null": "encoder.name is None; it takes cnn, timm, lite",
     "decode.num_beam=3": "decode.num_beam is not an option of 'beam'; it takes num_beams, length_penalty, "
-    "num_return_sequences, max_length, min_length, no_repeat_ngram_size (did you mean num_beams?)",
+    "num_return_sequences, max_length, min_length, no_repeat_ngram_size, must, must_not (did you mean num_beams?)",
     "tokenizer.size=3": "tokenizer.size is not an option of 'words'; it takes min_count",
     "evaluate.name=3": "evaluate.name is not an option of 'evaluate'; it takes metrics, batch_size",
     "decoder.conditioning=croos": "decoder.conditioning is 'croos' (did you mean cross?); "
