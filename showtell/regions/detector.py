@@ -89,8 +89,9 @@ def _transformers(model: str) -> tuple[nn.Module, Detect]:
     except ImportError:
         raise RecipeError(f"regions.model={model} needs transformers; pip install 'showtell[clip]'") from None
     folder = Path(model).expanduser()
-    source = str(folder) if folder.is_dir() else model
-    if not folder.is_dir():
+    local = bool(model) and folder.is_dir()
+    source = str(folder) if local else model
+    if not local:
         if not model or model.startswith((".", "/", "~")) or model.count("/") > 1:
             raise InputError(f"regions.model={model}: there is no such folder")
         if not in_hub_cache(model) and hub_is_out_of_reach():

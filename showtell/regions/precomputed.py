@@ -96,7 +96,8 @@ class Precomputed(Encoder):
             raise self._wrong(key, f"is {array.dtype} {array.shape}")
         if key != self.first and wide != self.dim:
             raise self._wrong(key, f"is {array.shape}, and {self.first!r} has {self.dim} channels")
-        array = np.atleast_2d(array).astype(np.float32)
+        with np.errstate(over="ignore"):  # what float32 cannot hold is not finite either
+            array = np.atleast_2d(array).astype(np.float32)
         if not np.isfinite(array).all():
             raise self._wrong(key, "has numbers that are not finite")
         return array

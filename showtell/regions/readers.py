@@ -12,7 +12,7 @@ What each form calls the features and boxes of an image `ID`:
 import os
 import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -76,7 +76,7 @@ class Folder(Reader):
         for where, _, names in os.walk(folder, followlinks=True):
             below = Path(where).relative_to(folder)
             self._files |= {(below / n[:-4]).as_posix(): Path(where, n) for n in names if n.endswith((".npy", ".npz"))}
-        self.shapes = _Shapes(self, [name for name in self._files if not name.endswith(f".{BOXES}")])
+        self.shapes = _Shapes(self.shape, [name for name in self._files if not name.endswith(f".{BOXES}")])
 
     def shape(self, name: str) -> tuple[int, ...]:
         path = self._files[name]
@@ -107,19 +107,18 @@ class Folder(Reader):
 class _Shapes(Mapping[str, tuple[int, ...]]):
     """Shapes that are read from the files' headers when they are asked for."""
 
-    def __init__(self, reader: Any, names: list[str]) -> None:
-        self._reader, self._names = reader, dict.fromkeys(names)
+    def __init__(self, read: Callable[[str], tuple[int, ...]], names: list[str]) -> None:
+        self._read, self._names = read, dict.fromkeys(names)
 
     def __getitem__(self, name: str) -> tuple[int, ...]:
         if name not in self._names:
             raise KeyError(name)
-        shape: tuple[int, ...] = self._reader.shape(name)
-        return shape
+        return self._read(name)
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[str]:
         return iter(self._names)
 
     def __len__(self) -> int:
@@ -132,11 +131,13 @@ class Npz(Reader):
     def __init__(self, path: Path) -> None:
         self._arrays = np.load(path, allow_pickle=False)
         self._turn = Lock()  # the archive has one place at which it is read
-        self.shapes = _Shapes(self, [name for name in self._arrays.files if not name.endswith(f":{BOXES}")])
+        archive, turn = self._arrays.zip, self._turn
 
-    def shape(self, name: str) -> tuple[int, ...]:
-        with self._turn:
-            return _shape_in(self._arrays.zip, f"{name}.npy")
+        def shape(name: str) -> tuple[int, ...]:  # knows no reader, so that one is closed when it is let go
+            with turn:
+                return _shape_in(archive, f"{name}.npy")
+
+        self.shapes = _Shapes(shape, [name for name in self._arrays.files if not name.endswith(f":{BOXES}")])
 
     def features(self, name: str) -> Array:
         with self._turn:

@@ -122,7 +122,7 @@ def test_an_encoder_that_trains_is_refused() -> None:
 
 
 def test_a_grid_size_that_would_mean_nothing_is_refused() -> None:
-    with pytest.raises(RecipeError, match="encoder.grid_size is 14, and regions 'windows' takes one vector"):
+    with pytest.raises(RecipeError, match=r"encoder\.grid_size is 14, and regions 'windows' takes one vector"):
         Windows(ENCODERS["lite"](grid_size=14))
 
 

@@ -1,0 +1,93 @@
+"""What is written in each form is read again; what is no such file is one clear error."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from showtell.errors import InputError
+from showtell.regions.readers import open_features
+from tests.regions.small import WRITERS, Images, images, write_h5, write_npz
+
+each_form = pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS.keys())
+Writer = Callable[[Path, Images], Path]
+
+
+@each_form
+@pytest.mark.parametrize("boxes", [True, False], ids=["boxes", "no boxes"])
+def test_every_form_round_trips(write: Writer, boxes: bool, tmp_path: Path) -> None:
+    made = images(boxes)
+    reader = open_features(write(tmp_path, made))
+    assert dict(reader.shapes) == {name: features.shape for name, (features, _) in made.items()}
+    for name, (features, where) in made.items():
+        assert np.array_equal(reader.features(name), features)
+        found = reader.boxes(name)
+        assert (found is None) if where is None else np.array_equal(found, where)
+
+
+@each_form
+def test_an_id_may_be_a_path_and_have_a_suffix(write: Writer, tmp_path: Path) -> None:
+    made = images(counts=(2, 4), names="xy")
+    named = {"flickr8k/beach 1.jpg": made["x"], "möwe.png": made["y"]}
+    reader = open_features(write(tmp_path, named))
+    assert sorted(reader.shapes) == sorted(named)
+    assert np.array_equal(reader.features("flickr8k/beach 1.jpg"), named["flickr8k/beach 1.jpg"][0])
+    assert np.array_equal(reader.boxes("möwe.png"), named["möwe.png"][1])
+
+
+def test_half_precision_is_read_whatever_its_kind(tmp_path: Path) -> None:
+    save_file(
+        {"a": torch.ones(2, 3, dtype=torch.bfloat16), "b": torch.ones(3, dtype=torch.half)}, tmp_path / "f.safetensors"
+    )
+    reader = open_features(tmp_path / "f.safetensors")
+    assert reader.features("a").tolist() == [[1.0] * 3] * 2 and reader.features("b").tolist() == [1.0] * 3
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors", ".h5", ".pkl"])
+@pytest.mark.parametrize("content", [b"", b"no such form", b"PK\x03\x04 cut off"], ids=["empty", "text", "zip's begin"])
+def test_a_file_of_another_form_is_one_error(suffix: str, content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / f"features{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"regions\.file=.*features"):
+        open_features(path)
+
+
+@pytest.mark.parametrize("write", [write_npz, write_h5, WRITERS["safetensors"], WRITERS["pickle"]])
+def test_a_file_that_is_cut_off_is_one_error(write: Writer, tmp_path: Path) -> None:
+    path = write(tmp_path, images())
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(InputError, match=r"regions\.file="):
+        open_features(path)
+
+
+def test_a_name_that_says_no_form_is_told_which_there_are(tmp_path: Path) -> None:
+    (tmp_path / "features.tsv").write_text("1\t2")
+    with pytest.raises(
+        InputError, match=r"takes a folder of \.npy or \.npz, or a file that ends in \.npz, \.safetensors"
+    ):
+        open_features(tmp_path / "features.tsv")
+    with pytest.raises(InputError, match="there is no such file or folder"):
+        open_features(tmp_path / "nothing.npz")
+
+
+def test_an_image_of_a_folder_that_names_its_features_otherwise_is_told(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=np.ones((2, 3)), bbox=np.ones((2, 4)))
+    with pytest.raises(InputError, match=r"a\.npz holds x, bbox; the features of an image are called 'features' there"):
+        open_features(tmp_path).features("a")
+
+
+def test_arrays_of_objects_are_not_unpickled(tmp_path: Path) -> None:
+    np.savez(tmp_path / "all.npz", a=np.array([{"run": "this"}], dtype=object))
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        open_features(tmp_path / "all.npz").features("a")
+
+
+def test_without_h5py_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_h5(tmp_path, images())
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(InputError, match=r"needs h5py; pip install 'showtell\[h5\]'"):
+        open_features(path)
