@@ -4,9 +4,7 @@
 get back from its named source: trained parameters, the buffers beside them, and frozen parts drawn at random.
 """
 
-import contextlib
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +19,7 @@ from torch import Tensor, nn
 from showtell.decoders.decoder import Decoder
 from showtell.encoders.encoder import Encoder
 from showtell.errors import InputError
+from showtell.files import sync, whole, write_text
 from showtell.settings import Recipe, read_recipe_file
 
 MODEL, RECIPE = "model.safetensors", "recipe.yaml"
@@ -72,12 +71,10 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     with whole(path) as part:
-        save_file(tensors, part)
-
-
-def write_text(path: Path, text: str) -> None:
-    with whole(path) as part:
-        part.write_text(text, "utf-8")
+        try:
+            save_file(tensors, part)
+        except SafetensorError as error:  # its word for a full disk too
+            raise OSError(str(error)) from None
 
 
 def write_recipe(folder: Path, recipe: Recipe) -> None:
@@ -90,21 +87,6 @@ def read_recipe(folder: Path) -> Recipe:
     return read_recipe_file(folder / RECIPE)
 
 
-@contextlib.contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Write beside `path`, then move into place: a reader, or a kill, never finds half a file."""
-    part = path.with_name(path.name + ".part")
-    try:
-        yield part
-        _sync(part)
-        part.replace(path)
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"{path} cannot be written: {error}; what stood there is untouched") from None
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
-
-
 def write_training(run: Path, tensors: dict[str, dict[str, Tensor]], state: dict[str, Any]) -> None:
     """`RUN/last`: one safetensors file for each entry of `tensors`, and `state.json`; swapped in as one folder."""
     _settle(run)
@@ -114,9 +96,9 @@ def write_training(run: Path, tensors: dict[str, dict[str, Tensor]], state: dict
         part.mkdir()
         for name, content in tensors.items():
             save_file(content, part / f"{name}.safetensors")
-            _sync(part / f"{name}.safetensors")
+            sync(part / f"{name}.safetensors")
         (part / "state.json").write_text(json.dumps(state), "utf-8")
-        _sync(part / "state.json")
+        sync(part / "state.json")
     except (OSError, SafetensorError) as error:
         shutil.rmtree(part, ignore_errors=True)
         raise InputError(f"{run} cannot hold a checkpoint: {error}; the one before it is untouched") from None
@@ -141,11 +123,6 @@ def _settle(run: Path) -> None:
     if (run / "last.new").exists():
         shutil.rmtree(run / "last", ignore_errors=True)
         (run / "last.new").rename(run / "last")
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

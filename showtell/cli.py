@@ -158,12 +158,12 @@ def score(
     output: Annotated[Path | None, typer.Option("--out", help="A JSON file for the scores.")] = None,
 ) -> None:
     """Score captions from anywhere by coco-caption's protocol."""
-    from showtell.clip import DEFAULT
-    from showtell.evaluate import score_files, write_json
+    from showtell.files import write_json
     from showtell.metrics import to_json
+    from showtell.metrics.score_files import score_files
 
     names = [name.strip() for name in metrics.split(",")] if metrics else None
-    more: dict[str, Any] = {"clip": clip or DEFAULT, "clip_protocol": protocol}
+    more: dict[str, Any] = {"clip": clip, "clip_protocol": protocol}
     more |= {"training": training, "frequencies": frequencies, "photos": photos}
     scores = score_files(candidates, references, names, err, **more)
     _show(scores)

@@ -1,22 +1,19 @@
 """A run and a split -> `scores-<split>.json` and `captions-<split>.json`; every number says how it came about."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from showtell import checkpoint
 from showtell.cache import open_source
 from showtell.captioners import Captioner, load
-from showtell.clip import DEFAULT, Clip, photos_of
+from showtell.clip import Clip
 from showtell.data import notes
 from showtell.device import autocast, device_of
 from showtell.errors import InputError, RecipeError
-from showtell.metrics import METRICS, Scores, score, to_json
-from showtell.metrics.clipscore import SEEING, make_ready
-from showtell.metrics.files import read_candidates, read_frequencies, read_references, read_training
-from showtell.metrics.names import chosen
+from showtell.files import write_json
+from showtell.metrics import Scores, score, to_json
+from showtell.metrics.score import check_ready
 from showtell.predict import describe_all
 from showtell.recipe import Evaluate, build, check, options
 from showtell.resume import MACHINE
@@ -42,7 +39,7 @@ def evaluate(run: Path, split: str = "val", overrides: Sequence[str] = (), conso
     _place(captioner, "train.device" in asked, console)
     settings = Evaluate(**options(captioner.recipe, "evaluate"))
     clip = Clip(settings.clip, settings.clip_protocol, device=captioner.device, console=console)
-    _check_names(settings.metrics, clip)
+    check_ready(settings.metrics, clip)
     data = build(captioner.recipe, "data")
     if console is not None:
         for line in notes(data):
@@ -74,15 +71,6 @@ def evaluate(run: Path, split: str = "val", overrides: Sequence[str] = (), conso
     return scores
 
 
-def _check_names(names: Sequence[str], clip: Clip) -> None:
-    """A wrong name, or one whose metric cannot be had here, is said before anything is captioned."""
-    asked = [name for name, by_name in chosen(names).items() if by_name]
-    for name in asked:
-        if reason := METRICS[name].missing(None):
-            raise InputError(f"{name} {reason}")
-    make_ready(asked, clip)
-
-
 def _place(captioner: Captioner, asked: bool, console: Console | None) -> None:
     """Onto the recipe's device; where it is not there and nobody asked for it now, onto what this machine has."""
     name = captioner.recipe["train"]["device"]
@@ -97,48 +85,6 @@ def _place(captioner: Captioner, asked: bool, console: Console | None) -> None:
             console.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
-def score_files(
-    candidates: Path,
-    references: Path,
-    metrics: Sequence[str] | None = None,
-    console: Console | None = None,
-    *,
-    training: Path | None = None,
-    frequencies: Path | None = None,
-    photos: Path | None = None,
-    clip: str = DEFAULT,
-    clip_protocol: str = "paper",
-) -> Scores:
-    """Score two JSON files; references of images that have no candidate are left out, and said so.
-
-    `training` has the captions that were learned from, `frequencies` those that tell how rare CIDEr's n-grams are.
-    `photos` is the folder that metrics look into; candidates that have no photo there are an error then.
-    """
-    model = Clip(clip, clip_protocol, console=console)
-    said = read_candidates(candidates)
-    wanted = read_references(references, said)
-    kept = {image_id: captions for image_id, captions in wanted.items() if image_id in said}
-    if not kept:
-        first, other = next(iter(said), "none"), next(iter(wanted), "none")
-        raise InputError(f"{candidates} and {references} share no image_id (first: {first!r} and {other!r})")
-    if console is not None and len(kept) < len(wanted):
-        console.print(
-            f"{len(wanted) - len(kept):,} of {len(wanted):,} images with references have no candidate: left out"
-        )
-    learned = read_training(training) if training else None
-    corpus = read_frequencies(frequencies) if frequencies else None
-    if photos is None:
-        return score(said, kept, metrics, training=learned, frequencies_of=corpus)
-    if not metrics or not set(SEEING) & set(chosen(metrics)):
-        raise InputError(
-            f"--photos {photos}: of the metrics asked for none looks at photos; add CLIPScore to --metrics"
-        )
-    _check_names(metrics, model)
-    seen = photos_of(list(said), photos)
-    model.embed_photos(list(seen.values()))  # one that cannot be read is told before anything is scored
-    return score(said, kept, metrics, training=learned, frequencies_of=corpus, photos=seen, clip=model)
-
-
 def protocol(captioner: Captioner, split: str, form: str = "") -> dict[str, str]:
     """What a signature says beside the metric's own settings; `form` begins with the format that `auto` found."""
     recipe = captioner.recipe
@@ -149,7 +95,3 @@ def protocol(captioner: Captioner, split: str, form: str = "") -> dict[str, str]
         "decode": captioner.manner,
         "seed": str(recipe["train"]["seed"]),
     }
-
-
-def write_json(path: Path, content: object) -> None:
-    checkpoint.write_text(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")

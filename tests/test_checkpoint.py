@@ -11,6 +11,7 @@ import yaml
 
 from showtell import checkpoint
 from showtell.errors import InputError, RecipeError
+from showtell.files import whole, write_text
 
 OLD, NEW = (
     {"model": {"weight": torch.full((3,), value)}, "random": {"cpu": torch.get_rng_state()}} for value in (1, 2)
@@ -48,7 +49,7 @@ def test_a_full_disk_leaves_the_old_file_as_it_was(tmp_path, write):
         ),
     ):
         if write == "text":
-            checkpoint.write_text(path, "x" * 5000)
+            write_text(path, "x" * 5000)
         else:
             checkpoint.write_tensors(path, {"weight": torch.zeros(5000)})
     assert path.read_text() == "old"
@@ -58,7 +59,7 @@ def test_a_full_disk_leaves_the_old_file_as_it_was(tmp_path, write):
 def test_any_other_failure_leaves_the_old_file_too_and_is_not_renamed(tmp_path):
     path = tmp_path / "file"
     path.write_text("old")
-    with pytest.raises(KeyboardInterrupt), checkpoint.whole(path) as part:
+    with pytest.raises(KeyboardInterrupt), whole(path) as part:
         part.write_text("half")
         raise KeyboardInterrupt
     assert path.read_text() == "old" and names(tmp_path) == ["file"]
@@ -67,12 +68,12 @@ def test_any_other_failure_leaves_the_old_file_too_and_is_not_renamed(tmp_path):
 def test_a_file_cannot_be_written_into_a_file(tmp_path):
     (tmp_path / "file").write_text("old")
     with told(f"{tmp_path}/file/x cannot be written: [Errno 20] Not a directory"):
-        checkpoint.write_text(tmp_path / "file" / "x", "new")
+        write_text(tmp_path / "file" / "x", "new")
 
 
 def test_a_written_file_replaces_the_old_one(tmp_path):
-    checkpoint.write_text(tmp_path / "file", "old")
-    checkpoint.write_text(tmp_path / "file", "néw\n")
+    write_text(tmp_path / "file", "old")
+    write_text(tmp_path / "file", "néw\n")
     assert (tmp_path / "file").read_bytes() == "néw\n".encode()
     assert names(tmp_path) == ["file"]
 

@@ -1,4 +1,4 @@
-"""Scores of a run and of files: their form, their signatures, and what is refused."""
+"""Scores of a run: their form, their signatures, and what is refused."""
 
 import io
 import json
@@ -11,8 +11,8 @@ from rich.console import Console
 
 from showtell import checkpoint
 from showtell.errors import InputError, RecipeError
-from showtell.evaluate import evaluate, score_files
-from showtell.metrics import to_json
+from showtell.evaluate import evaluate
+from showtell.metrics.score_files import score_files
 from showtell.predict import describe_all
 from tests.small import RECIPE, write_karpathy
 
@@ -139,16 +139,6 @@ def test_scores_are_computed_in_fp32_unless_asked_otherwise(run, monkeypatch):
     assert "precision" not in plain and "|precision bf16" in half
 
 
-def test_references_go_by_the_names_that_the_candidates_have(tmp_path):
-    references = {
-        "images": [{"id": 7, "file_name": "a.jpg"}, {"id": 8, "file_name": "b.jpg"}],
-        "annotations": [{"image_id": 7, "caption": "a dog"}, {"image_id": 8, "caption": "a cat"}],
-    }
-    for names in (("7", "8"), ("a.jpg", "b.jpg")):
-        said = dict(zip(names, ("a dog", "a cat"), strict=True))
-        assert score_files(*files(tmp_path, said, references), ["BLEU-1"])["BLEU-1"].value == pytest.approx(1)
-
-
 def test_a_split_without_captioned_photos_is_refused(frozen_run):
     with pytest.raises(InputError) as error:
         evaluate(frozen_run, "dev")
@@ -181,62 +171,3 @@ def test_a_run_without_weights_is_refused(run):
     with pytest.raises(InputError) as error:
         evaluate(run, "val")
     assert str(error.value) == f"{run}/model.safetensors does not exist: {run} is no trained run"
-
-
-def files(tmp_path, candidates, references):
-    for name, content in (("c.json", candidates), ("r.json", references)):
-        (tmp_path / name).write_text(json.dumps(content))
-    return tmp_path / "c.json", tmp_path / "r.json"
-
-
-def test_files_are_scored_with_every_metric_or_those_that_are_asked_for(tmp_path):
-    paths = files(tmp_path, {"a": "a dog runs", "b": "a cat sits"}, {"a": ["a dog runs"], "b": ["a cat", "a cat sits"]})
-    scores = score_files(*paths)
-    assert set(NAMES) <= set(scores)
-    assert scores["BLEU-1"].value == pytest.approx(1) and scores["ROUGE-L"].value == pytest.approx(1)
-    assert list(score_files(*paths, ["ROUGE-L"])) == ["ROUGE-L"]
-    assert "split" not in scores["BLEU-1"].signature
-    assert set(to_json(scores)["per_image"]["a"]) == set(scores)
-
-
-def test_frequencies_of_a_file_change_cider_and_are_said(tmp_path):
-    paths = files(tmp_path, {"a": "a dog runs", "b": "a cat"}, {"a": ["a dog runs"], "b": ["a cow"]})
-    (tmp_path / "f.json").write_text(json.dumps({"x": ["a dog"], "y": ["a cat"], "z": ["snow"]}))
-    plain = score_files(*paths, ["CIDEr"])["CIDEr"]
-    found = score_files(*paths, ["CIDEr"], frequencies=tmp_path / "f.json")["CIDEr"]
-    assert "|df of 3 given images" in found.signature and "|df evaluated references" in plain.signature
-    assert found.per_image["b"] != plain.per_image["b"]
-
-
-def test_references_without_a_candidate_are_left_out_aloud(tmp_path):
-    paths = files(tmp_path, {"a": "a dog"}, {"a": ["a dog"], "b": ["a cat"], "c": ["a cow"]})
-    console = Console(file=io.StringIO(), width=200)
-    assert score_files(*paths, ["BLEU-1"], console)["BLEU-1"].per_image.keys() == {"a"}
-    assert console.file.getvalue() == "2 of 3 images with references have no candidate: left out\n"
-
-
-def test_a_candidate_without_references_is_refused(tmp_path):
-    paths = files(tmp_path, {"a": "a dog", "b": "a cat"}, {"a": ["a dog"]})
-    with pytest.raises(InputError, match=r"^1 of 2 candidates have no references \(first: b\); "):
-        score_files(*paths)
-
-
-def test_files_of_other_images_are_refused(tmp_path):
-    candidates, references = files(tmp_path, {"a.jpg": "a dog"}, {"7": ["a dog"]})
-    with pytest.raises(InputError) as error:
-        score_files(candidates, references)
-    assert str(error.value) == f"{candidates} and {references} share no image_id (first: 'a.jpg' and '7')"
-
-
-@pytest.mark.parametrize(
-    ("candidates", "references", "told"),
-    [
-        ({"a": 3}, {"a": ["a dog"]}, "a candidate of a is 3, not text; write a string, '' for no words"),
-        ({"a": ["a dog"]}, {"a": ["a dog"]}, "a candidate of a is ['a dog'], not text; write a string, '' for"),
-        ({"a": "a dog"}, {"a": [None]}, "a reference of a is None, not text; write a string, '' for no words"),
-        ({"a": "a dog"}, {"a": []}, "1 of 1 images have an empty list of references (first: a); every image needs"),
-    ],
-)
-def test_what_is_no_text_is_refused(tmp_path, candidates, references, told):
-    with pytest.raises(InputError, match=f"^{re.escape(told)}"):
-        score_files(*files(tmp_path, candidates, references))

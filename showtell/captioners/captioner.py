@@ -18,6 +18,7 @@ from showtell.encoders.encoder import Encoder
 from showtell.encoders.timm_weights import hub_is_out_of_reach
 from showtell.errors import InputError
 from showtell.features import Features
+from showtell.files import write_text
 from showtell.recipe import check
 from showtell.settings import Recipe
 
@@ -101,7 +102,7 @@ class Captioner(ABC):
         folder.mkdir(parents=True, exist_ok=True)
         self.save_files(folder, half=half)
         if not (folder / "README.md").exists():
-            checkpoint.write_text(folder / "README.md", CARD.format(parts=self.parts))
+            write_text(folder / "README.md", CARD.format(parts=self.parts))
 
     @classmethod
     def from_pretrained(cls: type[C], name_or_folder: str | Path) -> C:

@@ -18,6 +18,7 @@ from showtell.captioners.captioner import Captioner
 from showtell.encoders.encoder import Encoder
 from showtell.errors import InputError, RecipeError
 from showtell.features import Features
+from showtell.files import write_json
 from showtell.recipe import build, build_encoder
 from showtell.retrieval import Neighbours
 from showtell.settings import Recipe
@@ -78,7 +79,7 @@ class Nearest(Captioner):
     def save_files(self, folder: Path, *, half: bool = False) -> None:
         tensors, rest = self.neighbours.state()
         checkpoint.write_recipe(folder, self.recipe)
-        checkpoint.write_text(folder / NEIGHBOURS, json.dumps(rest, ensure_ascii=False, indent=1) + "\n")
+        write_json(folder / NEIGHBOURS, rest)
         checkpoint.write_tensors(
             folder / checkpoint.MODEL, checkpoint.weights(self.encoder) | tensors
         )  # last: all there

@@ -7,13 +7,13 @@ from pathlib import Path
 from matplotlib.figure import Figure as Drawing
 from PIL import Image
 
-from showtell.checkpoint import write_text
 from showtell.data.images import open_image
 from showtell.data.record import Record
 from showtell.doctor.copies import Copies
 from showtell.doctor.examine import Diagnosis, as_json
 from showtell.doctor.findings import Part, findings, readable, to_do
 from showtell.errors import InputError
+from showtell.files import write_text
 from showtell.report.figures import COLOURS, DPI, THEMES, data_uri, picture_uri, png
 from showtell.report.heat import thumbnail
 from showtell.report.page import Card, Figure, Section, write_page

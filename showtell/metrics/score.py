@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from showtell import metrics as room
 from showtell.errors import InputError
+from showtell.metrics.clipscore import make_ready
 from showtell.metrics.metric import Metric, Rows, Texts
 from showtell.metrics.names import DEFAULT, chosen
 from showtell.metrics.significance import LEVEL, RESAMPLES, intervals
@@ -81,6 +82,15 @@ def had(names: Mapping[str, bool], texts: Texts) -> tuple[list[str], dict[str, s
                 raise InputError(f"{name} {reason}")
             left_out[name] = reason
     return [name for name in names if name not in left_out], left_out
+
+
+def check_ready(names: Sequence[str], clip: "Clip") -> None:
+    """A wrong name, or one whose metric cannot be had here, is said before anything is captioned or scored."""
+    asked = [name for name, by_name in chosen(names).items() if by_name]
+    for name in asked:
+        if reason := room.METRICS[name].missing(None):
+            raise InputError(f"{name} {reason}")
+    make_ready(asked, clip)
 
 
 def of_rows(

@@ -2,7 +2,6 @@
 the photos where each wins most. To the right of zero a run is better than the first, also where less is better.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from itertools import cycle
 from pathlib import Path
@@ -13,11 +12,11 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from showtell.checkpoint import write_text
 from showtell.compare import SAME, Comparison, Difference, method, to_json
 from showtell.data import told
 from showtell.data.images import open_image
 from showtell.errors import InputError
+from showtell.files import write_json
 from showtell.metrics import METRICS, Score
 from showtell.report.figures import COLOURS, DPI, THEMES, data_uri, picture_uri, png
 from showtell.report.heat import thumbnail
@@ -57,7 +56,7 @@ def write_comparison(path: Path, found: Comparison, command: str = "") -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".json":
-            write_text(path, json.dumps(to_json(found), ensure_ascii=False, indent=1) + "\n")
+            write_json(path, to_json(found))
         else:
             lead = f"{', '.join(found.others)} against {found.first}, on the same {len(found.references):,} images"
             write_page(path, "Captions compared", lead, _sections(found, command))

@@ -11,8 +11,8 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from showtell import __version__
-from showtell.checkpoint import write_text
 from showtell.errors import InputError
+from showtell.files import write_text
 
 
 @dataclass(frozen=True)

@@ -1,28 +1,16 @@
 """A tokenizer's file: written whole or not at all; what cannot be read is told by name and reason."""
 
-import contextlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from showtell.errors import InputError
+from showtell.files import whole
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write beside `path`, then move into place: a reader, or a kill, never finds half a file."""
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error}; what stood there is untouched") from None
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
+    with whole(path) as part:
+        part.write_bytes(content)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -13,9 +13,10 @@ from typer.testing import CliRunner
 from showtell.cli import app
 from showtell.clip import Clip
 from showtell.errors import InputError, RecipeError
-from showtell.evaluate import evaluate, score_files
+from showtell.evaluate import evaluate
 from showtell.log import read_log
 from showtell.metrics import score
+from showtell.metrics.score_files import score_files
 from tests.small import FROZEN, small_recipe, train_small
 from tests.test_evaluate import records_of
 
@@ -158,7 +159,7 @@ def test_photos_that_nobody_looks_at_and_looks_without_photos_are_told(files, fo
 
 
 def test_every_candidate_needs_a_photo_that_can_be_read(files, folder, monkeypatch):
-    monkeypatch.setattr("showtell.evaluate.score", lambda *a, **o: pytest.fail("something was scored"))
+    monkeypatch.setattr("showtell.metrics.score_files.score", lambda *a, **o: pytest.fail("something was scored"))
     first = min((files / "photos").iterdir())
     first.write_bytes(first.read_bytes()[:80])
     told = refused(files, photos=files / "photos", clip=str(folder))

@@ -1,0 +1,68 @@
+"""Files of captions and of references, from anywhere, -> scores. Only what looks at photos waits for torch."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from showtell.errors import InputError
+from showtell.metrics.clipscore import SEEING
+from showtell.metrics.files import read_candidates, read_frequencies, read_references, read_training
+from showtell.metrics.names import chosen
+from showtell.metrics.score import Scores, check_ready, score
+
+if TYPE_CHECKING:
+    from showtell.clip import Clip
+
+
+def score_files(
+    candidates: Path,
+    references: Path,
+    metrics: Sequence[str] | None = None,
+    console: Console | None = None,
+    *,
+    training: Path | None = None,
+    frequencies: Path | None = None,
+    photos: Path | None = None,
+    clip: str | None = None,
+    clip_protocol: str = "paper",
+) -> Scores:
+    """Score two JSON files; references of images that have no candidate are left out, and said so.
+
+    `training` has the captions that were learned from, `frequencies` those that tell how rare CIDEr's n-grams are.
+    `photos` is the folder that metrics look into; candidates that have no photo there are an error then.
+    """
+    model = _model(clip, clip_protocol, console) if photos or clip or clip_protocol != "paper" else None
+    said = read_candidates(candidates)
+    wanted = read_references(references, said)
+    kept = {image_id: captions for image_id, captions in wanted.items() if image_id in said}
+    if not kept:
+        first, other = next(iter(said), "none"), next(iter(wanted), "none")
+        raise InputError(f"{candidates} and {references} share no image_id (first: {first!r} and {other!r})")
+    if console is not None and len(kept) < len(wanted):
+        console.print(
+            f"{len(wanted) - len(kept):,} of {len(wanted):,} images with references have no candidate: left out"
+        )
+    learned = read_training(training) if training else None
+    corpus = read_frequencies(frequencies) if frequencies else None
+    seen = _photos(list(said), photos, metrics, model) if photos and model else None
+    return score(said, kept, metrics, training=learned, frequencies_of=corpus, photos=seen, clip=model)
+
+
+def _model(name: str | None, protocol: str, console: Console | None) -> "Clip":
+    from showtell.clip import DEFAULT, Clip
+
+    return Clip(name or DEFAULT, protocol, console=console)
+
+
+def _photos(image_ids: list[str], root: Path, metrics: Collection[str] | None, model: "Clip") -> dict[str, Path]:
+    """The photo of each image; one that cannot be read is told before anything is scored."""
+    from showtell.clip import photos_of
+
+    if not metrics or not set(SEEING) & set(chosen(metrics)):
+        raise InputError(f"--photos {root}: of the metrics asked for none looks at photos; add CLIPScore to --metrics")
+    check_ready(list(metrics), model)
+    photos = photos_of(image_ids, root)
+    model.embed_photos(list(photos.values()))
+    return photos
