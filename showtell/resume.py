@@ -111,7 +111,7 @@ def start_folder(start: str | None, recipe: Recipe) -> Path:
     if not (folder / checkpoint.MODEL).is_file():
         raise InputError(f"train.start={start}: no run with a {checkpoint.MODEL}; it takes the folder of a trained run")
     old = check(checkpoint.read_recipe(folder))
-    for section in ("captioner", "encoder", "decoder", "tokenizer"):
+    for section in ("captioner", "encoder", "regions", "decoder", "tokenizer"):
         before, now = old[section]["name"], recipe[section]["name"]
         if before != now:
             raise InputError(f"train.start={start}: its {section} is {before}, not {now}; begin with the same")
@@ -126,7 +126,7 @@ def differences(start: str, recipe: Recipe) -> str:
     old = check(checkpoint.read_recipe(Path(start).expanduser()))
     said = [
         f"{section}.{key} is {old[section].get(key)}, not {now}"
-        for section in ("encoder", "decoder")
+        for section in ("encoder", "regions", "decoder")
         for key, now in recipe[section].items()
         if old[section].get(key) != now
     ]

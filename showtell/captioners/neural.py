@@ -32,12 +32,7 @@ class Neural(Captioner):
     def build(cls, recipe: Recipe, encoder: Encoder, tokenizer: Tokenizer) -> "Neural":
         """The recipe's decoder, with the weights it starts from, between the two."""
         decoder = build(recipe, "decoder", encoder.dim, len(tokenizer))
-        if decoder.reads_boxes and not encoder.places:
-            raise RecipeError(
-                f"decoder {recipe['decoder']['name']!r} reads where each region lies, and regions.file="
-                f"{recipe['regions']['file']} has no boxes; add them, or take a decoder that reads none: "
-                "decoder.sees=pooled, decoder=attend, decoder=topdown"
-            )
+        _check_fit(encoder, decoder, recipe)
         return cls(encoder, decoder, tokenizer, recipe)
 
     @property
@@ -81,7 +76,9 @@ class Neural(Captioner):
 
     @property
     def parts(self) -> str:
-        return f"`{self.recipe['encoder']['name']}` encoder, `{self.recipe['decoder']['name']}` decoder"
+        regions, encoder = self.recipe["regions"]["name"], f"`{self.recipe['encoder']['name']}` encoder"
+        seen = {"none": encoder, "precomputed": "`precomputed` features"}.get(regions, f"{encoder} on `{regions}`")
+        return f"{seen}, `{self.recipe['decoder']['name']}` decoder"
 
     def save_files(self, folder: Path, *, half: bool = False) -> None:
         self.save_settings(folder)
@@ -105,3 +102,18 @@ class Neural(Captioner):
         captioner.decoder.eval()
         captioner.encoder.eval()
         return captioner
+
+
+def _check_fit(encoder: Encoder, decoder: Decoder, recipe: Recipe) -> None:
+    """Whether the decoder can read what the regions give; of a grid that is seen when the first image comes."""
+    if None not in (decoder.regions, encoder.count) and decoder.regions != encoder.count:
+        raise RecipeError(
+            f"decoder.regions is {decoder.regions}, and regions {recipe['regions']['name']!r} gives "
+            f"{encoder.count} an image; decoder.regions={encoder.count} takes them"
+        )
+    if decoder.reads_boxes and not encoder.places:
+        raise RecipeError(
+            f"decoder {recipe['decoder']['name']!r} reads where each region lies, and regions.file="
+            f"{recipe['regions']['file']} has no boxes; add them, or take a decoder that reads none: "
+            "decoder.sees=pooled, decoder=attend, decoder=topdown"
+        )

@@ -34,6 +34,7 @@ class Decoder(nn.Module, ABC):
     """
 
     max_length: int | None = None  # how many tokens it can read; None where that is any number
+    regions: int | None = None  # how many visual tokens it reads; None where that is any number
     reads_boxes = False  # whether it is told where visual tokens lie
     attends = True  # whether it looks at visual tokens, and so has attention to show
 

@@ -19,6 +19,7 @@ class Encoder(nn.Module, ABC):
     image_size: int  # side of the square of pixels
     trains: bool  # whether any parameter trains: then nothing but the pixels is cached
     reloadable: bool  # whether frozen weights can be had again from their named source
+    count: int | None = None  # visual tokens of every image, where they are as many whatever is set of its size
     places: bool = True  # whether boxes say where tokens lie; all are the whole image where not
     exact: bool = False  # whether photos are read whole, however large, and features kept in fp32
 

@@ -39,6 +39,8 @@ class Detector(Crops):
     `model` is a hub id or a folder of transformers, or `torchvision:fasterrcnn_resnet50_fpn_v2`.
     """
 
+    count: int
+
     def __init__(
         self, encoder: Encoder, *, model: str, count: Count = 10, min_score: Share = 0.3, pool: Pool = "max"
     ) -> None:

@@ -38,6 +38,8 @@ class Precomputed(Encoder):
     `pool` makes the one vector from the real ones. Boxes are (left, top, right, bottom), all images have them or none.
     """
 
+    count: int
+
     def __init__(
         self,
         *,

@@ -21,6 +21,7 @@ class Windows(Crops):
 
     def __init__(self, encoder: Encoder, *, pool: Pool = "max") -> None:
         super().__init__(encoder, "windows", pool)
+        self.count = len(WINDOWS)
 
     @property
     def fingerprint(self) -> str:

@@ -144,6 +144,28 @@ def test_a_transformer_reads_their_boxes_and_is_refused_without(tmp_path: Path) 
     train_small(tmp_path / "pooled", *changes, "decoder.sees=pooled")
 
 
+def test_another_number_of_regions_than_the_decoder_has_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(
+        RecipeError, match=r"decoder\.regions is 7, and regions 'windows' gives 10 an image; decoder\.reg"
+    ):
+        train_small(tmp_path / "run", *WINDOWS, *TOPDOWN, "decoder.regions=7")
+    file = WRITERS["npz"](tmp_path, computed(tmp_path))
+    with pytest.raises(RecipeError, match=r"decoder\.regions is 10, and regions 'precomputed' gives 4 an image"):
+        train_small(tmp_path / "run", *TOPDOWN, "regions=precomputed", f"regions.file={file}")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_card_says_what_is_seen(tmp_path: Path) -> None:
+    train_small(tmp_path / "run", *WINDOWS, *TOPDOWN, "train.max_steps=1")
+    assert captioner(tmp_path / "run").parts == "`lite` encoder on `windows`, `topdown` decoder"
+
+
+def test_training_that_begins_with_a_run_of_other_regions_is_refused(tmp_path: Path) -> None:
+    train_small(tmp_path / "run", *WINDOWS, *TOPDOWN, "train.max_steps=1")
+    with pytest.raises(InputError, match="its regions is windows, not none; begin with the same"):
+        train_small(tmp_path / "next", *FROZEN, *TOPDOWN, f"train.start={tmp_path / 'run'}")
+
+
 def test_photos_without_features_are_left_out_of_training_and_counted(tmp_path: Path) -> None:
     file = WRITERS["npz"](tmp_path, computed(tmp_path, splits=("train",), skip=3))
     changes = [*RECURRENT, "regions=precomputed", f"regions.file={file}", "train.max_steps=1"]
