@@ -17,10 +17,9 @@ from showtell.data import Record
 from showtell.errors import InputError
 from showtell.log import read_log
 from showtell.metrics import METRICS, humans
-from showtell.recipe import build
+from showtell.recipe import LOSS, build
 
 SHOWN_ROOT, SHOWN_RUNS = "datasets", "runs/results"  # on the page, wherever they are here
-CHOSEN_ON = {"loss": "the validation loss", "BLEU-4": "BLEU-4", "CIDEr-D": "CIDEr-D"}
 
 
 def section(plan: Plan, name: str, root: str, ready: Sequence[Run]) -> str:
@@ -63,7 +62,7 @@ def _protocol(plan: Plan, dataset: DataSet, records: Sequence[Record], ready: Se
         f"Scored: {plan.split}, by coco-caption's protocol.",
     ]
     said += [f"Decoding: {text}." for text in sorted({_decoding(recipe["decode"]) for recipe in learned})]
-    for text in sorted({CHOSEN_ON[recipe["train"]["select"]] for recipe in learned}):
+    for text in sorted({recipe["train"]["select"].replace(LOSS, "the validation loss") for recipe in learned}):
         said.append(f"The epoch was chosen by {text} on the validation photos, their captions greedy.")
     if plan.split == "val":
         said.append("**The same photos are scored here, which flatters trained models a little.**")
@@ -80,7 +79,8 @@ def _decoding(section: Mapping[str, Any]) -> str:
 
 def _table(plan: Plan, records: Sequence[Record], ready: Sequence[Run]) -> list[str]:
     scores = {run: _scores(run) for run in ready}
-    names = [name for name in METRICS if all(name in found for found in scores.values())]
+    standard = [name for name, metric in METRICS.items() if metric.group == "standard"]
+    names = [name for name in standard if all(name in found for found in scores.values())]
     lines = [_row(["recipe", *names, "trained", "minutes", "captions/s"]), "|---" * (len(names) + 4) + "|"]
     for recipe in plan.recipes:
         runs = [run for run in ready if run.recipe == recipe]
