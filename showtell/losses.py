@@ -1,7 +1,7 @@
 """Captions -> a number to make smaller. The only place that shifts words against predictions, and that knows -100."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -69,7 +69,7 @@ def self_critical(
     reward: Callable[[Decoded], Tensor],
     samples: int,
     baseline: Baseline = "mean",
-    **lengths: int,
+    **lengths: Any,
 ) -> tuple[Tensor, float]:
     """Summed over `samples` captions an image: minus log probability times advantage; and the mean reward.
 

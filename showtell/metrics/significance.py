@@ -45,10 +45,11 @@ def intervals(
     images = len(rows[0]) if rows else 0
     if images < 2 or resamples < 1:
         return [None] * len(metrics)
-    parts = _split(added(np.hstack(rows), resamples, seed), rows)
+    (stack,), places = _stacked(rows)
+    sums = added(stack, resamples, seed)
     return [
-        _middle(metric.value(part, images)) if metric.resampled else None
-        for metric, part in zip(metrics, parts, strict=True)
+        _middle(metric.value(sums[:, place], images)) if metric.resampled else None
+        for metric, place in zip(metrics, places, strict=True)
     ]
 
 
@@ -62,13 +63,14 @@ def paired(
     images = len(first[0]) if len(first) else 0
     if images < 2 or resamples < 1:
         return [None] * len(metrics)
-    ours, theirs = np.hstack(first), np.hstack(other)
-    drawn = _split(added(np.hstack([ours, theirs]), resamples, seed), [*first, *other])
+    (ours, theirs), places = _stacked(first, other)
+    drawn = np.split(added(np.hstack([ours, theirs]), resamples, seed), 2, axis=1)
     swaps, exact = swapped(theirs - ours, resamples, seed)
-    sums = zip(first, other, drawn[: len(metrics)], drawn[len(metrics) :], _split(swaps, first), strict=True)
     return [
-        _paired(metric, images, *of_metric, exact=exact) if metric.resampled else None
-        for metric, of_metric in zip(metrics, sums, strict=True)
+        _paired(metric, images, *(sums[:, place] for sums in (ours, theirs, *drawn, swaps)), exact=exact)
+        if metric.resampled
+        else None
+        for metric, place in zip(metrics, places, strict=True)
     ]
 
 
@@ -100,10 +102,16 @@ def _middle(values: Rows) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _split(sums: Rows, rows: Sequence[Rows]) -> list[Rows]:
-    """The columns of stacked rows, of each part its own."""
-    ends = np.cumsum([part.shape[1] for part in rows])
-    return np.split(sums, ends[:-1], axis=1)
+def _stacked(*sides: Sequence[Rows]) -> tuple[list[Rows], list[slice]]:
+    """Of each side all metrics' rows in one array, and each metric's columns there.
+
+    Rows that metrics share, as BLEU-1 to BLEU-4 do, stand there once: they are the greater part of what is multiplied.
+    """
+    every = [(tuple(map(id, parts)), parts) for parts in zip(*sides, strict=True)]
+    kept = dict(every)
+    ends = np.cumsum([parts[0].shape[1] for parts in kept.values()]).tolist()
+    places = dict(zip(kept, map(slice, [0, *ends], ends), strict=False))
+    return [np.hstack(side) for side in zip(*kept.values(), strict=True)], [places[key] for key, _ in every]
 
 
 def holm(values: Sequence[float]) -> list[float]:

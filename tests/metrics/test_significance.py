@@ -57,6 +57,33 @@ def test_a_figure_of_the_whole_set_has_none():
     assert intervals([MEAN._replace(resampled=False), MEAN], [np.ones((5, 1))] * 2) == [None, (1.0, 1.0)]
 
 
+def test_rows_that_metrics_share_are_added_once_and_give_the_numbers_of_rows_of_their_own(monkeypatch):
+    generator = np.random.default_rng(4)
+    counts, cider = generator.integers(1, 9, (2, 30, 10)), generator.random((2, 30, 1))
+    metrics, seen = [*map(bleu, (1, 2, 3, 4)), CIDER_D], []
+    one, other = ([of_run] * 4 + [more] for of_run, more in zip(counts, cider, strict=True))
+    alone, others = ([rows.copy() for rows in of_run] for of_run in (one, other))
+    apart, pairs = intervals(metrics, alone), paired(metrics, alone, others)
+    monkeypatch.setattr(
+        "showtell.metrics.significance.added", lambda rows, *rest: seen.append(rows.shape[1]) or added(rows, *rest)
+    )
+    assert np.allclose(intervals(metrics, one), apart, rtol=1e-12)
+    for pair, wanted in zip(paired(metrics, one, other), pairs, strict=True):
+        assert pair.difference == wanted.difference and pair.p_bootstrap == wanted.p_bootstrap
+        assert pair.interval == pytest.approx(wanted.interval, rel=1e-12) and pair[3:] == wanted[3:]
+    assert seen == [11, 22]
+
+
+def test_what_one_side_alone_shares_is_not_mixed_up():
+    generator = np.random.default_rng(5)
+    shared, first, second = generator.integers(1, 9, (3, 20, 10))
+    metrics = [bleu(1), bleu(2)]
+    found = paired(metrics, [shared, shared], [first, second])
+    assert found == [
+        paired([metric], [shared], [rows])[0] for metric, rows in zip(metrics, (first, second), strict=True)
+    ]
+
+
 def test_the_same_texts_have_the_same_interval(monkeypatch):
     said = {str(i): text for i, text in enumerate(["a dog", "a red car", "two cats on a bed"])}
     known = {image_id: [text + " here"] for image_id, text in said.items()}
