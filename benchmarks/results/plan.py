@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from showtell.errors import InputError
-from showtell.recipe import NEURAL, UNTRAINED, check, trains
+from showtell.recipe import ABSENT, UNTRAINED, check, trains
 from showtell.settings import Recipe, load_recipe, read_yaml
 
 PACKAGED = Path(__file__).with_name("plan.yaml")
@@ -109,4 +109,4 @@ def roots_of(plan: Plan, given: list[str]) -> Mapping[str, str]:
 
 def _of_training(override: str) -> bool:
     section, _, key = override.partition("=")[0].partition(".")
-    return section in NEURAL or (section == "train" and key not in UNTRAINED)
+    return section in ABSENT["nearest"] or (section == "train" and key not in UNTRAINED)
