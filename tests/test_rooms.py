@@ -8,7 +8,8 @@ import pytest
 import showtell
 
 ROOMS = [
-    *("errors", "files", "settings", "device", "progress", "interrupt", "data", "tokenizers", "features", "encoders"),
+    *("errors", "files", "restricted", "settings", "device", "progress", "interrupt", "data", "tokenizers"),
+    *("features", "encoders"),
     *("regions", "cache", "clip", "decoders", "batches", "decode", "metrics", "reward", "retrieval", "forcing"),
     *("recipe", "losses", "checkpoint", "captioners", "resume", "log", "predict", "optimizer", "average", "validation"),
     *("evaluate", "remember", "train", "explain", "compare", "report", "doctor", "cli", "__main__"),

@@ -11,12 +11,16 @@ from urllib.parse import urlsplit
 
 from torch import Tensor
 
+from showtell.encoders.flax_layers import read_layers
 from showtell.errors import InputError, RecipeError
 
 WAYS_OUT = (
     "give them as a file with encoder.weights=FILE, draw them with encoder.weights=random, "
     "or take encoder=lite, whose weights came with the install"
 )
+
+
+BEHIND = "pre_logits."  # VGG's layers behind the map, which are dropped
 
 
 def load_hub(model: str, build: Callable[..., Any]) -> Any:
@@ -63,7 +67,9 @@ def hub_is_out_of_reach() -> bool:
 
 def load_file(network: Any, path: str) -> None:
     """Read a .safetensors, .pth or .bin file into the network; nothing in it is ever executed."""
-    state = read(Path(path).expanduser())
+    file = Path(path).expanduser()
+    state = read_layers(file, network) if file.is_file() else None
+    state = read(file) if state is None else state
     # Each family of timm knows how official files name its tensors, and interpolates positions.
     convert = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
     if convert is not None:
@@ -98,7 +104,8 @@ def check_fit(path: str, network: Any, state: dict[str, Tensor]) -> None:
         for name, tensor in wanted.items()
         if name in state and state[name].shape != tensor.shape
     ]
-    missing = [f"{name} is missing" for name in wanted if name not in state and "num_batches_tracked" not in name]
+    absent = [name for name in wanted if name not in state and "num_batches_tracked" not in name]
+    missing = [f"{name} is missing" for name in absent if not name.startswith(BEHIND)]
     surplus = [f"{name} is not of this network" for name in state if name not in wanted and not name.startswith(heads)]
     wrong = shapes + missing + surplus
     if wrong:

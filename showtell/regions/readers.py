@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from showtell.errors import InputError
-from showtell.regions.restricted import load_restricted
+from showtell.restricted import load_restricted
 
 Array = NDArray[Any]
 FEATURES, BOXES = "features", "boxes"

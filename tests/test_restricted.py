@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from showtell.errors import InputError
 from showtell.regions.readers import open_features
-from showtell.regions.restricted import load_restricted
+from showtell.restricted import load_restricted
 from tests.regions.small import images, write_pickle
 
 

