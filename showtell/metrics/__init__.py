@@ -12,6 +12,7 @@ from showtell.metrics.clipscore import CLIPSCORE, REF_CLIPSCORE
 from showtell.metrics.copied import COPIED
 from showtell.metrics.diversity import IDENTICAL, LENGTH, VOCABULARY, distinct, repeats
 from showtell.metrics.humans import humans
+from showtell.metrics.meteor import METEOR
 from showtell.metrics.metric import Metric
 from showtell.metrics.names import select
 from showtell.metrics.rouge import ROUGE_L
@@ -25,6 +26,7 @@ METRICS: dict[str, Metric] = {
     "BLEU-2": bleu(2),
     "BLEU-3": bleu(3),
     "BLEU-4": bleu(4),
+    "METEOR": METEOR,
     "ROUGE-L": ROUGE_L,
     "CIDEr-D": CIDER_D,
     "CHAIRs": CHAIR_S,

@@ -42,9 +42,9 @@ Index = dict[str, Array]
 
 
 def missing() -> str | None:
-    """Why METEOR cannot be had here and what to install, or None."""
+    """What METEOR lacks here and how to install it, or None."""
     if source() is None:
-        return f"METEOR needs the tables of the pycocoevalcap wheel; run {INSTALL}"
+        return f"needs the tables of the pycocoevalcap wheel; run {INSTALL}"
     return None
 
 
@@ -52,7 +52,7 @@ def load() -> Index:
     """The index, made first where it is not yet in the cache."""
     files = source()
     if files is None:
-        raise InputError(str(missing()))
+        raise InputError(f"METEOR {missing()}")
     folder = place(files)
     if not folder.is_dir():
         _make(folder, *files)
