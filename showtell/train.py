@@ -35,7 +35,7 @@ from showtell.reward import Reward
 from showtell.settings import Recipe
 from showtell.tokenizers import TOKENIZERS
 from showtell.tokenizers.captions import Captions
-from showtell.validation import LENGTHS, Validation, check_clip, check_here, goodness
+from showtell.validation import LENGTHS, Validation, check_clip, chooser, goodness
 
 FIT_IMAGES = 512  # on so many training images the decoder measures frozen features
 LOG_EVERY = 20  # steps
@@ -49,6 +49,8 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
     console = console or Console(stderr=True)
     if not trains(recipe):
         return remember(recipe, run, resume, console, partial(_say, console))
+    select = chooser(recipe["train"]["select"], partial(_say, console))
+    recipe = recipe | {"train": recipe["train"] | {"select": select}}
     settings = Train(**options(recipe, "train"))
     saved = open_run(recipe, run, resume, partial(_say, console))
     if saved is not None and saved.where.finished:
@@ -56,7 +58,6 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
         return run
     check_extras(settings.tensorboard, settings.wandb)
     check_clip(recipe)
-    check_here(settings.select)
     torch.manual_seed(settings.seed)
     encoder = build_encoder(recipe).to(device_of(settings.device))
     training, validation = _sources(recipe, encoder, console)

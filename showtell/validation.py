@@ -3,12 +3,12 @@
 The final scores use the recipe's own decoding; greedy ones order epochs as well, at a fifth of the cost.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 
 from showtell import losses
-from showtell.batches import collate
+from showtell.batches import collate, steps
 from showtell.cache import Source
 from showtell.captioners.neural import Neural
 from showtell.clip import Clip
@@ -19,14 +19,21 @@ from showtell.predict import describe_all
 from showtell.recipe import LOSS
 from showtell.settings import Recipe
 
-BATCH_SIZE = 64  # images
+CAPTIONS = 64  # of a batch: the logits of 64 photos with 12 sentences each took 2 GB
 LENGTHS = ("max_length", "min_length", "no_repeat_ngram_size")  # what greedy takes of the recipe's own decoding
 
 
-def check_here(select: str) -> None:
-    """Refuse, before anything is trained, a metric that this machine cannot compute."""
-    if select != LOSS and (reason := METRICS[select].missing(None)):
-        raise InputError(f"train.select={select}: {select} {reason}")
+def chooser(select: str, say: Callable[[str], None]) -> str:
+    """Of `METEOR,CIDEr-D` the first that this machine can compute; InputError, before anything is trained, for none."""
+    reasons: list[str] = []
+    for name in (part.strip() for part in select.split(",")):
+        reason = METRICS[name].missing(None) if name != LOSS else None
+        if reason is None:
+            for left_out in reasons:
+                say(f"train.select={select}: {left_out}; {name} chooses the epoch")
+            return name
+        reasons.append(f"{name} {reason}")
+    raise InputError(f"train.select={select}: {'; '.join(reasons)}")
 
 
 def check_clip(recipe: Recipe) -> None:
@@ -59,10 +66,7 @@ class Validation:
         self.references = {record.image_id: list(record.references) for record in records}
         words = [[captioner.tokenizer.encode(text) for text in record.references] for record in records]
         groups = [(i, list(range(len(group)))) for i, group in enumerate(words)]
-        self.batches = [
-            collate(groups[i : i + BATCH_SIZE], words, captioner.tokenizer.special)
-            for i in range(0, len(groups), BATCH_SIZE)
-        ]
+        self.batches = [collate(batch, words, captioner.tokenizer.special) for (batch,) in steps(groups, CAPTIONS)]
 
     @torch.inference_mode()
     def measure(self) -> dict[str, float]:

@@ -92,8 +92,9 @@ MISTAKES = {
     "encoder=null": "encoder.name is None; it takes cnn, timm, lite",
     "decode.num_beam=3": "decode.num_beam is not an option of 'beam'; it takes num_beams, length_penalty, "
     "num_return_sequences, max_length, min_length, no_repeat_ngram_size, must, must_not (did you mean num_beams?)",
-    "tokenizer.size=3": "tokenizer.size is not an option of 'words'; it takes min_count",
-    "evaluate.name=3": "evaluate.name is not an option of 'evaluate'; it takes metrics, batch_size",
+    "tokenizer.size=3": "tokenizer.size is not an option of 'words'; it takes min_count, max_words",
+    "evaluate.name=3": "evaluate.name is not an option of 'evaluate'; it takes metrics, batch_size, clip, "
+    "clip_protocol",
     "decoder.conditioning=croos": "decoder.conditioning is 'croos' (did you mean cross?); "
     "'transformer' takes prefix, cross",
     "decoder.conditioning=first_token": "decoder.conditioning is 'first_token'; 'transformer' takes prefix, cross",
@@ -175,7 +176,7 @@ def test_a_missing_option_is_told():
 
 
 def test_a_key_that_is_no_word_is_told():
-    with pytest.raises(RecipeError, match=r"^tokenizer.1 is not an option of 'words'; it takes min_count$"):
+    with pytest.raises(RecipeError, match=r"^tokenizer.1 is not an option of 'words'; it takes min_count, max_words$"):
         check({"tokenizer": {1: 2}, "data": {"name": "scenes"}})
 
 

@@ -14,9 +14,10 @@ from showtell.cache import open_source
 from showtell.captioners.neural import Neural
 from showtell.errors import InputError, RecipeError
 from showtell.log import read_log
+from showtell.metrics import METRICS
 from showtell.predict import describe_all
 from showtell.recipe import build
-from showtell.validation import Validation
+from showtell.validation import Validation, chooser
 from tests.small import FROZEN, small_recipe, train_small, write_karpathy
 
 STILL = [*FROZEN, "decoder.dropout=0", "decoder.feature_dropout=0", "train.precision=fp32"]
@@ -125,6 +126,16 @@ def test_training_stops_early_where_nothing_gets_better(tmp_path):
     assert len({row["val_loss"] for row in rows}) == 1
     assert [row["epoch"] for row in rows] == [1, 2, 3]
     assert state(tmp_path / "run")["finished"] and state(tmp_path / "run")["best_step"] == 1
+
+
+def test_of_several_metrics_the_first_that_is_here_chooses_the_epoch(monkeypatch):
+    monkeypatch.setitem(METRICS, "ROUGE-L", METRICS["ROUGE-L"]._replace(missing=lambda texts: "needs a moon"))
+    said = []
+    assert chooser("ROUGE-L, BLEU-4,loss", said.append) == "BLEU-4"
+    assert said == ["train.select=ROUGE-L, BLEU-4,loss: ROUGE-L needs a moon; BLEU-4 chooses the epoch"]
+    assert chooser("loss", said.append) == "loss" and len(said) == 1
+    with pytest.raises(InputError, match=r"^train.select=ROUGE-L: ROUGE-L needs a moon$"):
+        chooser("ROUGE-L", said.append)
 
 
 @pytest.mark.parametrize(("select", "best"), [("loss", 1), ("BLEU-4", 2), ("CIDEr-D", 3)])

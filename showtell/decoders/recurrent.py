@@ -46,6 +46,7 @@ class Recurrent(Decoder):
         image_ending: Ending = "norm",
         dim: Count = 512,
         layers: Count = 1,
+        initialisation: Literal["default", "he"] = "default",
         dropout: Share = 0.3,
         feature_dropout: Share = 0.2,
     ) -> None:
@@ -61,6 +62,8 @@ class Recurrent(Decoder):
         self.cell = CELLS[cell](width, dim, num_layers=layers, dropout=between, batch_first=True)
         self.dropout = Dropout(dropout)
         self.output = nn.Linear(dim, vocabulary_size)
+        if initialisation == "he":
+            he_normal(self.visual.linear, self.cell, self.output)
 
     def _code_dim(self, image_dim: int | None, embedding_dim: int) -> int:
         """How long the image code is: only beside a word it may have a length of its own."""
@@ -100,3 +103,13 @@ class Recurrent(Decoder):
         grown = {part: new.transpose(0, 1).unflatten(0, shape) for part, new in zip(self.parts, after, strict=True)}
         logits = self.output(self.dropout(hidden)).unflatten(0, shape)
         return Output(logits, grown | {"position": position[..., -1] + 1})
+
+
+def he_normal(*modules: nn.Module) -> None:
+    """Every matrix normal with variance 2 / inputs, every bias zero (He et al., arXiv:1502.01852)."""
+    for module in modules:
+        for parameter in module.parameters():
+            if parameter.ndim >= 2:
+                nn.init.kaiming_normal_(parameter)
+            else:
+                nn.init.zeros_(parameter)

@@ -22,12 +22,17 @@ _CLITIC = re.compile(r" (n't|'s|'re|'ll|'ve|'d|'m|'|[,.;:!?)])(?= |$)|(?<=[^\W\d
 
 
 class Words:
-    """A word is kept when the captions have it at least `min_count` times. Ids 0 to 3 are pad, bos, eos, unk."""
+    """Words that the captions have at least `min_count` times, the `max_words` most frequent of them.
+
+    Ids 0 to 3 are pad, bos, eos, unk.
+    """
 
     file_name = "tokenizer.json"
 
-    def __init__(self, *, min_count: Annotated[int, Field(ge=1)] = 5) -> None:
-        self.min_count = min_count
+    def __init__(
+        self, *, min_count: Annotated[int, Field(ge=1)] = 5, max_words: Annotated[int, Field(ge=1)] | None = None
+    ) -> None:
+        self.min_count, self.max_words = min_count, max_words
         self._set([])
 
     def _set(self, words: Sequence[str]) -> None:
@@ -48,7 +53,7 @@ class Words:
             raise InputError(
                 f"no word occurs {self.min_count} times in {len(captions):,} captions; lower tokenizer.min_count"
             )
-        self._set([word for word in kept if word not in (PAD, BOS, EOS, UNK)])
+        self._set([word for word in kept if word not in (PAD, BOS, EOS, UNK)][: self.max_words])
         return self
 
     def encode(self, caption: str) -> list[int]:

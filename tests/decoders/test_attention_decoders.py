@@ -94,6 +94,14 @@ def test_another_number_of_regions_is_refused_before_a_step():
         Topdown(D, V, dim=8).start(make_features())
 
 
+def test_he_initialisation_has_hes_variance_and_no_bias():
+    torch.manual_seed(0)
+    decoder = Recurrent(300, V, dim=200, embedding_dim=100, layers=2, initialisation="he")
+    assert decoder.visual.linear.weight.std().item() == pytest.approx((2 / 300) ** 0.5, rel=0.05)
+    assert decoder.cell.weight_hh_l1.std().item() == pytest.approx((2 / 200) ** 0.5, rel=0.05)
+    assert decoder.cell.bias_ih_l0.abs().max() == 0
+
+
 def test_an_image_code_has_a_length_of_its_own_beside_words_alone():
     decoder = Recurrent(D, V, conditioning="every_step", embedding_dim=4, image_dim=6, dim=8, cell="oslo_gru")
     assert read(decoder, make_features(), words()).logits.shape == (B, K, T, V)
