@@ -67,7 +67,7 @@ def paired(
     drawn = np.split(added(np.hstack([ours, theirs]), resamples, seed), 2, axis=1)
     swaps, exact = swapped(theirs - ours, resamples, seed)
     return [
-        _paired(metric, images, *(sums[:, place] for sums in (ours, theirs, *drawn, swaps)), exact=exact)
+        _paired(metric, images, exact, *(sums[:, place] for sums in (ours, theirs, *drawn, swaps)))
         if metric.resampled
         else None
         for metric, place in zip(metrics, places, strict=True)
@@ -75,7 +75,7 @@ def paired(
 
 
 def _paired(
-    metric: Metric, images: int, first: Rows, other: Rows, ours: Rows, theirs: Rows, moves: Rows, exact: bool
+    metric: Metric, images: int, exact: bool, first: Rows, other: Rows, ours: Rows, theirs: Rows, moves: Rows
 ) -> Paired:
     """Rows of the two, their resampled sums with the same draws, and what each swap takes from the other's sum."""
 
