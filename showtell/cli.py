@@ -57,7 +57,7 @@ def recipes(name: Annotated[str | None, typer.Argument(metavar="NAME", help="The
     texts = packaged_recipes()
     if name is None:
         for each, text in texts.items():
-            out.print(f"{each:10} {text.splitlines()[0].removeprefix('# ')}")
+            out.print(f"{each:14} {text.splitlines()[0].removeprefix('# ')}")
     else:
         load_recipe(name)  # for its error
         print(texts.get(name) or Path(name).read_text("utf-8"), end="")

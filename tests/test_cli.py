@@ -20,7 +20,19 @@ from showtell.errors import InputError
 from showtell.settings import packaged_recipes
 from tests.small import FROZEN, RECIPE
 
-COMMANDS = ["demo", "recipes", "train", "evaluate", "caption", "score", "compare", "explain", "features", "doctor"]
+COMMANDS = [
+    "demo",
+    "recipes",
+    "train",
+    "ensemble",
+    "evaluate",
+    "caption",
+    "score",
+    "compare",
+    "explain",
+    "features",
+    "doctor",
+]
 
 
 @pytest.fixture
