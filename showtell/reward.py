@@ -33,7 +33,7 @@ class Reward:
         self.references = [[tokenize(text) for text in record.references] for record in records]
         self.cider = CiderD([[text + END for text in texts] for texts in self.references])
         for name in self.weights:
-            if reason := METRICS[name].missing(None):
+            if reason := METRICS[name].missing(Texts([], [])):  # of what a metric may ask for, only texts are here
                 raise InputError(f"train.reward: {name} {reason}")
 
     def __call__(self, drawn: Decoded, images: Sequence[int]) -> Tensor:

@@ -126,7 +126,8 @@ class Job:
         self, captioner: Neural, settings: Train, training: Source, validation: Source | None, run: Path
     ) -> None:
         self.captioner, self.settings, self.training, self.run = captioner, settings, training, run
-        self.validation = Validation(validation, captioner) if validation is not None else None
+        learned = [text for record in training.records for text in record.references]
+        self.validation = Validation(validation, captioner, learned) if validation is not None else None
         self.words = [[captioner.tokenizer.encode(text) for text in record.references] for record in training.records]
         self.reward: Reward | None = None
         if settings.loss == "self_critical":

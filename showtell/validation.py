@@ -3,7 +3,8 @@
 The final scores use the recipe's own decoding; greedy ones order epochs as well, at a fifth of the cost.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 
@@ -56,8 +57,9 @@ def goodness(select: str, measured: Mapping[str, float]) -> float:
 class Validation:
     """The held-out images with their references."""
 
-    def __init__(self, source: Source, captioner: Neural) -> None:
-        self.source, self.captioner = source, captioner
+    def __init__(self, source: Source, captioner: Neural, training: Sequence[str] = ()) -> None:
+        """`training` are the captions that are learned from: some metrics tell copies of them."""
+        self.source, self.captioner, self.training = source, captioner, training
         chosen = captioner.recipe["train"]["select"]
         self.metrics = ["standard", *([chosen] if chosen != LOSS else [])]
         records = source.records
@@ -80,5 +82,6 @@ class Validation:
         lengths = {name: value for name, value in self.captioner.recipe["decode"].items() if name in LENGTHS}
         found = describe_all(self.captioner, self.source, **lengths | {"name": "greedy"})
         texts = {image_id: caption.text for image_id, caption in found.items()}
-        scores = score(texts, self.references, self.metrics, resamples=0, photos=self.photos, clip=self.clip)
+        others: dict[str, Any] = {"training": self.training or None, "photos": self.photos, "clip": self.clip}
+        scores = score(texts, self.references, self.metrics, resamples=0, **others)
         return {"val_loss": loss / count} | {name: round(entry.value, 6) for name, entry in scores.items()}

@@ -53,6 +53,12 @@ def test_a_metric_that_is_not_here_is_refused_by_name(monkeypatch):
         Reward(RECORDS, WORDS, {"BLEU-2": 1.0})
 
 
+@pytest.mark.parametrize("name", ["copied", "CLIPScore"])
+def test_a_metric_that_asks_for_more_than_texts_is_no_reward(name):
+    with pytest.raises(InputError, match=f"^train.reward: {name} (needs|looks)"):
+        Reward(RECORDS, WORDS, {name: 1.0})
+
+
 def test_a_caption_that_does_not_end_earns_less():
     found = Reward(RECORDS, WORDS)(drawn(["two red cars.", "two red cars"]), [1])
     assert found[0, 0] > found[0, 1] > 0

@@ -128,6 +128,11 @@ def test_training_stops_early_where_nothing_gets_better(tmp_path):
     assert state(tmp_path / "run")["finished"] and state(tmp_path / "run")["best_step"] == 1
 
 
+def test_what_tells_copies_of_the_training_captions_can_choose_the_epoch(tmp_path):
+    rows = trained(tmp_path / "run", *ONE_STEP, "train.epochs=1", "train.select=copied")
+    assert 0 <= rows[-1]["copied"] <= 1
+
+
 def test_of_several_metrics_the_first_that_is_here_chooses_the_epoch(monkeypatch):
     monkeypatch.setitem(METRICS, "ROUGE-L", METRICS["ROUGE-L"]._replace(missing=lambda texts: "needs a moon"))
     said = []
