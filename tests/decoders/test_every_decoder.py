@@ -25,6 +25,7 @@ def variants():
     for name, decoder in DECODERS.items():
         hints = get_type_hints(decoder.__init__)
         choices = {option: get_args(hint) for option, hint in hints.items() if get_origin(hint) is Literal}
+        choices.pop("initialisation", None)  # `large` draws every parameter anew
         for chosen in product(*choices.values()):
             yield pytest.param((decoder, dict(zip(choices, chosen, strict=True))), id="-".join((name, *chosen)))
 
@@ -66,8 +67,8 @@ def read(decoder, features, tokens, attention=False):
 
 
 def differ(one, other):
-    """Whether logits (.. V) differ at every place: by ten times what is called equal here."""
-    return bool(((one - other).abs().amax(-1) > 1e-4).all())
+    """Whether logits (.. V) differ at every place."""
+    return bool(((one - other).abs().amax(-1) > 1e-3).all())
 
 
 @pytest.fixture(params=list(variants()))
@@ -281,8 +282,8 @@ def test_dropout_acts_in_training_and_only_there(variant, rates):
     one, other = (read(decoder, make_features(), words()).logits for _ in range(2))
     assert torch.equal(one, other)
     decoder.train()
-    drawn = torch.stack([read(decoder, make_features(), words()).logits for _ in range(5)])  # two may drop the same
-    assert differ(drawn.amin(0), drawn.amax(0))
+    one, other = (read(decoder, make_features(), words()).logits for _ in range(2))
+    assert differ(one, other)
 
 
 def test_bf16_autocast_gives_nearly_the_same_logits_and_gradients_of_full_precision(decoder):

@@ -27,6 +27,10 @@ def rows(index, candidate, *references):
     return meteor.count(Texts([candidate], [list(references)]), index)
 
 
+def corpus(rows):
+    return float(meteor.METEOR.value(rows.sum(axis=0), len(rows)))
+
+
 def matched(index, candidate, reference):
     """Matched words of candidate and reference by stage, and chunks."""
     row = rows(index, candidate, reference)[0]
@@ -35,7 +39,7 @@ def matched(index, candidate, reference):
 
 
 def score(index, candidate, *references):
-    return float(meteor.per_image(rows(index, candidate, *references))[0])
+    return float(meteor.METEOR.value(rows(index, candidate, *references), 1)[0])
 
 
 def test_each_stage_matches_its_words(index):
@@ -90,8 +94,8 @@ def test_the_best_reference_counts(index):
 
 def test_the_corpus_is_the_formula_of_the_sum(index):
     both = meteor.count(Texts(["a dog", "riding x"], [["a dog"], ["rides y"]]), index)
-    assert meteor.aggregate(both) == pytest.approx(float(formula.scores(both[0] + both[1])))
-    assert meteor.aggregate(both) != pytest.approx(float(meteor.per_image(both).mean()))
+    assert corpus(both) == pytest.approx(float(formula.scores(both[0] + both[1])))
+    assert corpus(both) != pytest.approx(float(meteor.METEOR.value(both, 1).mean()))
 
 
 def test_many_words_of_two_kinds_take_little_time_and_fit_any_length(index):

@@ -77,9 +77,9 @@ def cache(monkeypatch):
 @pytest.mark.parametrize(("candidate", "references", "value"), GOLD)
 def test_values_are_the_java_programs(candidate, references, value):
     rows = meteor.statistics(Texts([candidate], [references]))
-    assert float(meteor.per_image(rows)[0]) == pytest.approx(value, abs=1e-4)
+    assert float(meteor.METEOR.value(rows, 1)[0]) == pytest.approx(value, abs=1e-4)
 
 
 def test_captions_together_score_as_each_alone():
     texts = Texts([candidate for candidate, _, _ in GOLD], [references for _, references, _ in GOLD])
-    assert np.allclose(meteor.per_image(meteor.statistics(texts)), [value for *_, value in GOLD], atol=1e-4)
+    assert np.allclose(meteor.METEOR.value(meteor.statistics(texts), 1), [value for *_, value in GOLD], atol=1e-4)

@@ -14,7 +14,7 @@ from showtell.metrics.meteor.search import align
 from showtell.metrics.meteor.tables import Array, Index, load, missing
 from showtell.metrics.metric import Metric, Rows, Texts
 
-__all__ = ["METEOR", "aggregate", "count", "missing", "per_image", "statistics"]
+__all__ = ["METEOR", "count", "missing", "statistics"]
 
 
 def statistics(texts: Texts) -> Rows:
@@ -76,14 +76,6 @@ def _new_chunk(taken: Matches) -> Array:
         & (taken.to[1:] == (taken.to + taken.size)[:-1])
     )
     return ~goes_on
-
-
-def per_image(rows: Rows) -> Rows:
-    return scores(rows)
-
-
-def aggregate(rows: Rows) -> float:
-    return float(scores(rows.sum(axis=0)))
 
 
 def _value(sums: Rows, images: object) -> Rows:
