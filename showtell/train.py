@@ -17,7 +17,7 @@ from torch import Tensor
 from showtell import checkpoint, losses
 from showtell.average import Average
 from showtell.batches import collate, epoch_steps
-from showtell.cache import Source, open_source
+from showtell.cache import Source, open_augmented, open_source
 from showtell.captioners.neural import Neural
 from showtell.data import notes
 from showtell.device import autocast, device_of
@@ -113,7 +113,8 @@ def _sources(recipe: Recipe, encoder: Encoder, console: Console) -> tuple[Source
         raise InputError(f"data.name={recipe['data']['name']} has no captioned training photos; train needs some")
     if not splits["val"]:
         _say(console, "no captioned validation photos: the last weights count as the best")
-    training, validation = (open_source(splits[name], encoder, console=console) for name in ("train", "val"))
+    training = open_augmented(splits["train"], encoder, recipe["train"]["augment"], console)
+    validation = open_source(splits["val"], encoder, console=console)
     if getattr(everything, "left_out", ()) or training.left_out or validation.left_out:
         _say(console, f"`showtell doctor {recipe['data'].get('root') or 'RECIPE'}` lists them")
     return training, validation if validation.records else None

@@ -48,3 +48,15 @@ def write_karpathy(root: Path) -> list[str]:
     ]
     (root / "dataset_small.json").write_text(json.dumps({"images": images}))
     return ["data=karpathy", f"data.root={root}"]
+
+
+def write_folder(root: Path) -> list[str]:
+    """Four of the scenes with captions that name no direction, as an image folder; the overrides that choose it."""
+    root.mkdir(parents=True)
+    settings = {name: value for name, value in RECIPE["data"].items() if name != "name"}
+    chosen = [record for record in scenes(**settings) if record.split == "train"][:4]
+    for record in chosen:
+        shutil.copy(record.path, root)
+    lines = [json.dumps({"file_name": r.path.name, "text": f"a scene of {n} things"}) for n, r in enumerate(chosen)]
+    (root / "metadata.jsonl").write_text("\n".join(lines))
+    return ["data=folder", f"data.root={root}", "data.split=train"]

@@ -15,7 +15,7 @@ import torch
 from showtell import checkpoint, train
 from showtell.errors import InputError, Interrupted
 from showtell.log import Log, read_log
-from tests.small import FROZEN, train_small, write_karpathy
+from tests.small import FROZEN, train_small, write_folder, write_karpathy
 
 ACCUMULATED = [*FROZEN, "train.accumulate=2"]
 FORKS = multiprocessing.get_context("forkserver")  # a child of a clean process: torch's threads survive no fork
@@ -123,6 +123,17 @@ def test_a_run_that_averages_its_weights_goes_on_to_the_same_end(tmp_path, overr
     killed(tmp_path / "run", overrides, "Job.step", 8)
     train_small(tmp_path / "run", *overrides, resume=True)
     assert equal(tmp_path / "run", tmp_path / "whole")
+
+
+def test_a_run_that_draws_how_its_photos_lie_goes_on_to_the_same_end(tmp_path):
+    overrides = [*write_folder(tmp_path / "data"), *FROZEN, "train.augment=d4", "train.epochs=5", "train.save_every=3"]
+    train_small(tmp_path / "whole", *overrides)
+    train_small(tmp_path / "upright", *overrides, "train.augment=none")
+    killed(tmp_path / "run", overrides, "Job.step", 5)
+    train_small(tmp_path / "run", *overrides, resume=True)
+    assert equal(tmp_path / "run", tmp_path / "whole")
+    weights = [(tmp_path / run / "model.safetensors").read_bytes() for run in ("whole", "upright")]
+    assert weights[0] != weights[1]
 
 
 def test_the_runs_that_are_compared_draw_at_random(cnn_run, frozen_run):

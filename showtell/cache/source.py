@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from PIL import Image
 from rich.console import Console
+from torch import Tensor
 
 from showtell.cache.contents import digest_files
 from showtell.cache.fill import UNREADABLE, batch_size, device_of, fill, room, stack
@@ -52,8 +53,12 @@ class Source:
     def folder(self) -> Path:
         return self._store.folder
 
+    def read(self, indices: Sequence[int]) -> dict[str, Tensor]:
+        """What is kept of some of the records: pixels where the encoder trains, else its features."""
+        return self._store.read([self._rows[index] for index in indices])
+
     def __call__(self, indices: Sequence[int]) -> Features:
-        parts = self._store.read([self._rows[index] for index in indices])
+        parts = self.read(indices)
         parts = {name: part.to(device_of(self.encoder), non_blocking=True) for name, part in parts.items()}
         if self.encoder.trains:
             return self.encoder.pool(self.encoder(parts["pixels"], parts["view"]))

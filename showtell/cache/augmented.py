@@ -1,0 +1,48 @@
+"""Training photos, each time upright or turned by chance: a Source over one cache for every turn."""
+
+from collections.abc import Sequence
+
+import torch
+from rich.console import Console
+from torch import Tensor
+
+from showtell.cache.source import Source, open_source
+from showtell.data.record import Record
+from showtell.encoders.encoder import Encoder
+from showtell.encoders.turned import TURNS, Turned, stays_upright
+from showtell.errors import RecipeError
+from showtell.regions.precomputed import Precomputed
+
+
+class Augmented(Source):
+    """`sources` are of the same records, the upright photos first; which one is read is drawn for every image anew."""
+
+    def __init__(self, sources: Sequence[Source], turns: str) -> None:
+        upright = sources[0]
+        super().__init__(upright.encoder, upright._store, upright._rows, upright.records, upright.left_out)
+        self.sources = sources
+        self.turns = torch.tensor([not stays_upright(record.references, turns) for record in upright.records])
+
+    def read(self, indices: Sequence[int]) -> dict[str, Tensor]:
+        drawn = torch.randint(len(self.sources), (len(indices),)) * self.turns[list(indices)]
+        order = drawn.argsort(stable=True)
+        chosen = [[indices[i] for i in (drawn == turn).nonzero()[:, 0].tolist()] for turn in range(len(self.sources))]
+        parts = [source.read(own) for source, own in zip(self.sources, chosen, strict=True) if own]
+        return {name: torch.cat([part[name] for part in parts])[order.argsort()] for name in parts[0]}
+
+
+def open_augmented(records: Sequence[Record], encoder: Encoder, turns: str, console: Console) -> Source:
+    """The records' features as `open_source` has them, where `turns` (a name of TURNS) is none; or else turned ones too.
+
+    Raises RecipeError where the features were computed by others, whose photos cannot be turned.
+    """
+    if TURNS[turns] and isinstance(encoder, Precomputed):
+        raise RecipeError(
+            f"train.augment is {turns}, and regions 'precomputed' has features of upright photos alone; "
+            "take train.augment=none"
+        )
+    upright = open_source(records, encoder, console=console)
+    if not TURNS[turns]:
+        return upright
+    turned = [open_source(upright.records, Turned(encoder, turn), console=console) for turn in TURNS[turns]]
+    return Augmented([upright, *turned], turns)
