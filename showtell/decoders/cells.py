@@ -9,6 +9,7 @@ Unusual: the part of the gates that words make is computed for all words at once
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -48,9 +49,11 @@ class Cell(nn.Module, ABC):
     def weights(self) -> tuple[Tensor, Tensor]:
         """All gates side by side: (input + H, gates*H) and (1, gates*H)."""
 
+    cuts: tuple[int, ...] = ()  # gates that are multiplied apart, in numbers that add up to all; () is all at once
+
     @abstractmethod
-    def step(self, gates: Tensor, state: Tensor, weight: Tensor) -> Tensor:
-        """The words' part of the gates (M gates*H), the state, the states' rows of the weight -> the next state."""
+    def step(self, gates: Tensor, state: Tensor, weight: Sequence[Tensor]) -> Tensor:
+        """The words' part of the gates (M gates*H), the state, the states' rows of the weight, cut -> the next state."""
 
     def forward(self, x: Tensor, hidden_state: Tensor) -> Tensor:
         return self.run(x[:, None], hidden_state)[:, 0]
@@ -59,9 +62,12 @@ class Cell(nn.Module, ABC):
         """Words (M S input) one after the other -> the state after each (M S parts*H)."""
         weight, bias = self.weights()
         gates = x @ weight[: self.input_size] + bias
+        own = weight[self.input_size :]
+        # Cut here and not in each step, where the gradient of a part would be as large as the whole every time.
+        pieces = own.split([count * self.hidden_state_size for count in self.cuts], dim=1) if self.cuts else (own,)
         states = []
         for step in gates.unbind(1):
-            state = self.step(step, state, weight[self.input_size :])
+            state = self.step(step, state, pieces)
             states.append(state)
         return torch.stack(states, dim=1)
 
@@ -76,12 +82,14 @@ class RNNsimpleCell(Cell):
     def weights(self) -> tuple[Tensor, Tensor]:
         return self.weight, self.bias
 
-    def step(self, gates: Tensor, state: Tensor, weight: Tensor) -> Tensor:
-        return (gates + state @ weight).tanh()
+    def step(self, gates: Tensor, state: Tensor, weight: Sequence[Tensor]) -> Tensor:
+        return (gates + state @ weight[0]).tanh()
 
 
 class GRUCell(Cell):
     """u, r = sigmoid([x, h] W + b); n = tanh([x, r h] W + b); h' = u h + (1 - u) n."""
+
+    cuts = (2, 1)
 
     def __init__(self, hidden_state_size: int, input_size: int) -> None:
         super().__init__(hidden_state_size, input_size)
@@ -93,11 +101,11 @@ class GRUCell(Cell):
         weights, biases = (self.weight_u, self.weight_r, self.weight), (self.bias_u, self.bias_r, self.bias)
         return torch.cat(weights, dim=1), torch.cat(biases, dim=1)
 
-    def step(self, gates: Tensor, state: Tensor, weight: Tensor) -> Tensor:
+    def step(self, gates: Tensor, state: Tensor, weight: Sequence[Tensor]) -> Tensor:
         size = self.hidden_state_size
-        both = (gates[:, : 2 * size] + state @ weight[:, : 2 * size]).sigmoid()
-        update, reset = both.chunk(2, dim=-1)
-        candidate = (gates[:, 2 * size :] + (reset * state) @ weight[:, 2 * size :]).tanh()
+        gated, fresh = gates.split([2 * size, size], dim=-1)
+        update, reset = (gated + state @ weight[0]).sigmoid().chunk(2, dim=-1)
+        candidate = (fresh + (reset * state) @ weight[1]).tanh()
         return update * state + (1 - update) * candidate
 
 
@@ -117,9 +125,9 @@ class LSTMCell(Cell):
         weights = (self.weight_i, self.weight_f, self.weight, self.weight_o)  # in the order of `lstm`
         return torch.cat(weights, dim=1), torch.cat((self.bias_i, self.bias_f, self.bias, self.bias_o), dim=1)
 
-    def step(self, gates: Tensor, state: Tensor, weight: Tensor) -> Tensor:
+    def step(self, gates: Tensor, state: Tensor, weight: Sequence[Tensor]) -> Tensor:
         hidden, memory = state.chunk(2, dim=-1)
-        return torch.cat(lstm(gates + hidden @ weight, memory), dim=-1)
+        return torch.cat(lstm(gates + hidden @ weight[0], memory), dim=-1)
 
 
 class Stack(nn.Module):
