@@ -19,11 +19,13 @@ lint: .venv/ready
 bench: .venv/ready
 	$(BIN)/python -m benchmarks
 
-# make results UCM=datasets/ucm FLICKR8K=datasets/flickr8k JOBS=2: hours; stopped at any moment, the same line goes on.
+# make results UCM=datasets/ucm FLICKR8K=datasets/flickr8k KHARAGPUR=datasets/kharagpur VGG16=weights/vgg16.ckpt JOBS=2:
+# a day; what is not given waits; stopped at any moment, the same line goes on.
 RUNS ?= runs/results
 JOBS ?= 1
 results: .venv/ready
 	$(BIN)/python -m benchmarks.results $(if $(UCM),ucm=$(UCM)) $(if $(FLICKR8K),flickr8k=$(FLICKR8K)) \
+	  $(if $(KHARAGPUR),kharagpur=$(KHARAGPUR)) $(if $(VGG16),vgg16=$(VGG16)) \
 	  --runs $(RUNS) --jobs $(JOBS) $(RESULTS)
 
 .venv/ready: pyproject.toml constraints.txt

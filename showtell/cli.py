@@ -100,12 +100,16 @@ def evaluate(
         typer.Argument(metavar="KEY=VALUE", help="Of data, decode and evaluate, as decode.num_beams=3."),
     ] = None,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "val",
+    output: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Instead of RUN; `compare` takes it as one.")
+    ] = None,
 ) -> None:
     """Caption a split with the run's best weights and score it: RUN/scores-SPLIT.json and a table."""
     from showtell.evaluate import evaluate as evaluate_run
 
-    _show(evaluate_run(run, split, overrides or [], err))
-    out.print(f"written: {run / f'scores-{split}.json'}, {run / f'captions-{split}.json'}")
+    _show(evaluate_run(run, split, overrides or [], err, output))
+    folder = output or run
+    out.print(f"written: {folder / f'scores-{split}.json'}, {folder / f'captions-{split}.json'}")
 
 
 @app.command(epilog="Examples: `showtell caption photo.jpg`, `showtell caption album/ --out captions.csv`")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from showtell import checkpoint
 from showtell.cache import open_source
 from showtell.captioners import Captioner, load
 from showtell.clip import Clip
@@ -22,9 +23,16 @@ from showtell.settings import override
 OPEN = ("data", "decode", "evaluate")  # the sections that scoring may change; the others made the weights
 
 
-def evaluate(run: Path, split: str = "val", overrides: Sequence[str] = (), console: Console | None = None) -> Scores:
+def evaluate(
+    run: Path,
+    split: str = "val",
+    overrides: Sequence[str] = (),
+    console: Console | None = None,
+    out: Path | None = None,
+) -> Scores:
     """Caption every image of the split with the run's best weights, and score the captions.
 
+    What is found goes into the run, or into the folder `out` with the recipe as overridden, which `compare` takes too.
     Raises InputError where the split has no captioned images, RecipeError for an override of what made the weights.
     """
     asked = {item.partition("=")[0]: item for item in overrides}
@@ -37,6 +45,7 @@ def evaluate(run: Path, split: str = "val", overrides: Sequence[str] = (), conso
     captioner = load(run)
     captioner.recipe = check(override(captioner.recipe, overrides))
     _place(captioner, "train.device" in asked, console)
+    folder = run if out is None else _folder(out, captioner)
     settings = Evaluate(**options(captioner.recipe, "evaluate"))
     clip = Clip(settings.clip, settings.clip_protocol, device=captioner.device, console=console)
     check_ready(settings.metrics, clip)
@@ -66,9 +75,21 @@ def evaluate(run: Path, split: str = "val", overrides: Sequence[str] = (), conso
         clip=clip,
         protocol=said,
     )
-    write_json(run / f"captions-{split}.json", candidates)
-    write_json(run / f"scores-{split}.json", to_json(scores))
+    write_json(folder / f"captions-{split}.json", candidates)
+    write_json(folder / f"scores-{split}.json", to_json(scores))
     return scores
+
+
+def _folder(out: Path, captioner: Captioner) -> Path:
+    """A folder of its own for what is found, with the recipe; never a run's."""
+    if (out / checkpoint.MODEL).exists() or (out / "members").exists():
+        raise InputError(f"--out {out} is a run of its own; name another folder")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out {out} cannot be a folder: {error.strerror}; name another") from None
+    checkpoint.write_recipe(out, captioner.recipe)
+    return out
 
 
 def _place(captioner: Captioner, asked: bool, console: Console | None) -> None:

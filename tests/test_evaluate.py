@@ -10,6 +10,7 @@ import torch
 from rich.console import Console
 
 from showtell import checkpoint
+from showtell.compare import compare_runs
 from showtell.errors import InputError, RecipeError
 from showtell.evaluate import evaluate
 from showtell.metrics.score_files import score_files
@@ -95,6 +96,28 @@ def test_the_recipe_of_the_run_stays_as_it_is(run):
     before = (run / "recipe.yaml").read_bytes()
     evaluate(run, "val", ["decode.num_beams=1"])
     assert (run / "recipe.yaml").read_bytes() == before
+
+
+def test_what_is_found_may_go_into_a_folder_of_its_own_that_compare_takes(run, tmp_path):
+    evaluate(run, "val")
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    out = tmp_path / "some/greedy"
+    scores = evaluate(run, "val", ["decode=greedy"], out=out)
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    assert sorted(path.name for path in out.iterdir()) == ["captions-val.json", "recipe.yaml", "scores-val.json"]
+    assert checkpoint.read_recipe(out)["decode"]["name"] == "greedy"
+    found = compare_runs([run, out], metrics=["CIDEr-D"])
+    assert found.scores["greedy"]["CIDEr-D"].value == scores["CIDEr-D"].value
+    evaluate(run, "val", ["decode=greedy"], out=out)  # again
+
+
+def test_what_is_found_never_goes_into_another_run(run, tmp_path):
+    other = shutil.copytree(run, tmp_path / "other")
+    with pytest.raises(InputError, match=f"^--out {re.escape(str(other))} is a run of its own; name another folder$"):
+        evaluate(run, "val", out=other)
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"cannot be a folder: File exists; name another$"):
+        evaluate(run, "val", out=tmp_path / "file")
 
 
 @pytest.mark.parametrize("item", ["train.lr=1", "encoder=lite", "encoder.image_size=32", "tokenizer.min_count=2"])

@@ -2,55 +2,36 @@
 
 import fcntl
 import json
-import re
 import shutil
 import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
-from rich.console import Console
 
 from benchmarks.results import __main__ as command
-from benchmarks.results.plan import PACKAGED, Plan, read_plan, roots_of, runs_of
-from benchmarks.results.table import check_markers, section, write_sections
-from benchmarks.results.work import is_scored, is_trained, missing, work
+from benchmarks.results import work as working
+from benchmarks.results.page import check_markers, write_sections
+from benchmarks.results.plan import read_plan
+from benchmarks.results.runs import runs_of
+from benchmarks.results.work import is_scored, is_trained, missing, with_needs, work
 from showtell.errors import InputError
-from showtell.evaluate import evaluate
-from showtell.train import train
 from tests.pages import ROOT
-from tests.small import write_karpathy
+from tests.planned import copied, make_planned, planned_runs
 
-PLAN = """
-split: val
-recipes:
-  bern-1: [decoder.dim=16, encoder.image_size=32, encoder.grid_size=4, encoder.width=8, encoder.dim=24]
-  nearest: [encoder.image_size=64]
-datasets:
-  small:
-    title: Small
-    seeds: [1, 2]
-    overrides: [train.max_steps=2, tokenizer.min_count=1, decode=greedy]
-  other: {title: Other, seeds: [0]}
-"""
+NAMES = ["bern-1-1", "bern-1-2", "longer-2", "wider-1", "wider-2", "both", "nearest"]
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A folder with data, a plan and its three finished runs."""
-    folder = tmp_path_factory.mktemp("results")
-    write_karpathy(folder / "small")
-    (folder / "plan.yaml").write_text(PLAN)
-    *trained, nearest = runs(folder)
-    for run in trained:  # as the commands would, without waiting for imports
-        evaluate(train(run.checked, run.folder, console=Console(quiet=True)), run.split)
-    assert work([nearest], 1, lambda text: None) == []
-    return folder
+    """A folder with data, a plan and its finished runs."""
+    return make_planned(tmp_path_factory.mktemp("results") / "made")
 
 
-def runs(folder):
-    return runs_of(read_plan(folder / "plan.yaml"), "small", str(folder / "small"), folder / "runs")
+def named(folder):
+    return {run.name.removeprefix("small-"): run for run in planned_runs(folder)}
 
 
 @pytest.fixture
@@ -66,28 +47,26 @@ def results(monkeypatch, capsys, made, tmp_path):
     return run
 
 
-def test_each_seed_of_a_recipe_is_a_run_and_what_trains_nothing_is_one(made):
-    found = runs(made)
-    assert [run.name for run in found] == ["small-bern-1-1", "small-bern-1-2", "small-nearest"]
-    assert "train.seed=2" in found[1].train and "train.max_steps=2" in found[1].train
-    words = ["train", "nearest", f"data.root={made / 'small'}", "encoder.image_size=64"]
-    assert found[2].train == [*words, "--run", str(made / "runs/small-nearest")]
-
-
 def test_finished_runs_are_left_alone(made, results):
-    assert all(is_trained(run) and is_scored(run) and missing(run) == [] for run in runs(made))
+    assert all(is_trained(run) and is_scored(run) and missing(run) == [] for run in planned_runs(made))
     before = {path: path.stat().st_mtime_ns for path in (made / "runs").rglob("*")}
     code, out, err = results()
     assert (code, err) == (0, "")
     assert "other: no root is given, so Other is left out (other=DIR)" in out
-    assert "3 runs: 3 are there, 0 to make" in out
+    assert "7 runs: 7 are there, 0 to make" in out
     assert {path: path.stat().st_mtime_ns for path in (made / "runs").rglob("*")} == before
+
+
+def table(page):
+    """Rows of the data set's table by their first cell, without it."""
+    text = page.read_text().partition("<!-- end of small -->")[0]
+    lines = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("| ")]
+    return {cells[0].strip(): [cell.strip() for cell in cells[1:]] for cells in lines}
 
 
 def test_every_figure_is_a_runs_own(made, results, tmp_path):
     results()
-    page = (tmp_path / "page.md").read_text()
-    rows = {line.split(" | ")[0].strip("| "): line.split(" | ")[1:] for line in page.splitlines() if line[:1] == "|"}
+    page, rows = (tmp_path / "page.md").read_text(), table(tmp_path / "page.md")
     scores = [json.loads((made / f"runs/small-bern-1-{seed}/scores-val.json").read_text())["scores"] for seed in (1, 2)]
     place = rows["recipe"].index("BLEU-1")
     one, two = (content["BLEU-1"]["value"] for content in scores)
@@ -100,30 +79,109 @@ def test_every_figure_is_a_runs_own(made, results, tmp_path):
     row = rows[f"`nearest` (k = {k})"]
     assert float(row[rows["recipe"].index("CIDEr-D")]) == pytest.approx(nearest["CIDEr-D"]["value"], abs=6e-4)
     assert float(rows["one human against the rest"][place]) > 0
-    assert "Seeds 1, 2: mean ± standard deviation." in page and str(made) not in page
+    assert str(made) not in page
     assert "for seed in 1 2; do\n  showtell train bern-1 data.root=datasets/small " in page
     assert "train.seed=$seed --run runs/results/small-bern-1-$seed\n" in page
+    assert "train.start=runs/results/small-bern-1-2 train.seed=2 --run runs/results/small-longer-2\n" in page
+    wider = "decode=beam decode.num_beams=2 --split val --out runs/results/small-wider-$seed"
+    assert f"for seed in 1 2; do\n  showtell evaluate runs/results/small-bern-1-$seed {wider}\ndone\n" in page
+    folders = "runs/results/small-bern-1-1 runs/results/small-bern-1-2 --run runs/results/small-both"
+    assert f"\nshowtell ensemble {folders}\nshowtell evaluate runs/results/small-both --split val\n" in page
 
 
-def test_a_run_that_is_missing_is_named_and_has_no_figures(made):
-    plan, found = read_plan(made / "plan.yaml"), runs(made)
-    text = section(plan, "small", str(made / "small"), found[2:])
-    assert "Not made yet: small-bern-1-1, small-bern-1-2." in text and "| `bern-1`" not in text
+def test_what_has_no_training_of_its_own_has_no_minutes(results, tmp_path):
+    results()
+    rows = table(tmp_path / "page.md")
+    assert [rows[f"`{name}`"][-2] != "" for name in ("bern-1", "longer", "wider", "both")] == [True, True, False, False]
+    assert float(rows["`both`"][-3].split()[0]) == pytest.approx(2 * float(rows["`bern-1`"][-3].split()[0]), abs=0.011)
+
+
+def test_the_protocol_says_which_recipe_did_otherwise(results, tmp_path):
+    results()
+    page = (tmp_path / "page.md").read_text()
+    assert "\nDecoding of `bern-1`, `longer`, `both`: greedy, max_length 40," in page
+    assert "\nDecoding of `wider`: beam, num_beams 2," in page
+    assert "\nThe epoch was chosen by CIDEr-D on the validation photos, their captions greedy." in page
+    assert "\nSeeds 1, 2, of `longer` seed 2: mean ± standard deviation." in page
+
+
+def test_a_metric_that_few_runs_lack_is_a_blank(made, results, tmp_path):
+    folder = copied(made, tmp_path / "copy")
+    path = folder / "runs/small-bern-1-2/scores-val.json"
+    content = json.loads(path.read_text())
+    del content["scores"]["ROUGE-L"]
+    path.write_text(json.dumps(content))
+    plan, runs = read_plan(folder / "plan.yaml"), planned_runs(folder)
+    page = tmp_path / "page.md"
+    page.write_text(command._sections(plan, "small", runs)["small"])
+    assert "Not made yet: small-bern-1-2." in page.read_text()  # it is to be scored again
+    plan.recipes = {name: plan.recipes[name] for name in ("bern-1", "nearest")}
+    runs = runs_of(plan, "small", str(folder / "small"), folder / "runs")
+    page.write_text(command.section(plan, "small", runs, runs, []))
+    rows = table(page)
+    place = rows["recipe"].index("ROUGE-L")
+    assert rows["`bern-1`"][place] == "" and rows["`bern-1`"][place + 1] != ""
+
+
+def test_a_run_that_is_missing_is_named_and_has_no_figures(made, tmp_path):
+    folder = copied(made, tmp_path / "copy")
+    for name in ("bern-1-1", "bern-1-2"):
+        shutil.rmtree(folder / f"runs/small-{name}")
+    text = command._sections(read_plan(folder / "plan.yaml"), "small", planned_runs(folder))["small"]
+    assert "Not made yet: small-bern-1-1, small-bern-1-2, small-wider-1, small-wider-2." in text
+    assert "| `bern-1`" not in text and "| `longer`" in text
 
 
 def test_what_a_run_lacks_is_made_and_a_stopped_one_goes_on(made, tmp_path):
-    shutil.copytree(made, tmp_path / "copy")
-    first, second, _ = runs(tmp_path / "copy")
+    shutil.copytree(made, tmp_path / "elsewhere")
+    with pytest.raises(InputError, match=r"was made with data.root=.*, and the plan says .*; move it away"):
+        missing(planned_runs(tmp_path / "elsewhere")[0])
+    runs = named(copied(made, tmp_path / "copy"))
+    first, second = runs["bern-1-1"], runs["bern-1-2"]
     (first.folder / "scores-val.json").unlink()
     state = json.loads((second.folder / "last/state.json").read_text())
     (second.folder / "last/state.json").write_text(json.dumps(state | {"finished": False}))
-    with pytest.raises(InputError, match=r"was made with data.root=.*, and the plan says .*; move it away"):
-        missing(first)
-    for run in (first, second):
-        recipe = (run.folder / "recipe.yaml").read_text().replace(str(made), str(tmp_path / "copy"))
-        (run.folder / "recipe.yaml").write_text(recipe)
     assert missing(first) == [first.evaluate]
-    assert missing(second) == [[*second.train, "--resume"], second.evaluate]
+    assert missing(second) == [[*second.make, "--resume"], second.evaluate]
+    assert missing(runs["wider-1"]) == [] and missing(runs["wider-2"]) == [runs["wider-2"].evaluate]
+
+
+def test_scores_of_older_weights_are_made_again(made, tmp_path):
+    runs = named(copied(made, tmp_path / "copy"))
+    (runs["bern-1-1"].folder / "model.safetensors").touch()
+    assert [name for name, run in runs.items() if missing(run)] == ["bern-1-1", "wider-1"]
+
+
+def test_a_run_that_was_scored_otherwise_is_scored_by_the_plan_and_not_trained_again(made, tmp_path):
+    runs = named(copied(made, tmp_path / "copy"))
+    first = runs["bern-1-1"]
+    recipe = first.folder / "recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("  - standard\n  - hidden\n", "  - BLEU\n"))
+    assert "  - BLEU\n" in recipe.read_text() and missing(first) == []
+    scores = json.loads((first.folder / "scores-val.json").read_text())
+    del scores["scores"]["CIDEr-D"]
+    (first.folder / "scores-val.json").write_text(json.dumps(scores))
+    assert missing(first) == [[*first.evaluate, "evaluate.metrics=[standard,hidden]"]]
+
+
+def test_a_run_says_which_metric_of_several_chose_its_epoch(made, tmp_path):
+    folder = copied(made, tmp_path / "copy")
+    for chosen, same in (("METEOR,CIDEr-D", True), ("METEOR", False)):
+        text = (made / "plan.yaml").read_text().replace("decode=greedy]", f'decode=greedy, "train.select={chosen}"]')
+        (folder / "plan.yaml").write_text(text)
+        if same:
+            assert is_trained(named(folder)["bern-1-1"])
+        else:
+            with pytest.raises(InputError, match=r"was made with train\.select=CIDEr-D, and the plan says METEOR"):
+                is_trained(named(folder)["bern-1-1"])
+
+
+def test_an_ensemble_of_other_runs_is_told(made, tmp_path):
+    both = named(copied(made, tmp_path / "copy"))["both"]
+    recipe = both.folder / "members/2/recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("max_steps: 2", "max_steps: 9"))
+    with pytest.raises(InputError, match=r"members/2 was made with train.max_steps=9, and the plan says 2; move it"):
+        missing(both)
 
 
 def test_a_dry_run_prints_what_is_missing(made, results):
@@ -135,9 +193,61 @@ def test_a_dry_run_prints_what_is_missing(made, results):
     ]
 
 
+def test_one_run_alone_brings_what_it_is_made_of(made, results):
+    code, out, _ = results("--dry-run", "--runs", made / "none", "--only", "small-wider-2")
+    lines = out.splitlines()[1:]
+    assert code == 0 and [line.split()[1] for line in lines] == ["train", "evaluate", "evaluate"]
+    assert lines[-1] == (
+        f"showtell evaluate {made}/none/small-bern-1-2 decode=beam decode.num_beams=2 --split val "
+        f"--out {made}/none/small-wider-2"
+    )
+
+
+@pytest.fixture
+def processes(monkeypatch):
+    """The commands that were run, which do nothing; `fails` names one that fails."""
+    found = SimpleNamespace(done=[], fails=None)
+
+    def run(words, stdout, **_):
+        time.sleep(0.01)
+        found.done.append(" ".join(words[3:]))
+        stdout.write("error: told\n")
+        stdout.flush()
+        return SimpleNamespace(returncode=2 if found.fails and found.fails in found.done[-1] else 0)
+
+    monkeypatch.setattr(working.subprocess, "run", run)
+    return found
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 8])
+def test_what_is_made_of_others_comes_after_them(made, tmp_path, processes, jobs):
+    runs = runs_of(read_plan(made / "plan.yaml"), "small", str(made / "small"), tmp_path)
+    assert work(list(reversed(runs)), jobs, lambda text: None) == []
+    assert len(processes.done) == 2 * 7 - 2  # what is decoded otherwise is one command
+    for run in runs:
+        of_run = processes.done.index(" ".join(run.make or run.evaluate))
+        assert all(processes.done.index(" ".join(need.evaluate)) < of_run for need in run.needs)
+
+
+def test_what_is_made_of_a_run_that_failed_is_not_tried(made, tmp_path, processes):
+    runs = runs_of(read_plan(made / "plan.yaml"), "small", str(made / "small"), tmp_path)
+    processes.fails, said = "small-bern-1-2", []
+    failed = work(runs, 2, said.append)
+    assert failed[0].startswith("small-bern-1-2: train failed with code 2: error: told (all of it: ")
+    lost = ["longer-2", "wider-2", "both"]
+    assert failed[1:] == [f"small-{name}: not made, since small-bern-1-2 failed" for name in lost]
+    assert set(failed) <= set(said)
+    assert not any("longer" in each or "ensemble" in each for each in processes.done)
+
+
+def test_runs_stand_behind_what_they_need(made):
+    runs = planned_runs(made)
+    assert with_needs([runs[5]]) == [runs[0], runs[1], runs[5]] and with_needs(runs) == runs
+
+
 def test_a_run_that_another_process_is_at_work_on_is_waited_for(made, tmp_path):
     """As after a kill: its process lives on and holds the log."""
-    (run,) = [run for run in runs(made) if run.seed is None]
+    run = named(made)["nearest"]
     other = runs_of(read_plan(made / "plan.yaml"), "small", run.root, tmp_path)[-1]
     said = []
     with (tmp_path / f"{other.name}.log").open("a") as log:
@@ -158,25 +268,10 @@ def test_a_run_that_fails_costs_only_itself(made, tmp_path):
     assert failure.startswith("small-nearest: train failed with code 2: error: ") and str(tmp_path) in failure
 
 
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        (["none=x"], "error: 'none' is no data set of the plan; it has small, other\n"),
-        (["other=no/such"], "error: other=no/such: no such folder\n"),
-        (["other"], "error: other: no root is given; write other=DIR\n"),
-        (["--only", "bern-9"], "error: --only bern-9: no run, recipe or data set of that name is to be made\n"),
-    ],
-)
-def test_a_mistake_is_one_line(results, words, told):
-    assert results(*words)[::2] == (2, told)
-
-
-def test_a_plan_that_is_none_is_told(tmp_path):
-    (tmp_path / "plan.yaml").write_text("recipes: {}\ndatasets: {a: {title: A, seed: 3}}")
-    with pytest.raises(InputError, match=re.escape("plan.yaml: datasets.a.seed: extra inputs are not permitted")):
-        read_plan(tmp_path / "plan.yaml")
-    with pytest.raises(InputError, match=r"none.yaml cannot be read: No such file"):
-        read_plan(tmp_path / "none.yaml")
+def test_a_mistake_is_one_line(results):
+    told = "error: --only bern-9: no run, recipe or data set of that name is to be made\n"
+    assert results("--only", "bern-9")[::2] == (2, told)
+    assert results("none=x")[::2] == (2, "error: 'none' is no data set of the plan; it has small, other\n")
 
 
 def test_only_what_stands_between_the_markers_changes(tmp_path):
@@ -190,16 +285,9 @@ def test_only_what_stands_between_the_markers_changes(tmp_path):
         check_markers(page, ["b"])
 
 
-def test_the_packaged_plan_has_its_places_on_the_page():
-    plan = read_plan(PACKAGED)
-    check_markers(ROOT / "docs/results.md", list(plan.datasets))
-    for name in plan.datasets:
-        assert len(runs_of(plan, name, "somewhere", ROOT / "runs")) == 6 * len(plan.datasets[name].seeds) + 1
-
-
-def test_makes_target_is_the_command(tmp_path):
-    told = subprocess.run(
-        ["make", "-n", "results", "UCM=datasets/ucm", "JOBS=2"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert "-m benchmarks.results ucm=datasets/ucm" in told.stdout and "--runs runs/results --jobs 2" in told.stdout
-    assert roots_of(Plan(recipes={}, datasets={}), []) == {}
+def test_makes_target_is_the_command():
+    words = ["make", "-n", "results", "UCM=datasets/ucm", "KHARAGPUR=k", "VGG16=vgg16.ckpt", "JOBS=2"]
+    told = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    told = " ".join(told.stdout.replace("\\\n", " ").split())
+    given = "ucm=datasets/ucm kharagpur=k vgg16=vgg16.ckpt"
+    assert f"-m benchmarks.results {given} --runs runs/results --jobs 2" in told

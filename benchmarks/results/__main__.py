@@ -6,39 +6,38 @@ Stopped or killed at any moment, the same command goes on.
 import argparse
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.results.plan import PACKAGED, Run, read_plan, roots_of, runs_of
-from benchmarks.results.table import check_markers, section, write_sections
-from benchmarks.results.work import is_scored, is_trained, missing, work
+from benchmarks.results.effects import effect_section
+from benchmarks.results.page import check_markers, write_sections
+from benchmarks.results.plan import PACKAGED, Effect, Plan, read_plan
+from benchmarks.results.runs import Run, given_of, runs_of
+from benchmarks.results.table import section
+from benchmarks.results.work import is_scored, is_trained, missing, with_needs, work
 from showtell.errors import ShowtellError
+from showtell.recipe import build
 
 
 def main() -> int:
     given = _arguments()
     try:
         plan = read_plan(given.plan)
-        roots = roots_of(plan, given.roots)
+        roots, files = given_of(plan, given.given)
         if given.split:
             plan.split = given.split
-        runs: list[Run] = []
-        for name, dataset in plan.datasets.items():
-            if name in roots:
-                runs += runs_of(plan, name, roots[name], given.runs)
-            else:
-                _say(f"{name}: no root is given, so {dataset.title} is left out ({name}=DIR)")
-        chosen = [run for run in runs if not given.only or given.only in (run.dataset, run.recipe, run.name)]
-        if runs and not chosen:
-            raise ShowtellError(f"--only {given.only}: no run, recipe or data set of that name is to be made")
+        runs = {name: runs_of(plan, name, root, given.runs, files) for name, root in roots.items()}
+        chosen = with_needs(_possible(plan, runs, given.only))
         if given.dry_run:
             for run in chosen:
                 for command in missing(run):
                     print(shlex.join(["showtell", *command]))
             return 0
-        check_markers(given.out, list(roots))
+        check_markers(given.out, [place for name in roots for place in (name, *_effects(plan, name))])
         failures = work(chosen, given.jobs, _say)
-        ready = [run for run in runs if is_trained(run) and is_scored(run)]
-        sections = {name: section(plan, name, roots[name], [r for r in ready if r.dataset == name]) for name in roots}
+        sections: dict[str, str] = {}
+        for name, of_dataset in runs.items():
+            sections |= _sections(plan, name, of_dataset)
         write_sections(given.out, sections)
     except ShowtellError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -52,9 +51,39 @@ def main() -> int:
     return 1 if failures else 0
 
 
+def _possible(plan: Plan, runs: dict[str, list[Run]], only: str | None) -> list[Run]:
+    """The runs that are asked for and have what they need here; the others are said."""
+    for name, dataset in plan.datasets.items():
+        if name not in runs:
+            _say(f"{name}: no root is given, so {dataset.title} is left out ({name}=DIR)")
+    every = [run for of_dataset in runs.values() for run in of_dataset]
+    chosen = [run for run in every if not only or only in (run.dataset, run.entry, run.name)]
+    if every and not chosen:
+        raise ShowtellError(f"--only {only}: no run, recipe or data set of that name is to be made")
+    for run in (run for run in chosen if run.lacks):
+        _say(f"{run.name}: no {run.lacks[0]} is given, so it is left out ({run.lacks[0]}=FILE)")
+    return [run for run in chosen if not run.lacks]
+
+
+def _effects(plan: Plan, name: str) -> dict[str, Effect]:
+    """The effects on a data set, by what their places on the page are called."""
+    return {f"{key} on {name}": effect for key, effect in plan.effects.items() if name in effect.datasets}
+
+
+def _sections(plan: Plan, name: str, runs: Sequence[Run]) -> dict[str, str]:
+    ready = [run for run in runs if is_trained(run) and is_scored(run)]
+    records = [record for record in build(runs[0].checked, "data") if record.references]
+    sections = {name: section(plan, name, runs, ready, records)}
+    for place, effect in _effects(plan, name).items():
+        sections[place] = effect_section(plan, effect, name, runs, ready, records)
+    return sections
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.results", description=__doc__)
-    parser.add_argument("roots", nargs="*", metavar="NAME=ROOT", help="where a data set of the plan is; others wait")
+    parser.add_argument(
+        "given", nargs="*", metavar="NAME=PATH", help="where a data set, or a file of the plan, is; others wait"
+    )
     parser.add_argument("--plan", type=Path, default=PACKAGED, help="a YAML; benchmarks/results/plan.yaml unless given")
     parser.add_argument("--runs", type=Path, default=Path("runs/results"), help="the folder of the run folders")
     parser.add_argument("--out", type=Path, default=Path("docs/results.md"), help="the page with the markers")
@@ -62,7 +91,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", metavar="NAME", help="make only the runs of this data set, recipe or name")
     parser.add_argument("--jobs", type=_count, default=1, help="runs at once, each with its share of the cores")
     parser.add_argument("--dry-run", action="store_true", help="print the commands that are missing, and do nothing")
-    return parser.parse_intermixed_args()  # roots may stand anywhere
+    return parser.parse_intermixed_args()  # paths may stand anywhere
 
 
 def _count(text: str) -> int:

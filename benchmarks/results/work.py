@@ -1,6 +1,7 @@
 """Runs -> run folders with scores: what is missing is made, one process a run; a kill at any moment costs little.
 
 A finished run is skipped, a stopped one is resumed, one that was made by another recipe is an error and never touched.
+What is made of other runs comes after them.
 """
 
 import fcntl
@@ -10,35 +11,65 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TextIO
 
-from benchmarks.results.plan import Run
+from benchmarks.results.plan import FILE
+from benchmarks.results.runs import Run
 from showtell import checkpoint
 from showtell.errors import InputError
+from showtell.metrics import METRICS
+from showtell.metrics.names import chosen
 from showtell.recipe import check, trains
+from showtell.resume import MACHINE
+from showtell.settings import Recipe
 
-MACHINE = ("device", "precision")  # may differ from run to run
 Say = Callable[[str], None]
 
 
 def is_trained(run: Run) -> bool:
-    """Whether the folder holds the finished run; InputError where another recipe made it."""
+    """Whether the folder holds the finished run; InputError where another recipe made it.
+
+    What is decoded otherwise has no weights of its own, and needs its source's.
+    """
     if not (run.folder / checkpoint.RECIPE).is_file():
-        return False
-    made, wanted = check(checkpoint.read_recipe(run.folder)), run.checked
-    for section in {**wanted, **made}:
+        return run.kind == "decoded" and is_trained(run.needs[0])
+    wanted = run.checked
+    _check_same(run.folder, wanted)
+    if run.kind == "decoded":
+        return is_trained(run.needs[0])
+    if run.kind == "ensemble":
+        for model, member in zip(_models(run), run.needs, strict=True):
+            _check_same(model.parent, member.checked)
+        return True  # its recipe is written last
+    return bool(state_of(run).get("finished")) if trains(wanted) else (run.folder / checkpoint.MODEL).is_file()
+
+
+def _check_same(folder: Path, wanted: Recipe) -> None:
+    made = check(checkpoint.read_recipe(folder))
+    for section in {**wanted, **made}.keys() - {"evaluate"}:  # that one may change: it makes no weights
         old, new = made.get(section, {}), wanted.get(section, {})
         for key in old | new:
             before, now = old.get(key), new.get(key)
-            if before != now and not (section == "train" and key in MACHINE) and not _same_path(before, now):
+            if not _same(f"{section}.{key}", before, now):
                 raise InputError(
-                    f"{run.folder} was made with {section}.{key}={before}, and the plan says {now}; move it away, or "
+                    f"{folder} was made with {section}.{key}={before}, and the plan says {now}; move it away, or "
                     "name another folder with --runs"
                 )
-    return bool(state_of(run).get("finished")) if trains(wanted) else (run.folder / checkpoint.MODEL).is_file()
+
+
+def _same(key: str, before: object, now: object) -> bool:
+    if before == now or key in MACHINE:
+        return True
+    if not isinstance(before, str) or not isinstance(now, str):
+        return False
+    if key == "train.select":  # a run says which of them chose its epoch
+        return before in [name.strip() for name in now.split(",")]
+    if FILE.fullmatch(now):  # nobody said where the file is
+        return True
+    return "/" in before + now and Path(before).resolve() == Path(now).resolve()  # one place, however it is written
 
 
 def state_of(run: Run) -> dict[str, Any]:
@@ -48,17 +79,50 @@ def state_of(run: Run) -> dict[str, Any]:
 
 
 def is_scored(run: Run) -> bool:
-    """Whether the scores are of the weights that are there."""
-    scores, model = run.folder / f"scores-{run.split}.json", run.folder / checkpoint.MODEL
-    return scores.is_file() and model.is_file() and scores.stat().st_mtime_ns >= model.stat().st_mtime_ns
+    """Whether the scores are of the weights that are there, with all standard metrics that can be had here."""
+    path, models = run.folder / f"scores-{run.split}.json", _models(run)
+    if not path.is_file() or not all(model.is_file() for model in models):
+        return False
+    if path.stat().st_mtime_ns < max(model.stat().st_mtime_ns for model in models):
+        return False
+    names = [name for name in chosen(run.checked["evaluate"]["metrics"]) if METRICS[name].group == "standard"]
+    scores = json.loads(path.read_text("utf-8"))["scores"]
+    return all(name in scores for name in names if METRICS[name].missing(None) is None)
+
+
+def _models(run: Run) -> list[Path]:
+    """The files of the weights that caption."""
+    if run.kind == "decoded":
+        return _models(run.needs[0])
+    if run.kind == "ensemble":
+        return [run.folder / member / checkpoint.MODEL for member in run.checked["captioner"]["members"]]
+    return [run.folder / checkpoint.MODEL]
 
 
 def missing(run: Run) -> list[list[str]]:
     """The commands that the run still needs."""
+    scoring = [*run.evaluate, *_metrics(run)]
     if not is_trained(run):
-        resume = ["--resume"] if run.folder.exists() else []
-        return [[*run.train, *resume], run.evaluate]
-    return [] if is_scored(run) else [run.evaluate]
+        resume = ["--resume"] if run.kind == "trained" and run.folder.exists() else []
+        return [[*run.make, *resume], scoring] if run.make else [scoring]
+    return [] if is_scored(run) else [scoring]
+
+
+def _metrics(run: Run) -> list[str]:
+    """The plan's metrics where what is there was made with others."""
+    folder = run.folder if run.kind == "trained" else run.needs[0].folder
+    if not (folder / checkpoint.RECIPE).is_file():
+        return []
+    made, wanted = check(checkpoint.read_recipe(folder))["evaluate"], run.checked["evaluate"]
+    return [] if made["metrics"] == wanted["metrics"] else [f"evaluate.metrics=[{','.join(wanted['metrics'])}]"]
+
+
+def with_needs(runs: Iterable[Run]) -> list[Run]:
+    """The runs, and before each what it is made of."""
+    every: dict[Run, None] = {}
+    for run in runs:
+        every |= dict.fromkeys([*with_needs(run.needs), run])
+    return list(every)
 
 
 def work(runs: Sequence[Run], jobs: int, say: Say) -> list[str]:
@@ -68,11 +132,27 @@ def work(runs: Sequence[Run], jobs: int, say: Say) -> list[str]:
     threads = os.environ.get("OMP_NUM_THREADS") or (str(max((os.cpu_count() or 1) // jobs, 1)) if jobs > 1 else None)
     environment = os.environ | ({"OMP_NUM_THREADS": threads} if threads else {})
     pool = ThreadPoolExecutor(jobs)
+    futures: dict[Run, Future[str | None]] = {}
     try:
-        made = pool.map(lambda run: _make(run, environment, say), todo)
+        for run in sorted(todo, key=_depth):  # so that no run waits for one that comes later
+            futures[run] = pool.submit(_make_after, run, dict(futures), environment, say)
+        made = [future.result() for future in futures.values()]
         return [failure for failure in made if failure]
     finally:
         pool.shutdown(cancel_futures=True)  # after Ctrl-C, which the processes got as well
+
+
+def _depth(run: Run) -> int:
+    return max((1 + _depth(need) for need in run.needs), default=0)
+
+
+def _make_after(run: Run, before: dict[Run, Future[str | None]], environment: dict[str, str], say: Say) -> str | None:
+    for need in run.needs:
+        if need in before and before[need].result():
+            failure = f"{run.name}: not made, since {need.name} failed"
+            say(failure)
+            return failure
+    return _make(run, environment, say)
 
 
 def _make(run: Run, environment: dict[str, str], say: Say) -> str | None:
@@ -106,10 +186,3 @@ def _do(run: Run, commands: Sequence[Sequence[str]], log: TextIO, environment: d
             return failure
         say(f"{run.name}: {command[0]} took {(time.perf_counter() - started) / 60:.1f} minutes")
     return None
-
-
-def _same_path(before: object, now: object) -> bool:
-    """Whether both name one place, however they are written."""
-    if not isinstance(before, str) or not isinstance(now, str) or "/" not in before + now:
-        return False
-    return Path(before).resolve() == Path(now).resolve()
