@@ -58,6 +58,8 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
         return run
     check_extras(settings.tensorboard, settings.wandb)
     check_clip(recipe)
+    # Numbers below 1e-38 become zero: a CPU takes many times as long for them, and saturated gates are full of them.
+    torch.set_flush_denormal(True)
     torch.manual_seed(settings.seed)
     encoder = build_encoder(recipe).to(device_of(settings.device))
     training, validation = _sources(recipe, encoder, console)
