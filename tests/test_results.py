@@ -132,6 +132,14 @@ def test_a_run_that_is_missing_is_named_and_has_no_figures(made, tmp_path):
     assert "| `bern-1`" not in text and "| `longer`" in text
 
 
+def test_before_anything_is_made_the_page_has_commands_and_people(made, tmp_path):
+    runs = runs_of(read_plan(made / "plan.yaml"), "small", str(made / "small"), tmp_path)
+    sections = command._sections(read_plan(made / "plan.yaml"), "small", runs)
+    assert f"Not made yet: {', '.join(f'small-{name}' for name in NAMES)}." in sections["small"]
+    assert "| one human against the rest | " in sections["small"] and "Decoding" not in sections["small"]
+    assert sections["beams on small"].startswith("Not made yet: small-bern-1-1, ")
+
+
 def test_what_a_run_lacks_is_made_and_a_stopped_one_goes_on(made, tmp_path):
     shutil.copytree(made, tmp_path / "elsewhere")
     with pytest.raises(InputError, match=r"was made with data.root=.*, and the plan says .*; move it away"):

@@ -116,9 +116,9 @@ def _table(plan: Plan, records: Sequence[Record], ready: Sequence[Run]) -> list[
 
 
 def _columns(scores: Sequence[Mapping[str, float]]) -> list[str]:
-    """The standard metrics that more than half of the runs have."""
+    """The standard metrics that half of the runs have, or more."""
     standard = [name for name, metric in METRICS.items() if metric.group == "standard"]
-    return [name for name in standard if 2 * sum(name in found for found in scores) > len(scores)]
+    return [name for name in standard if 2 * sum(name in found for found in scores) >= len(scores)]
 
 
 def _scores(run: Run) -> dict[str, float]:
