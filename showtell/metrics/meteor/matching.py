@@ -11,6 +11,8 @@ import numpy as np
 from showtell.metrics.meteor.phrases import EXACT, Relation, occurrences, relation
 from showtell.metrics.meteor.tables import Array, Index, find, hashes
 
+PLACE = 20  # bits of a word's place, where columns are packed into one
+
 
 class Sentences(NamedTuple):
     """Different texts as rows of words (ids into `spelled`), where each begins, and which are function words."""
@@ -26,10 +28,10 @@ class Sentences(NamedTuple):
 
 
 class Matches(NamedTuple):
-    """Sorted by pair, place in the candidate (`at`, `length` words), stage, place in the reference (`to`, `size`)."""
+    """Sorted by pair, place in the reference (`to`, `size` words), then as the search tries them: see `_sorted`."""
 
     pair: Array
-    at: Array
+    at: Array  # place in the candidate
     length: Array
     to: Array
     size: Array
@@ -57,7 +59,7 @@ def matches(known: Sentences, candidate: Array, reference: Array, index: Index) 
     found, unit_nodes = occurrences(known.words, known.starts, nodes, index)
     alike = relation(known.spelled, unit_nodes, index)
     table = _Table(found, alike, len(known.lengths))
-    return _sorted(table.join(candidate, reference))
+    return _sorted(*table.join(candidate, reference))
 
 
 class _Table:
@@ -74,7 +76,8 @@ class _Table:
         self.alike = alike
         self.rows = np.searchsorted(alike.unit, np.arange(self.units + 1))
 
-    def join(self, candidate: Array, reference: Array) -> Matches:
+    def join(self, candidate: Array, reference: Array) -> tuple[Matches, Array, Array]:
+        """The matches, unsorted, and of each the entry of the table and whether that names the reference's phrase."""
         pair, ours = _spread(self.first[candidate], self.first[candidate + 1])
         row, relation = _spread(self.rows[self.unit[ours]], self.rows[self.unit[ours] + 1])
         wanted = reference[pair[row]] * self.units + self.alike.other[relation]
@@ -85,7 +88,7 @@ class _Table:
         met, theirs = _spread(begin, np.searchsorted(self.keys, wanted, side="right"))
         row, relation = row[met], relation[met]
         mine = ours[row]
-        return Matches(
+        found = Matches(
             pair[row],
             self.at[mine],
             self.length[mine],
@@ -93,6 +96,7 @@ class _Table:
             self.length[theirs],
             self.alike.stage[relation],
         )
+        return found, self.alike.entry[relation], self.alike.named[relation]
 
 
 def _spread(begin: Array, end: Array) -> tuple[Array, Array]:
@@ -102,11 +106,16 @@ def _spread(begin: Array, end: Array) -> tuple[Array, Array]:
     return owner, np.arange(len(owner)) + np.repeat(begin - np.cumsum(many) + many, many)
 
 
-def _sorted(found: Matches) -> Matches:
-    key = found.pair
-    for column, most in ((found.at, 12), (found.stage, 2), (found.to, 12), (found.size, 3), (found.length, 3)):
-        key = key << most | column
-    return found.take(np.argsort(key, kind="stable"))
+def _sorted(found: Matches, entry: Array, named: Array) -> Matches:
+    """By pair, place in the reference, stage; then by place in the candidate.
+
+    Before that come, of paraphrases, those listed at the reference's phrase, the shorter first, as the table has them;
+    the others follow by length and entry.
+    """
+    step = ((found.pair << PLACE | found.to) << 2 | found.stage) << 1 | named
+    theirs = entry << PLACE | found.at  # entries are numbered by the length of their phrase, then as the table has them
+    ours = (found.at << 3 | found.length) << 32 | entry
+    return found.take(np.lexsort((np.where(named, ours, theirs), step)))
 
 
 def alone(found: Matches, ours: Array, theirs: Array) -> Array:

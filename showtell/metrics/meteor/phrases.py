@@ -31,11 +31,16 @@ class Occurrences(NamedTuple):
 
 
 class Relation(NamedTuple):
-    """Rows sorted by `unit`: a unit of a candidate, one of a reference that it matches, the stage."""
+    """Rows sorted by `unit`: a unit of a candidate, one of a reference that it matches, the stage.
+
+    A pair that the table of paraphrases has in both directions stands twice, since METEOR counts it as two matches.
+    """
 
     unit: Array
     other: Array
     stage: Array
+    entry: Array  # of the table of paraphrases, else 0
+    named: Array  # whether the table names the reference's phrase as a paraphrase of the candidate's
 
 
 def occurrences(words: Array, starts: Array, nodes: Array, index: Index) -> tuple[Occurrences, Array]:
@@ -65,11 +70,15 @@ def occurrences(words: Array, starts: Array, nodes: Array, index: Index) -> tupl
 def relation(words: Sequence[str], unit_nodes: Array, index: Index) -> Relation:
     """The units of one corpus (its words first) that match one another."""
     exact = np.arange(len(words))
-    pairs = [(exact, exact), _alike_stems(words), _synonyms(words, index), _paraphrases(unit_nodes, index)]
+    *forward, rows = _paraphrases(unit_nodes, index)
+    pairs = [(exact, exact), _alike_stems(words), _synonyms(words, index), forward[::-1], forward]
     unit, other = (np.concatenate([pair[side] for pair in pairs]) for side in (0, 1))
-    stage = np.repeat(np.arange(4), [len(pair[0]) for pair in pairs])
-    order = np.argsort(unit * 4 + stage, kind="stable")
-    return Relation(unit[order], other[order], stage[order])
+    many = [len(pair[0]) for pair in pairs]
+    stage = np.repeat([EXACT, STEM, SYNONYM, PARAPHRASE, PARAPHRASE], many)
+    entry = np.concatenate([np.zeros(sum(many[:3]), dtype=np.int64), rows, rows])
+    named = np.repeat([False, False, False, False, True], many)
+    order = np.argsort(unit, kind="stable")
+    return Relation(*(column[order] for column in (unit, other, stage, entry, named)))
 
 
 def _alike_stems(words: Sequence[str]) -> tuple[Array, Array]:
@@ -115,7 +124,8 @@ def _bases(at: int, word: str, form: int, index: Index) -> list[tuple[int, int]]
     return [(at, int(place)) for place in places if place >= 0][:1]
 
 
-def _paraphrases(unit_nodes: Array, index: Index) -> tuple[Array, Array]:
+def _paraphrases(unit_nodes: Array, index: Index) -> tuple[Array, Array, Array]:
+    """Units, a paraphrase that the table names for each, and the entry's number."""
     starts = index["neighbours_from"]
     unit = np.flatnonzero(unit_nodes >= 0)
     node = unit_nodes[unit]
@@ -125,4 +135,5 @@ def _paraphrases(unit_nodes: Array, index: Index) -> tuple[Array, Array]:
     here = np.full(len(starts), -1, dtype=np.int64)
     here[node] = unit
     one, other = np.repeat(unit, many), here[index["neighbours"][rows]]
-    return one[other >= 0], other[other >= 0]
+    here_too = other >= 0
+    return one[here_too], other[here_too], rows[here_too]

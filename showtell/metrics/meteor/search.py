@@ -1,37 +1,50 @@
-"""All matches of each pair -> the alignment that METEOR chooses, by its beam search, for all pairs at a time.
+r"""All matches of each pair -> the alignment that METEOR chooses, by its beam search, for all pairs at a time.
 
-A match that alone has all its words is kept. Among the others a beam of partial alignments goes through the candidate
-from left to right, each taking one match of the word or none. Better is, in this order: more gain (an exact
-match 2, any other the halves of its two lengths rounded down, so one word for another by stem, synonym or paraphrase
-gains nothing), fewer chunks, more matches, a smaller sum of distances, what was reached first.
+A match that alone has all its words is kept. Among the others a beam of partial alignments goes through the reference
+from left to right; each takes one of the matches that begin at the word, or none. Better is, in this order: more gain
+(an exact match 2, any other the halves of its two lengths rounded down, so one word for another by stem, synonym or
+paraphrase gains nothing), fewer chunks, less distance, what was better or was tried earlier before.
 
-Unusual: rows of arrays are partial alignments, of all pairs together; what each took is kept step by step, and read
-back from the end.
+Unusual, and found by asking the Java program with small beams: a chunk counts only when it ends, so at the word after
+it; and a match's own distance never counts, but that of all matches which could have been taken in its place and were
+tried before it. So leaving a word out costs the distances of all its free matches.
+
+Rows of arrays are partial alignments, of all pairs together; what each took is kept step by step, and read back from
+the end.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from showtell.metrics.meteor.matching import Matches, gain
+from showtell.metrics.meteor.matching import PLACE, Matches, gain
 from showtell.metrics.meteor.tables import Array
 
-BEAM = 40  # as many as the jar has, but all different: see `_best`
-TOGETHER = 4000  # pairs that are searched at a time: what fits a processor's cache
-_CAP = 1 << 10  # above any gain, number of chunks or matches of one pair
+BEAM = 40
+TOGETHER = 500  # pairs that are searched at a time: what fits a processor's cache
+_GAIN, _CHUNK = 1 << 49, 1 << 35  # in a rank, of which the rest is the distance: texts of 8,000 words fit
 
 
 class _Paths(NamedTuple):
-    """Partial alignments: their pair, rank (smaller is better), the reference's words in use, where they stand."""
+    """Partial alignments: their pair, rank (smaller is better), the candidate's words in use, where they stand."""
 
     pair: Array
     rank: Array
     used: Array
-    last: Array  # place in the candidate << 20 | place in the reference, where the last match ended
-    busy: Array  # the first word of the candidate that is free
+    end: Array  # of the open chunk, place in the candidate << PLACE | place in the reference; -1 without
+    busy: Array  # the first word of the reference that is free
 
     def take(self, rows: Array) -> "_Paths":
         return _Paths(*(column[rows] for column in self))
+
+
+class _Events(NamedTuple):
+    """Words of the references at which matches begin or have ended: where, and their matches from `first` to `last`."""
+
+    of_pair: Array  # where each pair's events begin
+    place: Array
+    first: Array
+    last: Array
 
 
 def align(found: Matches, fixed: Array, pairs: int) -> Array:
@@ -41,8 +54,7 @@ def align(found: Matches, fixed: Array, pairs: int) -> Array:
     taken = [np.flatnonzero(fixed & ~crowded[found.pair])]
     hard = np.flatnonzero(crowded)
     first, end = np.searchsorted(found.pair, hard), np.searchsorted(found.pair, hard, side="right")
-    steps = np.maximum.reduceat(found.at, first) if len(hard) else hard
-    order = np.argsort(steps, kind="stable")
+    order = np.argsort(end - first, kind="stable")
     for at in range(0, len(hard), TOGETHER):
         some = np.sort(order[at : at + TOGETHER])
         rows = np.concatenate([np.arange(first[pair], end[pair]) for pair in some])
@@ -53,45 +65,48 @@ def align(found: Matches, fixed: Array, pairs: int) -> Array:
 def _search(found: Matches, fixed: Array) -> Array:
     """The rows taken of matches all of whose pairs need a search."""
     pairs, pair = np.unique(found.pair, return_inverse=True)
-    new_event = np.diff(pair << 12 | found.at, prepend=-1) != 0
-    first = np.append(np.flatnonzero(new_event), len(pair))  # of each event: a word at which matches begin
-    event_pair = pair[first[:-1]]
-    event_of = np.searchsorted(event_pair, np.arange(len(pairs) + 1))
-    masks = _masks(found)
-    costs = gain(found)
-    n = len(pairs)
+    events = _events(pair, found, len(pairs))
+    masks, gains, n = _masks(found), gain(found), len(pairs)
     nothing = np.zeros(n, np.int64)
     paths = _Paths(np.arange(n), nothing, np.zeros((n, masks.shape[1]), np.uint64), nothing - 1, nothing)
     history: list[tuple[Array, Array]] = []
-    for step in range(int(np.diff(event_of).max())):
-        event = event_of[paths.pair] + step
-        event = np.where(event < event_of[paths.pair + 1], event, -1)
-        owner, match = _options(paths, event, first, found, fixed)
+    for step in range(int(np.diff(events.of_pair).max())):
+        event = events.of_pair[paths.pair] + step
+        here = event < events.of_pair[paths.pair + 1]
+        event = np.where(here, event, 0)
+        here &= paths.busy <= events.place[event]
+        owner, match = _options(here, event, events, fixed)
         owner, match = _free(paths, owner, match, masks)
-        paths = _extended(paths.take(owner), match, found, costs, masks)
+        paths = _extended(paths.take(owner), here[owner], owner, match, found, gains, masks)
         kept = _best(paths)
         paths = paths.take(kept)
         history.append((owner[kept], match[kept]))
     return _read_back(paths, history, n)
 
 
+def _events(pair: Array, found: Matches, pairs: int) -> _Events:
+    begin = pair << PLACE | found.to
+    events = np.unique(np.concatenate([begin, begin + found.size]))
+    of_pair, place = np.searchsorted(events, np.arange(pairs + 1) << PLACE), events & ((1 << PLACE) - 1)
+    return _Events(of_pair, place, np.searchsorted(begin, events), np.searchsorted(begin, events, side="right"))
+
+
 def _masks(found: Matches) -> Array:
-    """The words of the reference that each match uses, as bits."""
-    width = int((found.to + found.size).max()) // 64 + 1
-    masks = np.zeros((len(found.to), width), dtype=np.uint64)
-    for more in range(int(found.size.max())):
-        rows = np.flatnonzero(found.size > more)
-        bit = found.to[rows] + more
+    """The words of the candidate that each match uses, as bits."""
+    width = int((found.at + found.length).max()) // 64 + 1
+    masks = np.zeros((len(found.at), width), dtype=np.uint64)
+    for more in range(int(found.length.max())):
+        rows = np.flatnonzero(found.length > more)
+        bit = found.at[rows] + more
         masks[rows, bit // 64] |= np.left_shift(np.uint64(1), (bit % 64).astype(np.uint64))
     return masks
 
 
-def _options(paths: _Paths, event: Array, first: Array, found: Matches, fixed: Array) -> tuple[Array, Array]:
+def _options(here: Array, event: Array, events: _Events, fixed: Array) -> tuple[Array, Array]:
     """For every path what it can take at its event; none (-1) is last, and not allowed beside a fixed match."""
-    begin = first[event]
-    here = (event >= 0) & (paths.busy <= found.at[np.minimum(begin, len(found.at) - 1)])
-    many = np.where(here, first[event + 1] - begin, 0)
-    none = ~(here & fixed[np.minimum(begin, len(fixed) - 1)])
+    begin = events.first[event]
+    many = np.where(here, events.last[event] - begin, 0)
+    none = (many == 0) | ~fixed[np.minimum(begin, len(fixed) - 1)]
     rows = many + none
     owner = np.repeat(np.arange(len(rows)), rows)
     place = np.arange(len(owner)) - np.repeat(np.cumsum(rows) - rows, rows)
@@ -99,36 +114,37 @@ def _options(paths: _Paths, event: Array, first: Array, found: Matches, fixed: A
 
 
 def _free(paths: _Paths, owner: Array, match: Array, masks: Array) -> tuple[Array, Array]:
-    """Without the options whose words of the reference are in use."""
+    """Without the options whose words of the candidate are in use."""
     free = (match < 0) | ~(paths.used[owner] & masks[match]).any(axis=1)
     return owner[free], match[free]
 
 
-def _extended(paths: _Paths, match: Array, found: Matches, gains: Array, masks: Array) -> _Paths:
+def _extended(
+    paths: _Paths, here: Array, owner: Array, match: Array, found: Matches, gains: Array, masks: Array
+) -> _Paths:
     some = match >= 0
-    at, to = found.at[match], found.to[match]
-    new_chunk = paths.last != (at << 20 | to)
-    worse = ((_CAP * -gains[match] + new_chunk) * _CAP - 1) * (_CAP * 64) + np.abs(at - to)
+    at, to, length, size = found.at[match], found.to[match], found.length[match], found.size[match]
+    ends = here & (paths.end >= 0) & ~(some & (paths.end == (at << PLACE | to)))
+    passed = _before(owner, np.where(some, np.abs(at - to), 0))
+    after = np.where(some, at + length << PLACE | to + size, np.where(here, -1, paths.end))
     return _Paths(
         paths.pair,
-        paths.rank + np.where(some, worse, 0),
+        paths.rank + ends * _CHUNK + passed - np.where(some, gains[match] * _GAIN, 0),
         np.where(some[:, None], paths.used | masks[match], paths.used),
-        np.where(some, at + found.length[match] << 20 | to + found.size[match], paths.last),
-        np.where(some, at + found.length[match], paths.busy),
+        after,
+        np.where(some, to + size, paths.busy),
     )
 
 
+def _before(owner: Array, distance: Array) -> Array:
+    """The sum of the distances of the options before each of the same path."""
+    total = np.cumsum(distance) - distance
+    return np.asarray(total - total[np.searchsorted(owner, owner)])
+
+
 def _best(paths: _Paths) -> Array:
-    """At most `BEAM` rows of each pair, the better first, and of those that leave the same to do only the best."""
-    state = [paths.busy, paths.last, *paths.used.T, paths.pair]
-    order = np.lexsort((paths.rank, *state))
-    new = np.zeros(len(order), dtype=bool)
-    for column in state:
-        ordered = column[order]
-        new[1:] |= ordered[1:] != ordered[:-1]
-    new[:1] = True
-    order = np.sort(order[new])
-    order = order[np.lexsort((paths.rank[order], paths.pair[order]))]
+    """At most `BEAM` rows of each pair, the better first."""
+    order = np.lexsort((paths.rank, paths.pair))
     pair = paths.pair[order]
     starts = np.flatnonzero(np.diff(pair, prepend=-1))
     place = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))

@@ -1,10 +1,10 @@
 """The data files of METEOR 1.5 in the pycocoevalcap wheel -> a compact index in Showtell's cache, and it loaded.
 
 The paraphrases are a tree of words (a phrase is the number of its last word's node) and, for each node, the nodes that
-paraphrase it, in both directions. Words are 64-bit hashes, so that no text is held. Everything is memory-mapped.
+the table names as its paraphrases, in the table's order, which decides between equal alignments. Words are 64-bit
+hashes, so that no text is held. Everything is memory-mapped.
 
-Unusual: only the wheel's data files are read, never its code, and no Java is needed. A pair that the table has in both
-directions stands twice, since METEOR counts it as two matches.
+Unusual: only the wheel's data files are read, never its code, and no Java is needed.
 """
 
 import gzip
@@ -28,7 +28,7 @@ from rich.console import Console
 from showtell.errors import InputError
 from showtell.progress import Bar
 
-VERSION = 1  # of the index's layout
+VERSION = 2  # of the index's layout
 LONGEST = 7  # words of a paraphrase
 INSTALL = "pip install 'showtell[meteor]'"
 _JAR, _PARAPHRASES = "pycocoevalcap/meteor/meteor-1.5.jar", "pycocoevalcap/meteor/data/paraphrase-en.gz"
@@ -150,8 +150,7 @@ def build(texts: dict[str, list[str]], pairs: Iterable[tuple[str, str]]) -> Inde
         right.append(phrases.setdefault(other, len(phrases)))
     index, node = _tree(list(phrases))
     several, size = np.array([left, right], dtype=np.int32), len(index["nodes"]) + len(index["words"])
-    ends = node[several]
-    index["neighbours_from"], index["neighbours"] = _lists(ends.ravel(), ends[::-1].ravel(), size)
+    index["neighbours_from"], index["neighbours"] = _lists(node[several[0]], node[several[1]], size)
     keys, index["synonyms_from"], index["synsets"] = _keyed(
         (hashed(word), int(synset))
         for word, of in _entries(texts["synsets"])
