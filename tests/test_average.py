@@ -7,7 +7,7 @@ from torch import nn
 from showtell import checkpoint
 from showtell.average import Average
 from showtell.log import read_log
-from showtell.train import Job
+from showtell.job import Job
 from tests.small import FROZEN, train_small
 
 EMA = [*FROZEN, "train.ema=0.9", "train.max_steps=7", "train.batch_size=40"]

@@ -302,3 +302,12 @@ def test_a_thread_that_is_not_the_main_one_trains_too(tmp_path):
     with ThreadPoolExecutor(1) as pool:
         pool.submit(train_small, tmp_path / "run", *STILL, *ONE_STEP, "train.max_steps=1").result()
     assert state(tmp_path / "run")["finished"]
+
+
+def test_numbers_too_small_for_a_normal_float_are_zero_in_training(tmp_path):
+    """A CPU takes many times as long for them."""
+    torch.set_flush_denormal(False)
+    tiny = torch.tensor([1e-30])
+    assert float(tiny * 1e-10) > 0
+    trained(tmp_path / "run", *STILL, *ONE_STEP, "train.epochs=1")
+    assert float(tiny * 1e-10) == 0

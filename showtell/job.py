@@ -1,0 +1,221 @@
+"""One training: its parts, where it stands, and what one step, one validation and one checkpoint of it are.
+
+The next step depends on weights, moments, the random generator's state and the step's number alone, and all four are
+in a checkpoint.
+"""
+
+import time
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from showtell import checkpoint, losses
+from showtell.average import Average
+from showtell.batches import collate, epoch_steps
+from showtell.cache import Source
+from showtell.captioners.neural import Neural
+from showtell.device import autocast
+from showtell.errors import InputError, RecipeError
+from showtell.forcing import SCHEDULES
+from showtell.log import FILES
+from showtell.optimizer import learning_rate, make_optimizer
+from showtell.recipe import Train
+from showtell.resume import UNAVERAGED, Checkpoint, Where, differences, digest
+from showtell.reward import Reward
+from showtell.tokenizers.captions import Captions
+from showtell.validation import LENGTHS, Validation, goodness
+
+FIT_IMAGES = 512  # on so many training images the decoder measures frozen features
+
+
+class Job:
+    """One training: parts, sources and where it stands. `step`, `validate`, `save` are the verbs of `train`."""
+
+    def __init__(
+        self, captioner: Neural, settings: Train, training: Source, validation: Source | None, run: Path
+    ) -> None:
+        self.captioner, self.settings, self.training, self.run = captioner, settings, training, run
+        learned = [text for record in training.records for text in record.references]
+        self.validation = Validation(validation, captioner, learned) if validation is not None else None
+        self.words = [[captioner.tokenizer.encode(text) for text in record.references] for record in training.records]
+        self.reward: Reward | None = None
+        if settings.loss == "self_critical":
+            self.reward = Reward(training.records, captioner.tokenizer, settings.reward)
+        if settings.attend_all and not captioner.decoder.attends:
+            name = captioner.recipe["decoder"]["name"]
+            raise RecipeError(f"train.attend_all is {settings.attend_all}, and decoder {name!r} has no attention")
+        self.optimizer = make_optimizer(captioner, settings)
+        self.where = Where(data=digest(training.records))
+        self.average = self._average()
+        self.plan = self._plan(0)
+        # Where photos have different numbers of captions, epochs differ by a step or two from the first.
+        self.total = min(settings.max_steps or 10**12, settings.epochs * len(self.plan))
+        self.autocast = autocast(captioner.device, settings.precision)
+        self.pace = 0.0  # captions a second, smoothed, for people
+
+    def _plan(self, epoch: int) -> list[Any]:
+        s = self.settings
+        if self.reward is not None:  # an image counts for the captions that are drawn of it
+            images, size = [words[:1] for words in self.words], max(1, s.batch_size // s.samples)
+            return epoch_steps(images, 1, size, s.accumulate, s.seed, epoch, like_lengths=False)
+        like_lengths = not self.captioner.encoder.trains
+        return epoch_steps(self.words, s.captions_per_image, s.batch_size, s.accumulate, s.seed, epoch, like_lengths)
+
+    def _average(self) -> Average:
+        return Average((self.captioner.encoder, self.captioner.decoder), self.settings.ema)
+
+    def check_lengths(self) -> None:
+        """Refuse captions that the decoder has no positions for, before a step is made."""
+        limit = self.captioner.decoder.max_length
+        longest = 1 + max(len(words) for image in self.words for words in image)  # bos is read too
+        if self.validation is not None:
+            longest = max(longest, *(captions.tokens.shape[-1] - 1 for _, captions in self.validation.batches))
+        if limit is not None and longest > limit:
+            raise InputError(
+                f"decoder.max_length is {limit}, and the longest caption takes {longest} tokens with its bos; "
+                f"use decoder.max_length={longest} or more, or leave that caption out"
+            )
+
+    def begin(self) -> None:
+        if not self.captioner.encoder.trains:
+            sample = torch.randperm(len(self.words))[:FIT_IMAGES].sort().values
+            self.captioner.decoder.fit(self.training(sample.tolist()).to(self.captioner.device))
+        if self.settings.start is not None:
+            captioner, path = self.captioner, Path(self.settings.start).expanduser() / checkpoint.MODEL
+            tensors = checkpoint.read_tensors(path)
+            try:
+                checkpoint.restore(captioner.encoder, captioner.decoder, tensors, str(path))
+            except InputError as error:
+                other = differences(self.settings.start, captioner.recipe)
+                raise InputError(f"train.start={self.settings.start}: its {other}: {error}") from None
+        self.average = self._average()
+        try:
+            self.run.mkdir(parents=True, exist_ok=True)
+            for name in FILES:  # of a run that was killed before its first checkpoint
+                (self.run / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise InputError(f"{self.run} cannot hold a run: {error.strerror}; name another with --run") from None
+        self.captioner.save_settings(self.run)
+        self.save()  # so that whatever holds a model or a row holds a checkpoint too
+
+    def go_on(self, saved: Checkpoint) -> None:
+        if saved.where.data != self.where.data:
+            raise InputError(
+                f"the captions of the training photos have changed since {self.run} was trained on them; "
+                "bring them back, or train anew into another --run"
+            )
+        self.where, tensors, captioner, source = saved.where, saved.tensors, self.captioner, str(self.run / "last")
+        checkpoint.restore(captioner.encoder, captioner.decoder, tensors["model"], source)
+        self.average = self._average()
+        if UNAVERAGED in tensors:
+            checkpoint.restore(captioner.encoder, captioner.decoder, tensors[UNAVERAGED], source)
+        checkpoint.restore_optimizer(self.optimizer, tensors["optimizer"], source)
+        checkpoint.restore_random(tensors["random"], captioner.device, source)
+        self.plan = self._plan(self.where.epoch)
+
+    def save(self) -> None:
+        captioner = self.captioner
+        tensors = {"random": checkpoint.random_tensors(captioner.device)}
+        tensors["optimizer"] = checkpoint.optimizer_tensors(self.optimizer)
+        if self.settings.ema:
+            live = checkpoint.weights(captioner.encoder, captioner.decoder)
+            tensors[UNAVERAGED] = {name: tensor.clone() for name, tensor in live.items()}
+        with self.average.in_place():
+            tensors["model"] = checkpoint.weights(captioner.encoder, captioner.decoder)
+            if self.validation is None and self.where.step:
+                checkpoint.write_tensors(self.run / checkpoint.MODEL, tensors["model"])
+            checkpoint.write_training(self.run, tensors, asdict(self.where))  # last: what it calls finished is there
+
+    @property
+    def over(self) -> bool:
+        settings, where = self.settings, self.where
+        limits = [(where.epoch, settings.epochs), (where.step, settings.max_steps), (where.stale, settings.patience)]
+        return any(limit is not None and reached >= limit for reached, limit in limits)
+
+    @property
+    def epoch_ended(self) -> bool:
+        return self.where.step_in_epoch == 0
+
+    def step(self) -> dict[str, Any]:
+        """One optimizer step over `accumulate` batches; its loss is the mean over their words, or drawn captions."""
+        captioner, settings = self.captioner, self.settings
+        started = time.perf_counter()
+        captioner.encoder.train()
+        captioner.decoder.train()
+        rate = learning_rate(settings, self.where.step, self.total, self.where.epoch)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["scale"]
+        self.optimizer.zero_grad(set_to_none=True)
+        special = captioner.tokenizer.special
+        batches = [collate(groups, self.words, special) for groups in self.plan[self.where.step_in_epoch]]
+        drawn = settings.samples * sum(len(images) for images, _ in batches)
+        read = sum(int(captions.mask[..., 0].sum()) for _, captions in batches)
+        count = drawn if self.reward else sum(int(captions.mask[..., 1:].sum()) for _, captions in batches)
+        total, rewards = 0.0, 0.0
+        for images, captions in batches:
+            with self.autocast:
+                loss, reward = self._loss(images.tolist(), captions)
+            (loss / count).backward()
+            total, rewards = total + float(loss.detach()), rewards + reward * len(images) * settings.samples
+        parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        norm = torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
+        if not torch.isfinite(norm):
+            raise InputError(f"the loss is not finite at step {self.where.step}; lower train.lr (now {settings.lr})")
+        self.optimizer.step()
+        self.average.update(self.where.step)
+        self._count_step()
+        pace = round((drawn if self.reward else read) / (time.perf_counter() - started), 1)
+        row = {"step": self.where.step, "epoch": self.where.epoch, "loss": total / count, "lr": rate}
+        return row | ({"reward": rewards / drawn} if self.reward else {}) | {"captions_per_second": pace}
+
+    def _loss(self, images: list[int], captions: Captions) -> tuple[Tensor, float]:
+        """The summed loss of a batch, and the mean reward of what was drawn (0 where nothing is)."""
+        captioner, settings = self.captioner, self.settings
+        features = self.training(images).to(captioner.device)
+        if self.reward is None:
+            captions = captions.to(captioner.device)
+            truth = SCHEDULES[settings.scheduled_sampling](self.where.step / self.total, settings.truth)
+            reading: dict[str, Any] = {"attend_all": settings.attend_all, "truth": truth, "piece": settings.truncate}
+            loss, _ = losses.cross_entropy(captioner.decoder, features, captions, settings.label_smoothing, **reading)
+            return loss, 0.0
+        lengths = {name: captioner.recipe["decode"][name] for name in LENGTHS if name in captioner.recipe["decode"]}
+        reward, special = partial(self.reward, images=images), captioner.tokenizer.special
+        drawing = {"samples": settings.samples, "baseline": settings.baseline, **lengths}
+        return losses.self_critical(captioner.decoder, features, special, reward, **drawing)
+
+    def _count_step(self) -> None:
+        self.where.step += 1
+        self.where.step_in_epoch += 1
+        if self.where.step_in_epoch == len(self.plan):
+            self.where.epoch, self.where.step_in_epoch = self.where.epoch + 1, 0
+            self.plan = self._plan(self.where.epoch)
+
+    def validate(self) -> dict[str, float]:
+        """Validate where it is due, and keep the weights if they are the best so far."""
+        if self.validation is None or (self.where.epoch % self.settings.validate_every and not self.over):
+            return {}
+        with self.average.in_place():
+            return self._measure(self.validation)
+
+    def _measure(self, validation: Validation) -> dict[str, float]:
+        with self.autocast:
+            found = validation.measure()
+        better = goodness(self.settings.select, found)
+        self.where.stale += 1
+        if self.where.best is None or better > self.where.best:
+            self.where.best, self.where.best_step, self.where.stale = better, self.where.step, 0
+            model = checkpoint.weights(self.captioner.encoder, self.captioner.decoder)
+            checkpoint.write_tensors(self.run / checkpoint.MODEL, model)
+        return found
+
+    def shown(self, row: dict[str, Any]) -> dict[str, str]:
+        """What the progress bar says beside time and ETA."""
+        self.pace = 0.9 * (self.pace or row["captions_per_second"]) + 0.1 * row["captions_per_second"]
+        said = {"loss": f"{row['loss']:.3f}", "captions/s": f"{self.pace:.0f}"}
+        if self.where.best is not None:
+            said[f"best {self.settings.select}"] = f"{abs(self.where.best):.3f}"
+        return said
