@@ -2,7 +2,7 @@
 
 Texts -> normalised words -> all matches (exact, stem, synonym, paraphrase) -> one alignment of each pair of candidate
 and reference -> counts of the reference that scores best, a row for each image. The rows' sum gives the corpus's score.
-Written from the papers and from what the Java tool answers; docs/meteor.md says how, and what differs.
+Written from the papers and from what the Java tool answers; docs/meteor.md says how.
 """
 
 import numpy as np

@@ -118,7 +118,7 @@ def _make(folder: Path, jar: Path, paraphrases: Path) -> None:
 
 def _unwritable(folder: Path, error: OSError) -> InputError:
     return InputError(
-        f"the METEOR tables cannot be written to {folder} ({error.strerror or error}; they need about 70 MB); "
+        f"the METEOR tables cannot be written to {folder} ({error.strerror or error}; they need about 65 MB); "
         "free some, or set SHOWTELL_CACHE=DIR to a larger disk"
     )
 
