@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from showtell.decoders.cells import gru, lstm
 from showtell.decoders.decoder import Decoder, Memory, Output, State
 from showtell.decoders.dropout import Dropout
-from showtell.decoders.visual import Standardise, drop_channels
+from showtell.decoders.visual import Place, Standardise, drop_channels
 from showtell.features import Features
 from showtell.settings import Count, Share
 
@@ -21,7 +21,11 @@ GATES = {"lstm": 4, "gru": 3}
 
 
 class Attend(Decoder):
-    """Additive attention over the tokens (B N D) at every word."""
+    """Additive attention over the tokens (B N D) at every word.
+
+    The paper's tokens are the encoder's own and do not say where they lie; with `image_dim` they are mapped to that width
+    first, and do.
+    """
 
     def __init__(
         self,
@@ -32,20 +36,24 @@ class Attend(Decoder):
         embedding_dim: Count = 512,
         dim: Count = 512,
         attention_dim: Count = 512,
+        image_dim: Count | None = None,
         dropout: Share = 0.5,
         feature_dropout: Share = 0.0,
     ) -> None:
         super().__init__()
         self.parts = ("hidden", "memory") if cell == "lstm" else ("hidden",)
         self.standardise, self.feature_dropout = Standardise(feature_dim), feature_dropout
-        self.first = nn.Linear(feature_dim, dim * len(self.parts))
-        self.key, self.query = nn.Linear(feature_dim, attention_dim), nn.Linear(dim, attention_dim, bias=False)
+        width = image_dim or feature_dim
+        self.narrow = nn.Sequential(nn.Linear(feature_dim, width), nn.LayerNorm(width)) if image_dim else None
+        self.place = Place(width) if image_dim else None
+        self.first = nn.Linear(width, dim * len(self.parts))
+        self.key, self.query = nn.Linear(width, attention_dim), nn.Linear(dim, attention_dim, bias=False)
         self.score = nn.Linear(attention_dim, 1, bias=False)
-        self.gate = nn.Linear(dim, feature_dim)
+        self.gate = nn.Linear(dim, width)
         self.words = nn.Embedding(vocabulary_size, embedding_dim)
         nn.init.uniform_(self.words.weight, -0.1, 0.1)
         self.from_word = nn.Linear(embedding_dim, GATES[cell] * dim)
-        self.from_image = nn.Linear(feature_dim, GATES[cell] * dim, bias=False)
+        self.from_image = nn.Linear(width, GATES[cell] * dim, bias=False)
         self.from_state = nn.Linear(dim, GATES[cell] * dim)
         self.dropout = Dropout(dropout)
         self.output = nn.Linear(dim, vocabulary_size)
@@ -54,10 +62,12 @@ class Attend(Decoder):
         self.standardise.fit(features.tokens[features.mask])
 
     def start(self, features: Features) -> tuple[Memory, State]:
-        tokens = self.standardise(features.tokens).masked_fill(~features.mask[..., None], 0)
-        pooled = self.standardise(features.pooled)
+        tokens, pooled = self.standardise(features.tokens), self.standardise(features.pooled)
         if self.training and self.feature_dropout:
             tokens, pooled = drop_channels([tokens, pooled], self.feature_dropout)
+        if self.narrow is not None and self.place is not None:
+            tokens, pooled = self.narrow(tokens) + self.place(features.boxes), self.narrow(pooled)
+        tokens = tokens.masked_fill(~features.mask[..., None], 0)
         memory = {"tokens": tokens, "keys": self.key(tokens), "mask": features.mask}
         return memory, dict(zip(self.parts, self.first(pooled)[:, None].chunk(len(self.parts), -1), strict=True))
 

@@ -51,6 +51,23 @@ def test_attend_is_the_plain_loop(cell):
             assert_close(output.attention[image, caption, :, 0], maps, rtol=0, atol=1e-6)
 
 
+@torch.no_grad()
+def test_attend_with_a_width_for_images_is_attend_on_tokens_that_were_mapped_and_told_where_they_lie():
+    torch.manual_seed(0)
+    sizes = {"embedding_dim": 9, "dim": 8, "attention_dim": 7}
+    narrow, plain = large(Attend(D, V, image_dim=5, **sizes)), large(Attend(5, V, **sizes))
+    own = {
+        name: tensor for name, tensor in narrow.state_dict().items() if name.split(".")[0] not in ("narrow", "place")
+    }
+    plain.load_state_dict({name: t for name, t in own.items() if "standardise" not in name}, strict=False)
+    features, tokens = make_features(), words()
+    mapped = narrow.narrow(features.tokens) + narrow.place(features.boxes)
+    seen = features._replace(tokens=mapped, pooled=narrow.narrow(features.pooled))
+    assert_close(read(narrow, features, tokens).logits, read(plain, seen, tokens).logits, rtol=0, atol=1e-5)
+    elsewhere = features._replace(boxes=features.boxes.flip(1))
+    assert not torch.allclose(read(narrow, features, tokens).logits, read(narrow, elsewhere, tokens).logits)
+
+
 def plain_topdown(decoder, features, tokens):
     real = features.mask
     regions = nn.functional.leaky_relu(decoder.norm(decoder.linear(features.tokens[real])))
