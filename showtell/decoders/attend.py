@@ -23,8 +23,8 @@ GATES = {"lstm": 4, "gru": 3}
 class Attend(Decoder):
     """Additive attention over the tokens (B N D) at every word.
 
-    The paper's tokens are the encoder's own and do not say where they lie; with `image_dim` they are mapped to that width
-    first, and do.
+    The paper's tokens are the encoder's own and do not say where they lie; with `image_dim` they are mapped to that
+    width first, and do.
     """
 
     def __init__(

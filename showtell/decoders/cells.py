@@ -53,7 +53,7 @@ class Cell(nn.Module, ABC):
 
     @abstractmethod
     def step(self, gates: Tensor, state: Tensor, weight: Sequence[Tensor]) -> Tensor:
-        """The words' part of the gates (M gates*H), the state, the states' rows of the weight, cut -> the next state."""
+        """The words' part of the gates (M gates*H), the state, its rows of the weight, cut -> the next state."""
 
     def forward(self, x: Tensor, hidden_state: Tensor) -> Tensor:
         return self.run(x[:, None], hidden_state)[:, 0]
