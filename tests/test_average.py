@@ -6,8 +6,8 @@ from torch import nn
 
 from showtell import checkpoint
 from showtell.average import Average
-from showtell.log import read_log
 from showtell.job import Job
+from showtell.log import read_log
 from tests.small import FROZEN, train_small
 
 EMA = [*FROZEN, "train.ema=0.9", "train.max_steps=7", "train.batch_size=40"]

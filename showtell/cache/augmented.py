@@ -32,7 +32,7 @@ class Augmented(Source):
 
 
 def open_augmented(records: Sequence[Record], encoder: Encoder, turns: str, console: Console) -> Source:
-    """The records' features as `open_source` has them, where `turns` (a name of TURNS) is none; or else turned ones too.
+    """The features of `open_source`, and those of the photos turned in all ways that `turns`, a name of TURNS, has.
 
     Raises RecipeError where the features were computed by others, whose photos cannot be turned.
     """
