@@ -105,6 +105,8 @@ def _read(path: Path) -> Any:
         raise InputError(f"{path} does not exist") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not JSON: {error}") from None
+    except RecursionError:
+        raise InputError(f"{path} is nested too deep to be captions or references") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
 

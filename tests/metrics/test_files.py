@@ -146,9 +146,12 @@ def test_an_image_that_stands_there_twice_is_refused(tmp_path, read, content, tw
 def test_what_cannot_be_read_is_told_with_the_reason(tmp_path, read):
     cut, photo = written(tmp_path, '{"a.jpg": '), tmp_path / "photo.jpg"
     photo.write_bytes(b"\xff\xd8\xff\xe0")
+    deep = tmp_path / "deep.json"
+    deep.write_text("[" * 200_000)
     for path, reason in (
         (cut, "is not JSON: Expecting value: line 1 column 11 (char 10)"),
         (photo, "is not JSON: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
+        (deep, "is nested too deep to be captions or references"),
         (tmp_path / "none.json", "does not exist"),
         (tmp_path, "cannot be read: Is a directory"),
     ):

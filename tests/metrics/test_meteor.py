@@ -1,5 +1,7 @@
 """METEOR on a table set made by hand: stages, search, formula, empty texts; and the index's making."""
 
+import gzip
+
 import numpy as np
 import pytest
 
@@ -15,12 +17,14 @@ TEXTS = {
     "exceptions": ["sit", "sat sitting", ""],
     "function": ["a", "the", "is", ""],
 }
-PAIRS = [("a couple of", "two"), ("guys", "men"), ("men", "guys"), ("kind of", "sort of")]
+BLOCKS = [(("a couple of", "guys"), ("two", "men")), (("men", "kind of"), ("guys", "sort of"))]
+
+NUMBERS = " ".join(map(str, range(8192)))
 
 
 @pytest.fixture(scope="module")
 def index():
-    return tables.build(TEXTS, PAIRS)
+    return tables.build(TEXTS, BLOCKS)
 
 
 def rows(index, candidate, *references):
@@ -131,6 +135,23 @@ def test_stems_are_snowballs_of_2014(word, stemmed):
     assert stem(word) == stemmed
 
 
+@pytest.mark.parametrize(
+    ("candidate", "reference", "told"),
+    [
+        ("dog " * 9000, "dog " * 6000, "a caption of 9,000 words with a reference of 6,000: 54,000,000 matches"),
+        (NUMBERS, NUMBERS, "a caption of 8,192 words with a reference of 8,192: 8,192 matches"),
+    ],
+)
+def test_texts_that_its_search_cannot_hold_are_refused(index, candidate, reference, told):
+    with pytest.raises(InputError, match=f"METEOR cannot compare {told} are too many; shorten it"):
+        rows(index, candidate.strip(), reference.strip())
+
+
+def test_a_caption_of_ten_thousand_words_has_a_score(index):
+    (row,) = rows(index, ("dog " * 10_000).strip(), "the dog runs")
+    assert row[:2].tolist() == [10_000, 3] and 0 < corpus(row[None]) < 0.001
+
+
 def test_without_the_wheel_the_extra_is_named(monkeypatch):
     monkeypatch.setattr(tables, "source", lambda: None)
     assert "pip install 'showtell[meteor]'" in tables.missing()
@@ -149,15 +170,32 @@ def made(monkeypatch, tmp_path):
 
 
 def test_the_index_is_made_once(made, monkeypatch):
-    monkeypatch.setattr(tables, "_pairs", lambda path: iter(PAIRS))
+    monkeypatch.setattr(tables, "_pairs", lambda path: iter(BLOCKS))
     first = tables.load()
     monkeypatch.setattr(tables, "_pairs", lambda path: pytest.fail("made again"))
     assert all((tables.load()[name] == first[name]).all() for name in first)
 
 
+def test_blocks_that_cut_a_line_give_the_same_pairs(tmp_path, monkeypatch):
+    pairs = [("a couple of", "two"), ("un café", "une tasse"), ("guys", "men")]
+    path = tmp_path / "table.gz"
+    path.write_bytes(gzip.compress("".join(f"0.5\n{one}\n{other}\n" for one, other in pairs).encode()))
+    for size in (1, 5, 1000):
+        monkeypatch.setattr(tables, "BLOCK", size)
+        assert [pair for block in tables._pairs(path) for pair in zip(*block, strict=True)] == pairs
+
+
+def test_who_waits_for_the_making_is_told(made, monkeypatch, capsys):
+    monkeypatch.setattr(tables, "_pairs", lambda path: iter(BLOCKS))
+    tables.load()
+    assert "METEOR: its tables are made ready" in capsys.readouterr().err
+    tables.load()
+    assert capsys.readouterr().err == ""
+
+
 def test_a_making_cut_short_leaves_nothing(made, monkeypatch):
     def cut(path):
-        yield PAIRS[0]
+        yield BLOCKS[0]
         raise KeyboardInterrupt
 
     monkeypatch.setattr(tables, "_pairs", cut)
@@ -170,7 +208,7 @@ def test_a_full_disk_is_one_line(made, monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(tables, "_pairs", lambda path: iter(PAIRS))
+    monkeypatch.setattr(tables, "_pairs", lambda path: iter(BLOCKS))
     monkeypatch.setattr(np, "save", full)
     with pytest.raises(InputError, match=r"No space left on device.*SHOWTELL_CACHE"):
         tables.load()

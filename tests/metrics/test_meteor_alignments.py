@@ -45,6 +45,10 @@ JAVAS_PHRASES = [
 ]
 
 
+def index_of(pairs):
+    return tables.build(TEXTS, [tuple(zip(*pairs, strict=True))])
+
+
 def found_and_taken(index, candidate, reference):
     known = matching.sentences([candidate, reference], index)
     found = matching.matches(known, np.array([0]), np.array([1]), index)
@@ -59,7 +63,7 @@ def places(found, taken):
 @pytest.mark.parametrize(("beam", "candidate", "reference", "chosen"), JAVAS)
 def test_of_several_places_that_is_taken_which_the_java_program_takes(beam, candidate, reference, chosen, monkeypatch):
     monkeypatch.setattr(search, "BEAM", beam)
-    found, _, taken = found_and_taken(tables.build(TEXTS, PAIRS), candidate, reference)
+    found, _, taken = found_and_taken(index_of(PAIRS), candidate, reference)
     assert places(found, taken) == chosen
 
 
@@ -68,7 +72,7 @@ def test_of_several_phrases_that_is_taken_which_the_java_program_takes(
     beam, pairs, candidate, reference, chosen, monkeypatch
 ):
     monkeypatch.setattr(search, "BEAM", beam)
-    found, _, taken = found_and_taken(tables.build(TEXTS, pairs), candidate, reference)
+    found, _, taken = found_and_taken(index_of(pairs), candidate, reference)
     assert places(found, taken) == chosen
 
 
@@ -103,14 +107,14 @@ def test_arrays_find_what_a_search_in_loops_finds(texts, beam):
     candidate, reference = (" ".join("dog" if word == "a" else word for word in text) for text in texts)
     kept, search.BEAM = search.BEAM, beam
     try:
-        found, fixed, taken = found_and_taken(tables.build(TEXTS, PAIRS), candidate, reference)
+        found, fixed, taken = found_and_taken(index_of(PAIRS), candidate, reference)
     finally:
         search.BEAM = kept
     assert sorted(plainly(found, fixed, beam, len(texts[1]))) == taken.tolist()
 
 
 def test_pairs_together_are_aligned_as_each_alone():
-    index = tables.build(TEXTS, PAIRS)
+    index = index_of(PAIRS)
     words = np.random.default_rng(0).choice(list("bcde"), (40, 8))
     known = matching.sentences([" ".join(row[: 1 + at % 8]) for at, row in enumerate(words)], index)
     ours, theirs = np.arange(0, 40, 2), np.arange(1, 40, 2)

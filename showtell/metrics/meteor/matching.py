@@ -8,10 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from showtell.errors import InputError
 from showtell.metrics.meteor.phrases import EXACT, Relation, occurrences, relation
 from showtell.metrics.meteor.tables import Array, Index, find, hashes
 
 PLACE = 20  # bits of a word's place, where columns are packed into one
+MOST_WORDS, MOST_DISTANCE = 8191, 1 << 35  # matched; the distances of all matches: what a rank of the search holds
 
 
 class Sentences(NamedTuple):
@@ -59,7 +61,18 @@ def matches(known: Sentences, candidate: Array, reference: Array, index: Index) 
     found, unit_nodes = occurrences(known.words, known.starts, nodes, index)
     alike = relation(known.spelled, unit_nodes, index)
     table = _Table(found, alike, len(known.lengths))
-    return _sorted(*table.join(candidate, reference))
+    return _sorted(*table.join(candidate, reference, known.lengths))
+
+
+def _check(matches: Array, ours: Array, theirs: Array) -> None:
+    """Matches and words of each pair: one that the search could not hold, nor its ranks, is told."""
+    most = np.minimum(np.minimum(ours, theirs), matches)
+    over = (most > MOST_WORDS) | (matches * np.maximum(ours, theirs) >= MOST_DISTANCE)
+    for row in np.flatnonzero(over)[:1]:
+        raise InputError(
+            f"METEOR cannot compare a caption of {ours[row]:,} words with a reference of {theirs[row]:,}: "
+            f"{int(matches[row]):,} matches are too many; shorten it, or name the other metrics alone"
+        )
 
 
 class _Table:
@@ -76,7 +89,7 @@ class _Table:
         self.alike = alike
         self.rows = np.searchsorted(alike.unit, np.arange(self.units + 1))
 
-    def join(self, candidate: Array, reference: Array) -> tuple[Matches, Array, Array]:
+    def join(self, candidate: Array, reference: Array, lengths: Array) -> tuple[Matches, Array, Array]:
         """The matches, unsorted, and of each the entry of the table and whether that names the reference's phrase."""
         pair, ours = _spread(self.first[candidate], self.first[candidate + 1])
         row, relation = _spread(self.rows[self.unit[ours]], self.rows[self.unit[ours] + 1])
@@ -85,7 +98,9 @@ class _Table:
         there = begin < len(self.keys)
         there[there] = self.keys[begin[there]] == wanted[there]
         row, relation, begin, wanted = row[there], relation[there], begin[there], wanted[there]
-        met, theirs = _spread(begin, np.searchsorted(self.keys, wanted, side="right"))
+        end = np.searchsorted(self.keys, wanted, side="right")
+        _check(np.bincount(pair[row], end - begin, len(candidate)), lengths[candidate], lengths[reference])
+        met, theirs = _spread(begin, end)
         row, relation = row[met], relation[met]
         mine = ours[row]
         found = Matches(

@@ -17,12 +17,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from showtell.metrics.meteor.matching import PLACE, Matches, gain
+from showtell.metrics.meteor.matching import MOST_DISTANCE, MOST_WORDS, PLACE, Matches, gain
 from showtell.metrics.meteor.tables import Array
 
 BEAM = 40
 TOGETHER = 500  # pairs that are searched at a time: what fits a processor's cache
-_GAIN, _CHUNK = 1 << 49, 1 << 35  # in a rank, of which the rest is the distance: texts of 8,000 words fit
+# In a rank, of which the rest is the distance. `matching` refuses texts that would not fit.
+_GAIN, _CHUNK = 2 * (MOST_WORDS + 1) * MOST_DISTANCE, MOST_DISTANCE
 
 
 class _Paths(NamedTuple):

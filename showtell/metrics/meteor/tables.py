@@ -9,15 +9,17 @@ Unusual: only the wheel's data files are read, never its code, and no Java is ne
 
 import gzip
 import hashlib
-import io
 import os
 import shutil
 import sys
 import tempfile
 import zipfile
 from array import array
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, distribution
+from itertools import chain, count
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +39,11 @@ _PARTS = [
     *("synonyms", "synonyms_from", "synsets", "forms", "forms_from", "bases", "function_words"),
 ]
 
+BLOCK = 1 << 22  # bytes of the table that are read at a time
+
 Array = NDArray[Any]
 Index = dict[str, Array]
+Pairs = tuple[Sequence[str], Sequence[str]]  # phrases, and a paraphrase of each
 
 
 def missing() -> str | None:
@@ -100,6 +105,7 @@ def _digest(*paths: Path) -> str:
 
 def _make(folder: Path, jar: Path, paraphrases: Path) -> None:
     """Write the index beside its place and move it there whole."""
+    Console(file=sys.stderr).print(f"METEOR: its tables are made ready in {folder}, once, in half a minute or more")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         half = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
@@ -130,24 +136,34 @@ def _read_jar(jar: Path) -> dict[str, list[str]]:
         return {key: archive.read(name).decode("utf-8").split("\n") for key, name in names.items()}
 
 
-def _pairs(path: Path) -> Iterator[tuple[str, str]]:
+def _pairs(path: Path) -> Iterator[Pairs]:
     """The lines of the table are, three by three: a probability, a phrase, its paraphrase."""
-    console = Console(file=sys.stderr)
-    with path.open("rb") as raw, Bar(console, "METEOR tables", path.stat().st_size >> 20, "MB") as bar:
-        lines = iter(io.TextIOWrapper(io.BufferedReader(gzip.GzipFile(fileobj=raw)), encoding="utf-8", newline="\n"))
-        for number, _ in enumerate(lines):
-            yield next(lines)[:-1], next(lines)[:-1]
-            if number % 100_000 == 0:
-                bar.advance((raw.tell() >> 20) - bar.done)
+    console, size = Console(file=sys.stderr), path.stat().st_size >> 20
+    with path.open("rb") as raw, Bar(console, "METEOR tables, once", size, "MB") as bar:
+        table, rest = gzip.GzipFile(fileobj=raw), b""
+        while block := table.read(BLOCK):
+            lines = (rest + block).split(b"\n")
+            whole = (len(lines) - 1) // 3 * 3
+            rest = b"\n".join(lines[whole:])
+            yield _decoded(lines[1:whole:3]), _decoded(lines[2:whole:3])
+            bar.advance((raw.tell() >> 20) - bar.done)
+        bar.advance(0, then="sorting")
 
 
-def build(texts: dict[str, list[str]], pairs: Iterable[tuple[str, str]]) -> Index:
-    """The index of the jar's texts and of pairs of phrases."""
-    phrases: dict[str, int] = {}
+def _decoded(lines: list[bytes]) -> list[str]:
+    return b"\n".join(lines).decode("utf-8").split("\n") if lines else []
+
+
+def build(texts: dict[str, list[str]], pairs: Iterable[Pairs]) -> Index:
+    """The index of the jar's texts and of phrases with their paraphrases, which come in blocks.
+
+    Maps over a dict that counts its keys, in place of loops: there are ten million phrases to look up.
+    """
+    phrases = defaultdict[str, int](count().__next__)
     left, right = array("i"), array("i")
-    for one, other in pairs:
-        left.append(phrases.setdefault(one, len(phrases)))
-        right.append(phrases.setdefault(other, len(phrases)))
+    for ones, others in pairs:
+        for one, other in ((left, ones), (right, others)):
+            one.extend(map(phrases.__getitem__, other))
     index, node = _tree(list(phrases))
     several, size = np.array([left, right], dtype=np.int32), len(index["nodes"]) + len(index["words"])
     index["neighbours_from"], index["neighbours"] = _lists(node[several[0]], node[several[1]], size)
@@ -171,10 +187,10 @@ def _entries(lines: list[str]) -> Iterator[tuple[str, str]]:
 
 def _tree(phrases: list[str]) -> tuple[Index, Array]:
     """Words (sorted hashes) are the first nodes; then, by level, `parent << 32 | word`. And the phrases' nodes."""
-    ids: dict[str, int] = {}
-    lengths = np.array([phrase.count(" ") + 1 for phrase in phrases], dtype=np.int64)
-    words = (word for phrase in phrases for word in phrase.split(" "))
-    flat = np.fromiter((ids.setdefault(word, len(ids)) for word in words), dtype=np.int64)
+    ids = defaultdict[str, int](count().__next__)
+    lengths = 1 + np.fromiter(map(methodcaller("count", " "), phrases), dtype=np.int64)
+    words = chain.from_iterable(map(methodcaller("split", " "), phrases))
+    flat = np.fromiter(map(ids.__getitem__, words), dtype=np.int64)
     keys = hashes(ids)
     order = np.argsort(keys)
     place = np.empty(len(order), dtype=np.int64)
