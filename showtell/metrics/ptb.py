@@ -138,6 +138,13 @@ RULES = {
     "sign": "[^\\s\x81٫‐]",
 }
 COMPILED = [re.compile(pattern, re.IGNORECASE) for pattern in RULES.values()]
+# Rules that read far before they fail -> what a text has wherever they match.
+NEEDS = {
+    "a@b.c": re.compile("@"),
+    "dog. ,": re.compile(r"\.[,;:、]"),
+    "U.S.-led": re.compile("-"),
+    "a.com/b": re.compile(r"\.(?:com|net|org|edu)", re.IGNORECASE),
+}
 
 # How a kind of sign is written. All that is dropped anyway (quotes, dashes, dots) is written as a period.
 WRITTEN = (

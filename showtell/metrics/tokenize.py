@@ -16,6 +16,7 @@ from showtell.metrics import ptb
 from showtell.metrics.characters import KINDS
 
 NAME = "ptb"
+LONG = 500  # characters, from which on it pays to look for what rules need
 DROPPED = frozenset(["''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";"])
 _NEWLINE = re.compile(r"[\n\r\v\f\x85\u2028\u2029]")
 # What may make a rule look over a space: a tag, a rare space, numbers side by side, dots apart, `no. 5`, `B. The`.
@@ -64,6 +65,7 @@ def read(text: str) -> str:
 
 def _tokens(text: str) -> Iterator[str]:
     kinds = (text if text.isascii() and text.isprintable() else text.translate(KINDS)) + "\n"
+    rules = ptb.COMPILED if len(kinds) < LONG else _possible(kinds)
     at = 0
     while at < len(text):
         plain = _PLAIN.match(text, at)
@@ -71,19 +73,25 @@ def _tokens(text: str) -> Iterator[str]:
             yield word
             at = plain.end()
             continue
-        end, is_token = _longest(kinds, at)
+        end, is_token = _longest(kinds, at, rules)
         if is_token:
             token = text[at:end].lower()
             yield _written(token.rstrip() if end == len(text) else token, kinds[at:end])
         at = end
 
 
-def _longest(kinds: str, at: int) -> tuple[int, bool]:
+def _possible(kinds: str) -> list[re.Pattern[str]]:
+    """Without the rules that would look for a sign from every character to the text's end, and it is not there."""
+    named = zip(ptb.RULES, ptb.COMPILED, strict=True)
+    return [rule for name, rule in named if name not in ptb.NEEDS or ptb.NEEDS[name].search(kinds)]
+
+
+def _longest(kinds: str, at: int, rules: list[re.Pattern[str]]) -> tuple[int, bool]:
     """Where the token that starts at `at` ends, and whether it is one, not a space or a character to leave out."""
     spaces = ptb.SPACES.match(kinds, at)
     furthest = begin = spaces.end() if spaces else at
     end = max(begin, at + 1)
-    for rule in ptb.COMPILED:
+    for rule in rules:
         match = rule.match(kinds, at)
         if match and match.end() > furthest:
             furthest, end = match.end(), match.end(match.lastindex or 0)

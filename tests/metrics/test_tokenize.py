@@ -178,3 +178,20 @@ def test_a_newline_is_a_space():
 def test_a_caption_stands_alone():
     """Java lets the next line decide about a last single letter (`vitamin C.`, then `The ..`); here none follows."""
     assert tokenize("vitamin C.") == "vitamin c."
+
+
+def test_rules_are_left_out_only_where_they_could_not_match(monkeypatch):
+    texts = (
+        [text for text, _ in PINNED]
+        + [text for kind in HARD.values() for text, _ in kind]
+        + ["a@b.c", "a.com/b", "A.NET", "dog. ,", "U.S.-led", "cat.; b", "a.b-c@d.org"]
+    )
+    plain = [read(text) for text in texts]
+    monkeypatch.setattr(module, "LONG", 0)
+    assert [read(text) for text in texts] == plain
+
+
+@pytest.mark.parametrize("unit", ["😀", ".", "a'", "abc,;:"])
+def test_a_long_text_without_a_space_is_spared_the_rules_that_would_search_all_of_it(unit):
+    left = module._possible((unit * 500).translate(module.KINDS))
+    assert not {ptb.COMPILED[at] for at, name in enumerate(RULES) if name in ("a@b.c", "a.com/b")} & set(left)
