@@ -1,5 +1,8 @@
 """A device's name and a precision, as a recipe has them -> what torch computes on and with."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from showtell.errors import InputError
@@ -23,6 +26,17 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     return torch.autocast(
         device.type, torch.bfloat16, enabled=precision == "bf16" or (precision == "auto" and _fast_bf16(device))
     )
+
+
+@contextmanager
+def denormals_flushed() -> Iterator[None]:
+    """Numbers below 1e-38 are zero meanwhile: a CPU is slow with them, and saturated gates are full of them."""
+    before = float(torch.tensor([1e-30]) * 1e-10) == 0
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
 
 
 def _reason(name: str, error: Exception) -> str:

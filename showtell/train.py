@@ -10,7 +10,7 @@ from rich.console import Console
 from showtell.cache import Source, open_augmented, open_source
 from showtell.captioners.neural import Neural
 from showtell.data import notes
-from showtell.device import device_of
+from showtell.device import denormals_flushed, device_of
 from showtell.encoders import Encoder
 from showtell.errors import InputError, Interrupted
 from showtell.interrupt import stop_signal
@@ -44,8 +44,6 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
         return run
     check_extras(settings.tensorboard, settings.wandb)
     check_clip(recipe)
-    # Numbers below 1e-38 become zero: a CPU takes many times as long for them, and saturated gates are full of them.
-    torch.set_flush_denormal(True)
     torch.manual_seed(settings.seed)
     encoder = build_encoder(recipe).to(device_of(settings.device))
     training, validation = _sources(recipe, encoder, console)
@@ -64,7 +62,7 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
         _say(console, f"going on with {run} at step {job.where.step}")
     resumed_at = None if saved is None else job.where.step
     log = Log(run, tensorboard=settings.tensorboard, wandb=settings.wandb, resumed_at=resumed_at)
-    with stop_signal() as stop, Bar(console, "training", job.total, "step") as bar:
+    with denormals_flushed(), stop_signal() as stop, Bar(console, "training", job.total, "step") as bar:
         bar.advance(job.where.step)
         while not job.over:
             started = time.perf_counter()
