@@ -58,7 +58,7 @@ class Train:
     scheduled_sampling: Literal["none", "linear", "exponential", "inverse_sigmoid"] = "none"
     truth: Annotated[float, Field(gt=0, le=1)] = 0.75  # where it ends: how likely the next input is the true word
     truncate: Count | None = None  # words after which backpropagation stops
-    augment: Literal["none", "flip", "d4"] = "none"  # photos are mirrored, or turned in all ways of the square as well
+    augment: Literal["none", "flip", "crops", "d4"] = "none"  # the views of a photo that training sees
     start: str | None = None  # a run whose weights and tokenizer training begins with
     ema: Share = 0.0  # decay of a moving average of the weights, which validation and the saved models use; 0: none
     precision: Literal["auto", "fp32", "bf16"] = "auto"

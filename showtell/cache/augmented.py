@@ -9,7 +9,7 @@ from torch import Tensor
 from showtell.cache.source import Source, open_source
 from showtell.data.record import Record
 from showtell.encoders.encoder import Encoder
-from showtell.encoders.turned import TURNS, Turned, stays_upright
+from showtell.encoders.turned import VIEWS, Turned, stays_upright
 from showtell.errors import RecipeError
 from showtell.regions.precomputed import Precomputed
 
@@ -32,17 +32,17 @@ class Augmented(Source):
 
 
 def open_augmented(records: Sequence[Record], encoder: Encoder, turns: str, console: Console) -> Source:
-    """The features of `open_source`, and those of the photos turned in all ways that `turns`, a name of TURNS, has.
+    """The features of `open_source`, and those of the photos turned in all ways that `turns`, a name of VIEWS, has.
 
     Raises RecipeError where the features were computed by others, whose photos cannot be turned.
     """
-    if TURNS[turns] and isinstance(encoder, Precomputed):
+    if VIEWS[turns] and isinstance(encoder, Precomputed):
         raise RecipeError(
             f"train.augment is {turns}, and regions 'precomputed' has features of upright photos alone; "
             "take train.augment=none"
         )
     upright = open_source(records, encoder, console=console)
-    if not TURNS[turns]:
+    if not VIEWS[turns]:
         return upright
-    turned = [open_source(upright.records, Turned(encoder, turn), console=console) for turn in TURNS[turns]]
+    turned = [open_source(upright.records, Turned(encoder, view), console=console) for view in VIEWS[turns]]
     return Augmented([upright, *turned], turns)

@@ -1,11 +1,12 @@
-"""An encoder that sees every photo turned or mirrored: what data augmentation is where features are cached.
+"""An encoder that sees every photo turned, mirrored or in part: data augmentation where features are cached.
 
-The turned photo is an image of its own: its boxes are fractions of itself. Unusual: a photo whose captions speak of
+What it sees is an image of its own: its boxes are fractions of itself. Unusual: a photo whose captions speak of
 directions is not turned, since they would no longer be true.
 """
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from PIL import Image
 from torch import Tensor
@@ -15,33 +16,62 @@ from showtell.encoders.frozen import digest
 from showtell.features import Features
 
 Turn = Image.Transpose
-FLIP = (Turn.FLIP_LEFT_RIGHT,)
+Part = tuple[float, float, float, float]  # left, top, right and bottom, fractions of the photo
+
+
+class View(NamedTuple):
+    """One way to see a photo: a part of it, turned."""
+
+    turn: Turn | None
+    part: Part | None = None
+
+    @property
+    def name(self) -> str:
+        turn = "" if self.turn is None else self.turn.name
+        return turn if self.part is None else f"{turn} {self.part}"
+
+    def of(self, image: Image.Image) -> Image.Image:
+        if self.part is not None:
+            sizes = image.size * 2
+            left, top, right, bottom = (round(edge * size) for edge, size in zip(self.part, sizes, strict=True))
+            image = image.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
+        return image if self.turn is None else image.transpose(self.turn)
+
+
+MIRROR = Turn.FLIP_LEFT_RIGHT
 QUARTERS = (Turn.ROTATE_90, Turn.ROTATE_180, Turn.ROTATE_270)
-TURNS: dict[str, tuple[Turn, ...]] = {  # beside the upright photo
+CORNERS = (
+    View(None, (0.0, 0.0, 0.8, 0.8)),
+    View(MIRROR, (0.2, 0.0, 1.0, 0.8)),
+    View(MIRROR, (0.0, 0.2, 0.8, 1.0)),
+    View(None, (0.2, 0.2, 1.0, 1.0)),
+)
+VIEWS: dict[str, tuple[View, ...]] = {  # beside the upright photo
     "none": (),
-    "flip": FLIP,
-    "d4": (*FLIP, *QUARTERS, Turn.FLIP_TOP_BOTTOM, Turn.TRANSPOSE, Turn.TRANSVERSE),
+    "flip": (View(MIRROR),),
+    "crops": (View(MIRROR), *CORNERS),
+    "d4": tuple(View(turn) for turn in (MIRROR, *QUARTERS, Turn.FLIP_TOP_BOTTOM, Turn.TRANSPOSE, Turn.TRANSVERSE)),
 }
 SIDES = r"\b(left|right)(-?hand|most|wards?)?\b"
 DIRECTIONS = rf"{SIDES}|\b(top|bottom|upper|lower|above|below|beneath|under|vertical|horizontal|north|south|east|west)"
-WORDS = {"none": SIDES, "flip": SIDES, "d4": DIRECTIONS}
+WORDS = {"none": SIDES, "flip": SIDES, "crops": SIDES, "d4": DIRECTIONS}
 
 
 class Turned(Encoder):
-    """`encoder` on photos that are turned first; both share their weights."""
+    """`encoder` on one view of every photo; both share their weights."""
 
-    def __init__(self, encoder: Encoder, turn: Turn) -> None:
+    def __init__(self, encoder: Encoder, view: View) -> None:
         super().__init__()
-        self.encoder, self.turn = encoder, turn
+        self.encoder, self.view = encoder, view
         self.dim, self.image_size, self.reloadable = encoder.dim, encoder.image_size, encoder.reloadable
         self.trains, self.count, self.places, self.exact = encoder.trains, encoder.count, encoder.places, encoder.exact
 
     @property
     def fingerprint(self) -> str:
-        return digest((self.encoder.fingerprint, self.turn.name))
+        return digest((self.encoder.fingerprint, self.view.name))
 
     def transform(self, image: Image.Image) -> tuple[Tensor, Tensor]:
-        return self.encoder.transform(image.transpose(self.turn))
+        return self.encoder.transform(self.view.of(image))
 
     def forward(self, pixels: Tensor, view: Tensor) -> Features:
         features: Features = self.encoder(pixels, view)

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from showtell.cache import Augmented, encode, open_augmented
 from showtell.data.record import Record
 from showtell.encoders import ConvNet, Lite
-from showtell.encoders.turned import TURNS
+from showtell.encoders.turned import VIEWS
 from showtell.errors import RecipeError
 from showtell.regions import REGIONS
 
@@ -34,17 +34,31 @@ def draw(folder: Path, captions: list[str]) -> list[Record]:
 
 def test_a_square_lies_in_eight_different_ways():
     photo = Image.frombytes("L", (3, 3), bytes(range(9)))
-    assert len({photo.tobytes(), *(photo.transpose(turn).tobytes() for turn in TURNS["d4"])}) == 8
+    assert len({photo.tobytes(), *(view.of(photo).tobytes() for view in VIEWS["d4"])}) == 8
 
 
-@pytest.mark.parametrize("turns", ["flip", "d4"])
+def test_a_corner_has_four_fifths_of_either_side_and_something_of_a_photo_of_one_pixel():
+    photo = Image.frombytes("L", (10, 5), bytes(range(50)))
+    parts = [view.of(photo) for view in VIEWS["crops"][1:]]
+    assert [part.size for part in parts] == [(8, 4)] * 4
+    corners = [(0, 0), (7, 0), (0, 3), (7, 3)]  # of the part: where the photo's own corner lies, mirrored or not
+    mirrored = [False, True, True, False]
+    seen = [
+        part.getpixel((7 - x if turned else x, y))
+        for part, (x, y), turned in zip(parts, corners, mirrored, strict=True)
+    ]
+    assert seen == [0, 9, 40, 49]
+    assert all(view.of(photo.crop((0, 0, 1, 1))).size == (1, 1) for view in VIEWS["crops"])
+
+
+@pytest.mark.parametrize("turns", ["flip", "crops", "d4"])
 def test_every_image_is_seen_upright_and_in_every_turn_and_each_is_the_live_encoding_of_the_turned_photo(
     tmp_path, turns
 ):
     records, encoder = draw(tmp_path / "photos", ["a sea", "a harbour"]), Lite(image_size=64)
     source = open_augmented(records, encoder, turns, QUIET)
     photos = [Image.open(record.path).convert("RGB") for record in records]
-    live = [encode(encoder, [p, *(p.transpose(turn) for turn in TURNS[turns])]).tokens for p in photos]
+    live = [encode(encoder, [p, *(view.of(p) for view in VIEWS[turns])]).tokens for p in photos]
     torch.manual_seed(0)
     seen: list[set[int]] = [set(), set()]
     for _ in range(60):
