@@ -32,7 +32,7 @@ Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Such as encoder=lite, train.lr=1e-4.")
 ]
 Photos = Annotated[
-    list[str], typer.Argument(metavar="PHOTO_OR_FOLDER", help="Photos, folders of photos, and decode.key=value.")
+    list[str], typer.Argument(metavar="PHOTO_OR_FOLDER", help="Photos, folders of photos, decode.key=value.")
 ]
 Model = Annotated[str, typer.Option(help="A run folder, a packaged model, or a Hugging Face Hub id.")]
 SOME_UNREADABLE = 3
@@ -97,7 +97,7 @@ def evaluate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     overrides: Annotated[
         list[str] | None,
-        typer.Argument(metavar="KEY=VALUE", help="Of data, decode and evaluate, as decode.num_beams=3."),
+        typer.Argument(metavar="KEY=VALUE", help="Of data, decode, evaluate, captioner.views."),
     ] = None,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "val",
     output: Annotated[
@@ -286,8 +286,10 @@ def _show(scores: Any) -> None:
 def _photos_and_changes(words: list[str]) -> tuple[list[Path], list[str]]:
     """Paths, and overrides such as `decode.num_beams=3`; a file that is called so is a photo."""
     changes = [word for word in words if _is_change(word)]
-    if wrong := [word for word in changes if not word.startswith(("decode.", "decode="))]:
-        raise InputError(f"{wrong[0]} is not a photo, and only decode can be changed here, as in decode.num_beams=3")
+    if wrong := [word for word in changes if not word.startswith(("decode.", "decode=", "captioner.views="))]:
+        raise InputError(
+            f"{wrong[0]} is not a photo, and only decode and captioner.views can be changed here: decode.num_beams=3"
+        )
     return [Path(word) for word in words if word not in changes], changes
 
 

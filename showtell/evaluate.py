@@ -20,7 +20,7 @@ from showtell.recipe import Evaluate, build, check, options
 from showtell.resume import MACHINE
 from showtell.settings import override
 
-OPEN = ("data", "decode", "evaluate")  # the sections that scoring may change; the others made the weights
+OPEN = ("data", "decode", "evaluate", "captioner.views")  # what scoring may change; the rest made the weights
 
 
 def evaluate(
@@ -37,7 +37,7 @@ def evaluate(
     """
     asked = {item.partition("=")[0]: item for item in overrides}
     for key, item in asked.items():
-        if key.partition(".")[0] not in OPEN and key not in MACHINE:
+        if not {key, key.partition(".")[0]} & {*OPEN, *MACHINE}:
             changes = ", ".join([*OPEN, *MACHINE])
             raise RecipeError(f"{item}: evaluate changes {changes} alone; the rest made the weights")
     if not run.is_dir():
@@ -58,7 +58,7 @@ def evaluate(
     if not records:
         have = {record.split for record in everything}
         raise InputError(f"--split is {split!r}; captioned photos are there for {', '.join(sorted(have)) or 'none'}")
-    source = open_source(records, captioner.encoder, console=console)
+    source = open_source(records, captioner.eyes, console=console)
     precision = captioner.recipe["train"]["precision"] if "train.precision" in asked else "fp32"
     with autocast(captioner.device, precision):
         found = describe_all(captioner, source, settings.batch_size, console)

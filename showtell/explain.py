@@ -35,7 +35,7 @@ def explain(captioner: Captioner, image: Image.Image, **decode: Any) -> Explanat
             f"captioner {captioner.name!r} looks at no part of a photo, word by word; explain takes models with "
             "attention, such as those of recipe bern-6"
         )
-    features = encode(captioner.encoder, [image]).to(captioner.device)
+    features = encode(captioner.eyes, [image]).to(captioner.device)
     said = captioner.describe(features, **decode)[0]
     assert said.tokens is not None
     chosen = said.tokens[1:-1] if said.tokens[-1] == captioner.tokenizer.special.eos else said.tokens[1:]

@@ -20,6 +20,7 @@ from showtell.decode import check as check_ranges
 from showtell.decoders import DECODERS
 from showtell.encoders import ENCODERS
 from showtell.encoders.encoder import Encoder
+from showtell.encoders.turned import Views
 from showtell.errors import RecipeError
 from showtell.metrics import METRICS
 from showtell.metrics import select as check_names
@@ -58,7 +59,7 @@ class Train:
     scheduled_sampling: Literal["none", "linear", "exponential", "inverse_sigmoid"] = "none"
     truth: Annotated[float, Field(gt=0, le=1)] = 0.75  # where it ends: how likely the next input is the true word
     truncate: Count | None = None  # words after which backpropagation stops
-    augment: Literal["none", "flip", "crops", "d4"] = "none"  # the views of a photo that training sees
+    augment: Views = "none"  # the views of a photo that training sees
     start: str | None = None  # a run whose weights and tokenizer training begins with
     ema: Share = 0.0  # decay of a moving average of the weights, which validation and the saved models use; 0: none
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -84,11 +85,11 @@ class Evaluate:
     clip_protocol: ClipProtocol = "paper"
 
 
-def neural() -> None:
-    """Encoder, decoder and tokenizer, trained: all that it takes stands in their own sections."""
+def neural(*, views: Views = "none") -> None:
+    """Encoder, decoder and tokenizer, trained, of which each has its section; it captions by the mean over `views`."""
 
 
-def ensemble(*, members: Annotated[tuple[str, ...], Field(min_length=2)]) -> None:
+def ensemble(*, members: Annotated[tuple[str, ...], Field(min_length=2)], views: Views = "none") -> None:
     """Folders of trained captioners, as paths from the folder of the ensemble; `showtell ensemble` writes them."""
 
 

@@ -105,8 +105,7 @@ def option_tables():
 
 
 PARTS_AND_SETTINGS = {(section, name): part for section, table in PARTS.items() for name, part in table.items()}
-for plain in (("captioner", "neural"), ("regions", "none")):  # have no options of their own
-    PARTS_AND_SETTINGS.pop(plain)
+PARTS_AND_SETTINGS.pop(("regions", "none"))  # has no options of its own
 PARTS_AND_SETTINGS |= {(section, None): settings for section, settings in FIXED.items()}
 
 

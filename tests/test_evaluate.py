@@ -124,7 +124,7 @@ def test_what_is_found_never_goes_into_another_run(run, tmp_path):
 def test_what_made_the_weights_may_not_be_changed(frozen_run, item):
     with pytest.raises(RecipeError) as error:
         evaluate(frozen_run, "val", [item])
-    changes = "data, decode, evaluate, train.device, train.precision"
+    changes = "data, decode, evaluate, captioner.views, train.device, train.precision"
     told = f"{item}: evaluate changes {changes} alone; the rest made the weights"
     assert str(error.value) == told
 

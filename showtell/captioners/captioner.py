@@ -47,6 +47,11 @@ class Captioner(ABC):
     recipe: Recipe
 
     @property
+    def eyes(self) -> Encoder:
+        """What gives the features that `describe` reads: the encoder, on every view of a photo that is asked for."""
+        return self.encoder
+
+    @property
     @abstractmethod
     def device(self) -> torch.device:
         """Where its features go."""
@@ -87,7 +92,7 @@ class Captioner(ABC):
         if isinstance(images, str | Path | Image.Image):
             raise InputError("caption takes a list of photos, also where it is one: caption([photo])")
         opened = [upright_rgb(i) if isinstance(i, Image.Image) else self.open(Path(i)) for i in images]
-        return self.describe(encode(self.encoder, opened), **decode) if opened else []
+        return self.describe(encode(self.eyes, opened), **decode) if opened else []
 
     def open(self, path: Path) -> Image.Image:
         """The photo at a size that the encoder has use for; InputError where it cannot be read."""

@@ -4,77 +4,20 @@ Its folder holds `recipe.yaml` and copies of the members, each a saved captioner
 may have any encoders and decoders, but their tokenizer files are byte-equal: an id is the same word for all.
 """
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-
-import torch
-from torch import Tensor, nn
 
 from showtell import checkpoint
 from showtell.captioners.hub import folder_of
+from showtell.captioners.mean import MeanDecoder
 from showtell.captioners.neural import Neural
-from showtell.decoders.decoder import Decoder, Memory, Output, State
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.joined import Joined
 from showtell.errors import InputError, RecipeError
-from showtell.features import Features, Several
 from showtell.recipe import check
 from showtell.settings import Recipe
 
 FROM_FIRST = ("data", "decode", "evaluate")  # what a new ensemble's recipe takes from its first member
-
-
-class MeanDecoder(Decoder):
-    """Decoders side by side; its logits are the logarithm of their mean probabilities.
-
-    `sees` says which of Several features each member reads. Names of memory and state get the member's number in front.
-    """
-
-    def __init__(self, members: Sequence[Decoder], sees: Sequence[int]) -> None:
-        super().__init__()
-        self.members, self.sees = nn.ModuleList(members), tuple(sees)
-        self.reads_boxes = any(member.reads_boxes for member in members)
-        limits = [member.max_length for member in members if member.max_length is not None]
-        self.max_length = min(limits, default=None)
-
-    @property
-    def decoders(self) -> Iterator[tuple[int, Decoder, int]]:
-        """(number, member, which features it reads)"""
-        for number, (member, part) in enumerate(zip(self.members, self.sees, strict=True)):
-            assert isinstance(member, Decoder)
-            yield number, member, part
-
-    def start(self, features: Features) -> tuple[Memory, State]:
-        parts = features.parts if isinstance(features, Several) else (features,)
-        memory: Memory = {}
-        state: State = {}
-        for number, member, part in self.decoders:
-            own_memory, own_state = member.start(parts[part])
-            memory |= _numbered(number, own_memory)
-            state |= _numbered(number, own_state)
-        return memory, state
-
-    def forward(self, memory: Memory, state: State, tokens: Tensor, attention: bool = False) -> Output:
-        """`attention` is that of each member with the first one's encoder, the mean of its heads: H counts members."""
-        log_probs, after, maps = [], State(), list[Tensor]()
-        for number, member, part in self.decoders:
-            looks = attention and part == self.sees[0]
-            found = member.forward(_own(number, memory), _own(number, state), tokens, looks)
-            log_probs.append(found.logits.log_softmax(dim=-1, dtype=torch.float32))
-            after |= _numbered(number, found.state)
-            maps += [found.attention.mean(dim=3)] if found.attention is not None else []
-        mean = torch.stack(log_probs).logsumexp(dim=0) - math.log(len(log_probs))
-        return Output(mean, after, torch.stack(maps, dim=3) if maps else None)
-
-
-def _numbered(number: int, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {f"{number}.{name}": tensor for name, tensor in tensors.items()}
-
-
-def _own(number: int, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    prefix = f"{number}."
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 class Ensemble(Neural):

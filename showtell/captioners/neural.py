@@ -8,8 +8,10 @@ import torch
 from showtell import checkpoint
 from showtell.captioners.caption import Caption
 from showtell.captioners.captioner import Captioner
+from showtell.captioners.views import decoder_of_views, encoder_of_views
 from showtell.decoders.decoder import Decoder
 from showtell.encoders.encoder import Encoder
+from showtell.encoders.turned import VIEWS
 from showtell.errors import RecipeError
 from showtell.features import Features
 from showtell.recipe import build, build_encoder, check_positions, options, part
@@ -44,13 +46,19 @@ class Neural(Captioner):
         self.decoder.to(device)
         return self
 
+    @property
+    def eyes(self) -> Encoder:
+        return encoder_of_views(self.encoder, self.recipe["captioner"]["views"])
+
     def describe(self, features: Features, **decode: Any) -> list[Caption]:
         """The likeliest caption of each image from its features."""
         section = self.decoding(**decode)
         self.decoder.eval()
         strategy, settings = part({"decode": section}, "decode"), options({"decode": section}, "decode")
         check_positions(self.decoder.max_length, settings.get("max_length"))
-        found = strategy(self.decoder, features.to(self.device), self.tokenizer.special, self.spelling, **settings)
+        features = features.to(self.device)
+        decoder = decoder_of_views(self.decoder, features)
+        found = strategy(decoder, features, self.tokenizer.special, self.spelling, **settings)
         tokens, mask, log_probs = (x[:, 0].tolist() for x in (found.tokens, found.mask, found.log_probs))
         rows = [[t for t, real in zip(*row, strict=True) if real] for row in zip(tokens, mask, strict=True)]
         return [Caption(self._text(row), row, log_prob) for row, log_prob in zip(rows, log_probs, strict=True)]
@@ -68,7 +76,9 @@ class Neural(Captioner):
     @property
     def manner(self) -> str:
         said = {key: value for key, value in self.recipe["decode"].items() if key != "name" and value != []}
-        return f"{self.recipe['decode']['name']}({','.join(f'{key}={value}' for key, value in said.items())})"
+        views = self.recipe["captioner"]["views"]
+        mean = f"mean over views ({views}): " if VIEWS[views] else ""
+        return f"{mean}{self.recipe['decode']['name']}({','.join(f'{key}={value}' for key, value in said.items())})"
 
     @property
     def chosen_by(self) -> str | None:

@@ -6,7 +6,7 @@ directions is not turned, since they would no longer be true.
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from PIL import Image
 from torch import Tensor
@@ -46,6 +46,7 @@ CORNERS = (
     View(MIRROR, (0.0, 0.2, 0.8, 1.0)),
     View(None, (0.2, 0.2, 1.0, 1.0)),
 )
+Views = Literal["none", "flip", "crops", "d4"]
 VIEWS: dict[str, tuple[View, ...]] = {  # beside the upright photo
     "none": (),
     "flip": (View(MIRROR),),

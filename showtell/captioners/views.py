@@ -1,0 +1,40 @@
+"""A captioner that looks at several views of a photo: each word by the mean of what it would say of each.
+
+What data augmentation is in training, this is for photos to be captioned ("test-time augmentation"). With n views it
+takes n times as long, encoding and decoding.
+"""
+
+from showtell.captioners.mean import MeanDecoder
+from showtell.decoders.decoder import Decoder
+from showtell.encoders.encoder import Encoder
+from showtell.encoders.joined import Joined
+from showtell.encoders.turned import VIEWS, Turned
+from showtell.errors import RecipeError
+from showtell.features import Features, Several
+from showtell.regions.precomputed import Precomputed
+
+
+def encoder_of_views(encoder: Encoder, views: str) -> Encoder:
+    """`encoder` for the upright photo and for each view of VIEWS[views], those of the upright photo first.
+
+    Raises RecipeError where features were computed by others, who saw upright photos alone.
+    """
+    if not VIEWS[views]:
+        return encoder
+    parts = encoder.encoders if isinstance(encoder, Joined) else [encoder]
+    if any(isinstance(part, Precomputed) for part in parts):
+        raise RecipeError(
+            f"captioner.views is {views}, and regions 'precomputed' has features of upright photos alone; "
+            "take captioner.views=none"
+        )
+    return Joined([*parts, *(Turned(part, view) for view in VIEWS[views] for part in parts)])
+
+
+def decoder_of_views(decoder: Decoder, features: Features) -> Decoder:
+    """What reads such features: the decoder itself, or where they are of several views, its mean over them."""
+    members, sees = (decoder.parts, decoder.sees) if isinstance(decoder, MeanDecoder) else ([decoder], (0,))
+    encoders = 1 + max(sees)
+    views = len(features.parts) // encoders if isinstance(features, Several) else 1
+    if views == 1:
+        return decoder
+    return MeanDecoder(members * views, [view * encoders + part for view in range(views) for part in sees]).eval()

@@ -1,0 +1,95 @@
+"""Several views of a photo: each word by the mean of what the captioner would say of each view."""
+
+import pytest
+import torch
+from PIL import Image
+from rich.console import Console
+
+from showtell.cache import encode, open_source
+from showtell.captioners import load
+from showtell.captioners.ensemble import make_ensemble
+from showtell.captioners.views import decoder_of_views
+from showtell.data.scenes import scenes
+from showtell.encoders.turned import VIEWS
+from showtell.errors import RecipeError
+from showtell.evaluate import evaluate
+from showtell.explain import explain
+from showtell.recipe import check
+from showtell.settings import override
+from tests.small import FROZEN, RECIPE
+
+from .test_every_captioner import talkative
+
+SETTINGS = {name: value for name, value in RECIPE["data"].items() if name != "name"}
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return [Image.open(record.path).convert("RGB") for record in scenes(**SETTINGS) if record.split == "test"]
+
+
+def seeing(captioner, views):
+    captioner.recipe = check(override(captioner.recipe, [f"captioner.views={views}"]))
+    return captioner
+
+
+def probabilities(captioner, features, tokens):
+    decoder = decoder_of_views(captioner.decoder.eval(), features)
+    memory, state = decoder.start(features)
+    with torch.no_grad():
+        return decoder(memory, decoder.widen(state, tokens.shape[1]), tokens).logits.softmax(-1)
+
+
+@pytest.fixture(scope="module", params=["one", "ensemble"])
+def captioner(request, tmp_path_factory):
+    """A captioner, or two together whose encoders differ."""
+    folder = tmp_path_factory.mktemp("runs")
+    talkative(*FROZEN).save_pretrained(folder / "a")
+    if request.param == "one":
+        return load(folder / "a")
+    talkative(*FROZEN[:1], "encoder.image_size=96", "decoder=recurrent", "decoder.dim=16").save_pretrained(folder / "b")
+    make_ensemble([folder / "a", folder / "b"], folder / "both")
+    return load(folder / "both")
+
+
+@pytest.mark.parametrize("views", VIEWS)
+def test_probabilities_are_the_mean_over_the_views(captioner, pictures, views):
+    tokens = torch.randint(4, len(captioner.tokenizer), (len(pictures), 2, 5))
+    tokens[..., 0] = captioner.tokenizer.special.bos
+    every = [pictures, *([view.of(picture) for picture in pictures] for view in VIEWS[views])]
+    mean = sum(probabilities(captioner, encode(captioner.encoder, one), tokens) for one in every) / len(every)
+    found = probabilities(captioner, encode(seeing(captioner, views).eyes, pictures), tokens)
+    torch.testing.assert_close(found, mean, atol=1e-6, rtol=1e-5)
+
+
+WAYS = [{"name": "greedy"}, {"name": "beam"}, {"name": "sample", "seed": 1}, {"name": "diverse_beam"}]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way["name"])
+def test_captions_from_the_cache_are_those_of_live_photos_and_not_those_of_one_view(captioner, pictures, way, tmp_path):
+    records = [record for record in scenes(**SETTINGS) if record.split == "test"]
+    source = open_source(records, seeing(captioner, "crops").eyes, folder=tmp_path, console=Console(quiet=True))
+    cached = captioner.describe(source(range(len(records))), **way)
+    live = captioner.caption(pictures, **way)
+    assert [caption.text for caption in cached] == [caption.text for caption in live]
+    assert [caption.log_prob for caption in live] != [
+        caption.log_prob for caption in seeing(captioner, "none").caption(pictures, **way)
+    ]
+
+
+def test_words_are_explained_on_the_upright_photo(captioner, pictures):
+    views = explain(seeing(captioner, "flip"), pictures[0])
+    assert len(views.maps) == len(views.words) > 0
+    assert views.boxes.shape == (views.maps.shape[1], 4)
+    torch.testing.assert_close(views.maps.sum(1), torch.ones(len(views.words)))
+
+
+def test_a_run_is_evaluated_with_views_and_its_signature_says_so(frozen_run, tmp_path):
+    scores = evaluate(frozen_run, "val", ["captioner.views=flip"], out=tmp_path / "flip")
+    assert "|mean over views (flip): beam(num_beams=2," in scores["CIDEr-D"].signature
+    plain = evaluate(frozen_run, "val", out=tmp_path / "plain")
+    assert "views" not in plain["CIDEr-D"].signature
+    with pytest.raises(RecipeError, match=r"^captioner.views is 'flap' \(did you mean flip\?\); 'neural' takes none, "):
+        evaluate(frozen_run, "val", ["captioner.views=flap"])
+    with pytest.raises(RecipeError, match=r"^captioner.name=nearest: evaluate changes data, decode, evaluate, capt"):
+        evaluate(frozen_run, "val", ["captioner.name=nearest"])
