@@ -72,7 +72,7 @@ class Run:
             return check(override(first, self.overrides))
         members = [f"members/{number}" for number in range(1, len(self.needs) + 1)]
         sections = {section: first[section] for section in FROM_FIRST}
-        captioner = {"name": "ensemble", "members": members}
+        captioner = {"name": "ensemble", "members": members, "views": first["captioner"]["views"]}
         return check({**sections, "captioner": captioner, "train": {"seed": first["train"]["seed"]}})
 
     @property

@@ -73,7 +73,7 @@ def make_ensemble(runs: Sequence[str | Path], run: Path) -> Ensemble:
     first = members[0].recipe
     copies = [f"members/{number}" for number in range(1, len(members) + 1)]
     sections = {section: first[section] for section in FROM_FIRST}
-    captioner = {"name": Ensemble.name, "members": copies}
+    captioner = {"name": Ensemble.name, "members": copies, "views": first["captioner"]["views"]}
     ensemble = Ensemble(members, check({**sections, "captioner": captioner, "train": {"seed": first["train"]["seed"]}}))
     try:
         ensemble.save_pretrained(run)

@@ -4,17 +4,19 @@ import pytest
 import torch
 from PIL import Image
 from rich.console import Console
+from safetensors.torch import save_file
 
 from showtell.cache import encode, open_source
 from showtell.captioners import load
 from showtell.captioners.ensemble import make_ensemble
-from showtell.captioners.views import decoder_of_views
+from showtell.captioners.views import decoder_of_views, encoder_of_views
 from showtell.data.scenes import scenes
 from showtell.encoders.turned import VIEWS
 from showtell.errors import RecipeError
 from showtell.evaluate import evaluate
 from showtell.explain import explain
 from showtell.recipe import check
+from showtell.regions import REGIONS
 from showtell.settings import override
 from tests.small import FROZEN, RECIPE
 
@@ -93,3 +95,21 @@ def test_a_run_is_evaluated_with_views_and_its_signature_says_so(frozen_run, tmp
         evaluate(frozen_run, "val", ["captioner.views=flap"])
     with pytest.raises(RecipeError, match=r"^captioner.name=nearest: evaluate changes data, decode, evaluate, capt"):
         evaluate(frozen_run, "val", ["captioner.name=nearest"])
+
+
+def test_an_ensemble_looks_at_the_views_of_its_first_member(tmp_path):
+    for name, views in (("a", "flip"), ("b", "none")):
+        seeing(talkative(*FROZEN), views).save_pretrained(tmp_path / name)
+    make_ensemble([tmp_path / "a", tmp_path / "b"], tmp_path / "both")
+    assert load(tmp_path / "both").recipe["captioner"]["views"] == "flip"
+    assert "views" in load(tmp_path / "both").manner
+
+
+def test_features_of_upright_photos_alone_are_refused(tmp_path):
+    save_file({"a.png": torch.ones(3, 4)}, tmp_path / "features.safetensors")
+    given = REGIONS["precomputed"](file=str(tmp_path / "features.safetensors"))
+    with pytest.raises(
+        RecipeError, match=r"^captioner.views is flip, and regions 'precomputed' .* take captioner.views=none$"
+    ):
+        encoder_of_views(given, "flip")
+    assert encoder_of_views(given, "none") is given
