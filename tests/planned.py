@@ -18,6 +18,7 @@ recipes:
   longer: {start: bern-1, overrides: [train.max_steps=3], seeds: [2]}
   wider: {decoded: bern-1, overrides: [decode=beam, decode.num_beams=2]}
   both: {ensemble: bern-1}
+  both-flipped: {decoded: both, overrides: [captioner.views=flip]}
   nearest: [encoder.image_size=64]
 datasets:
   small:

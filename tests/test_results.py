@@ -21,7 +21,7 @@ from showtell.errors import InputError
 from tests.pages import ROOT
 from tests.planned import copied, make_planned, planned_runs
 
-NAMES = ["bern-1-1", "bern-1-2", "longer-2", "wider-1", "wider-2", "both", "nearest"]
+NAMES = ["bern-1-1", "bern-1-2", "longer-2", "wider-1", "wider-2", "both", "both-flipped", "nearest"]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_finished_runs_are_left_alone(made, results):
     code, out, err = results()
     assert (code, err) == (0, "")
     assert "other: no root is given, so Other is left out (other=DIR)" in out
-    assert "7 runs: 7 are there, 0 to make" in out
+    assert "8 runs: 8 are there, 0 to make" in out
     assert {path: path.stat().st_mtime_ns for path in (made / "runs").rglob("*")} == before
 
 
@@ -101,6 +101,7 @@ def test_the_protocol_says_which_recipe_did_otherwise(results, tmp_path):
     page = (tmp_path / "page.md").read_text()
     assert "\nDecoding of `bern-1`, `longer`, `both`: greedy, max_length 40," in page
     assert "\nDecoding of `wider`: beam, num_beams 2," in page
+    assert "\nDecoding of `both-flipped`: greedy, max_length 40, min_length 0, no_repeat_ngram_size 0, views flip." in page
     assert "\nThe epoch was chosen by CIDEr-D on the validation photos, their captions greedy." in page
     assert "\nSeeds 1, 2, of `longer` seed 2: mean ± standard deviation." in page
 
@@ -231,7 +232,7 @@ def processes(monkeypatch):
 def test_what_is_made_of_others_comes_after_them(made, tmp_path, processes, jobs):
     runs = runs_of(read_plan(made / "plan.yaml"), "small", str(made / "small"), tmp_path)
     assert work(list(reversed(runs)), jobs, lambda text: None) == []
-    assert len(processes.done) == 2 * 7 - 2  # what is decoded otherwise is one command
+    assert len(processes.done) == 2 * 8 - 3  # what is decoded otherwise is one command
     for run in runs:
         of_run = processes.done.index(" ".join(run.make or run.evaluate))
         assert all(processes.done.index(" ".join(need.evaluate)) < of_run for need in run.needs)
@@ -243,7 +244,8 @@ def test_what_is_made_of_a_run_that_failed_is_not_tried(made, tmp_path, processe
     failed = work(runs, 2, said.append)
     assert failed[0].startswith("small-bern-1-2: train failed with code 2: error: told (all of it: ")
     lost = ["longer-2", "wider-2", "both"]
-    assert failed[1:] == [f"small-{name}: not made, since small-bern-1-2 failed" for name in lost]
+    told = [f"small-{name}: not made, since small-bern-1-2 failed" for name in lost]
+    assert failed[1:] == [*told, "small-both-flipped: not made, since small-both failed"]
     assert set(failed) <= set(said)
     assert not any("longer" in each or "ensemble" in each for each in processes.done)
 

@@ -14,6 +14,7 @@ from showtell import checkpoint
 from showtell.captioners import Neural, load
 from showtell.captioners.nearest import NEIGHBOURS
 from showtell.data import Record
+from showtell.encoders.turned import VIEWS
 from showtell.log import read_log
 from showtell.metrics import METRICS, humans
 from showtell.recipe import LOSS, check
@@ -64,7 +65,8 @@ def _by_entry(ready: Sequence[Run], what: Callable[[Path, Recipe], str | None]) 
     """What is said of the recipes, and of which where they differ: `(" of `a`, `b`", text)`."""
     found: dict[str, list[str]] = {}
     for run in {run.entry: run for run in ready}.values():
-        if text := what(run.folder, check(checkpoint.read_recipe(run.folder))):
+        source = run.needs[0] if run.kind == "decoded" else run  # where the weights are, or the members
+        if text := what(source.folder, check(checkpoint.read_recipe(run.folder))):
             found.setdefault(text, []).append(run.entry)
     return [(f" of {quoted(entries)}" if len(found) > 1 else "", text) for text, entries in found.items()]
 
@@ -73,7 +75,8 @@ def _decoding(folder: Path, recipe: Recipe) -> str | None:
     if "decode" not in recipe:
         return None
     said = (f"{key} {value}" for key, value in recipe["decode"].items() if key != "name" and value != [])
-    return ", ".join([recipe["decode"]["name"], *said])
+    views = recipe["captioner"].get("views", "none")
+    return ", ".join([recipe["decode"]["name"], *said, *([f"views {views}"] if VIEWS[views] else [])])
 
 
 def _choice(folder: Path, recipe: Recipe) -> str | None:
