@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from benchmarks.results.plan import FILE, Entry, Own, Plan
-from showtell.captioners.ensemble import FROM_FIRST
+from showtell.captioners.ensemble import recipe_of
 from showtell.errors import InputError
 from showtell.recipe import ABSENT, UNTRAINED, check, trains
 from showtell.settings import Recipe, load_recipe, override
@@ -70,10 +70,7 @@ class Run:
         first = self.needs[0].checked
         if self.kind == "decoded":
             return check(override(first, self.overrides))
-        members = [f"members/{number}" for number in range(1, len(self.needs) + 1)]
-        sections = {section: first[section] for section in FROM_FIRST}
-        captioner = {"name": "ensemble", "members": members, "views": first["captioner"]["views"]}
-        return check({**sections, "captioner": captioner, "train": {"seed": first["train"]["seed"]}})
+        return recipe_of(first, len(self.needs))
 
     @property
     def lacks(self) -> list[str]:

@@ -4,7 +4,7 @@ Train, evaluate and predict ask one thing, `source(indices) -> Features`. Under 
 fp16, or, for an encoder that trains, of its pixels in bytes.
 """
 
-from showtell.cache.augmented import Augmented, open_augmented
+from showtell.cache.augmented import Augmented, open_augmented, turned_encoders
 from showtell.cache.source import Source, default_folder, encode, open_source
 
-__all__ = ["Augmented", "Source", "default_folder", "encode", "open_augmented", "open_source"]
+__all__ = ["Augmented", "Source", "default_folder", "encode", "open_augmented", "open_source", "turned_encoders"]

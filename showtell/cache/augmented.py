@@ -17,11 +17,11 @@ from showtell.regions.precomputed import Precomputed
 class Augmented(Source):
     """`sources` are of the same records, the upright photos first; which one is read is drawn for every image anew."""
 
-    def __init__(self, sources: Sequence[Source], turns: str) -> None:
+    def __init__(self, sources: Sequence[Source], views: str) -> None:
         upright = sources[0]
         super().__init__(upright.encoder, upright._store, upright._rows, upright.records, upright.left_out)
         self.sources = sources
-        self.turns = torch.tensor([not stays_upright(record.references, turns) for record in upright.records])
+        self.turns = torch.tensor([not stays_upright(record.references, views) for record in upright.records])
 
     def read(self, indices: Sequence[int]) -> dict[str, Tensor]:
         drawn = torch.randint(len(self.sources), (len(indices),)) * self.turns[list(indices)]
@@ -31,18 +31,25 @@ class Augmented(Source):
         return {name: torch.cat([part[name] for part in parts])[order.argsort()] for name in parts[0]}
 
 
-def open_augmented(records: Sequence[Record], encoder: Encoder, turns: str, console: Console) -> Source:
-    """The features of `open_source`, and those of the photos turned in all ways that `turns`, a name of VIEWS, has.
+def open_augmented(records: Sequence[Record], encoder: Encoder, views: str, console: Console) -> Source:
+    """The features of `open_source`, and those of the photos in all views that `views`, a name of VIEWS, has.
 
     Raises RecipeError where the features were computed by others, whose photos cannot be turned.
     """
-    if VIEWS[turns] and isinstance(encoder, Precomputed):
-        raise RecipeError(
-            f"train.augment is {turns}, and regions 'precomputed' has features of upright photos alone; "
-            "take train.augment=none"
-        )
+    turned = turned_encoders(encoder, views, "train.augment")
     upright = open_source(records, encoder, console=console)
-    if not VIEWS[turns]:
+    if not turned:
         return upright
-    turned = [open_source(upright.records, Turned(encoder, view), console=console) for view in VIEWS[turns]]
-    return Augmented([upright, *turned], turns)
+    return Augmented([upright, *(open_source(upright.records, each, console=console) for each in turned)], views)
+
+
+def turned_encoders(encoder: Encoder, views: str, key: str) -> list[Encoder]:
+    """The encoder for each view of VIEWS[views] beside the upright photo, which the option `key` asks for.
+
+    Raises RecipeError where the features were computed by others, who saw upright photos alone.
+    """
+    if VIEWS[views] and isinstance(encoder, Precomputed):
+        raise RecipeError(
+            f"{key} is {views}, and regions 'precomputed' has features of upright photos alone; take {key}=none"
+        )
+    return [Turned(encoder, view) for view in VIEWS[views]]

@@ -17,7 +17,7 @@ from showtell.errors import InputError, RecipeError
 from showtell.recipe import check
 from showtell.settings import Recipe
 
-FROM_FIRST = ("data", "decode", "evaluate")  # what a new ensemble's recipe takes from its first member
+FROM_FIRST = ("data", "decode", "evaluate")  # and the views: what a new ensemble's recipe takes from its first member
 
 
 class Ensemble(Neural):
@@ -70,16 +70,20 @@ def make_ensemble(runs: Sequence[str | Path], run: Path) -> Ensemble:
     if run.exists():
         raise InputError(f"{run} exists; name another folder with --run")
     members = _read_members([folder_of(name) for name in runs])
-    first = members[0].recipe
-    copies = [f"members/{number}" for number in range(1, len(members) + 1)]
-    sections = {section: first[section] for section in FROM_FIRST}
-    captioner = {"name": Ensemble.name, "members": copies, "views": first["captioner"]["views"]}
-    ensemble = Ensemble(members, check({**sections, "captioner": captioner, "train": {"seed": first["train"]["seed"]}}))
+    ensemble = Ensemble(members, recipe_of(members[0].recipe, len(members)))
     try:
         ensemble.save_pretrained(run)
     except OSError as error:
         raise InputError(f"{run} cannot hold an ensemble: {error.strerror}; name another with --run") from None
     return ensemble
+
+
+def recipe_of(first: Recipe, count: int) -> Recipe:
+    """The recipe of an ensemble of so many members, by that of its first."""
+    members = [f"members/{number}" for number in range(1, count + 1)]
+    captioner = {"name": Ensemble.name, "members": members, "views": first["captioner"]["views"]}
+    sections = {section: first[section] for section in FROM_FIRST}
+    return check({**sections, "captioner": captioner, "train": {"seed": first["train"]["seed"]}})
 
 
 def _read_members(folders: Sequence[Path]) -> list[Neural]:

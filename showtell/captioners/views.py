@@ -4,14 +4,12 @@ What data augmentation is in training, this is for photos to be captioned ("test
 takes n times as long, encoding and decoding.
 """
 
+from showtell.cache import turned_encoders
 from showtell.captioners.mean import MeanDecoder
 from showtell.decoders.decoder import Decoder
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.joined import Joined
-from showtell.encoders.turned import VIEWS, Turned
-from showtell.errors import RecipeError
 from showtell.features import Features, Several
-from showtell.regions.precomputed import Precomputed
 
 
 def encoder_of_views(encoder: Encoder, views: str) -> Encoder:
@@ -19,15 +17,10 @@ def encoder_of_views(encoder: Encoder, views: str) -> Encoder:
 
     Raises RecipeError where features were computed by others, who saw upright photos alone.
     """
-    if not VIEWS[views]:
-        return encoder
     parts = encoder.encoders if isinstance(encoder, Joined) else [encoder]
-    if any(isinstance(part, Precomputed) for part in parts):
-        raise RecipeError(
-            f"captioner.views is {views}, and regions 'precomputed' has features of upright photos alone; "
-            "take captioner.views=none"
-        )
-    return Joined([*parts, *(Turned(part, view) for view in VIEWS[views] for part in parts)])
+    turned = zip(*(turned_encoders(part, views, "captioner.views") for part in parts), strict=True)
+    of_views = [each for of_view in turned for each in of_view]
+    return Joined([*parts, *of_views]) if of_views else encoder
 
 
 def decoder_of_views(decoder: Decoder, features: Features) -> Decoder:
