@@ -116,6 +116,7 @@ def test_a_metric_that_few_runs_lack_is_a_blank(made, results, tmp_path):
     page = tmp_path / "page.md"
     page.write_text(command._sections(plan, "small", runs)["small"])
     assert "Not made yet: small-bern-1-2." in page.read_text()  # it is to be scored again
+    assert "\n| `bern-1` (seed 1) | " in page.read_text() and "\n| `longer` | " in page.read_text()
     plan.recipes = {name: plan.recipes[name] for name in ("bern-1", "nearest")}
     runs = runs_of(plan, "small", str(folder / "small"), folder / "runs")
     page.write_text(command.section(plan, "small", runs, runs, []))

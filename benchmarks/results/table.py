@@ -24,7 +24,7 @@ from showtell.settings import Recipe
 def section(plan: Plan, name: str, wanted: Sequence[Run], ready: Sequence[Run], records: Sequence[Record]) -> str:
     """Commands, protocol and table of one data set, whose records have captions."""
     protocol = _protocol(plan, plan.datasets[name], wanted, ready, records)
-    lines = [_commands(plan, name), "", protocol, "", *_table(plan, records, ready)]
+    lines = [_commands(plan, name), "", protocol, "", *_table(plan, records, wanted, ready)]
     left = [run.name for run in wanted if run not in ready]
     return "\n".join([*lines, *(["", f"Not made yet: {', '.join(left)}."] if left else [])])
 
@@ -102,14 +102,16 @@ def _counted(seeds: Sequence[int]) -> str:
     return f"Seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
 
 
-def _table(plan: Plan, records: Sequence[Record], ready: Sequence[Run]) -> list[str]:
+def _table(plan: Plan, records: Sequence[Record], wanted: Sequence[Run], ready: Sequence[Run]) -> list[str]:
     scores = {run: _scores(run) for run in ready}
     names = _columns(list(scores.values()))
     lines = head(["recipe", *names, "trained", "minutes", "captions/s"])
     for entry in plan.recipes:
         if runs := [run for run in ready if run.entry == entry]:
             figures = [_spread([scores[run].get(name) for run in runs]) for name in names]
-            lines.append(row([_label(runs[0]), *figures, *_costs(runs)]))
+            few = len(runs) < sum(run.entry == entry for run in wanted)
+            seeds = f" ({_counted([run.seed for run in runs if run.seed is not None]).lower()})" * few
+            lines.append(row([_label(runs[0]) + seeds, *figures, *_costs(runs)]))
     references = {record.image_id: list(record.references) for record in records if record.split == plan.split}
     if all(len(texts) < 2 for texts in references.values()):  # one caption a photo: nobody to compare a person with
         return lines
