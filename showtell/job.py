@@ -26,6 +26,7 @@ from showtell.optimizer import learning_rate, make_optimizer
 from showtell.recipe import Train
 from showtell.resume import UNAVERAGED, Checkpoint, Where, differences, digest
 from showtell.reward import Reward
+from showtell.teacher import Teacher
 from showtell.tokenizers.captions import Captions
 from showtell.validation import LENGTHS, Validation, goodness
 
@@ -36,9 +37,18 @@ class Job:
     """One training: parts, sources and where it stands. `step`, `validate`, `save` are the verbs of `train`."""
 
     def __init__(
-        self, captioner: Neural, settings: Train, training: Source, validation: Source | None, run: Path
+        self,
+        captioner: Neural,
+        settings: Train,
+        training: Source,
+        validation: Source | None,
+        run: Path,
+        teacher: Teacher | None = None,
     ) -> None:
         self.captioner, self.settings, self.training, self.run = captioner, settings, training, run
+        self.teacher = teacher
+        if teacher is not None:
+            teacher.check_words(captioner.tokenizer)
         learned = [text for record in training.records for text in record.references]
         self.validation = Validation(validation, captioner, learned) if validation is not None else None
         self.words = [[captioner.tokenizer.encode(text) for text in record.references] for record in training.records]
@@ -70,15 +80,18 @@ class Job:
 
     def check_lengths(self) -> None:
         """Refuse captions that the decoder has no positions for, before a step is made."""
-        limit = self.captioner.decoder.max_length
         longest = 1 + max(len(words) for image in self.words for words in image)  # bos is read too
         if self.validation is not None:
             longest = max(longest, *(captions.tokens.shape[-1] - 1 for _, captions in self.validation.batches))
-        if limit is not None and longest > limit:
-            raise InputError(
-                f"decoder.max_length is {limit}, and the longest caption takes {longest} tokens with its bos; "
-                f"use decoder.max_length={longest} or more, or leave that caption out"
-            )
+        readers = {"decoder.max_length": self.captioner.decoder}
+        if self.teacher is not None:
+            readers["decoder.max_length of train.teacher"] = self.teacher.decoder
+        for option, decoder in readers.items():
+            if decoder.max_length is not None and longest > decoder.max_length:
+                raise InputError(
+                    f"{option} is {decoder.max_length}, and the longest caption takes {longest} tokens with its bos; "
+                    f"use decoder.max_length={longest} or more, or leave that caption out"
+                )
 
     def begin(self) -> None:
         if not self.captioner.encoder.trains:
@@ -180,6 +193,11 @@ class Job:
             captions = captions.to(captioner.device)
             truth = SCHEDULES[settings.scheduled_sampling](self.where.step / self.total, settings.truth)
             reading: dict[str, Any] = {"attend_all": settings.attend_all, "truth": truth, "piece": settings.truncate}
+            if self.teacher is not None:
+                reading |= {
+                    "taught": self.teacher(features, captions.tokens[..., :-1]),
+                    "share": settings.teacher_share,
+                }
             loss, _ = losses.cross_entropy(captioner.decoder, features, captions, settings.label_smoothing, **reading)
             return loss, 0.0
         lengths = {name: captioner.recipe["decode"][name] for name in LENGTHS if name in captioner.recipe["decode"]}

@@ -26,10 +26,13 @@ def cross_entropy(
     attend_all: float = 0.0,
     truth: float = 1.0,
     piece: int | None = None,
+    taught: Tensor | None = None,
+    share: float = 0.0,
 ) -> tuple[Tensor, int]:
     """The summed loss of the next real word, and the number of words it sums over.
 
-    `truth` and `piece` say how the words are read (`forcing.read`). `attend_all` weighs how far each caption's
+    `truth` and `piece` say how the words are read (`forcing.read`). `taught` (B K T-1 V) are the log probabilities of a
+    teacher, whose cross entropy makes up `share` of the loss. `attend_all` weighs how far each caption's
     attention to each token, added over its words, is from 1 (doubly stochastic, arXiv:1502.03044), once a word.
 
     >>> # bos a dog eos pad  ->  reads: bos a dog eos, predicts: a dog eos (pad is ignored)
@@ -46,6 +49,8 @@ def cross_entropy(
         label_smoothing=label_smoothing,
         reduction="sum",
     )
+    if taught is not None:
+        loss = (1 - share) * loss - share * (taught[real].exp() * logits[real].float().log_softmax(dim=-1)).sum()
     if attend_all:
         assert output.attention is not None, "a decoder without attention"
         loss = loss + attend_all * real.sum() * _unevenness(output.attention, real, features.mask)

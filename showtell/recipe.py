@@ -61,6 +61,8 @@ class Train:
     truncate: Count | None = None  # words after which backpropagation stops
     augment: Views = "none"  # the views of a photo that training sees
     start: str | None = None  # a run whose weights and tokenizer training begins with
+    teacher: str | None = None  # a run or an ensemble whose probabilities are learnt beside people's words
+    teacher_share: Annotated[float, Field(gt=0, le=1)] = 0.5  # of the loss
     ema: Share = 0.0  # decay of a moving average of the weights, which validation and the saved models use; 0: none
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     select: str = (
@@ -157,6 +159,7 @@ def check(recipe: Recipe) -> Recipe:
     if captioner == "neural":
         _check_select(checked["train"]["select"])
         _check_reward(checked["train"]["reward"])
+        _check_teacher(checked["train"])
         check_positions(checked["decoder"].get("max_length"), checked["decode"].get("max_length"))
     check_names(checked["evaluate"]["metrics"])
     return checked
@@ -177,6 +180,14 @@ def _check_reward(weights: Mapping[str, float] | None) -> None:
             raise RecipeError(f"train.reward has {name!r}{nearest(name, METRICS)}; it takes {', '.join(METRICS)}")
     if not any(weights.values()):
         raise RecipeError(f"train.reward is {weights}; it takes metrics with weights, as {{CIDEr-D: 1, BLEU-4: 0.5}}")
+
+
+def _check_teacher(train: Mapping[str, Any]) -> None:
+    if train["teacher"] is not None and train["loss"] != "cross_entropy":
+        raise RecipeError(
+            f"train.teacher is {train['teacher']!r}, and train.loss={train['loss']} learns from rewards; "
+            "leave train.teacher out, or take train.loss=cross_entropy"
+        )
 
 
 def check_positions(positions: int | None, longest: int | None) -> None:

@@ -21,6 +21,7 @@ from showtell.recipe import Train, build, build_encoder, options, trains
 from showtell.remember import remember
 from showtell.resume import open_run, start_folder
 from showtell.settings import Recipe
+from showtell.teacher import Teacher
 from showtell.tokenizers import TOKENIZERS
 from showtell.validation import check_clip, chooser
 
@@ -46,14 +47,18 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
     check_clip(recipe)
     torch.manual_seed(settings.seed)
     encoder = build_encoder(recipe).to(device_of(settings.device))
+    teacher = Teacher(settings.teacher, recipe, encoder) if settings.teacher is not None else None
     training, validation = _sources(recipe, encoder, console)
-    if saved is None and settings.start is None:
-        tokenizer = build(recipe, "tokenizer").fit([text for record in training.records for text in record.references])
-    else:  # the weights know the ids of the tokenizer that they were begun with, whatever is installed by now
+    if saved is not None or settings.start is not None:
+        # The weights know the ids of the tokenizer that they were begun with, whatever is installed by now.
         folder = run if saved is not None else start_folder(settings.start, recipe)
         tokenizer = TOKENIZERS[recipe["tokenizer"]["name"]].load(folder)
+    elif teacher is not None:
+        tokenizer = teacher.tokenizer
+    else:
+        tokenizer = build(recipe, "tokenizer").fit([text for record in training.records for text in record.references])
     captioner = Neural.build(recipe, encoder, tokenizer).to(device_of(settings.device))
-    job = Job(captioner, settings, training, validation, run)
+    job = Job(captioner, settings, training, validation, run, teacher)
     job.check_lengths()
     if saved is None:
         job.begin()

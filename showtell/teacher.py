@@ -1,0 +1,63 @@
+"""A trained captioner, or several as one, whose probabilities a new one learns beside the words of people.
+
+Knowledge distillation (Hinton et al. 2015, arXiv:1503.02531), word by word (Kim and Rush 2016, arXiv:1606.07947): what
+an ensemble knows goes into one decoder, which then captions as fast as any.
+"""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from torch import Tensor
+
+from showtell.captioners import load
+from showtell.captioners.ensemble import Ensemble
+from showtell.captioners.neural import Neural
+from showtell.encoders.encoder import Encoder
+from showtell.errors import InputError, RecipeError
+from showtell.features import Features
+from showtell.settings import Recipe
+from showtell.tokenizers.captions import Tokenizer
+
+
+class Teacher:
+    """`teacher(features, tokens)`: it reads the features of the captioner that learns, and has its words."""
+
+    def __init__(self, name: str, recipe: Recipe, encoder: Encoder) -> None:
+        """RecipeError where its encoder or its words are not those of the recipe; InputError where there is none."""
+        self.name, captioner = name, load(Path(name).expanduser())
+        if not isinstance(captioner, Neural):
+            raise RecipeError(f"train.teacher={name}: it is a {captioner.name!r}, which has no probabilities to teach")
+        if encoder.trains or captioner.encoder.fingerprint != encoder.fingerprint:
+            raise RecipeError(
+                f"train.teacher={name}: it sees by {captioner.parts}, and who learns from it must get the same "
+                "features, of a frozen encoder; take its sections encoder and regions"
+            )
+        own = (captioner.members[0] if isinstance(captioner, Ensemble) else captioner).recipe["tokenizer"]
+        for key, now in recipe["tokenizer"].items():
+            if own.get(key) != now:
+                raise RecipeError(
+                    f"train.teacher={name}: its tokenizer.{key} is {own.get(key)}, not {now}; take the same"
+                )
+        self.tokenizer, self.decoder = (
+            captioner.tokenizer,
+            captioner.decoder.to(next(encoder.parameters()).device).eval(),
+        )
+
+    def check_words(self, tokenizer: Tokenizer) -> None:
+        """InputError unless an id is the same word for both, as where training began with another run."""
+        if _files(tokenizer) != _files(self.tokenizer):
+            raise InputError(f"train.teacher={self.name}: it has other words than who learns; train both from the same")
+
+    @torch.no_grad()
+    def __call__(self, features: Features, tokens: Tensor) -> Tensor:
+        """What it says next after each word of captions (B K S) -> log probabilities (B K S V), without gradients."""
+        memory, state = self.decoder.start(features)
+        logits: Tensor = self.decoder(memory, self.decoder.widen(state, tokens.shape[1]), tokens).logits
+        return logits.log_softmax(dim=-1, dtype=torch.float32)
+
+
+def _files(tokenizer: Tokenizer) -> dict[str, bytes]:
+    with TemporaryDirectory() as folder:
+        tokenizer.save(Path(folder))
+        return {path.name: path.read_bytes() for path in Path(folder).iterdir()}

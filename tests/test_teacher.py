@@ -1,0 +1,127 @@
+"""A captioner that learns from another's probabilities: what it learns, and which teachers are refused."""
+
+import shutil
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from showtell import checkpoint
+from showtell.captioners import load
+from showtell.captioners.ensemble import make_ensemble
+from showtell.decoders import Recurrent
+from showtell.errors import InputError, RecipeError
+from showtell.features import Features
+from showtell.losses import cross_entropy
+from showtell.recipe import check
+from showtell.teacher import Teacher
+from showtell.tokenizers.captions import Special, batch
+from showtell.train import train
+from tests.small import FROZEN, RECIPE, small_recipe, train_small
+from tests.test_resume import equal, killed
+
+CAPTIONS = batch([[[3, 4, 5], [6]], [[7, 8, 10, 3, 3], []]], Special(bos=1, eos=2, pad=0))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    run = tmp_path_factory.mktemp("teacher") / "run"
+    train_small(run, *FROZEN, "train.max_steps=4")
+    return run
+
+
+@pytest.fixture
+def read():
+    """A decoder without dropout, and the features of two images."""
+    torch.manual_seed(0)
+    tokens = torch.randn(2, 5, 6)
+    features = Features(tokens, torch.ones(2, 5, dtype=torch.bool), tokens.mean(1), torch.rand(2, 5, 4))
+    return Recurrent(6, 11, embedding_dim=9, dim=8).eval(), features
+
+
+@pytest.mark.parametrize("share", [0.25, 1.0])
+def test_its_share_of_the_loss_is_the_cross_entropy_of_a_plain_loop(read, share):
+    decoder, features = read
+    taught = torch.randn(2, 2, CAPTIONS.tokens.shape[-1] - 1, 11).log_softmax(-1)
+    memory, state = decoder.start(features)
+    said = decoder(memory, decoder.widen(state, 2), CAPTIONS.tokens[..., :-1]).logits.log_softmax(-1).detach()
+    wanted = 0.0
+    for b, k, t in CAPTIONS.mask[..., 1:].nonzero().tolist():
+        word = CAPTIONS.tokens[b, k, t + 1]
+        teacher = sum(float(p.exp()) * float(q) for p, q in zip(taught[b, k, t], said[b, k, t], strict=True))
+        wanted -= (1 - share) * float(said[b, k, t, word]) + share * teacher
+    found, _ = cross_entropy(decoder, features, CAPTIONS, taught=taught, share=share)
+    assert_close(found.item(), wanted)
+
+
+def test_who_is_taught_by_itself_alone_has_nothing_to_learn(read):
+    decoder, features = read
+    memory, state = decoder.start(features)
+    itself = decoder(memory, decoder.widen(state, 2), CAPTIONS.tokens[..., :-1]).logits.log_softmax(-1).detach()
+    for share, least, most in ((1.0, 0.0, 1e-5), (0.5, 1e-2, 1e2)):
+        decoder.zero_grad()
+        cross_entropy(decoder, features, CAPTIONS, taught=itself, share=share)[0].backward()
+        assert least <= max(float(p.grad.abs().max()) for p in decoder.parameters() if p.grad is not None) <= most
+
+
+def test_a_teacher_says_what_its_captioner_would(run):
+    captioner = load(run)
+    teacher = Teacher(str(run), captioner.recipe, captioner.encoder)
+    tokens = torch.randn(2, 4, captioner.encoder.dim)
+    features = Features(tokens, torch.ones(2, 4, dtype=torch.bool), tokens.mean(1), torch.rand(2, 4, 4))
+    words = torch.tensor([captioner.tokenizer.encode("a red circle above")]).expand(2, 3, -1)
+    memory, state = captioner.decoder.start(features)
+    wanted = captioner.decoder(memory, captioner.decoder.widen(state, 3), words).logits.log_softmax(-1)
+    assert_close(teacher(features, words), wanted)
+    assert not teacher(features, words).requires_grad
+
+
+@pytest.mark.parametrize("views", ["none", "flip"])
+def test_training_with_an_ensemble_as_teacher_goes_on_to_the_same_end(tmp_path, run, views):
+    train_small(tmp_path / "other", *FROZEN, "train.max_steps=4", "train.seed=3")
+    make_ensemble([run, tmp_path / "other"], tmp_path / "both")
+    plain = [*FROZEN, "train.max_steps=5", "train.save_every=2", f"train.augment={views}"]
+    overrides = [*plain, f"train.teacher={tmp_path / 'both'}"]
+    train_small(tmp_path / "whole", *overrides)
+    killed(tmp_path / "run", overrides, "Job.step", 4)
+    train_small(tmp_path / "run", *overrides, resume=True)
+    assert equal(tmp_path / "run", tmp_path / "whole")
+    train_small(tmp_path / "untaught", *plain)
+    weights = [checkpoint.read_tensors(tmp_path / name / checkpoint.MODEL) for name in ("whole", "untaught")]
+    assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (["encoder.image_size=96"], "the same features, of a frozen encoder; take its sections encoder and regions"),
+        (["encoder=cnn", "encoder.image_size=32"], "of a frozen encoder; take its sections encoder and regions"),
+        (["tokenizer.min_count=2"], "its tokenizer.min_count is 1, not 2; take the same"),
+        (["tokenizer=sentencepiece"], "its tokenizer.name is words, not sentencepiece; take the same"),
+        (["train.loss=self_critical"], "leave train.teacher out, or take train.loss=cross_entropy"),
+    ],
+)
+def test_a_teacher_that_does_not_fit_is_refused_by_name(tmp_path, run, changed, told):
+    with pytest.raises(RecipeError) as error:
+        train_small(tmp_path / "run", *FROZEN, f"train.teacher={run}", *changed)
+    assert str(error.value).startswith("train.teacher") and str(error.value).endswith(told)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_teacher_without_probabilities_and_none_at_all_are_refused(tmp_path, run):
+    other = shutil.copytree(run, tmp_path / "other")
+    with pytest.raises(InputError, match="is no run folder"):
+        train_small(tmp_path / "run", *FROZEN, f"train.teacher={tmp_path / 'absent'}")
+    recipe = {"data": RECIPE["data"], "encoder": {"name": "lite", "image_size": 64}, "captioner": {"name": "nearest"}}
+    train(check(recipe), tmp_path / "nearest")
+    with pytest.raises(RecipeError, match=r"it is a 'nearest', which has no probabilities to teach$"):
+        train_small(tmp_path / "run", *FROZEN, f"train.teacher={tmp_path / 'nearest'}")
+    (other / "tokenizer.json").write_text((run / "tokenizer.json").read_text().replace("circle", "circus"))
+    with pytest.raises(InputError, match=r"it has other words than who learns; train both from the same$"):
+        train_small(tmp_path / "run", *FROZEN, f"train.teacher={run}", f"train.start={other}")
+
+
+def test_its_words_are_those_that_are_learnt(tmp_path, run):
+    train_small(tmp_path / "run", *FROZEN, f"train.teacher={run}", "train.max_steps=1", "data.images=12")
+    assert (tmp_path / "run" / "tokenizer.json").read_bytes() == (run / "tokenizer.json").read_bytes()
+    assert small_recipe(*FROZEN, f"train.teacher={run}")["train"]["teacher_share"] == 0.5
