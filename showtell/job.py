@@ -100,6 +100,8 @@ class Job:
         if self.settings.start is not None:
             captioner, path = self.captioner, Path(self.settings.start).expanduser() / checkpoint.MODEL
             tensors = checkpoint.read_tensors(path)
+            if captioner.encoder.reloadable:  # what was frozen there and trains now begins as its source has it
+                tensors = checkpoint.weights(captioner.encoder) | tensors
             try:
                 checkpoint.restore(captioner.encoder, captioner.decoder, tensors, str(path))
             except InputError as error:

@@ -4,8 +4,10 @@ import shutil
 
 import pytest
 import torch
+from PIL import Image
 
 from showtell import checkpoint
+from showtell.captioners import load
 from showtell.errors import InputError
 from tests.small import FROZEN, train_small
 from tests.test_resume import equal, killed
@@ -35,6 +37,24 @@ def test_training_begins_with_the_weights_of_a_run_at_home(tmp_path, begun, monk
     before, after = (checkpoint.read_tensors(run / checkpoint.MODEL) for run in (begun, tmp_path / "run"))
     assert before.keys() == after.keys()
     assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in before)
+
+
+def test_an_encoder_that_was_frozen_trains_on_from_its_source_and_the_decoder_from_the_run(tmp_path, begun):
+    tuned = [*FROZEN, "encoder.trainable=2", "train.lr=1e-12", f"train.start={begun}"]
+    train_small(tmp_path / "one", *tuned, "train.max_steps=1")
+    before, after = (checkpoint.read_tensors(run / checkpoint.MODEL) for run in (begun, tmp_path / "one"))
+    assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in before)
+    assert {name.split(".")[2] for name in after.keys() - before.keys()} == {"17", "18"}
+    photo = Image.linear_gradient("L").convert("RGB")
+    assert load(begun).caption([photo])[0].text == load(tmp_path / "one").caption([photo])[0].text
+    tuned += ["train.encoder_lr=1e-3", "train.save_every=2", "train.max_steps=5"]
+    train_small(tmp_path / "whole", *tuned)
+    killed(tmp_path / "run", tuned, "Job.step", 4)
+    train_small(tmp_path / "run", *tuned, resume=True)
+    assert equal(tmp_path / "run", tmp_path / "whole")
+    moved = checkpoint.read_tensors(tmp_path / "whole" / checkpoint.MODEL)
+    assert any(not torch.equal(moved[name], after[name]) for name in after.keys() - before.keys())
+    train_small(tmp_path / "on", *FROZEN, "encoder.trainable=3", f"train.start={tmp_path / 'one'}", "train.max_steps=1")
 
 
 @pytest.mark.parametrize(

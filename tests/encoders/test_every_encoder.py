@@ -11,7 +11,12 @@ from showtell.encoders import ENCODERS, Encoder
 
 TINY: dict[str, list[dict[str, Any]]] = {
     "cnn": [{"image_size": 24, "grid_size": 3, "width": 4, "dim": 6}],
-    "lite": [{"image_size": 96}, {"image_size": 96, "resize": "crop", "grid_size": 2}],
+    "lite": [
+        {"image_size": 96},
+        {"image_size": 96, "resize": "crop", "grid_size": 2},
+        {"image_size": 96, "trainable": 2, "grid_size": 2},
+        {"image_size": 96, "trainable": "all"},
+    ],
     "timm": [
         {"model": "test_vit", "weights": "random", "image_size": 48},
         {"model": "test_vit", "weights": "random", "image_size": 48, "trainable": 2, "grid_size": 2},

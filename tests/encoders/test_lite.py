@@ -111,3 +111,21 @@ def test_trying_the_operators_draws_nothing_from_the_generator() -> None:
     fused._works.cache_clear()
     fused._works()
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(("trainable", "layers"), [(1, 2), (3, 7), (9, 20), ("all", 20)])
+def test_the_last_stages_train_from_the_features_that_it_has_frozen(trainable, layers) -> None:
+    encoder = Lite(image_size=65, trainable=trainable)
+    found = features(encoder)
+    torch.testing.assert_close(found, features(Lite(image_size=65)), rtol=1e-3, atol=1e-3)
+    (found**2).sum().backward()
+    moved = [any(p.grad is not None and bool(p.grad.any()) for p in layer.parameters()) for layer in encoder.layers]
+    has_weights = [any(True for _ in layer.parameters()) for layer in encoder.layers]
+    assert moved == [place >= 20 - layers and weights for place, weights in enumerate(has_weights)]
+
+
+def test_trainable_is_none_all_or_a_number_of_stages() -> None:
+    for wrong in (0, 10, -1):
+        with pytest.raises(RecipeError) as caught:
+            Lite(trainable=wrong)
+        assert str(caught.value) == f"trainable {wrong} is not possible with lite; it takes none, all or 1 to 9"
