@@ -36,7 +36,7 @@ class Nearest(Captioner):
         if encoder.trains:
             raise RecipeError(
                 f"captioner 'nearest' compares photos by frozen features, and encoder {recipe['encoder']['name']!r} "
-                "would first have to train; take encoder=lite, or a timm encoder with trainable none"
+                "would first have to train; take encoder=lite or a timm encoder, with encoder.trainable=none"
             )
         self.encoder, self.neighbours, self.recipe = encoder, neighbours, recipe
 
