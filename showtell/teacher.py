@@ -23,7 +23,7 @@ from showtell.tokenizers.captions import Tokenizer
 class Teacher:
     """`teacher(features, tokens)`: it reads the features of the captioner that learns, and has its words."""
 
-    def __init__(self, name: str, recipe: Recipe, encoder: Encoder) -> None:
+    def __init__(self, name: str, recipe: Recipe, encoder: Encoder, device: torch.device) -> None:
         """RecipeError where its encoder or its words are not those of the recipe; InputError where there is none."""
         self.name, captioner = name, load(Path(name).expanduser())
         if not isinstance(captioner, Neural):
@@ -35,14 +35,9 @@ class Teacher:
             )
         own = (captioner.members[0] if isinstance(captioner, Ensemble) else captioner).recipe["tokenizer"]
         for key, now in recipe["tokenizer"].items():
-            if own.get(key) != now:
-                raise RecipeError(
-                    f"train.teacher={name}: its tokenizer.{key} is {own.get(key)}, not {now}; take the same"
-                )
-        self.tokenizer, self.decoder = (
-            captioner.tokenizer,
-            captioner.decoder.to(next(encoder.parameters()).device).eval(),
-        )
+            if (its := own.get(key)) != now:
+                raise RecipeError(f"train.teacher={name}: its tokenizer.{key} is {its}, not {now}; take the same")
+        self.tokenizer, self.decoder = captioner.tokenizer, captioner.decoder.to(device).eval()
 
     def check_words(self, tokenizer: Tokenizer) -> None:
         """InputError unless an id is the same word for both, as where training began with another run."""

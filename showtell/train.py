@@ -46,8 +46,9 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
     check_extras(settings.tensorboard, settings.wandb)
     check_clip(recipe)
     torch.manual_seed(settings.seed)
-    encoder = build_encoder(recipe).to(device_of(settings.device))
-    teacher = Teacher(settings.teacher, recipe, encoder) if settings.teacher is not None else None
+    device = device_of(settings.device)
+    encoder = build_encoder(recipe).to(device)
+    teacher = Teacher(settings.teacher, recipe, encoder, device) if settings.teacher is not None else None
     training, validation = _sources(recipe, encoder, console)
     if saved is not None or settings.start is not None:
         # The weights know the ids of the tokenizer that they were begun with, whatever is installed by now.
@@ -57,7 +58,7 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
         tokenizer = teacher.tokenizer
     else:
         tokenizer = build(recipe, "tokenizer").fit([text for record in training.records for text in record.references])
-    captioner = Neural.build(recipe, encoder, tokenizer).to(device_of(settings.device))
+    captioner = Neural.build(recipe, encoder, tokenizer).to(device)
     job = Job(captioner, settings, training, validation, run, teacher)
     job.check_lengths()
     if saved is None:

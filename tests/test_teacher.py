@@ -66,7 +66,7 @@ def test_who_is_taught_by_itself_alone_has_nothing_to_learn(read):
 
 def test_a_teacher_says_what_its_captioner_would(run):
     captioner = load(run)
-    teacher = Teacher(str(run), captioner.recipe, captioner.encoder)
+    teacher = Teacher(str(run), captioner.recipe, captioner.encoder, torch.device("cpu"))
     tokens = torch.randn(2, 4, captioner.encoder.dim)
     features = Features(tokens, torch.ones(2, 4, dtype=torch.bool), tokens.mean(1), torch.rand(2, 4, 4))
     words = torch.tensor([captioner.tokenizer.encode("a red circle above")]).expand(2, 3, -1)
