@@ -25,7 +25,9 @@ class Teacher:
 
     def __init__(self, name: str, recipe: Recipe, encoder: Encoder, device: torch.device) -> None:
         """RecipeError where its encoder or its words are not those of the recipe; InputError where there is none."""
-        self.name, captioner = name, load(Path(name).expanduser())
+        self.name = name
+        with torch.random.fork_rng(devices=[]):  # building it draws, and who is taught begins as who is not
+            captioner = load(Path(name).expanduser())
         if not isinstance(captioner, Neural):
             raise RecipeError(f"train.teacher={name}: it is a {captioner.name!r}, which has no probabilities to teach")
         if encoder.trains or captioner.encoder.fingerprint != encoder.fingerprint:

@@ -39,6 +39,15 @@ def read():
     return Recurrent(6, 11, embedding_dim=9, dim=8).eval(), features
 
 
+def test_who_is_taught_begins_with_the_weights_of_who_is_not(run, tmp_path):
+    begun = []
+    for name, taught in {"alone": [], "taught": [f"train.teacher={run}"]}.items():
+        train_small(tmp_path / name, *FROZEN, "train.max_steps=1", "train.lr=1e-30", "train.weight_decay=0", *taught)
+        begun.append(checkpoint.read_tensors(tmp_path / name / "last" / "model.safetensors"))
+    for name, tensor in begun[0].items():
+        assert_close(tensor, begun[1][name], rtol=0, atol=1e-20)
+
+
 @pytest.mark.parametrize("share", [0.25, 1.0])
 def test_its_share_of_the_loss_is_the_cross_entropy_of_a_plain_loop(read, share):
     decoder, features = read
