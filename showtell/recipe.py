@@ -112,6 +112,7 @@ ABSENT: dict[str, tuple[str, ...]] = {  # sections that a captioner has no use f
     "nearest": ("tokenizer", "decoder", "decode"),
     "ensemble": ("encoder", "regions", "tokenizer", "decoder"),  # each member has its own
 }
+NESTED = {"data": ("sets", "root"), "encoder": ("parts", "name")}  # a list of such sections, and what a word there sets
 UNTRAINED = ("seed", "device")  # what is left of `train` where nothing trains
 
 TAKES = {  # what pydantic found wrong -> what the option takes
@@ -245,9 +246,10 @@ def _checked(section: str, values: dict[str, Any], key: str | None = None) -> di
     key = key or section
     name = {} if section in FIXED else {"name": values.get("name", DEFAULTS[section])}
     checked = name | _validated(section, values, key).model_dump(mode="json")
-    if section == "data" and isinstance(sets := checked.get("sets"), list):
-        sections = [each if isinstance(each, dict) else {"root": each} for each in sets]
-        checked["sets"] = [_checked(section, each, f"{key}.sets[{number}]") for number, each in enumerate(sections)]
+    option, word = NESTED.get(section, ("", ""))
+    if isinstance(nested := checked.get(option), list):
+        sections = [each if isinstance(each, dict) else {word: each} for each in nested]
+        checked[option] = [_checked(section, each, f"{key}.{option}[{number}]") for number, each in enumerate(sections)]
     return checked
 
 

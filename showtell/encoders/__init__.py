@@ -1,8 +1,9 @@
 """Encoders: pixels -> Features. An encoder of your own is one file and one line here."""
 
 from showtell.encoders.cnn import ConvNet
+from showtell.encoders.concat import Concat
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.lite import Lite
 from showtell.encoders.timm_models import Timm
 
-ENCODERS: dict[str, type[Encoder]] = {"cnn": ConvNet, "timm": Timm, "lite": Lite}
+ENCODERS: dict[str, type[Encoder]] = {"cnn": ConvNet, "timm": Timm, "lite": Lite, "concat": Concat}

@@ -25,6 +25,10 @@ TINY: dict[str, list[dict[str, Any]]] = {
         {"model": "test_resnet", "weights": "random", "image_size": 96, "trainable": 1},
         {"model": "test_convnext", "weights": "random", "image_size": 96},
     ],
+    "concat": [
+        {"parts": [{"image_size": 96}, {"name": "timm", "model": "test_vit", "weights": "random", "image_size": 96}]},
+        {"parts": [{"image_size": 96, "resize": "crop"}] * 2, "grid_size": 2},
+    ],
 }
 CASES = [(name, settings) for name in ENCODERS for settings in TINY.get(name, [{}])]
 

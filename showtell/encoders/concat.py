@@ -1,0 +1,83 @@
+"""Several frozen encoders side by side: pixels -> a grid whose cells have the channels of all of them.
+
+Networks of other kinds see other things; a decoder that gets both kinds of channels in one token can use either.
+"""
+
+from collections.abc import Mapping
+from math import isqrt
+from typing import Annotated, Any
+
+import torch
+from PIL import Image
+from pydantic import Field
+from torch import Tensor, nn
+
+from showtell import encoders
+from showtell.encoders.encoder import Encoder
+from showtell.encoders.frozen import digest, to_half_and_back
+from showtell.encoders.grid import check_grid_size, pool_grid
+from showtell.errors import RecipeError
+from showtell.features import Features
+
+Part = str | dict[str, Any]
+
+
+class Concat(Encoder):
+    """`parts` are sections of encoders, or their names; their grids are pooled to the first one's, channels joined.
+
+    All see the same pixels, so they have the same `image_size` and `resize`; none may train.
+    """
+
+    def __init__(self, *, parts: Annotated[tuple[Part, ...], Field(min_length=2)], grid_size: int | None = None):
+        super().__init__()
+        check_grid_size(grid_size)
+        self.grid_size = grid_size
+        built = [_built(part) for part in parts]
+        for number, part in enumerate(built):
+            _check(part, built[0], number)
+        self.parts = nn.ModuleList(built)
+        self.dim, self.image_size, self.trains = sum(part.dim for part in built), built[0].image_size, False
+        self.reloadable = all(part.reloadable for part in built)
+
+    @property
+    def encoders(self) -> list[Encoder]:
+        return [part for part in self.parts if isinstance(part, Encoder)]
+
+    @property
+    def fingerprint(self) -> str:
+        return digest(("concat", tuple(part.fingerprint for part in self.encoders)))
+
+    def train(self, mode: bool = True) -> "Concat":
+        return super().train(False)
+
+    def transform(self, image: Image.Image) -> tuple[Tensor, Tensor]:
+        return self.encoders[0].transform(image)
+
+    def forward(self, pixels: Tensor, view: Tensor) -> Features:
+        seen = [part.pool(part(pixels, view)) for part in self.encoders]
+        side = isqrt(seen[0].tokens.shape[1])
+        seen = [pool_grid(features, side) for features in seen]
+        tokens = torch.cat([features.tokens for features in seen], dim=-1)
+        pooled = torch.cat([features.pooled for features in seen], dim=-1)
+        return to_half_and_back(seen[0]._replace(tokens=tokens, pooled=pooled))
+
+    def pool(self, features: Features) -> Features:
+        return pool_grid(features, self.grid_size)
+
+
+def _built(part: Part) -> Encoder:
+    section: Mapping[str, Any] = {"name": part} if isinstance(part, str) else part
+    options = {key: value for key, value in section.items() if key != "name"}
+    return encoders.ENCODERS[section.get("name", "lite")](**options)
+
+
+def _check(part: Encoder, first: Encoder, number: int) -> None:
+    if part.trains:
+        raise RecipeError(f"encoder.parts[{number}] trains; concat takes frozen encoders: leave its trainable out")
+    wide = Image.new("RGB", (2, 1))
+    (pixels, view), (wanted, of_first) = part.transform(wide), first.transform(wide)
+    if pixels.shape != wanted.shape or not torch.equal(view, of_first):
+        raise RecipeError(
+            f"encoder.parts[{number}] sees other pixels than parts[0] ({part.image_size} x {part.image_size}, "
+            f"parts[0] {first.image_size} x {first.image_size}); give all the same image_size and resize"
+        )

@@ -1,0 +1,75 @@
+"""Encoders side by side: what each part says, cell by cell; parts that cannot stand together are told apart."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from showtell.encoders import ENCODERS
+from showtell.encoders.grid import pool_grid
+from showtell.errors import RecipeError
+from showtell.recipe import build, check
+from showtell.settings import load_recipe
+from tests.small import train_small
+
+SMALL: dict[str, Any] = {"name": "lite", "image_size": 96}
+VIT: dict[str, Any] = {"name": "timm", "model": "test_vit", "weights": "random", "image_size": 96}
+MISTAKES = {
+    "[lite]": "encoder.parts is ['lite']; it takes a list of at least 2",
+    "lite": "encoder.parts is 'lite'; it takes a list: [lite]",
+    "[lite, {name: tim}]": "encoder.parts[1].name is 'tim' (did you mean timm?); it takes cnn, timm, lite, concat",
+    "[lite, {name: lite, size: 2}]": "encoder.parts[1].size is not an option of 'lite'; it takes image_size, "
+    "grid_size, trainable, resize (did you mean resize?)",
+}
+APART = {
+    "[lite, {name: lite, image_size: 96}]": "encoder.parts[1] sees other pixels than parts[0] (96 x 96, parts[0] "
+    "224 x 224); give all the same image_size and resize",
+    "[lite, {name: lite, resize: crop}]": "encoder.parts[1] sees other pixels than parts[0] (224 x 224, parts[0] "
+    "224 x 224); give all the same image_size and resize",
+    "[lite, {name: lite, trainable: 1}]": "encoder.parts[1] trains; concat takes frozen encoders: leave its trainable "
+    "out",
+}
+
+
+def test_every_cell_has_the_channels_of_all_parts() -> None:
+    torch.manual_seed(0)
+    both = ENCODERS["concat"](parts=(SMALL, VIT))
+    pixels, view = both.transform(Image.effect_noise((120, 90), 90).convert("RGB"))
+    seen = both(pixels[None], view[None])
+    first, second = (part(pixels[None], view[None]) for part in both.parts)
+    wide = first.tokens.shape[-1]
+    assert (first.tokens.shape[1], second.tokens.shape[1]) == (9, 36), "the ViT's cells are a quarter as large"
+    assert torch.equal(seen.tokens[..., :wide], first.tokens) and torch.equal(seen.boxes, first.boxes)
+    assert torch.equal(seen.tokens[..., wide:], pool_grid(second, 3).tokens.half().float())
+    assert torch.equal(seen.pooled, torch.cat([first.pooled, second.pooled], dim=-1))
+
+
+def test_what_a_part_is_changes_what_is_cached() -> None:
+    names = {ENCODERS["concat"](parts=parts).fingerprint for parts in ((SMALL, SMALL), (SMALL, SMALL, SMALL))}
+    resized = {**SMALL, "resize": "crop"}
+    assert len(names | {ENCODERS["concat"](parts=(resized, resized)).fingerprint}) == 3
+
+
+@pytest.mark.parametrize("parts", MISTAKES)
+def test_a_mistake_inside_of_a_part_is_told_where_it_stands(parts: str) -> None:
+    with pytest.raises(RecipeError, match=f"^{re.escape(MISTAKES[parts])}$"):
+        check(load_recipe("bern-6", ["encoder=concat", f"encoder.parts={parts}"]))
+
+
+@pytest.mark.parametrize("parts", APART)
+def test_parts_that_cannot_stand_together(parts: str) -> None:
+    recipe = check(load_recipe("bern-6", ["encoder=concat", f"encoder.parts={parts}"]))
+    with pytest.raises(RecipeError, match=f"^{re.escape(APART[parts])}$"):
+        build(recipe, "encoder")
+
+
+def test_a_run_trains_on_them_and_is_loaded_again(tmp_path: Path) -> None:
+    import showtell
+
+    train_small(tmp_path / "run", "encoder=concat", "encoder.parts=[{image_size: 64}, {image_size: 64}]")
+    captioner = showtell.load(tmp_path / "run")
+    assert captioner.encoder.dim == 2 * 1280
+    assert captioner.caption([Image.new("RGB", (64, 48))])
