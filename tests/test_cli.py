@@ -206,7 +206,7 @@ MISTAKES = {  # what is written -> what is told after "error: "
     "train bern-6 train.epoch=1": "train.epoch is not an option of 'train'; it takes epochs, ",
     "train bern-6 encoder=lite data.root=none": "data.root=none: no such folder",
     "train bern-6 encoder=lite --run RUN": "RUN exists; go on with --resume, or name another folder with --run",
-    "features bern-6 encoder=lit": "encoder.name is 'lit' (did you mean lite?); it takes cnn, timm, lite",
+    "features bern-6 encoder=lit": "encoder.name is 'lit' (did you mean lite?); it takes cnn, timm, lite, concat",
     "features bern-6 data=folder data.root=empty encoder=lite": "empty: no photos in it; looked, also in its folders,",
     "recipes bern6": "there is no recipe 'bern6' (did you mean bern-6?); packaged are bern-1, ",
     "evaluate none": "none is no folder; evaluate takes the folder of a run that `showtell train` made",

@@ -86,10 +86,10 @@ def test_a_part_of_your_own_is_one_line(monkeypatch):
 MISTAKES = {
     "encodr.name=lite": f"encodr is not a section (did you mean encoder?); sections are {SECTIONS}",
     "x.y=1": f"x is not a section; sections are {SECTIONS}",
-    "encoder=lit": "encoder.name is 'lit' (did you mean lite?); it takes cnn, timm, lite",
-    "encoder={name: lite}": "encoder.name is {'name': 'lite'}; it takes cnn, timm, lite",
-    "encoder=[lite]": "encoder.name is ['lite'] (did you mean lite?); it takes cnn, timm, lite",
-    "encoder=null": "encoder.name is None; it takes cnn, timm, lite",
+    "encoder=lit": "encoder.name is 'lit' (did you mean lite?); it takes cnn, timm, lite, concat",
+    "encoder={name: lite}": "encoder.name is {'name': 'lite'}; it takes cnn, timm, lite, concat",
+    "encoder=[lite]": "encoder.name is ['lite'] (did you mean lite?); it takes cnn, timm, lite, concat",
+    "encoder=null": "encoder.name is None; it takes cnn, timm, lite, concat",
     "decode.num_beam=3": "decode.num_beam is not an option of 'beam'; it takes num_beams, length_penalty, "
     "num_return_sequences, max_length, min_length, no_repeat_ngram_size, must, must_not (did you mean num_beams?)",
     "tokenizer.size=3": "tokenizer.size is not an option of 'words'; it takes min_count, max_words",
