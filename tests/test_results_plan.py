@@ -7,6 +7,8 @@ import pytest
 from benchmarks.results.page import check_markers, shown_runs
 from benchmarks.results.plan import PACKAGED, Plan, read_plan
 from benchmarks.results.runs import given_of, runs_of
+from benchmarks.results.work import is_trained
+from showtell.checkpoint import write_recipe
 from showtell.errors import InputError
 from showtell.settings import packaged_recipes
 from tests.pages import ROOT
@@ -110,6 +112,24 @@ def test_files_are_the_command_lines_and_what_lacks_one_says_so(plan, tmp_path):
     assert lacking == ["ucm-lyon-vgg-1", "ucm-lyon-vgg-2", "ucm-vgg-greedy-1", "ucm-vgg-greedy-2"]
     shown = {run.name: run for run in shown_runs(plan(), "ucm")}["ucm-lyon-vgg-1"]
     assert shown.make[2:4] == ["data.root=datasets/ucm", "encoder.weights=weights/vgg16.ckpt"]
+
+
+SIDE_BY_SIDE = "[encoder=concat, 'encoder.parts=[lite, {name: timm, model: vgg16, weights: $vgg16}]']"
+
+
+def test_a_run_of_encoders_side_by_side_is_known_without_their_files_and_one_of_others_is_not(plan, tmp_path):
+    before = plan("[encoder.weights=$vgg16]", SIDE_BY_SIDE)
+
+    def of(plan, files=None):
+        return {run.name: run for run in runs_of(plan, "ucm", "root", tmp_path, files)}["ucm-lyon-vgg-1"]
+
+    of(before).folder.mkdir()
+    write_recipe(of(before).folder, of(before, {"vgg16": "w.ckpt"}).checked)
+    assert of(before).lacks == ["vgg16"] and not is_trained(of(before))
+    for change in ("model: vgg19, weights: $vgg16", "model: vgg16, weights: other.ckpt"):
+        other = plan("[encoder.weights=$vgg16]", SIDE_BY_SIDE.replace("model: vgg16, weights: $vgg16", change))
+        with pytest.raises(InputError, match=r"was made with encoder.parts="):
+            is_trained(of(other))
 
 
 @pytest.mark.parametrize(

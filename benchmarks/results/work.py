@@ -63,6 +63,10 @@ def _check_same(folder: Path, wanted: Recipe) -> None:
 def _same(key: str, before: object, now: object) -> bool:
     if before == now or key in MACHINE:
         return True
+    if isinstance(before, list) and isinstance(now, list):  # such as encoders side by side, each with its file
+        return len(before) == len(now) and all(_same(key, *each) for each in zip(before, now, strict=True))
+    if isinstance(before, dict) and isinstance(now, dict):
+        return before.keys() == now.keys() and all(_same(key, value, now[name]) for name, value in before.items())
     if not isinstance(before, str) or not isinstance(now, str):
         return False
     if key == "train.select":  # a run says which of them chose its epoch
