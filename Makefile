@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test lint bench results clean
+.PHONY: demo test lint bench weights results clean
 
 demo: .venv/ready
 	$(BIN)/showtell demo
@@ -25,8 +25,11 @@ RUNS ?= runs/results
 JOBS ?= 1
 results: .venv/ready
 	$(BIN)/python -m benchmarks.results $(if $(UCM),ucm=$(UCM)) $(if $(FLICKR8K),flickr8k=$(FLICKR8K)) \
-	  $(if $(KHARAGPUR),kharagpur=$(KHARAGPUR)) $(if $(VGG16),vgg16=$(VGG16)) \
-	  --runs $(RUNS) --jobs $(JOBS) $(RESULTS)
+	  $(if $(KHARAGPUR),kharagpur=$(KHARAGPUR)) $(if $(VGG16),vgg16=$(VGG16)) $(if $(LITE2),lite2=$(LITE2)) \
+	  $(if $(RESNET18),resnet18=$(RESNET18)) --runs $(RUNS) --jobs $(JOBS) $(RESULTS)
+
+weights: .venv/ready
+	$(BIN)/python -m benchmarks.results.weights weights
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
