@@ -48,6 +48,17 @@ def nearest(word: str, allowed: Iterable[str]) -> str:
     return f" (did you mean {names[close[0]]}?)" if close else ""
 
 
+def same_place(before: object, now: object) -> bool:
+    """Whether two values of an option are paths of one place, however they are written.
+
+    >>> same_place("runs/../photos", "./photos"), same_place("photos", "runs/photos"), same_place("a", 1)
+    (True, False, False)
+    """
+    if not isinstance(before, str) or not isinstance(now, str) or "/" not in before + now:
+        return False
+    return Path(before).expanduser().resolve() == Path(now).expanduser().resolve()
+
+
 def packaged_recipes() -> dict[str, str]:
     """The text of every recipe that comes with Showtell, by name."""
     files = sorted((resources.files("showtell") / "recipes").iterdir(), key=lambda file: file.name)

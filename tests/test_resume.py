@@ -338,6 +338,16 @@ def test_another_setting_is_refused_by_name(frozen_run, changed, told):
     assert str(error.value) == f"{frozen_run} was trained with {told}; resume with the same"
 
 
+def test_photos_named_by_another_path_are_the_same_and_other_photos_are_refused(tmp_path, monkeypatch):
+    overrides = [*write_karpathy(tmp_path / "data"), *FROZEN, "train.save_every=1"]
+    killed(tmp_path / "run", overrides, "Job.step", 2)
+    monkeypatch.chdir(tmp_path)
+    for elsewhere in (tmp_path / "other", tmp_path):
+        with pytest.raises(InputError, match=f"was trained with data.root={tmp_path}/data, not {elsewhere}; resume"):
+            train_small(tmp_path / "run", *overrides, f"data.root={elsewhere}", resume=True)
+    assert "going on" in train_small(tmp_path / "run", *overrides, "data.root=./data", resume=True)
+
+
 def test_other_captions_than_before_are_refused(tmp_path, monkeypatch):
     overrides = [*write_karpathy(tmp_path / "data"), *FROZEN, "train.save_every=1"]
     run, source = tmp_path / "run", tmp_path / "data" / "dataset_small.json"

@@ -24,7 +24,7 @@ from showtell.metrics import METRICS
 from showtell.metrics.names import chosen
 from showtell.recipe import check, trains
 from showtell.resume import MACHINE
-from showtell.settings import Recipe
+from showtell.settings import Recipe, same_place
 
 Say = Callable[[str], None]
 
@@ -71,9 +71,7 @@ def _same(key: str, before: object, now: object) -> bool:
         return False
     if key == "train.select":  # a run says which of them chose its epoch
         return before in [name.strip() for name in now.split(",")]
-    if FILE.fullmatch(now):  # nobody said where the file is
-        return True
-    return "/" in before + now and Path(before).resolve() == Path(now).resolve()  # one place, however it is written
+    return bool(FILE.fullmatch(now)) or same_place(before, now)  # of a file nobody may have said where it is
 
 
 def state_of(run: Run) -> dict[str, Any]:
