@@ -106,7 +106,7 @@ def _sections(text: str, source: str) -> Recipe:
 def override(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
     """
     >>> override({"encoder": {"name": "timm", "model": "resnet101"}}, ["encoder=lite", "encoder.image_size=160"])
-    {'encoder': {'image_size': 160, 'name': 'lite'}}
+    {'encoder': {'name': 'lite', 'image_size': 160}}
     """
     given: Recipe = {}
     for item in overrides:

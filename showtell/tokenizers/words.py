@@ -62,7 +62,8 @@ class Words:
     def decode(self, ids: Sequence[int]) -> str:
         """Readable text: clitics and full stops join the word before them, hyphens both their words.
 
-        >>> Words(min_count=1).fit(["The dog's ball."]).decode([7, 5, 4, 6, 3])
+        >>> words = Words(min_count=1).fit(["The dog's ball."])
+        >>> words.decode(words.encode("The DOG's ball."))
         "the dog's ball."
         """
         silent = (self.special.pad, self.special.bos, self.special.eos)

@@ -1,10 +1,8 @@
 """Image ids find their photos in a folder, by one way of naming for all."""
 
-import doctest
-
 import pytest
 
-from showtell.clip import beside, photos_of
+from showtell.clip import photos_of
 from showtell.errors import InputError
 
 
@@ -47,7 +45,3 @@ def test_a_folder_that_is_none_is_told(tmp_path):
         photos_of(["a"], tmp_path / "nowhere")
     with pytest.raises(InputError, match=r"^--photos=.*: no photos in it; "):
         photos_of(["a"], tmp_path)
-
-
-def test_examples_in_docstrings_are_true():
-    assert doctest.testmod(beside).failed == 0
