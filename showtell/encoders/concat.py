@@ -25,7 +25,7 @@ Part = str | dict[str, Any]
 class Concat(Encoder):
     """`parts` are sections of encoders, or their names; their grids are pooled to the first one's, channels joined.
 
-    All see the same pixels, so they have the same `image_size` and `resize`; none may train.
+    All see the same pixels, so they have the same `image_size` and `resize`; none may train, or pool by itself.
     """
 
     def __init__(self, *, parts: Annotated[tuple[Part, ...], Field(min_length=2)], grid_size: int | None = None):
@@ -54,7 +54,7 @@ class Concat(Encoder):
         return self.encoders[0].transform(image)
 
     def forward(self, pixels: Tensor, view: Tensor) -> Features:
-        seen = [part.pool(part(pixels, view)) for part in self.encoders]
+        seen = [part(pixels, view) for part in self.encoders]
         side = isqrt(seen[0].tokens.shape[1])
         seen = [pool_grid(features, side) for features in seen]
         tokens = torch.cat([features.tokens for features in seen], dim=-1)
@@ -74,6 +74,10 @@ def _built(part: Part) -> Encoder:
 def _check(part: Encoder, first: Encoder, number: int) -> None:
     if part.trains:
         raise RecipeError(f"encoder.parts[{number}] trains; concat takes frozen encoders: leave its trainable out")
+    if (size := getattr(part, "grid_size", None)) is not None:
+        raise RecipeError(
+            f"encoder.parts[{number}].grid_size is {size}; leave it out, and give encoder.grid_size={size}"
+        )
     wide = Image.new("RGB", (2, 1))
     (pixels, view), (wanted, of_first) = part.transform(wide), first.transform(wide)
     if pixels.shape != wanted.shape or not torch.equal(view, of_first):
