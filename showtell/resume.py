@@ -18,7 +18,7 @@ from showtell import checkpoint
 from showtell.data import Record
 from showtell.errors import InputError
 from showtell.recipe import check
-from showtell.settings import Recipe, same_place
+from showtell.settings import Recipe, same
 
 UNAVERAGED = "unaveraged"  # the weights that training goes on from, where RUN/last/model is their average
 MACHINE = ("train.device", "train.precision")  # may be others where a run goes on, or is scored, elsewhere
@@ -79,7 +79,7 @@ def check_same(recipe: Recipe, run: Path) -> None:
     for section, values in recipe.items():
         for key in values | old[section]:
             before, now = old[section].get(key), values.get(key)
-            if before != now and f"{section}.{key}" not in MACHINE and not same_place(before, now):
+            if f"{section}.{key}" not in MACHINE and not same(before, now):
                 raise InputError(f"{run} was trained with {section}.{key}={before}, not {now}; resume with the same")
 
 

@@ -6,7 +6,7 @@ keys given on the command line stay. So `encoder=lite` makes any recipe run offl
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
@@ -46,6 +46,21 @@ def nearest(word: str, allowed: Iterable[str]) -> str:
     names = {name.lower(): name for name in allowed}
     close = difflib.get_close_matches(str(word).lower(), names, n=1)
     return f" (did you mean {names[close[0]]}?)" if close else ""
+
+
+def same(before: object, now: object, alike: Callable[[object, object], bool] | None = None) -> bool:
+    """Whether two values of an option mean the same: equal, or `alike` (paths of one place), also inside of sections.
+
+    >>> same([{"root": "./photos"}], [{"root": "runs/../photos"}]), same(["a"], ["a", "b"])
+    (True, False)
+    """
+    if before == now:
+        return True
+    if isinstance(before, list) and isinstance(now, list):
+        return len(before) == len(now) and all(same(*each, alike) for each in zip(before, now, strict=True))
+    if isinstance(before, dict) and isinstance(now, dict):
+        return before.keys() == now.keys() and all(same(value, now[key], alike) for key, value in before.items())
+    return (alike or same_place)(before, now)
 
 
 def same_place(before: object, now: object) -> bool:

@@ -348,6 +348,16 @@ def test_photos_named_by_another_path_are_the_same_and_other_photos_are_refused(
     assert "going on" in train_small(tmp_path / "run", *overrides, "data.root=./data", resume=True)
 
 
+def test_sets_that_are_joined_may_be_named_by_other_paths_too(tmp_path, monkeypatch):
+    write_karpathy(tmp_path / "data")
+    joined = ["data=join", *FROZEN, "train.save_every=1"]
+    killed(tmp_path / "run", [*joined, f"data.sets=[{tmp_path}/data]"], "Job.step", 2)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"was trained with data.sets="):
+        train_small(tmp_path / "run", *joined, "data.sets=[./other]", resume=True)
+    assert "going on" in train_small(tmp_path / "run", *joined, "data.sets=[./data]", resume=True)
+
+
 def test_other_captions_than_before_are_refused(tmp_path, monkeypatch):
     overrides = [*write_karpathy(tmp_path / "data"), *FROZEN, "train.save_every=1"]
     run, source = tmp_path / "run", tmp_path / "data" / "dataset_small.json"

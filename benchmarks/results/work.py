@@ -24,7 +24,7 @@ from showtell.metrics import METRICS
 from showtell.metrics.names import chosen
 from showtell.recipe import check, trains
 from showtell.resume import MACHINE
-from showtell.settings import Recipe, same_place
+from showtell.settings import Recipe, same, same_place
 
 Say = Callable[[str], None]
 
@@ -61,17 +61,16 @@ def _check_same(folder: Path, wanted: Recipe) -> None:
 
 
 def _same(key: str, before: object, now: object) -> bool:
-    if before == now or key in MACHINE:
+    if key in MACHINE:
         return True
-    if isinstance(before, list) and isinstance(now, list):  # such as encoders side by side, each with its file
-        return len(before) == len(now) and all(_same(key, *each) for each in zip(before, now, strict=True))
-    if isinstance(before, dict) and isinstance(now, dict):
-        return before.keys() == now.keys() and all(_same(key, value, now[name]) for name, value in before.items())
-    if not isinstance(before, str) or not isinstance(now, str):
-        return False
     if key == "train.select":  # a run says which of them chose its epoch
-        return before in [name.strip() for name in now.split(",")]
-    return bool(FILE.fullmatch(now)) or same_place(before, now)  # of a file nobody may have said where it is
+        return before in [name.strip() for name in str(now).split(",")]
+    return same(before, now, _alike)
+
+
+def _alike(before: object, now: object) -> bool:
+    """Of a file nobody may have said where it is."""
+    return (isinstance(before, str) and bool(FILE.fullmatch(str(now)))) or same_place(before, now)
 
 
 def state_of(run: Run) -> dict[str, Any]:

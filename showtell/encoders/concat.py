@@ -16,7 +16,7 @@ from showtell import encoders
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.frozen import digest, to_half_and_back
 from showtell.encoders.grid import check_grid_size, pool_grid
-from showtell.errors import RecipeError
+from showtell.errors import RecipeError, ShowtellError
 from showtell.features import Features
 
 Part = str | dict[str, Any]
@@ -32,7 +32,7 @@ class Concat(Encoder):
         super().__init__()
         check_grid_size(grid_size)
         self.grid_size = grid_size
-        built = [_built(part) for part in parts]
+        built = [_built(part, number) for number, part in enumerate(parts)]
         for number, part in enumerate(built):
             _check(part, built[0], number)
         self.parts = nn.ModuleList(built)
@@ -65,10 +65,13 @@ class Concat(Encoder):
         return pool_grid(features, self.grid_size)
 
 
-def _built(part: Part) -> Encoder:
+def _built(part: Part, number: int) -> Encoder:
     section: Mapping[str, Any] = {"name": part} if isinstance(part, str) else part
     options = {key: value for key, value in section.items() if key != "name"}
-    return encoders.ENCODERS[section.get("name", "lite")](**options)
+    try:
+        return encoders.ENCODERS[section.get("name", "lite")](**options)
+    except ShowtellError as error:  # it speaks of `encoder`, and there are several
+        raise type(error)(f"encoder.parts[{number}]: {error}") from None
 
 
 def _check(part: Encoder, first: Encoder, number: int) -> None:

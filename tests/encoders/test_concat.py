@@ -31,6 +31,8 @@ APART = {
     "224 x 224); give all the same image_size and resize",
     "[lite, {name: lite, trainable: 1}]": "encoder.parts[1] trains; concat takes frozen encoders: leave its trainable "
     "out",
+    "[lite, {name: lite, image_size: 8}]": "encoder.parts[1]: image_size 8 is too small for lite; it takes 32 or more, "
+    "224 is usual",
     "[lite, {name: lite, grid_size: 2}]": "encoder.parts[1].grid_size is 2; leave it out, and give encoder.grid_size=2",
 }
 
