@@ -25,10 +25,14 @@ class Augmented(Source):
 
     def read(self, indices: Sequence[int]) -> dict[str, Tensor]:
         drawn = torch.randint(len(self.sources), (len(indices),)) * self.turns[list(indices)]
-        order = drawn.argsort(stable=True)
-        chosen = [[indices[i] for i in (drawn == turn).nonzero()[:, 0].tolist()] for turn in range(len(self.sources))]
-        parts = [source.read(own) for source, own in zip(self.sources, chosen, strict=True) if own]
-        return {name: torch.cat([part[name] for part in parts])[order.argsort()] for name in parts[0]}
+        made: dict[str, Tensor] = {}
+        for turn, source in enumerate(self.sources):
+            places = (drawn == turn).nonzero()[:, 0]
+            if len(places):
+                # Copied into place: a CPU's autocast, within which training reads, refuses to join fp16 tensors.
+                for name, part in source.read([indices[i] for i in places.tolist()]).items():
+                    made.setdefault(name, part.new_empty(len(indices), *part.shape[1:]))[places] = part
+        return made
 
 
 def open_augmented(records: Sequence[Record], encoder: Encoder, views: str, console: Console) -> Source:

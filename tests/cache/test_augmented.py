@@ -70,6 +70,16 @@ def test_every_image_is_seen_upright_and_in_every_turn_and_each_is_the_live_enco
     assert seen == [set(range(len(live[0])))] * 2
 
 
+def test_turned_photos_are_read_as_well_where_a_cpu_computes_in_bf16(tmp_path):
+    source = open_augmented(draw(tmp_path / "photos", ["a sea"] * 3), Lite(image_size=64), "flip", QUIET)
+    torch.manual_seed(0)
+    plain = source.read([0, 1, 2])
+    torch.manual_seed(0)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = source.read([0, 1, 2])
+    assert all(torch.equal(plain[name], mixed[name]) for name in plain)
+
+
 def test_a_photo_whose_captions_speak_of_directions_stays_upright(tmp_path):
     records, encoder = draw(tmp_path / "photos", ["a dog on the left", "a dog"]), Lite(image_size=64)
     source = open_augmented(records, encoder, "flip", QUIET)
