@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.results import __main__ as command
 from benchmarks.results import work as working
-from benchmarks.results.page import check_markers, write_sections
+from benchmarks.results.page import _markers, check_markers, write_sections
 from benchmarks.results.plan import read_plan
 from benchmarks.results.runs import runs_of
 from benchmarks.results.work import is_scored, is_trained, missing, with_needs, work
@@ -211,6 +211,25 @@ def test_one_run_alone_brings_what_it_is_made_of(made, results):
         f"showtell evaluate {made}/none/small-bern-1-2 decode=beam decode.num_beams=2 --split val "
         f"--out {made}/none/small-wider-2"
     )
+
+
+def test_the_tables_of_what_is_not_asked_for_stay_as_they_are(made, results, tmp_path):
+    plan = (made / "plan.yaml").read_text().replace("title: Other,", "title: Other, root_of: small,")
+    (tmp_path / "plan.yaml").write_text(plan)
+    page, old = tmp_path / "page.md", "<!-- made by make results: other -->\n\nold\n\n<!-- end of other -->"
+    page.write_text(old)
+    told = f"{page} has no one place for small: it takes a line"
+    assert results("--plan", tmp_path / "plan.yaml", "--only", "small")[2].startswith(f"error: {told}")
+    page.write_text(old + "".join(f"\n{line}" for name in ("small", "beams on small") for line in _markers(name)))
+    assert results("--plan", tmp_path / "plan.yaml", "--only", "small")[0] == 0
+    assert page.read_text().startswith(old) and "`bern-1`" in table(page)
+
+
+def test_a_table_of_the_same_photos_says_how_it_alone_is_made(made):
+    plan = read_plan(made / "plan.yaml")
+    plan.datasets["other"].root_of = "small"
+    text = command.section(plan, "other", runs_of(plan, "other", str(made / "small"), made / "none"), [], [])
+    assert 'make results SMALL=datasets/small RESULTS="--only other"  # all of it' in text
 
 
 @pytest.fixture

@@ -173,6 +173,8 @@ def test_a_run_of_encoders_side_by_side_is_known_without_their_files_and_one_of_
             ),
             "effects.e.metrics: 'BLUE-4' is not there (did you mean BLEU-4?)",
         ),
+        ("title: Part,", "title: Part, root_of: ucn,", "datasets.part.root_of: 'ucn' is not there (did you mean ucm?)"),
+        ("title: Part,", "title: Part, root_of: part,", "datasets.part.root_of: 'part' is not there"),
     ],
 )
 def test_a_plan_that_is_wrong_is_told(plan, before, after, told):
@@ -210,6 +212,14 @@ def test_seeds_that_an_entry_is_made_of_must_be_there(plan):
 def test_a_wrong_path_is_told(plan, words, told):
     with pytest.raises(InputError, match=f"^{re.escape(told)}$"):
         given_of(plan(), words)
+
+
+def test_the_same_photos_may_stand_in_two_tables_and_their_root_is_given_once(plan, tmp_path):
+    both = plan("title: Part,", "title: Part, root_of: ucm,")
+    assert given_of(both, [f"ucm={tmp_path}"]).roots == {"ucm": str(tmp_path), "part": str(tmp_path)}
+    assert all("data.root=datasets/ucm" in run.make for run in shown_runs(both, "part"))
+    with pytest.raises(InputError, match=r"^'part' is no data set of the plan; it has ucm, and files vgg16$"):
+        given_of(both, [f"part={tmp_path}"])
 
 
 def test_nothing_given_is_nothing():

@@ -33,11 +33,12 @@ def main() -> int:
                 for command in missing(run):
                     print(shlex.join(["showtell", *command]))
             return 0
-        check_markers(given.out, [place for name in roots for place in (name, *_effects(plan, name))])
+        shown = [name for name in roots if not given.only or name in {run.dataset for run in chosen}]
+        check_markers(given.out, [place for name in shown for place in (name, *_effects(plan, name))])
         failures = work(chosen, given.jobs, _say)
         sections: dict[str, str] = {}
-        for name, of_dataset in runs.items():
-            sections |= _sections(plan, name, of_dataset)
+        for name in shown:
+            sections |= _sections(plan, name, runs[name])
         write_sections(given.out, sections)
     except ShowtellError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -54,7 +55,7 @@ def main() -> int:
 def _possible(plan: Plan, runs: dict[str, list[Run]], only: str | None) -> list[Run]:
     """The runs that are asked for and have what they need here; the others are said."""
     for name, dataset in plan.datasets.items():
-        if name not in runs:
+        if name in plan.roots and name not in runs:
             _say(f"{name}: no root is given, so {dataset.title} is left out ({name}=DIR)")
     every = [run for of_dataset in runs.values() for run in of_dataset]
     chosen = [run for run in every if not only or only in (run.dataset, run.entry, run.name)]
@@ -88,7 +89,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=Path, default=Path("runs/results"), help="the folder of the run folders")
     parser.add_argument("--out", type=Path, default=Path("docs/results.md"), help="the page with the markers")
     parser.add_argument("--split", choices=["train", "val", "test"], help="another than the plan's")
-    parser.add_argument("--only", metavar="NAME", help="make only the runs of this data set, recipe or name")
+    parser.add_argument(
+        "--only", metavar="NAME", help="only the runs of this data set, recipe or name, and their tables"
+    )
     parser.add_argument("--jobs", type=_count, default=1, help="runs at once, each with its share of the cores")
     parser.add_argument("--dry-run", action="store_true", help="print the commands that are missing, and do nothing")
     return parser.parse_intermixed_args()  # paths may stand anywhere

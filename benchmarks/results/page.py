@@ -15,7 +15,7 @@ SHOWN_ROOT, SHOWN_RUNS = "datasets", "runs/results"  # on the page, wherever the
 
 def shown_runs(plan: Plan, name: str) -> list[Run]:
     """The runs as the page writes them: where the plan puts things, not where they lay on this machine."""
-    return runs_of(plan, name, f"{SHOWN_ROOT}/{name}", Path(SHOWN_RUNS), plan.files)
+    return runs_of(plan, name, f"{SHOWN_ROOT}/{plan.root_of(name)}", Path(SHOWN_RUNS), plan.files)
 
 
 def typed(commands: Sequence[Sequence[str]], runs: Sequence[Run], seeds: Sequence[int | None]) -> list[str]:

@@ -59,6 +59,7 @@ class DataSet(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     title: str
+    root_of: str | None = None  # the data set whose root is this one's too: the same photos in another table
     recipes: list[str] | None = None  # the entries that it has; all unless given
     seeds: Seeds = [0]
     data: list[str] = []  # such as data=coco
@@ -93,6 +94,15 @@ class Plan(BaseModel):
     datasets: dict[str, DataSet]
     effects: dict[str, Effect] = {}
 
+    @property
+    def roots(self) -> list[str]:
+        """The data sets whose roots a command line gives."""
+        return [name for name, dataset in self.datasets.items() if dataset.root_of is None]
+
+    def root_of(self, dataset: str) -> str:
+        """The name by which the root of a data set is given."""
+        return self.datasets[dataset].root_of or dataset
+
     def entries(self, dataset: str) -> list[str]:
         """What a data set has, in the plan's order."""
         own = self.datasets[dataset].recipes
@@ -113,6 +123,7 @@ def _wrong(plan: Plan) -> Iterator[str]:
             yield f"recipes.{name}: {entry.above!r} is no entry above it{nearest(entry.above, names[:place])}"
         yield from _no_files(plan, f"recipes.{name}", entry)
     for name, dataset in plan.datasets.items():
+        yield from _unknown(f"datasets.{name}.root_of", [dataset.root_of] if dataset.root_of else [], plan.roots)
         for key, given in (("recipes", dataset.recipes or []), ("of", dataset.of)):
             yield from _unknown(f"datasets.{name}.{key}", given, names)
         for entry_name, own in dataset.of.items():

@@ -141,18 +141,18 @@ def given_of(plan: Plan, words: Sequence[str]) -> Given:
     roots: dict[str, str] = {}
     files: dict[str, str] = {}
     for name, path in (item.partition("=")[::2] for item in words):
-        if name in plan.datasets:
+        if name in plan.roots:
             if not path:
                 raise InputError(f"{name}: no root is given; write {name}=DIR")
             if not Path(path).is_dir():
                 raise InputError(f"{name}={path}: no such folder")
-            roots[name] = path
+            roots |= {each: path for each in plan.datasets if plan.root_of(each) == name}
         elif name in plan.files:
             if not Path(path).is_file():
                 raise InputError(f"{name}={path}: no such file")
             files[name] = path
         else:
-            known = [", ".join(names) for names in (plan.datasets, plan.files) if names]
+            known = [", ".join(names) for names in (plan.roots, plan.files) if names]
             raise InputError(f"{name!r} is no data set of the plan; it has {', and files '.join(known)}")
     return Given(roots, files)
 

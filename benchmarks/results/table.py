@@ -30,10 +30,12 @@ def section(plan: Plan, name: str, wanted: Sequence[Run], ready: Sequence[Run], 
 
 
 def _commands(plan: Plan, name: str) -> str:
-    runs, root = shown_runs(plan, name), f"{SHOWN_ROOT}/{name}"
+    runs, given = shown_runs(plan, name), plan.root_of(name)
+    root = f"{SHOWN_ROOT}/{given}"
     files = dict.fromkeys(file for run in runs_of(plan, name, root, Path(SHOWN_RUNS)) for file in run.lacks)
-    words = [f"{name.upper()}={root}", *(f"{file.upper()}={plan.files[file]}" for file in files)]
-    lines = ["```bash", f"make results {' '.join(words)}  # all of it, in this order:"]
+    only = f' RESULTS="--only {name}"' if given != name else ""
+    words = [f"{given.upper()}={root}", *(f"{file.upper()}={plan.files[file]}" for file in files)]
+    lines = ["```bash", f"make results {' '.join(words)}{only}  # all of it, in this order:"]
     for entry in plan.entries(name):
         own = [run for run in runs if run.entry == entry]
         commands = [words for words in (own[0].make, own[0].evaluate) if words]
