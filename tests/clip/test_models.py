@@ -62,7 +62,8 @@ def test_weights_of_pytorch_are_read_as_tensors(copy, folder):
     torch.save(load_file(copy / "model.safetensors"), copy / "pytorch_model.bin")
     (copy / "model.safetensors").unlink()
     found, wanted = (Clip(str(each), device="cpu").embed_texts(["a dog"]) for each in (copy, folder))
-    assert torch.equal(found, wanted)
+    # Where tensors lie in memory may change a last bit: a file that is mapped is not aligned as one that is read.
+    torch.testing.assert_close(found, wanted, atol=1e-6, rtol=0)
 
 
 class Evil:
