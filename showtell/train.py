@@ -61,33 +61,40 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
     captioner = Neural.build(recipe, encoder, tokenizer).to(device)
     job = Job(captioner, settings, training, validation, run, teacher)
     job.check_lengths()
-    if saved is None:
-        job.begin()
-    else:
-        job.go_on(saved)
-        _say(console, f"going on with {run} at step {job.where.step}")
-    resumed_at = None if saved is None else job.where.step
-    log = Log(run, tensorboard=settings.tensorboard, wandb=settings.wandb, resumed_at=resumed_at)
-    with denormals_flushed(), stop_signal() as stop, Bar(console, "training", job.total, "step") as bar:
-        bar.advance(job.where.step)
+    with stop_signal() as stop:  # before the first checkpoint, which begin() writes: from then on the run can go on
+        if saved is None:
+            job.begin()
+        else:
+            job.go_on(saved)
+            _say(console, f"going on with {run} at step {job.where.step}")
+        resumed_at = None if saved is None else job.where.step
+        log = Log(run, tensorboard=settings.tensorboard, wandb=settings.wandb, resumed_at=resumed_at)
+        _steps(job, log, console, stop)
+    return run
+
+
+def _steps(job: Job, log: Log, console: Console, stop: list[int]) -> None:
+    """Step until the job is over or `stop` has something; then a checkpoint and the log are written."""
+    where = job.where
+    with denormals_flushed(), Bar(console, "training", job.total, "step") as bar:
+        bar.advance(where.step)
         while not job.over:
             started = time.perf_counter()
             row = job.step()
             if job.epoch_ended or job.over:
                 row |= job.validate()
-            job.where.seconds += time.perf_counter() - started
+            where.seconds += time.perf_counter() - started
             bar.advance(1, **job.shown(row))
-            if job.where.step % LOG_EVERY == 0 or job.epoch_ended or job.over:
+            if where.step % LOG_EVERY == 0 or job.epoch_ended or job.over:
                 log.write(row)
-            job.where.finished = job.over
-            if job.where.step % settings.save_every == 0 or job.over or stop:
+            where.finished = job.over
+            if where.step % job.settings.save_every == 0 or job.over or stop:
                 job.save()
                 log.write_csv()
             if stop and not job.over:
                 log.close()
-                raise Interrupted(f"stopped at step {job.where.step}; {run} can go on with --resume")
+                raise Interrupted(f"stopped at step {where.step}; {job.run} can go on with --resume")
     log.close()
-    return run
 
 
 def _say(console: Console, text: str) -> None:

@@ -171,6 +171,18 @@ def test_ctrl_c_and_sigterm_leave_a_resumable_run(tmp_path, monkeypatch, cnn_run
     assert equal(run, cnn_run)
 
 
+def test_ctrl_c_right_after_the_first_checkpoint_is_told_like_any(tmp_path, monkeypatch, cnn_run):
+    """Before any step the folder holds a run already, so nobody may be told less than that it can go on."""
+    run = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(train.Job, "save", train.Job.save)
+        nth_call(train.Job, "save", 1, lambda: signal.raise_signal(signal.SIGINT))
+        with pytest.raises(Interrupted, match=f"^stopped at step 1; {run} can go on with --resume$"):
+            train_small(run)
+    train_small(run, resume=True)
+    assert equal(run, cnn_run)
+
+
 def test_a_second_ctrl_c_stops_at_once(tmp_path, monkeypatch, cnn_run):
     monkeypatch.setattr(train.Job, "step", train.Job.step)
     nth_call(train.Job, "step", 7, lambda: [signal.raise_signal(signal.SIGINT) for _ in range(2)])
