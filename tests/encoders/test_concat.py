@@ -21,7 +21,7 @@ MISTAKES = {
     "[lite]": "encoder.parts is ['lite']; it takes a list of at least 2",
     "lite": "encoder.parts is 'lite'; it takes a list: [lite]",
     "[lite, {name: tim}]": "encoder.parts[1].name is 'tim' (did you mean timm?); it takes cnn, timm, lite, concat",
-    "[lite, {name: lite, size: 2}]": "encoder.parts[1].size is not an option of 'lite'; it takes image_size, "
+    "[lite, {name: lite, size: 2}]": "encoder.parts[1].size is not an option of 'lite'; it takes version, image_size, "
     "grid_size, trainable, resize (did you mean resize?)",
 }
 APART = {

@@ -16,6 +16,8 @@ TINY: dict[str, list[dict[str, Any]]] = {
         {"image_size": 96, "resize": "crop", "grid_size": 2},
         {"image_size": 96, "trainable": 2, "grid_size": 2},
         {"image_size": 96, "trainable": "all"},
+        {"image_size": 96, "version": 2},
+        {"image_size": 96, "version": 2, "trainable": 3},
     ],
     "timm": [
         {"model": "test_vit", "weights": "random", "image_size": 48},

