@@ -28,7 +28,7 @@ from showtell.resume import UNAVERAGED, Checkpoint, Where, differences, digest
 from showtell.reward import Reward
 from showtell.teacher import Teacher
 from showtell.tokenizers.captions import Captions
-from showtell.validation import LENGTHS, Validation, goodness
+from showtell.validation import LENGTHS, Validation, clip_of, goodness
 
 FIT_IMAGES = 512  # on so many training images the decoder measures frozen features
 
@@ -54,7 +54,8 @@ class Job:
         self.words = [[captioner.tokenizer.encode(text) for text in record.references] for record in training.records]
         self.reward: Reward | None = None
         if settings.loss == "self_critical":
-            self.reward = Reward(training.records, captioner.tokenizer, settings.reward)
+            clip = clip_of(captioner.recipe, captioner.device)
+            self.reward = Reward(training.records, captioner.tokenizer, settings.reward, clip)
         if settings.attend_all and not captioner.decoder.attends:
             name = captioner.recipe["decoder"]["name"]
             raise RecipeError(f"train.attend_all is {settings.attend_all}, and decoder {name!r} has no attention")

@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from showtell.clip import Clip
 from showtell.data import Record
 from showtell.decode import Decoded
 from showtell.errors import InputError
 from showtell.metrics import METRICS
 from showtell.metrics.cider import CIDER_D, CiderD
+from showtell.metrics.clipscore import SEEING, make_ready
 from showtell.metrics.metric import Texts
 from showtell.metrics.tokenize import tokenize
 from showtell.tokenizers.captions import Tokenizer
@@ -22,38 +24,62 @@ from showtell.tokenizers.captions import Tokenizer
 END = " <eos>"
 
 
+def check_reward(weights: Mapping[str, float] | None, clip: Clip) -> None:
+    """InputError for a metric that cannot be computed here: told before a photo is encoded."""
+    for name in weights or {}:
+        # Of what a metric may ask for, texts, photos and CLIP are here.
+        if reason := METRICS[name].missing(Texts([], [], photos=[], clip=clip)):
+            raise InputError(f"train.reward: {name} {reason}")
+    make_ready(weights or {}, clip)
+
+
 class Reward:
-    """`reward(decoded, images)`: images are places in `records`, of which the references are prepared once."""
+    """`reward(decoded, images)`: images are places in `records`, of which references and photos are prepared once."""
 
     def __init__(
-        self, records: Sequence[Record], tokenizer: Tokenizer, weights: Mapping[str, float] | None = None
+        self,
+        records: Sequence[Record],
+        tokenizer: Tokenizer,
+        weights: Mapping[str, float] | None = None,
+        clip: Clip | None = None,
     ) -> None:
-        """InputError for a metric that cannot be computed here."""
-        self.tokenizer, self.weights = tokenizer, dict(weights or {"CIDEr-D": 1.0})
+        """`clip` is asked for nothing where no metric looks at photos; InputError for photos that cannot be read."""
+        self.records, self.tokenizer, self.clip = records, tokenizer, clip
+        self.weights = dict(weights or {"CIDEr-D": 1.0})
         self.references = [[tokenize(text) for text in record.references] for record in records]
         self.cider = CiderD([[text + END for text in texts] for texts in self.references])
-        for name in self.weights:
-            if reason := METRICS[name].missing(Texts([], [])):  # of what a metric may ask for, only texts are here
-                raise InputError(f"train.reward: {name} {reason}")
+        if clip is not None and any(name in SEEING for name in self.weights):
+            clip.remember_photos([record.path for record in records])
 
     def __call__(self, drawn: Decoded, images: Sequence[int]) -> Tensor:
         """The weighted sum of the metrics for R captions of each of B images -> (B R)."""
         rows = drawn.tokens.flatten(0, 1).tolist(), drawn.mask.flatten(0, 1).sum(dim=1).tolist()
-        texts = [self._text(row[1:length]) for row, length in zip(*rows, strict=True)]
+        captions = [self._caption(row[1:length]) for row, length in zip(*rows, strict=True)]
+        said, ends = [text for text, _ in captions], [ended for _, ended in captions]
         places = [image for image in images for _ in range(drawn.tokens.shape[1])]
-        total = torch.zeros(len(texts), dtype=torch.float64)
+        total = torch.zeros(len(said), dtype=torch.float64)
         for name, weight in self.weights.items():
-            total += weight * self._measure(name, texts, places)
+            total += weight * self._measure(name, said, ends, places)
         return total.view(drawn.log_probs.shape)
 
-    def _measure(self, name: str, texts: Sequence[str], places: Sequence[int]) -> Tensor:
-        metric = METRICS[name]
+    def _measure(self, name: str, said: Sequence[str], ends: Sequence[bool], places: Sequence[int]) -> Tensor:
+        metric, texts = METRICS[name], [tokenize(text) for text in said]
         if metric is CIDER_D:
-            return torch.from_numpy(self.cider.scores(texts, places))
-        plain = [text.removesuffix(END) for text in texts]
-        read = Texts(plain, [self.references[place] for place in places], frequencies_of=self.references)
+            ended = [text + END if end else text for text, end in zip(texts, ends, strict=True)]
+            return torch.from_numpy(self.cider.scores(ended, places))
+        records = [self.records[place] for place in places]
+        read = Texts(
+            texts,
+            [self.references[place] for place in places],
+            said=said,
+            known=[record.references for record in records],
+            frequencies_of=self.references,
+            photos=[record.path for record in records],
+            clip=self.clip,
+        )
         return torch.from_numpy(metric.value(metric.statistics(read), 1))
 
-    def _text(self, words: list[int]) -> str:
+    def _caption(self, words: list[int]) -> tuple[str, bool]:
+        """The text, and whether it came to its end."""
         ended = bool(words) and words[-1] == self.tokenizer.special.eos
-        return tokenize(self.tokenizer.decode(words[:-1] if ended else words)) + (END if ended else "")
+        return self.tokenizer.decode(words[:-1] if ended else words), ended

@@ -20,10 +20,11 @@ from showtell.progress import Bar
 from showtell.recipe import Train, build, build_encoder, options, trains
 from showtell.remember import remember
 from showtell.resume import open_run, start_folder
+from showtell.reward import check_reward
 from showtell.settings import Recipe
 from showtell.teacher import Teacher
 from showtell.tokenizers import TOKENIZERS
-from showtell.validation import check_clip, chooser
+from showtell.validation import check_clip, chooser, clip_of
 
 LOG_EVERY = 20  # steps
 
@@ -45,6 +46,8 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
         return run
     check_extras(settings.tensorboard, settings.wandb)
     check_clip(recipe)
+    if settings.loss == "self_critical":
+        check_reward(settings.reward, clip_of(recipe, torch.device("cpu")))
     torch.manual_seed(settings.seed)
     device = device_of(settings.device)
     encoder = build_encoder(recipe).to(device)

@@ -39,10 +39,10 @@ def chooser(select: str, say: Callable[[str], None]) -> str:
 
 def check_clip(recipe: Recipe) -> None:
     """Where CLIP chooses the epoch, have it once: what is wrong with it is told before a photo is encoded."""
-    make_ready([recipe["train"]["select"]], _clip(recipe, torch.device("cpu")))
+    make_ready([recipe["train"]["select"]], clip_of(recipe, torch.device("cpu")))
 
 
-def _clip(recipe: Recipe, device: torch.device) -> Clip:
+def clip_of(recipe: Recipe, device: torch.device) -> Clip:
     settings = recipe["evaluate"]
     return Clip(settings["clip"], settings["clip_protocol"], device=device)
 
@@ -63,7 +63,7 @@ class Validation:
         chosen = captioner.recipe["train"]["select"]
         self.metrics = ["standard", *([chosen] if chosen != LOSS else [])]
         records = source.records
-        self.clip = _clip(captioner.recipe, captioner.device)
+        self.clip = clip_of(captioner.recipe, captioner.device)
         self.photos = {record.image_id: record.path for record in records}
         self.references = {record.image_id: list(record.references) for record in records}
         words = [[captioner.tokenizer.encode(text) for text in record.references] for record in records]

@@ -3,13 +3,15 @@
 import pytest
 import torch
 
+from showtell.clip import Clip
 from showtell.data import Record
 from showtell.decode import Decoded
 from showtell.errors import InputError
 from showtell.metrics import METRICS, score
 from showtell.metrics.cider import CiderD
-from showtell.reward import Reward
+from showtell.reward import Reward, check_reward
 from showtell.tokenizers.words import Words
+from tests.small import FROZEN, train_small
 
 TEXTS = [["a black dog runs", "the dog runs"], ["two red cars"], ["a cat"]]
 RECORDS = [Record(str(i), None, tuple(texts), "train") for i, texts in enumerate(TEXTS)]
@@ -47,16 +49,17 @@ def test_a_mix_is_the_weighted_sum_of_its_metrics():
         assert found.flatten()[i].item() == pytest.approx(0.5 * cider.flatten()[i].item() + 2 * bleu - rouge)
 
 
-def test_a_metric_that_is_not_here_is_refused_by_name(monkeypatch):
+def test_a_metric_that_is_not_here_is_refused_by_name_before_a_photo_is_encoded(monkeypatch, tmp_path):
     monkeypatch.setitem(METRICS, "BLEU-2", METRICS["BLEU-2"]._replace(missing=lambda texts: "needs a moon"))
+    monkeypatch.setattr("showtell.train._sources", lambda *a: pytest.fail("photos were read"))
     with pytest.raises(InputError, match=r"^train.reward: BLEU-2 needs a moon$"):
-        Reward(RECORDS, WORDS, {"BLEU-2": 1.0})
+        train_small(tmp_path / "run", *FROZEN, "train.loss=self_critical", "train.reward={BLEU-2: 1}")
+    assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("name", ["copied", "CLIPScore"])
-def test_a_metric_that_asks_for_more_than_texts_is_no_reward(name):
-    with pytest.raises(InputError, match=f"^train.reward: {name} (needs|looks)"):
-        Reward(RECORDS, WORDS, {name: 1.0})
+def test_copies_are_no_reward():
+    with pytest.raises(InputError, match=r"^train.reward: copied needs"):
+        check_reward({"copied": 1.0}, Clip())
 
 
 def test_a_caption_that_does_not_end_earns_less():

@@ -44,6 +44,7 @@ class Clip:
         self.model, self.protocol_name, self.console = model, protocol, console
         self.device = device_of(device) if isinstance(device, str) else device
         self._remembered = lru_cache(maxsize=2)(self._embed)
+        self._photos: dict[Path, Tensor] = {}
 
     @property
     def protocol(self) -> Protocol:
@@ -72,9 +73,15 @@ class Clip:
 
     def embed_photos(self, photos: Sequence[Path]) -> Tensor:
         """(photos D). Raises InputError that names the photos which cannot be read, before any is scored."""
+        if self._photos and all(path in self._photos for path in photos):
+            return torch.stack([self._photos[path] for path in photos])
         records = [Record(path.name, path, (), "") for path in photos]
         source = open_source(records, self.tower, console=self.console, progress=False, complete=True)
         return source(range(len(records))).pooled
+
+    def remember_photos(self, photos: Sequence[Path]) -> None:
+        """Embed them now and keep their vectors, for who scores captions of some of them again and again."""
+        self._photos = dict(zip(photos, self.embed_photos(photos), strict=True))
 
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
         """(texts D), each text as it is, cut at the length that the model can read."""

@@ -6,17 +6,22 @@ import re
 import shutil
 
 import pytest
+import torch
 from PIL import Image
 from rich.console import Console
 from typer.testing import CliRunner
 
 from showtell.cli import app
 from showtell.clip import Clip
+from showtell.data import Record
+from showtell.decode import Decoded
 from showtell.errors import InputError, RecipeError
 from showtell.evaluate import evaluate
 from showtell.log import read_log
 from showtell.metrics import score
 from showtell.metrics.score_files import score_files
+from showtell.reward import Reward, check_reward
+from showtell.tokenizers.words import Words
 from tests.small import FROZEN, small_recipe, train_small
 from tests.test_evaluate import records_of
 
@@ -125,6 +130,47 @@ def test_the_same_training_is_the_same_whatever_chooses_its_epoch(folder, tmp_pa
     train_small(tmp_path / "two", *FROZEN, "train.select=CLIPScore", f"evaluate.clip={folder}")
     one, two = ([row["loss"] for row in read_log(tmp_path / name) if "loss" in row] for name in ("one", "two"))
     assert one == two
+
+
+def test_it_is_a_reward_of_the_drawn_captions_own_photos(folder, photos, monkeypatch):
+    clip, said = Clip(str(folder), device="cpu"), ["a red car", "two dogs run"]
+    records = [Record(path.name, path, ("a black dog runs", "Two dogs."), "train") for path in photos]
+    words = Words(min_count=1).fit([*said, *records[0].references])
+    check_reward({"CLIPScore": 1.0}, clip)
+    reward = Reward(records, words, {"CLIPScore": 2.0, "RefCLIPScore": 1.0}, clip)
+    monkeypatch.setattr("showtell.clip.model.open_source", lambda *a, **k: pytest.fail("photos were read again"))
+    rows = torch.tensor([[1, *words.encode(text), 2] for text in said])  # both have as many words
+    drawn = Decoded(rows[:, None].repeat(1, 2, 1), torch.ones(2, 2, rows.shape[1]).bool(), torch.zeros(2, 2))
+    found = reward(drawn, [4, 1])
+    monkeypatch.undo()
+    known = {name: [*records[0].references] for name in said}
+    paths = {said[0]: photos[4], said[1]: photos[1]}
+    scores = score({text: text for text in said}, known, ["CLIPScore", "RefCLIPScore"], photos=paths, clip=clip)
+    for row, text in zip(found.tolist(), said, strict=True):
+        wanted = 2 * scores["CLIPScore"].per_image[text] + scores["RefCLIPScore"].per_image[text]
+        assert row == pytest.approx([wanted] * 2, abs=1e-6)
+
+
+def test_training_is_rewarded_by_it(folder, tmp_path):
+    reward = ["train.loss=self_critical", "train.reward={CLIPScore: 1, CIDEr-D: 1}", f"evaluate.clip={folder}"]
+    train_small(tmp_path / "run", *FROZEN, *reward, "train.epochs=1")
+    assert any("reward" in row for row in read_log(tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("evaluate.clip=./nowhere", "clip './nowhere' is no folder"),
+        ("evaluate.clip_protocol=torchmetrics", "^train.reward: RefCLIPScore has"),
+    ],
+)
+def test_a_reward_without_its_model_is_refused_before_a_photo_is_encoded(
+    libraries, tmp_path, monkeypatch, override, told
+):
+    monkeypatch.setattr("showtell.train._sources", lambda *a: pytest.fail("photos were read"))
+    reward = ["train.loss=self_critical", "train.reward={RefCLIPScore: 1}"]
+    with pytest.raises(InputError, match=told):
+        train_small(tmp_path / "run", *FROZEN, *reward, override)
 
 
 def test_files_are_scored_with_a_folder_of_photos(files, folder):
