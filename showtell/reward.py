@@ -55,21 +55,20 @@ class Reward:
         """The weighted sum of the metrics for R captions of each of B images -> (B R)."""
         rows = drawn.tokens.flatten(0, 1).tolist(), drawn.mask.flatten(0, 1).sum(dim=1).tolist()
         captions = [self._caption(row[1:length]) for row, length in zip(*rows, strict=True)]
-        said, ends = [text for text, _ in captions], [ended for _, ended in captions]
         places = [image for image in images for _ in range(drawn.tokens.shape[1])]
-        total = torch.zeros(len(said), dtype=torch.float64)
+        read = self._texts([text for text, _ in captions], places)
+        ended = [text + END if end else text for text, (_, end) in zip(read.candidates, captions, strict=True)]
+        total = torch.zeros(len(captions), dtype=torch.float64)
         for name, weight in self.weights.items():
-            total += weight * self._measure(name, said, ends, places)
+            metric = METRICS[name]
+            values = self.cider.scores(ended, places) if metric is CIDER_D else metric.value(metric.statistics(read), 1)
+            total += weight * torch.from_numpy(values)
         return total.view(drawn.log_probs.shape)
 
-    def _measure(self, name: str, said: Sequence[str], ends: Sequence[bool], places: Sequence[int]) -> Tensor:
-        metric, texts = METRICS[name], [tokenize(text) for text in said]
-        if metric is CIDER_D:
-            ended = [text + END if end else text for text, end in zip(texts, ends, strict=True)]
-            return torch.from_numpy(self.cider.scores(ended, places))
+    def _texts(self, said: Sequence[str], places: Sequence[int]) -> Texts:
         records = [self.records[place] for place in places]
-        read = Texts(
-            texts,
+        return Texts(
+            [tokenize(text) for text in said],
             [self.references[place] for place in places],
             said=said,
             known=[record.references for record in records],
@@ -77,7 +76,6 @@ class Reward:
             photos=[record.path for record in records],
             clip=self.clip,
         )
-        return torch.from_numpy(metric.value(metric.statistics(read), 1))
 
     def _caption(self, words: list[int]) -> tuple[str, bool]:
         """The text, and whether it came to its end."""
