@@ -1,5 +1,6 @@
 """Every packaged recipe builds, trains two steps and captions, offline and on scenes, with nothing else changed."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,10 @@ SMALL = {"words": "tokenizer.min_count=1", "sentencepiece": "tokenizer.vocabular
 
 def offline(recipe: str) -> list[str]:
     """`encoder=lite` where the recipe's own encoder would ask a model hub; small pictures either way."""
-    own = load_recipe(recipe)["encoder"]["name"]
-    return ["encoder.image_size=64", *(["encoder=lite"] if own == "timm" else [])]
+    own = load_recipe(recipe)["encoder"]
+    if own["name"] == "concat":
+        return [f"encoder.parts={json.dumps([part | {'image_size': 64} for part in own['parts']])}"]
+    return ["encoder.image_size=64", *(["encoder=lite"] if own["name"] == "timm" else [])]
 
 
 @pytest.mark.parametrize("name", packaged_recipes())
