@@ -200,7 +200,7 @@ class Lite(Encoder):
         return pool_grid(features, self.grid_size)
 
 
-def first_that_trains(trainable: Literal["none", "all"] | int, version: int = 0) -> int:
+def first_that_trains(trainable: Literal["none", "all"] | int, version: int) -> int:
     """The place among the network's layers; its length where none trains."""
     places = starts(version)
     last = {"none": 0, "all": len(places)}[trainable] if isinstance(trainable, str) else trainable
