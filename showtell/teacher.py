@@ -1,7 +1,7 @@
 """A trained captioner, or several as one, whose probabilities a new one learns beside the words of people.
 
 Knowledge distillation (Hinton et al. 2015, arXiv:1503.02531), word by word (Kim and Rush 2016, arXiv:1606.07947): what
-an ensemble knows goes into one decoder, which then captions as fast as any.
+an ensemble knows, or one that sees by more networks, goes into one decoder, which then captions as fast as any.
 """
 
 from pathlib import Path
@@ -14,32 +14,35 @@ from showtell.captioners import load
 from showtell.captioners.ensemble import Ensemble
 from showtell.captioners.neural import Neural
 from showtell.encoders.encoder import Encoder
+from showtell.encoders.joined import Joined
 from showtell.errors import InputError, RecipeError
-from showtell.features import Features
+from showtell.features import Features, Several
 from showtell.settings import Recipe
 from showtell.tokenizers.captions import Tokenizer
 
 
 class Teacher:
-    """`teacher(features, tokens)`: it reads the features of the captioner that learns, and has its words."""
+    """`teacher(features, tokens)`: it has the words of the captioner that learns, and its features or its own."""
 
     def __init__(self, name: str, recipe: Recipe, encoder: Encoder, device: torch.device) -> None:
-        """RecipeError where its encoder or its words are not those of the recipe; InputError where there is none."""
+        """`encoder` is the learner's. RecipeError where it has other words; InputError where there is none."""
         self.name = name
         with torch.random.fork_rng(devices=[]):  # building it draws, and who is taught begins as who is not
             captioner = load(Path(name).expanduser())
         if not isinstance(captioner, Neural):
             raise RecipeError(f"train.teacher={name}: it is a {captioner.name!r}, which has no probabilities to teach")
-        if encoder.trains or captioner.encoder.fingerprint != encoder.fingerprint:
-            raise RecipeError(
-                f"train.teacher={name}: it sees by {captioner.parts}, and who learns from it must get the same "
-                "features, of a frozen encoder; take its sections encoder and regions"
-            )
         own = (captioner.members[0] if isinstance(captioner, Ensemble) else captioner).recipe["tokenizer"]
         for key, now in recipe["tokenizer"].items():
             if (its := own.get(key)) != now:
                 raise RecipeError(f"train.teacher={name}: its tokenizer.{key} is {its}, not {now}; take the same")
         self.tokenizer, self.decoder = captioner.tokenizer, captioner.decoder.to(device).eval()
+        sight = captioner.encoder.to(device).eval().requires_grad_(False)
+        same = sight.fingerprint == encoder.fingerprint and not (sight.trains or encoder.trains)
+        self.encoder = None if same else sight
+
+    def beside(self, encoder: Encoder) -> Encoder:
+        """What both must see by: the learner's encoder, and where the teacher has another, that one as well."""
+        return encoder if self.encoder is None else Joined([encoder, self.encoder])
 
     def check_words(self, tokenizer: Tokenizer) -> None:
         """InputError unless an id is the same word for both, as where training began with another run."""
@@ -48,7 +51,13 @@ class Teacher:
 
     @torch.no_grad()
     def __call__(self, features: Features, tokens: Tensor) -> Tensor:
-        """What it says next after each word of captions (B K S) -> log probabilities (B K S V), without gradients."""
+        """What it says next after each word of captions (B K S) -> log probabilities (B K S V), without gradients.
+
+        `features` are those of the encoder that `beside` gives.
+        """
+        if self.encoder is not None:
+            assert isinstance(features, Several)
+            features = features.parts[1]
         memory, state = self.decoder.start(features)
         logits: Tensor = self.decoder(memory, self.decoder.widen(state, tokens.shape[1]), tokens).logits
         return logits.log_softmax(dim=-1, dtype=torch.float32)

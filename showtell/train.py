@@ -52,7 +52,7 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
     device = device_of(settings.device)
     encoder = build_encoder(recipe).to(device)
     teacher = Teacher(settings.teacher, recipe, encoder, device) if settings.teacher is not None else None
-    training, validation = _sources(recipe, encoder, console)
+    training, validation = _sources(recipe, encoder, teacher, console)
     if saved is not None or settings.start is not None:
         # The weights know the ids of the tokenizer that they were begun with, whatever is installed by now.
         folder = run if saved is not None else start_folder(settings.start, recipe)
@@ -104,7 +104,9 @@ def _say(console: Console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)  # a folder may be called [a] or 200 letters long
 
 
-def _sources(recipe: Recipe, encoder: Encoder, console: Console) -> tuple[Source, Source | None]:
+def _sources(
+    recipe: Recipe, encoder: Encoder, teacher: Teacher | None, console: Console
+) -> tuple[Source, Source | None]:
     """The captioned photos to train and to validate on; what is left out is decided and said here, before any step."""
     everything = build(recipe, "data")
     for line in notes(everything):
@@ -115,7 +117,8 @@ def _sources(recipe: Recipe, encoder: Encoder, console: Console) -> tuple[Source
         raise InputError(f"data.name={recipe['data']['name']} has no captioned training photos; train needs some")
     if not splits["val"]:
         _say(console, "no captioned validation photos: the last weights count as the best")
-    training = open_augmented(splits["train"], encoder, recipe["train"]["augment"], console)
+    seen_by = encoder if teacher is None else teacher.beside(encoder)
+    training = open_augmented(splits["train"], seen_by, recipe["train"]["augment"], console)
     validation = open_source(splits["val"], encoder, console=console)
     if getattr(everything, "left_out", ()) or training.left_out or validation.left_out:
         _say(console, f"`showtell doctor {recipe['data'].get('root') or 'RECIPE'}` lists them")

@@ -1,6 +1,6 @@
 """Training photos, each time upright or turned by chance: a Source over one cache for every turn."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from rich.console import Console
@@ -11,6 +11,7 @@ from showtell.data.record import Record
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.turned import VIEWS, Turned, stays_upright
 from showtell.errors import RecipeError
+from showtell.features import Features
 from showtell.regions.precomputed import Precomputed
 
 
@@ -34,6 +35,9 @@ class Augmented(Source):
                     made.setdefault(name, part.new_empty(len(indices), *part.shape[1:]))[places] = part
         return made
 
+    def see(self, kept: Mapping[str, Tensor]) -> Features:
+        return self.sources[0].see(kept)  # the views share all weights
+
 
 def open_augmented(records: Sequence[Record], encoder: Encoder, views: str, console: Console) -> Source:
     """The features of `open_source`, and those of the photos in all views that `views`, a name of VIEWS, has.
@@ -52,7 +56,7 @@ def turned_encoders(encoder: Encoder, views: str, key: str) -> list[Encoder]:
 
     Raises RecipeError where the features were computed by others, who saw upright photos alone.
     """
-    if VIEWS[views] and isinstance(encoder, Precomputed):
+    if VIEWS[views] and any(isinstance(part, Precomputed) for part in encoder.modules()):
         raise RecipeError(
             f"{key} is {views}, and regions 'precomputed' has features of upright photos alone; take {key}=none"
         )

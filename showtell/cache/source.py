@@ -1,7 +1,7 @@
 """Records and an encoder -> a Source of Features, with what can be kept on disk kept there."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from showtell.data.record import LeftOut, Record, told
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.joined import Joined
 from showtell.errors import InputError
-from showtell.features import Features, Several
+from showtell.features import Features
 from showtell.regions.precomputed import Given, Precomputed, open_precomputed
 
 EDITION = 1  # to be raised when the same fingerprint comes to mean other numbers
@@ -58,8 +58,11 @@ class Source:
         return self._store.read([self._rows[index] for index in indices])
 
     def __call__(self, indices: Sequence[int]) -> Features:
-        parts = self.read(indices)
-        parts = {name: part.to(device_of(self.encoder), non_blocking=True) for name, part in parts.items()}
+        return self.see(self.read(indices))
+
+    def see(self, kept: Mapping[str, Tensor]) -> Features:
+        """The Features of images of which this is kept."""
+        parts = {name: part.to(device_of(self.encoder), non_blocking=True) for name, part in kept.items()}
         if self.encoder.trains:
             return self.encoder.pool(self.encoder(parts["pixels"], parts["view"]))
         features = Features(**parts)
@@ -67,14 +70,24 @@ class Source:
 
 
 class Together(Source):
-    """What several sources say of the same records."""
+    """What the sources of `encoder.encoders` keep of the same records; `0.tokens` are the first one's tokens."""
 
-    def __init__(self, sources: Sequence[Source], left_out: Sequence[LeftOut]) -> None:
-        self.sources, self.encoder, self.left_out = sources, sources[0].encoder, tuple(left_out)
-        self.records, self._store, self._rows = sources[0].records, sources[0]._store, sources[0]._rows
+    def __init__(self, encoder: Encoder, sources: Sequence[Source], left_out: Sequence[LeftOut]) -> None:
+        first = sources[0]
+        super().__init__(encoder, first._store, first._rows, first.records, left_out)
+        self.sources = sources
 
-    def __call__(self, indices: Sequence[int]) -> Features:
-        return Several.of([source(indices) for source in self.sources])
+    def read(self, indices: Sequence[int]) -> dict[str, Tensor]:
+        each = [source.read(indices) for source in self.sources]
+        return {f"{number}.{name}": part for number, kept in enumerate(each) for name, part in kept.items()}
+
+    def see(self, kept: Mapping[str, Tensor]) -> Features:
+        each: list[dict[str, Tensor]] = [{} for _ in self.sources]
+        for name, part in kept.items():
+            number, _, own = name.partition(".")
+            each[int(number)][own] = part
+        seen = [source.see(its) for source, its in zip(self.sources, each, strict=True)]
+        return self.encoder.pool(self.encoder.join(seen))
 
 
 def open_source(
@@ -94,7 +107,7 @@ def open_source(
     console = console or Console(stderr=True, quiet=not progress)
     if isinstance(encoder, Precomputed):
         return _open_precomputed(records, encoder, console, complete)
-    if isinstance(encoder, Joined):
+    if encoder.encoders:
         settings: dict[str, Any] = {"folder": folder, "console": console, "progress": progress, "complete": complete}
         return _open_each(records, encoder, settings)
     root = folder or default_folder()
@@ -123,13 +136,13 @@ def open_source(
     return Source(encoder, store, [row for _, row in kept], [record for record, _ in kept], left_out)
 
 
-def _open_each(records: Sequence[Record], encoder: Joined, settings: dict[str, Any]) -> Source:
+def _open_each(records: Sequence[Record], encoder: Encoder, settings: dict[str, Any]) -> Source:
     """Each encoder has its own cache; a photo counts where all could read it."""
-    left_out: list[LeftOut] = []
-    for part in encoder.encoders:
+    parts, left_out = encoder.encoders, list[LeftOut]()
+    for part in parts:
         found = open_source(records, part, **settings)
         records, left_out = found.records, left_out + list(found.left_out)
-    return Together([open_source(records, part, **settings) for part in encoder.encoders], left_out)
+    return Together(encoder, [open_source(records, part, **settings) for part in parts], left_out)
 
 
 def _open_precomputed(records: Sequence[Record], encoder: Precomputed, console: Console, complete: bool) -> Source:
@@ -147,7 +160,7 @@ def _open_precomputed(records: Sequence[Record], encoder: Precomputed, console: 
 def encode(encoder: Encoder, images: Sequence[Image.Image]) -> Features:
     """The Features of a few upright RGB images, live; equal to what a Source gives for the same images."""
     if isinstance(encoder, Joined):
-        return Several.of([encode(part, images) for part in encoder.encoders])
+        return encoder.join([encode(part, images) for part in encoder.encoders])
     encoder.eval()
     pixels, view = stack([encoder.transform(image) for image in images])
     device, size = device_of(encoder), batch_size(encoder)

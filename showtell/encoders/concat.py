@@ -3,7 +3,7 @@
 Networks of other kinds see other things; a decoder that gets both kinds of channels in one token can use either.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import isqrt
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from showtell import encoders
 from showtell.encoders.encoder import Encoder
-from showtell.encoders.frozen import digest, to_half_and_back
+from showtell.encoders.frozen import digest
 from showtell.encoders.grid import check_grid_size, pool_grid
 from showtell.errors import RecipeError, ShowtellError
 from showtell.features import Features
@@ -54,12 +54,13 @@ class Concat(Encoder):
         return self.encoders[0].transform(image)
 
     def forward(self, pixels: Tensor, view: Tensor) -> Features:
-        seen = [part(pixels, view) for part in self.encoders]
-        side = isqrt(seen[0].tokens.shape[1])
-        seen = [pool_grid(features, side) for features in seen]
-        tokens = torch.cat([features.tokens for features in seen], dim=-1)
-        pooled = torch.cat([features.pooled for features in seen], dim=-1)
-        return to_half_and_back(seen[0]._replace(tokens=tokens, pooled=pooled))
+        return self.join([part(pixels, view) for part in self.encoders])
+
+    def join(self, features: Sequence[Features]) -> Features:
+        side = isqrt(features[0].tokens.shape[1])
+        tokens = torch.cat([pool_grid(part, side).tokens for part in features], dim=-1)
+        pooled = torch.cat([part.pooled for part in features], dim=-1)
+        return features[0]._replace(tokens=tokens, pooled=pooled)
 
     def pool(self, features: Features) -> Features:
         return pool_grid(features, self.grid_size)

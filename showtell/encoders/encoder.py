@@ -1,6 +1,7 @@
 """The contract of every encoder: pixels -> Features. It owns its transform, and the transform is deterministic."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from PIL import Image
 from torch import Tensor, nn
@@ -12,7 +13,8 @@ class Encoder(nn.Module, ABC):
     """An encoder is built as `Encoder(*, ...)`; its keyword arguments are what a recipe may set.
 
     Encoding is `encoder.pool(encoder(pixels, view))`; `showtell.cache` keeps what lies before the last frozen step:
-    `forward`'s features where nothing trains, else the pixels.
+    `forward`'s features where nothing trains, else the pixels. Of an encoder that is made of `encoders` it keeps what
+    belongs to each of these, and their features are `join`ed when they are read.
     """
 
     dim: int  # D of tokens and of pooled
@@ -22,6 +24,15 @@ class Encoder(nn.Module, ABC):
     count: int | None = None  # visual tokens of every image, where they are as many whatever is set of its size
     places: bool = True  # whether boxes say where tokens lie; all are the whole image where not
     exact: bool = False  # whether photos are read whole, however large, and features kept in fp32
+
+    @property
+    def encoders(self) -> list["Encoder"]:
+        """Those that this one is made of, each with a cache of its own; none, for most."""
+        return []
+
+    def join(self, features: Sequence[Features]) -> Features:
+        """What `encoders` say of the same images -> what this one says of them."""
+        raise NotImplementedError(f"{type(self).__name__} is not made of others")
 
     @property
     @abstractmethod

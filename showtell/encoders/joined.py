@@ -1,6 +1,6 @@
 """Several encoders that see the same photo, for captioners that listen to several models: photos -> Several Features.
 
-Each has its own transform, width and cache; `showtell.cache` asks each of them, so this one is never called itself.
+Each has its own transform and width, and `showtell.cache` asks each of them, so this one is never called itself.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.frozen import digest
-from showtell.features import Features
+from showtell.features import Features, Several
 
 
 class Joined(Encoder):
@@ -27,6 +27,9 @@ class Joined(Encoder):
     @property
     def encoders(self) -> list[Encoder]:
         return [part for part in self.parts if isinstance(part, Encoder)]
+
+    def join(self, features: Sequence[Features]) -> Several:
+        return Several.of(features)
 
     @property
     def fingerprint(self) -> str:

@@ -68,6 +68,13 @@ class Turned(Encoder):
         self.trains, self.count, self.places, self.exact = encoder.trains, encoder.count, encoder.places, encoder.exact
 
     @property
+    def encoders(self) -> list[Encoder]:
+        return [Turned(part, self.view) for part in self.encoder.encoders]
+
+    def join(self, features: Sequence[Features]) -> Features:
+        return self.encoder.join(features)
+
+    @property
     def fingerprint(self) -> str:
         return digest((self.encoder.fingerprint, self.view.name))
 

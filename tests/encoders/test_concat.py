@@ -8,6 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
+from showtell.cache import encode, open_source
+from showtell.data.record import Record
 from showtell.encoders import ENCODERS
 from showtell.encoders.grid import pool_grid
 from showtell.errors import RecipeError
@@ -46,7 +48,7 @@ def test_every_cell_has_the_channels_of_all_parts() -> None:
     wide = first.tokens.shape[-1]
     assert (first.tokens.shape[1], second.tokens.shape[1]) == (9, 36), "the ViT's cells are a quarter as large"
     assert torch.equal(seen.tokens[..., :wide], first.tokens) and torch.equal(seen.boxes, first.boxes)
-    assert torch.equal(seen.tokens[..., wide:], pool_grid(second, 3).tokens.half().float())
+    assert torch.equal(seen.tokens[..., wide:], pool_grid(second, 3).tokens)
     assert torch.equal(seen.pooled, torch.cat([first.pooled, second.pooled], dim=-1))
 
 
@@ -54,6 +56,25 @@ def test_what_a_part_is_changes_what_is_cached() -> None:
     names = {ENCODERS["concat"](parts=parts).fingerprint for parts in ((SMALL, SMALL), (SMALL, SMALL, SMALL))}
     resized = {**SMALL, "resize": "crop"}
     assert len(names | {ENCODERS["concat"](parts=(resized, resized)).fingerprint}) == 3
+
+
+def test_every_part_is_cached_once_for_all_that_have_it(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    first, second = ENCODERS["lite"](image_size=96), ENCODERS["timm"](**{k: v for k, v in VIT.items() if k != "name"})
+    Image.effect_noise((120, 90), 90).convert("RGB").save(tmp_path / "photo.png")
+    records = [Record("0", tmp_path / "photo.png", ("a sea",), "train")]
+    both = ENCODERS["concat"](parts=(SMALL, VIT), grid_size=2)
+    both.parts[1] = second
+    settings: dict[str, Any] = {"folder": tmp_path / "cache", "progress": False}
+    for part in (first, second):
+        open_source(records, part, **settings)
+    before = sorted((tmp_path / "cache").iterdir())
+    cached = open_source(records, both, **settings)([0])
+    assert sorted((tmp_path / "cache").iterdir()) == before and len(before) == 3, "two encoders' and the digests"
+    live = encode(both, [Image.open(tmp_path / "photo.png").convert("RGB")])
+    for name, part in live._asdict().items():
+        torch.testing.assert_close(getattr(cached, name), part, rtol=0, atol=0.01)
+    assert cached.tokens.shape == (1, 4, both.dim)
 
 
 @pytest.mark.parametrize("parts", MISTAKES)
