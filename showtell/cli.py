@@ -236,19 +236,23 @@ def explain(
 
 @app.command(epilog="Example: `showtell features bern-6 data.root=DIR encoder=lite`")
 def features(recipe: Recipe, overrides: Overrides = None) -> None:
-    """Fill the feature cache for every photo of a recipe's data, without training."""
+    """Fill the feature cache for every photo of a recipe's data, and every view that training takes; do not train."""
     import torch
 
-    from showtell.cache import open_source
+    from showtell.cache import open_source, turned_encoders
     from showtell.device import device_of
     from showtell.recipe import build, build_encoder, check
     from showtell.settings import load_recipe
 
     checked = check(load_recipe(recipe, overrides or []))
     torch.manual_seed(checked["train"]["seed"])  # as `train` does: random weights are then the same
-    records, encoder = build(checked, "data"), build_encoder(checked)
-    source = open_source(records, encoder.to(device_of(checked["train"]["device"])), console=err)
-    out.print(f"cached: {len(source):,} photos in {source.folder}")
+    records, encoder = build(checked, "data"), build_encoder(checked).to(device_of(checked["train"]["device"]))
+    turned = turned_encoders(encoder, checked["train"]["augment"], "train.augment")
+    upright = open_source(records, encoder, console=err)
+    training = [record for record in upright.records if record.split == "train" and record.references]
+    for source in (upright, *(open_source(training, each, console=err) for each in turned if training)):
+        for folder in source.folders:
+            out.print(f"cached: {len(source):,} photos in {folder}", soft_wrap=True)
 
 
 @app.command(epilog="Examples: `showtell doctor datasets/flickr8k`, `showtell doctor bern-6 --out doctor.html`")

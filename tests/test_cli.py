@@ -139,6 +139,16 @@ def test_features_draw_the_same_random_weights_as_training(showtell, recipe, tmp
     assert sorted(path.name for path in folder.parent.iterdir()) == before
 
 
+def test_features_fill_every_view_of_every_encoder_that_training_reads(showtell, recipe, tmp_path):
+    parts = "encoder.parts=[{image_size: 64}, {image_size: 64, version: 2}]"
+    overrides = ("encoder=concat", parts, "train.augment=flip", "train.max_steps=1")
+    code, out, _ = showtell("features", recipe, *overrides)
+    counts = [int(line.split()[1]) for line in out.splitlines()]
+    assert code == 0 and len(counts) == 4 and counts[0] == counts[1] > counts[2] == counts[3]
+    code, _, err = showtell("train", recipe, *overrides, "--run", tmp_path / "run")
+    assert code == 0 and "to encode" not in err
+
+
 def test_every_photo_gets_a_line(showtell, album, frozen_run, monkeypatch):
     monkeypatch.chdir(album.parent)
     code, out, err = showtell("caption", "my album", "--model", frozen_run)

@@ -50,8 +50,9 @@ class Source:
         return len(self._rows)
 
     @property
-    def folder(self) -> Path:
-        return self._store.folder
+    def folders(self) -> list[Path]:
+        """Where its features lie, one folder for each encoder that has a cache."""
+        return [self._store.folder]
 
     def read(self, indices: Sequence[int]) -> dict[str, Tensor]:
         """What is kept of some of the records: pixels where the encoder trains, else its features."""
@@ -76,6 +77,10 @@ class Together(Source):
         first = sources[0]
         super().__init__(encoder, first._store, first._rows, first.records, left_out)
         self.sources = sources
+
+    @property
+    def folders(self) -> list[Path]:
+        return [folder for source in self.sources for folder in source.folders]
 
     def read(self, indices: Sequence[int]) -> dict[str, Tensor]:
         each = [source.read(indices) for source in self.sources]

@@ -227,7 +227,7 @@ def test_it_says_how_much_it_will_make_and_where(tmp_path: Path) -> None:
 def test_the_folder_is_the_users_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOWTELL_CACHE", str(tmp_path / "mine"))
     cached = open_source(draw(tmp_path / "photos", 1), lite(), progress=False)
-    assert default_folder() == tmp_path / "mine" and cached.folder.parent == tmp_path / "mine"
+    assert default_folder() == tmp_path / "mine" and cached.folders[0].parent == tmp_path / "mine"
     monkeypatch.delenv("SHOWTELL_CACHE")
     assert default_folder() == Path.home() / ".cache" / "showtell"
 
