@@ -94,7 +94,7 @@ def ensemble(
 
 @app.command(epilog="Example: `showtell evaluate runs/b6 --split val decode.num_beams=3`")
 def evaluate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder; with --out any model.")],
     overrides: Annotated[
         list[str] | None,
         typer.Argument(metavar="KEY=VALUE", help="Of data, decode, evaluate, captioner.views."),

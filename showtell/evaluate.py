@@ -7,7 +7,7 @@ from rich.console import Console
 
 from showtell import checkpoint
 from showtell.cache import open_source
-from showtell.captioners import Captioner, load
+from showtell.captioners import Captioner, load, load_folder
 from showtell.clip import Clip
 from showtell.data import notes
 from showtell.device import autocast, device_of
@@ -32,7 +32,8 @@ def evaluate(
 ) -> Scores:
     """Caption every image of the split with the run's best weights, and score the captions.
 
-    What is found goes into the run, or into the folder `out` with the recipe as overridden, which `compare` takes too.
+    What is found goes into the run, or into the folder `out` with the recipe as overridden, which `compare` takes too;
+    then `run` may also be the name of a packaged model or an id of the Hub.
     Raises InputError where the split has no captioned images, RecipeError for an override of what made the weights.
     """
     asked = {item.partition("=")[0]: item for item in overrides}
@@ -40,9 +41,12 @@ def evaluate(
         if not {key, key.partition(".")[0]} & {*OPEN, *MACHINE}:
             changes = ", ".join([*OPEN, *MACHINE])
             raise RecipeError(f"{item}: evaluate changes {changes} alone; the rest made the weights")
-    if not run.is_dir():
-        raise InputError(f"{run} is no folder; evaluate takes the folder of a run that `showtell train` made")
-    captioner = load(run)
+    if out is None and not run.is_dir():
+        raise InputError(
+            f"{run} is no folder; evaluate takes the folder of a run that `showtell train` made, or with --out FOLDER "
+            "any model that `showtell caption` takes"
+        )
+    captioner = load_folder(run) if run.is_dir() else load(run)
     captioner.recipe = check(override(captioner.recipe, overrides))
     _place(captioner, "train.device" in asked, console)
     folder = run if out is None else _folder(out, captioner)

@@ -219,7 +219,8 @@ MISTAKES = {  # what is written -> what is told after "error: "
     "features bern-6 encoder=lit": "encoder.name is 'lit' (did you mean lite?); it takes cnn, timm, lite, concat",
     "features bern-6 data=folder data.root=empty encoder=lite": "empty: no photos in it; looked, also in its folders,",
     "recipes bern6": "there is no recipe 'bern6' (did you mean bern-6?); packaged are bern-1, ",
-    "evaluate none": "none is no folder; evaluate takes the folder of a run that `showtell train` made",
+    "evaluate none": "none is no folder; evaluate takes the folder of a run that `showtell train` made, or with --out "
+    "FOLDER any model that `showtell caption` takes",
     "evaluate empty": "empty is not a run: it has no recipe.yaml",
     "evaluate RUN --split dev": "--split is 'dev'; captioned photos are there for test, train, val",
     "evaluate RUN train.lr=1": "train.lr=1: evaluate changes data, decode, evaluate, captioner.views, train.device, ",

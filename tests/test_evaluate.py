@@ -4,6 +4,7 @@ import io
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -111,6 +112,17 @@ def test_what_is_found_may_go_into_a_folder_of_its_own_that_compare_takes(run, t
     evaluate(run, "val", ["decode=greedy"], out=out)  # again
 
 
+def test_a_packaged_model_is_scored_into_a_folder_and_a_folder_of_its_name_is_a_run(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    overrides = write_karpathy(tmp_path / "data")
+    evaluate(Path("tiny"), "val", overrides, out=tmp_path / "scored")
+    packaged = read(tmp_path / "scored" / "captions-val.json")
+    shutil.copytree(run, "tiny")
+    for each in (Path("tiny"), run):
+        evaluate(each, "val", overrides)
+    assert read(tmp_path / "tiny" / "captions-val.json") == read(run / "captions-val.json") != packaged
+
+
 def test_what_is_found_never_goes_into_another_run(run, tmp_path):
     other = shutil.copytree(run, tmp_path / "other")
     with pytest.raises(InputError, match=f"^--out {re.escape(str(other))} is a run of its own; name another folder$"):
@@ -182,7 +194,11 @@ def test_an_unknown_metric_is_refused_before_anything_is_captioned(run):
 
 def test_what_is_no_run_is_refused(tmp_path):
     for run, told in (
-        (tmp_path / "none", "is no folder; evaluate takes the folder of a run that `showtell train` made"),
+        (
+            tmp_path / "none",
+            "is no folder; evaluate takes the folder of a run that `showtell train` made, or with --out FOLDER any "
+            "model that `showtell caption` takes",
+        ),
         (tmp_path, "is not a run: it has no recipe.yaml"),
     ):
         with pytest.raises(InputError, match=f"^{re.escape(f'{run} {told}')}$"):

@@ -25,6 +25,10 @@ def load(name: str | Path) -> Captioner:
 
     >>> load("tiny").caption(["photo.jpg"])  # doctest: +SKIP
     """
-    folder = folder_of(packaged_models().get(str(name), name))
+    return load_folder(folder_of(packaged_models().get(str(name), name)))
+
+
+def load_folder(folder: Path) -> Captioner:
+    """The captioner of a run folder, also where a packaged model has the folder's name."""
     recipe = check(checkpoint.read_recipe(folder))
     return CAPTIONERS[recipe["captioner"]["name"]].read(recipe, folder)
