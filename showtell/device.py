@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import torch
 
@@ -28,6 +29,11 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     )
 
 
+def runs_bf16(device: torch.device) -> bool:
+    """Whether all of torch's layers run in bf16 there, however slowly: its LSTM on a CPU needs AVX-512."""
+    return device.type != "cpu" or bool(_abilities().get("avx512_bw"))
+
+
 @contextmanager
 def denormals_flushed() -> Iterator[None]:
     """Numbers below 1e-38 are zero meanwhile: a CPU is slow with them, and saturated gates are full of them."""
@@ -49,5 +55,11 @@ def _reason(name: str, error: Exception) -> str:
 def _fast_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
-    able = torch.cpu.get_capabilities() if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities") else {}
+    able = _abilities() if device.type == "cpu" else {}
     return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+
+
+@cache
+def _abilities() -> dict[str, object]:
+    """What this CPU can do; nothing where an older torch does not tell."""
+    return dict(torch.cpu.get_capabilities()) if hasattr(torch.cpu, "get_capabilities") else {}

@@ -5,6 +5,7 @@ beside every word.
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Literal
 
 import torch
@@ -14,6 +15,7 @@ from showtell.decoders import cells
 from showtell.decoders.decoder import Decoder, Memory, Output, State
 from showtell.decoders.dropout import Dropout
 from showtell.decoders.visual import Ending, Projection
+from showtell.device import runs_bf16
 from showtell.errors import RecipeError
 from showtell.features import Features
 from showtell.settings import Count, Share
@@ -97,12 +99,21 @@ class Recurrent(Decoder):
         elif self.conditioning == "every_step":
             x = torch.cat([x, memory["code"][:, None, None].expand(*x.shape[:-1], -1).to(x.dtype)], dim=-1)
         before = tuple(state[part].flatten(0, 1).transpose(0, 1).contiguous() for part in self.parts)  # layers BK H
-        hidden, after = self.cell(self.dropout(x).flatten(0, 1), before if len(before) > 1 else before[0])
-        after = after if isinstance(after, tuple) else (after,)
+        hidden, after = self._run(self.dropout(x).flatten(0, 1), before)
         shape = tokens.shape[:2]
         grown = {part: new.transpose(0, 1).unflatten(0, shape) for part, new in zip(self.parts, after, strict=True)}
         logits = self.output(self.dropout(hidden)).unflatten(0, shape)
         return Output(logits, grown | {"position": position[..., -1] + 1})
+
+    def _run(self, x: Tensor, before: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Words (BK L D) and the state (layers BK H) of each part -> hidden (BK L H), and the state after them."""
+        whole = nullcontext() if runs_bf16(x.device) else torch.autocast(x.device.type, enabled=False)
+        with whole:
+            if not torch.is_autocast_enabled(x.device.type):
+                kind = self.output.weight.dtype  # what autocast would see to
+                x, before = x.to(kind), tuple(part.to(kind) for part in before)
+            hidden, after = self.cell(x, before if len(before) > 1 else before[0])
+        return hidden, after if isinstance(after, tuple) else (after,)
 
 
 def he_normal(*modules: nn.Module) -> None:

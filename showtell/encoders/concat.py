@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from showtell import encoders
 from showtell.encoders.encoder import Encoder
-from showtell.encoders.frozen import digest
+from showtell.encoders.frozen import digest, to_half_and_back
 from showtell.encoders.grid import check_grid_size, pool_grid
 from showtell.errors import RecipeError, ShowtellError
 from showtell.features import Features
@@ -58,8 +58,9 @@ class Concat(Encoder):
 
     def join(self, features: Sequence[Features]) -> Features:
         side = isqrt(features[0].tokens.shape[1])
-        tokens = torch.cat([pool_grid(part, side).tokens for part in features], dim=-1)
-        pooled = torch.cat([part.pooled for part in features], dim=-1)
+        seen = [to_half_and_back(pool_grid(part, side)) for part in features]
+        tokens = torch.cat([part.tokens for part in seen], dim=-1)
+        pooled = torch.cat([part.pooled for part in seen], dim=-1)
         return features[0]._replace(tokens=tokens, pooled=pooled)
 
     def pool(self, features: Features) -> Features:
