@@ -109,8 +109,8 @@ class Recurrent(Decoder):
         """Words (BK L D) and the state (layers BK H) of each part -> hidden (BK L H), and the state after them."""
         whole = nullcontext() if runs_bf16(x.device) else torch.autocast(x.device.type, enabled=False)
         with whole:
-            if not torch.is_autocast_enabled(x.device.type):
-                kind = self.output.weight.dtype  # what autocast would see to
+            if not torch.is_autocast_enabled(x.device.type):  # which else sees to it
+                kind = self.output.weight.dtype
                 x, before = x.to(kind), tuple(part.to(kind) for part in before)
             hidden, after = self.cell(x, before if len(before) > 1 else before[0])
         return hidden, after if isinstance(after, tuple) else (after,)

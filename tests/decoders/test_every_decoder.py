@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from showtell.decoders import DECODERS
+from showtell.decoders import DECODERS, recurrent
 from showtell.decoders.visual import Standardise
 from showtell.errors import RecipeError
 from showtell.features import Features
@@ -284,6 +284,17 @@ def test_dropout_acts_in_training_and_only_there(variant, rates):
     decoder.train()
     one, other = (read(decoder, make_features(), words()).logits for _ in range(2))
     assert differ(one, other)
+
+
+def test_an_lstm_computes_in_fp32_where_a_cpu_has_no_bf16_for_it(monkeypatch):
+    monkeypatch.setattr(recurrent, "runs_bf16", lambda device: False)
+    decoder = recurrent.Recurrent(D, V, embedding_dim=9, dim=8).eval()
+    kinds = []
+    decoder.cell.register_forward_hook(lambda cell, given, made: kinds.extend(p.dtype for p in (*given[1], made[0])))
+    with torch.autocast("cpu", torch.bfloat16):
+        memory, state = begin(decoder, make_features())
+        decoder(memory, state, words())
+    assert kinds == [torch.float32] * 3
 
 
 def test_bf16_autocast_gives_nearly_the_same_logits_and_gradients_of_full_precision(decoder):
