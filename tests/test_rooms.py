@@ -8,11 +8,12 @@ import pytest
 import showtell
 
 ROOMS = [
-    *("errors", "files", "restricted", "settings", "device", "progress", "interrupt", "data", "tokenizers"),
+    *("say", "errors", "files", "restricted", "settings", "device", "progress", "interrupt", "data", "tokenizers"),
     *("features", "encoders"),
     *("regions", "cache", "clip", "decoders", "batches", "decode", "metrics", "reward", "retrieval", "forcing"),
-    *("recipe", "losses", "checkpoint", "captioners", "resume", "log", "predict", "optimizer", "average", "validation"),
-    *("evaluate", "remember", "teacher", "job", "train", "explain", "compare", "report", "doctor", "cli", "__main__"),
+    *("recipe", "unread", "losses", "checkpoint", "captioners", "resume", "log", "predict", "optimizer", "average"),
+    *("validation", "evaluate", "remember", "teacher", "job", "train", "explain", "compare", "report", "doctor"),
+    *("cli", "__main__"),
 ]
 PACKAGE = Path(showtell.__file__).parent
 FILES = [path.relative_to(PACKAGE) for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]

@@ -23,10 +23,11 @@ from rich.console import Console
 from torch import Tensor
 
 from showtell.cache.store import Store, layout_of, row_bytes
-from showtell.data.images import Unreadable, open_image
+from showtell.data.images import open_image
 from showtell.encoders.encoder import Encoder
-from showtell.errors import InputError
+from showtell.errors import InputError, Unreadable
 from showtell.progress import Bar
+from showtell.say import count
 
 FLUSH_ROWS, FLUSH_SECONDS = 64, 2.0
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -55,7 +56,8 @@ def fill(store: Store, encoder: Encoder, wanted: Mapping[str, Path], console: Co
         _check_room(store.folder, size, len(missing))
         if missing:
             doing = "read" if encoder.trains else "encode"
-            console.print(f"{len(missing):,} photos to {doing}, once: {_size(size)} in {store.folder}", soft_wrap=True)
+            what = f"{count(len(missing), 'photo')} to {doing}, once"
+            console.print(f"{what}: {_size(size)} in {store.folder}", soft_wrap=True)
         with Bar(console, "reading" if encoder.trains else "encoding", len(missing), "photo") as bar:
             return _write(store, _made(encoder, missing), bar)
 

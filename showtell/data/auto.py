@@ -1,15 +1,15 @@
 """A folder -> the records of whichever format lies in it, and what it was taken for.
 
 Where several forms of one set lie together (Flickr8k often comes so), the one that carries the split and most of the
-set is taken. What only looks alike is told apart by the files' names; JSON files are opened where their names say
-nothing.
+set is taken. What only looks alike is told apart by the files' names; a JSON file whose name says nothing, such as
+train.json, is opened: what is not COCO's in it is left to the forms after COCO.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from showtell.data.coco import coco
+from showtell.data.coco import OtherForm, coco
 from showtell.data.coco import find_files as coco_files
 from showtell.data.csvs import csvs
 from showtell.data.csvs import find_files as csv_files
@@ -57,15 +57,28 @@ FORMS = (  # in the order of what they carry: split and captions together, capti
 def auto(*, root: Path) -> Records:
     """The records of the first of FORMS that lies in `root`, with that format's own settings."""
     root = existing_folder(root)
-    form = next(form for form in FORMS if form.present(root))
+    for form in FORMS:
+        if form.present(root):
+            try:
+                return _read(form, root)
+            except OtherForm:
+                continue
+    raise AssertionError("the last form takes any folder")
+
+
+def _read(form: Form, root: Path) -> Records:
+    """The form's records; an error says what the folder was taken for, and what else can be done."""
     if form.read is bare and not any(root.iterdir()):
         raise InputError(f"{root}: an empty folder; {_wanted()}")
     try:
         return form.read(root=root)
+    except OtherForm:
+        raise
     except InputError as error:
         if form.read is bare:
             raise InputError(f"{error}; {_wanted()}") from error
-        raise InputError(f"{error} (taken for {form.name}; for its options, or another form: data=NAME)") from error
+        taken = "" if f"taken for {form.name}: " in str(error) else f"taken for {form.name}; "
+        raise InputError(f"{error} ({taken}for its options, or another form: data=NAME)") from error
 
 
 def _wanted() -> str:

@@ -1,6 +1,7 @@
 """COCO's captions JSON -> records: `images` (id, file_name) and `annotations` (image_id, caption), apart from each
 other (arXiv:1504.00325). image_id = str(id), as results files and the servers that score them have it."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,12 @@ FILES = (  # of several, the first whose photos are there
     *("annotations/captions_{split}.json", "captions_{split}.json", "{split}_captions.json"),
     *("{split}.json", "annotations/{split}.json", "{split}/_annotations.coco.json", "{split}/annotations.json"),
 )
+NAMED = re.compile("captions_|_captions|coco")  # in names that are COCO's; train.json or captions.json may be anybody's
 SINGLE = ("captions.json", "annotations.json", "annotations/captions.json", "annotations/annotations.json")
+
+
+class OtherForm(InputError):
+    """A file whose name may be COCO's, and whose content is not."""
 
 
 def coco(
@@ -43,7 +49,7 @@ def coco(
             return _records(root, files, images, division)
         except InputError as error:
             refused.append(error)
-    raise refused[0]
+    raise next((error for error in refused if not isinstance(error, OtherForm)), refused[0])
 
 
 def find_files(root: Path) -> list[Files]:
@@ -57,10 +63,19 @@ def _records(root: Path, files: Files, images: str | None, division: Division) -
     rows: list[Row] = []
     notes = []
     left_out: list[LeftOut] = []
+    others: list[OtherForm] = []
     for split, path in files.items():
+        if len(files) > 1 and not path.stat().st_size:  # a split without photos, as a CSV without rows is
+            notes.append(f"{path.name} is empty")
+            continue
         content, note = read_json(path)
-        rows += _rows(path.name, content, split, left_out)
         notes.append(note)
+        try:
+            rows += _rows(path.name, content, split, left_out)
+        except OtherForm as error:
+            others.append(error)
+    if others:  # beside a file that is COCO's, it is a damaged one
+        raise others[0] if len(others) == len(files) else InputError(str(others[0]))
     names = ", ".join(path.name for path in files.values())
     form = ", ".join(filter(None, [f"coco: {names}", *notes]))
     return to_records(root, rows, form=form, images=images, division=division, left_out=left_out)
@@ -69,7 +84,8 @@ def _records(root: Path, files: Files, images: str | None, division: Division) -
 def _rows(source: str, content: Any, split: str | None, left_out: list[LeftOut]) -> Iterator[Row]:
     for key in ("images", "annotations"):
         if not isinstance(content, dict) or not isinstance(content.get(key), list):
-            raise InputError(f"{source}: no list '{key}', so not COCO's form of captions")
+            error = InputError if NAMED.search(source) else OtherForm
+            raise error(f"{source}: no list '{key}', so not COCO's form of captions")
     captions = _captions(source, content["annotations"], left_out)
     for number, entry in enumerate(content["images"], start=1):
         entry = entry if isinstance(entry, dict) else {}

@@ -2,22 +2,27 @@
 bare, without captions: what is to be captioned. image_id = the photo's path below `root`."""
 
 import json
-from collections.abc import Iterator
+import os
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from showtell.data.clean import Row, to_records, writable
-from showtell.data.images import printable
 from showtell.data.photos import NOT_READ, SUFFIXES, existing_folder
-from showtell.data.record import Record, Records
+from showtell.data.record import LeftOut, Record, Records
 from showtell.data.splits import Division, Split, split_in
 from showtell.data.table import CAPTION, PHOTO, SPLIT, read_table
 from showtell.data.text import read_text
 from showtell.errors import InputError
+from showtell.say import printable
 from showtell.settings import Share
 
 METADATA = ("metadata.jsonl", "metadata.csv")
-MAY_BE_CAPTIONS = (".csv", ".tsv", ".json", ".jsonl", ".token", ".parquet", ".tgz", ".gz")
+ARCHIVES = (".gz", ".tgz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".rar")
+MAY_BE_CAPTIONS = (".csv", ".tsv", ".json", ".jsonl", ".token", ".parquet", ".xml", ".xlsx", *ARCHIVES)
+PLACES = ("", "annotations/", "captions/")  # where such files lie, beside photos or above them
+START = 2**16  # bytes of a text that are searched for names of photos
 
 
 def folder(*, root: Path, split: Split | None = None, val_share: Share = 0.1, test_share: Share = 0.1) -> Records:
@@ -30,34 +35,85 @@ def folder(*, root: Path, split: Split | None = None, val_share: Share = 0.1, te
     if not files:
         return bare(root=root)
     rows: list[Row] = []
+    left_out: list[LeftOut] = []
     notes = []
     for path in files:
-        of_file, note = _read(path)
+        of_file, note = _read(path, left_out)
         below = path.parent.relative_to(root)
         rows += (_placed(row, below) for row in of_file)
         notes.append(note)
     names = ", ".join(path.relative_to(root).as_posix() for path in files)
     form = ", ".join(filter(None, [f"folder: {names}", *notes]))
-    return to_records(root, rows, form=form, division=Division(split, val_share, test_share), places=["."])
+    division = Division(split, val_share, test_share)
+    return to_records(root, rows, form=form, division=division, places=["."], left_out=left_out)
 
 
 def bare(*, root: Path) -> Records:
     """All photos below `root`, sorted; hidden files and folders are left out."""
     root = existing_folder(root)
-    names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if _is_photo(path, root))
+    names = sorted(path.relative_to(root).as_posix() for path in _walk(root) if _is_photo(path))
+    passed_over = _passed_over(root, names)
     if not names:
-        raise InputError(f"{root}: no photos in it; looked, also in its folders, for {' '.join(SUFFIXES)}")
+        raise InputError(f"{root}: no photos in it; looked, also in its folders, for {' '.join(SUFFIXES)}{passed_over}")
     return Records(
         (Record(writable(name), root / name, (), "test") for name in names),
-        form=f"folder: bare photos{_passed_over(root)}",
+        form=f"folder: bare photos{passed_over}",
     )
 
 
-def _passed_over(root: Path) -> str:
-    """For people: files in `root` that may hold the captions, under a name that no format knows."""
-    names = sorted(printable(p.name) for p in root.iterdir() if p.suffix.lower() in MAY_BE_CAPTIONS and p.is_file())
+def _walk(root: Path) -> Iterator[Path]:
+    """All files that are not hidden. Linked folders come after all others and each folder once: links lead anywhere."""
+    seen = {_identity(parent) for parent in root.resolve().parents}  # a link to one of these would bring the whole disk
+    waiting = [root]
+    for top in waiting:  # which grows
+        for folder, folders, names in os.walk(top):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            if (identity := _identity(Path(folder))) in seen:
+                folders.clear()
+                continue
+            seen.add(identity)
+            waiting += (path for path in (Path(folder, name) for name in folders) if path.is_symlink())
+            yield from (Path(folder, name) for name in names if not name.startswith("."))
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    found = folder.stat()
+    return found.st_dev, found.st_ino
+
+
+def _passed_over(root: Path, photos: Sequence[str]) -> str:
+    """For people: files that may hold the captions, or the photos, under a name that no format knows."""
+    paths = [path for place in PLACES if (root / place).is_dir() for path in (root / place).iterdir()]
+    known = {_last_word(photo.rpartition("/")[2]) for photo in photos}
+    some = [path for path in paths if path.is_file() and _may_be_captions(path, known)]
+    if not some:
+        return ""
+    names = sorted(printable(path.relative_to(root).as_posix()) for path in some)
     more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
-    return f" (not read: {', '.join(names[:3])}{more}; captions in one: data=NAME data.file=FILE)" if names else ""
+    packed = sum(path.suffix.lower() in ARCHIVES for path in some)
+    hints = ["captions in one: data=NAME data.file=FILE"] * bool(photos and packed < len(some))
+    hints += ["unpack archives first"] * bool(packed)
+    return f" (not read: {'; '.join([', '.join(names[:3]) + more, *hints])})"
+
+
+def _may_be_captions(path: Path, photos: set[str]) -> bool:
+    """By its ending; a text where it is called as a photo is, or names two photos, or the only one."""
+    if path.suffix.lower() != ".txt":
+        return path.suffix.lower() in MAY_BE_CAPTIONS
+    if any(_last_word(path.stem + suffix) in photos for suffix in SUFFIXES):
+        return True
+    try:
+        with path.open("rb") as file:
+            start = file.read(START).replace(b"\0", b"")  # UTF-16's
+    except OSError:
+        return False
+    words = re.split(r"[\s,;|#\"'/\\]+", start.decode("utf-8", "replace"))
+    return bool(photos) and len(photos.intersection(words)) >= min(len(photos), 2)
+
+
+def _last_word(name: str) -> str:
+    """What is left of a photo's name where a text is cut into words."""
+    return name.split()[-1]
 
 
 def find_metadata(root: Path) -> list[Path]:
@@ -69,29 +125,28 @@ def find_metadata(root: Path) -> list[Path]:
     return []
 
 
-def _read(path: Path) -> tuple[list[Row], str]:
+def _read(path: Path, left_out: list[LeftOut]) -> tuple[list[Row], str]:
     if path.suffix == ".csv":
         return read_table(path)
     text, note = read_text(path)
-    return list(_lines(path, text)), note
+    return list(_lines(path, text, left_out)), note
 
 
-def _lines(path: Path, text: str) -> Iterator[Row]:
+def _lines(path: Path, text: str, left_out: list[LeftOut]) -> Iterator[Row]:
     for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            entry = _entry(line)
-            photo, split = _first(entry, PHOTO), _first(entry, SPLIT)
-            captions = _first(entry, CAPTION)
-            listed = captions if isinstance(captions, list) else [] if captions is None else [captions]
-            yield Row(photo, photo, listed, split, f"{path.name} line {number}")
-
-
-def _entry(line: str) -> dict[str, Any]:
-    try:
-        entry = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return entry if isinstance(entry, dict) else {}
+        if not line.strip():
+            continue
+        where = f"{path.name} line {number}"
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            left_out.append(LeftOut(where, "not JSON"))
+            continue
+        entry = entry if isinstance(entry, dict) else {}
+        photo, split = _first(entry, PHOTO), _first(entry, SPLIT)
+        captions = _first(entry, CAPTION)
+        listed = captions if isinstance(captions, list) else [] if captions is None else [captions]
+        yield Row(photo, photo, listed, split, where)
 
 
 def _first(entry: dict[str, Any], names: tuple[str, ...]) -> Any:
@@ -108,7 +163,6 @@ def _placed(row: Row, below: Path) -> Row:
     return row._replace(image_id=name, photo=name, split=split)
 
 
-def _is_photo(path: Path, root: Path) -> bool:
+def _is_photo(path: Path) -> bool:
     """By its name alone: a photo that cannot be read is the reader's to report, a broken link too."""
-    hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-    return path.suffix.lower() in (*SUFFIXES, *NOT_READ) and not hidden and not path.is_dir()
+    return path.suffix.lower() in (*SUFFIXES, *NOT_READ)

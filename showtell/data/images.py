@@ -25,7 +25,7 @@ from PIL import (  # each registers its reader
     WebPImagePlugin,  # noqa: F401
 )
 
-from showtell.errors import InputError
+from showtell.errors import Unreadable
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 PHONE_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")  # in the fourth word of the file
@@ -53,31 +53,6 @@ TURNS = {  # its value -> what makes the picture upright
 }
 SIDEWAYS = (Turn.TRANSPOSE, Turn.ROTATE_270, Turn.TRANSVERSE, Turn.ROTATE_90)
 DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")  # Pillow would clip these at 255
-
-
-class Unreadable(InputError):
-    """A file that gives no picture: its name and a `reason` of few words, the same for all of its kind."""
-
-    def __init__(self, path: Path, reason: str):
-        super().__init__(f"{printable(path.name or str(path))}: {reason}")
-        self.reason = reason
-
-
-def printable(name: str) -> str:
-    """A file's name on one line, whatever its bytes are.
-
-    >>> print(printable("two\\nlines"), printable("\\udcff.jpg"), printable("Möwe 7.jpg"))
-    two\\nlines \\xff.jpg Möwe 7.jpg
-    """
-    letters = (
-        letter
-        if letter.isprintable()
-        else f"\\x{ord(letter) - 0xDC00:02x}"  # how Python keeps a byte that is no letter
-        if 0xDC80 <= ord(letter) <= 0xDCFF
-        else letter.encode("unicode_escape").decode()
-        for letter in name
-    )
-    return "".join(letters)
 
 
 def open_image(path: str | Path, at_least: int | None = None) -> Image.Image:
@@ -260,4 +235,4 @@ def _from_deep_grey(image: Image.Image) -> Image.Image:
         white = 65535.0
     else:
         white = next((top for top in (1.0, 255.0, 65535.0) if largest <= top), largest)
-    return Image.fromarray((values / white * 255).round().clip(0, 255).astype(np.uint8)).convert("RGB")
+    return Image.fromarray((values.clip(0, white) / white * 255).round().astype(np.uint8)).convert("RGB")

@@ -1,6 +1,7 @@
 """Several sets -> one. image_id = KEY/image_id, where KEY is the name of the set's folder, with a number where two
 share it."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,14 @@ def _keyed(sections: Sequence[dict[str, Any]]) -> dict[str, Sequence[Record]]:
     for section in sections:
         name = section.pop("name", "auto")
         root = section.get("root")
-        key = wanted = Path(root).expanduser().resolve().name or name if root is not None else name
+        key = wanted = _folder_name(root) or name if root is not None else name
         number = 1
         while key in found:
             key, number = f"{wanted}-{number + 1}", number + 1
         found[key] = data.DATA[name](**section)
     return found
+
+
+def _folder_name(root: str | Path) -> str:
+    """The folder's own name, whatever leads to it; links in a circle are for the set's reader to refuse."""
+    return Path(os.path.realpath(Path(root).expanduser())).name  # which Path.resolve refuses in its own words

@@ -14,6 +14,8 @@ from showtell.data.record import Records
 from showtell.data.text import read_json
 from showtell.errors import InputError
 
+HUGGING_FACES = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json")  # beside its data sets, no captions
+
 
 def karpathy(*, root: Path, file: str | None = None, images: str | None = None) -> Records:
     """Records in the file's order; image_id = `filename`. `file` and `images` are paths from `root`."""
@@ -31,7 +33,7 @@ def karpathy(*, root: Path, file: str | None = None, images: str | None = None) 
 
 def find_jsons(root: Path) -> list[Path]:
     """The files that are called as Karpathy's are."""
-    return sorted(path for path in root.glob("dataset_*.json") if path.is_file())
+    return sorted(path for path in root.glob("dataset_*.json") if path.is_file() and path.name not in HUGGING_FACES)
 
 
 def _find_json(root: Path) -> Path:

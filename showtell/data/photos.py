@@ -31,7 +31,10 @@ WAYS: tuple[Callable[[str, str], str], ...] = (  # how a file may name a photo b
 
 def existing_folder(root: str | Path, key: str = "data.root") -> Path:
     """`root` with `~` resolved, once it is certain to be a folder; `key` is where the user wrote it."""
-    root = Path(root).expanduser()
+    try:
+        root = Path(root).expanduser()
+    except RuntimeError:  # `~nobody`
+        raise InputError(f"{key}={root}: there is no such user") from None
     if not root.exists():
         raise InputError(f"{key}={root}: no such folder")
     if not root.is_dir():

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from showtell.say import printable
+
 
 @dataclass(frozen=True)
 class Record:
@@ -41,7 +43,7 @@ def told(left_out: Iterable[LeftOut]) -> str:
     for name, reason in left_out:
         names.setdefault(reason, []).append(name)
     ordered = sorted(names.items(), key=lambda item: -len(item[1]))
-    return ", ".join(f"{len(of_reason):,} {reason} (first: {of_reason[0]})" for reason, of_reason in ordered)
+    return ", ".join(f"{len(of_reason):,} {reason} (first: {printable(of_reason[0])})" for reason, of_reason in ordered)
 
 
 def notes(records: Iterable[Record]) -> list[str]:

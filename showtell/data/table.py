@@ -4,13 +4,15 @@ People's CSV files are unlike each other: with a header or not, with commas insi
 a quote that never ends. All of those are read; what remains unclear is left out by row.
 """
 
+import ast
 import csv
 import io
 import json
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from showtell.data.clean import Row
 from showtell.data.photos import SUFFIXES
@@ -22,7 +24,12 @@ PHOTO = ("filename", "file_name", "image_name", "image_path", "image", "img", "p
 PHOTO_ELSE = ("image_id", "name", "id")  # where no other column names the photo
 CAPTION = ("caption", "captions", "text", "comment", "sentence", "sentences", "description", "raw")
 SPLIT = ("split", "set", "partition", "subset")
-ENDLESS = re.compile(rf"\n[^\n]*(?:{'|'.join(map(re.escape, SUFFIXES))})[^\n]*[,;\t|]", re.IGNORECASE)
+ENDINGS = "|".join(map(re.escape, SUFFIXES))
+SWALLOWED = re.compile(rf'(\n"?[^\s,;|]+(?:{ENDINGS})"?[,;\t|][^\n]*)+\n?', re.IGNORECASE)
+STRING = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+LISTED = re.compile(rf"\[(?:[\s,]*(?:{STRING}))+[\s,]*\]", re.DOTALL)  # Python's ['a', 'b'], numpy's ['a' 'b']
+WORDS, SOME = 3, 1000  # words that make a cell a caption, rows that are looked at, where no first line names columns
+FEW = 20  # lines: what an open quote swallowed is read anew; of more each is a row, or it would take for ever
 HUGE = 2**31 - 1
 
 Line = tuple[int, list[str]]  # its number, for people, and its cells
@@ -46,13 +53,16 @@ class _Found(NamedTuple):
 
 
 def read_table(path: Path, columns: Columns | None = None, split: str | None = None) -> tuple[list[Row], str]:
-    """The rows, and a note about the encoding; InputError where there is no column of photos or of captions."""
+    """The rows, and a note about the encoding or that the file is empty.
+
+    Raises InputError where there is no column of photos or of captions.
+    """
     columns = columns or Columns()
     text, note = read_text(path)
     delimiter = columns.delimiter or _sniff(text)
     lines = _parse(text, delimiter)
     if not lines:
-        raise InputError(f"{path.name}: empty; it takes a row for each caption, such as `image.jpg,A dog runs.`")
+        return [], f"{path.name} is empty"
     found = _find_columns(path, lines, columns)
     rows = [
         _row(cells, found, delimiter, split, f"{path.name} line {number}")
@@ -77,16 +87,32 @@ def _row(cells: list[str], found: _Found, delimiter: str, split: str | None, whe
 
 
 def _texts(cells: list[str]) -> Iterable[object]:
-    """A cell's captions: several where it is a JSON list of texts."""
+    """A cell's captions: several where it is a list of texts, as JSON or Python write it."""
     for cell in cells:
-        if cell.lstrip().startswith('["'):
+        if cell.lstrip().startswith(('["', "['")):
             try:
                 listed = json.loads(cell)
             except (ValueError, RecursionError):
-                listed = None
+                listed = _strings(cell.strip())
             if isinstance(listed, list):
                 return listed
     return cells
+
+
+def _strings(cell: str) -> list[str] | None:
+    r"""The texts of a list as Python prints it; None where it is none.
+
+    >>> _strings("['A dog.', \"It's a cat.\"]"), _strings("['A dog.'\n 'A cat.']"), _strings("['A] dog")
+    (['A dog.', "It's a cat."], ['A dog.', 'A cat.'], None)
+    """
+    if not LISTED.fullmatch(cell):
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python's about escapes such as \d
+            return [ast.literal_eval(text) for text in re.findall(STRING, cell, re.DOTALL)]
+    except (ValueError, SyntaxError, MemoryError):
+        return None
 
 
 def _sniff(text: str) -> str:
@@ -106,24 +132,44 @@ def _photo_like(cells: Iterable[str]) -> bool:
 
 
 def _parse(text: str, delimiter: str) -> list[Line]:
-    text = text.replace("\0", " ")
     limit = csv.field_size_limit(HUGE)  # an enormous caption is left out by name, not the file refused
     try:
-        lines = list(_cells(io.StringIO(text, newline=None), delimiter))
-        if any("\n" in cell and ENDLESS.search(cell) for _, cells in lines for cell in cells):
-            # A quote that never ends swallowed the rows after it: then no row goes on in the next line.
-            split_lines = io.StringIO(text, newline=None)
-            lines = [(n, cells) for n, line in enumerate(split_lines, 1) for _, cells in _cells([line], delimiter)]
+        lines = list(io.StringIO(text.replace("\0", " "), newline=None))
+        return [(n, cells) for n, cells in _cells(lines, delimiter) if any(cell.strip() for cell in cells)]
     finally:
         csv.field_size_limit(limit)
-    return lines
 
 
-def _cells(lines: Iterable[str], delimiter: str) -> Iterator[Line]:
-    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter == "|")
-    for cells in reader:
-        if any(cell.strip() for cell in cells):
-            yield reader.line_num, cells
+def _cells(lines: list[str], delimiter: str) -> Iterator[Line]:
+    """The rows. A quote that is not closed as it should be has swallowed rows: then the row ends with its line."""
+    start = 0
+    while start < len(lines):
+        reader = _reader((lines[n] for n in range(start, len(lines))), delimiter)
+        end = start
+        for cells in reader:
+            begin, end = end, start + reader.line_num
+            if end - begin > 1 and _is_open(lines[begin:end], cells, delimiter):
+                end = begin + 1 if end - begin <= FEW else end
+                yield from ((n, next(_reader([lines[n - 1]], delimiter))) for n in range(begin + 1, end + 1))
+                break
+            yield end, cells
+        start = end
+
+
+def _is_open(lines: list[str], cells: list[str], delimiter: str) -> bool:
+    """Whether the quotes of a row of several lines are not closed before a delimiter or the end, or by another row's.
+
+    The latter shows where all that a cell holds after its first line are rows, each with its photo.
+    """
+    try:
+        list(_reader(lines, delimiter, strict=True))
+    except csv.Error:
+        return True
+    return any(SWALLOWED.fullmatch(cell, cell.find("\n")) for cell in cells if "\n" in cell)
+
+
+def _reader(lines: Iterable[str], delimiter: str, strict: bool = False) -> Any:
+    return csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter == "|", strict=strict)
 
 
 def _find_columns(path: Path, lines: list[Line], columns: Columns) -> _Found:
@@ -141,8 +187,20 @@ def _find_columns(path: Path, lines: list[Line], columns: Columns) -> _Found:
             f"known are {', '.join(PHOTO)} and {', '.join(CAPTION)}; name yours in that line"
         )
     photo = next(index for index, cell in enumerate(lines[0][1]) if _photo_like([cell]))
+    captions = _worded(lines, photo)
     last = len(header) - 1
-    return _Found(photo, [last if photo != last else 0], None, len(header), False)
+    return _Found(photo, captions or [last if photo != last else 0], None, len(header), False)
+
+
+def _worded(lines: list[Line], photo: int) -> list[int]:
+    """The columns of several words, which are captions; none where rows differ in length by commas nobody quoted."""
+    some = [cells for _, cells in lines[:SOME]]
+    width = len(some[0])
+    alike = [cells for cells in some if len(cells) == width]
+    if 10 * len(alike) < 9 * len(some):
+        return []
+    worded = [sum(len(cells[index].split()) >= WORDS for cells in alike) for index in range(width)]
+    return [index for index, count in enumerate(worded) if index != photo and 2 * count >= len(alike)]
 
 
 def _index(path: Path, header: list[str], given: str | None, known: Iterable[str], option: str) -> int | None:

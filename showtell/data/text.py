@@ -54,4 +54,5 @@ def read_json(path: Path) -> tuple[Any, str]:
     try:
         return json.loads(text), note
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path.name}: not JSON ({error})") from error
+        reason = str(error).partition("; use sys.")[0]  # Python's advice on numbers of thousands of digits
+        raise InputError(f"{path.name}: not JSON ({reason})") from error

@@ -2,6 +2,9 @@
 
 Nothing of a stranger's tar decides where a file lands: photos are numbered, links and devices are left out, and a tar
 without compression holds no more than its own size. The folder is made beside its place and renamed when it is whole.
+
+`key.jpg` is the photo of `key`, and `key.mask.png` beside it another field of the same sample. Two different `key.jpg`
+are one id for different photos, as are `key.1.jpg` and `key.2.jpg`.
 """
 
 import json
@@ -9,6 +12,7 @@ import os
 import shutil
 import tarfile
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import mkdtemp
@@ -22,12 +26,13 @@ from showtell.data.table import CAPTION
 from showtell.errors import InputError
 from showtell.settings import Share
 
-EDITION = 1  # of what is unpacked, to be raised when the same tars come to give another folder
+EDITION = 2  # of what is unpacked, to be raised when the same tars come to give another folder
 INDEX = "samples.json"
 LARGEST = 256 * 2**20  # bytes: no photo is larger
 TEXTS = (".txt", ".caption", ".json")
 TEXT_LARGEST = 2**20
 SPARE = 2**28  # bytes that stay free on the disk
+BEHIND = 2**16  # bytes of a tar's end that are looked at: more than the padding that any tool writes
 
 DAMAGED = (tarfile.TarError, OSError, EOFError, ValueError, OverflowError, RecursionError)
 
@@ -64,7 +69,10 @@ def _rows(root: Path, shards: list[Path], samples: list[dict[str, Any]]) -> Iter
     for sample in samples:
         shard, key = sample["shard"], sample["key"]
         image_id = f"{names[shard]}/{key}" if repeated else key
-        yield Row(image_id, sample["photo"], sample["captions"], splits[shard], f"{names[shard]}.tar {key}")
+        where = f"{names[shard]}.tar {key}"
+        yield Row(image_id, sample["photos"][0], sample["captions"], splits[shard], where)
+        # The same id for another photo: none of them is used.
+        yield from (Row(image_id, photo, (), splits[shard], where) for photo in sample["photos"][1:])
 
 
 def _folder(shards: list[Path]) -> Path:
@@ -95,28 +103,48 @@ def _make(folder: Path, shards: list[Path]) -> None:
             raise InputError(f"{folder}: cannot be written ({error.strerror}); {where}") from error
 
 
+@dataclass
+class _Sample:
+    """What a tar has under one key."""
+
+    ending: str = ""  # of its photos
+    plain: bool = False  # whether they are called `key.jpg`, or `key.mask.png`
+    photos: dict[bytes, str] = field(default_factory=dict)  # digest -> file
+    captions: list[Any] = field(default_factory=list)
+
+    def takes(self, ending: str, plain: bool) -> bool:
+        """Whether such a photo is meant as well as those that are there."""
+        if not self.photos or (plain and not self.plain):
+            self.ending, self.plain, self.photos = ending, plain, {}
+        return (ending, plain) == (self.ending, self.plain)
+
+
 def _unpack_all(half: Path, shards: list[Path]) -> None:
     samples: list[dict[str, Any]] = []
     left_out: list[LeftOut] = []
     photos = 0
     for number, shard in enumerate(shards):
-        found: dict[str, dict[str, Any]] = {}
-        for key, ending, content in _members(shard, left_out):
-            sample = found.setdefault(key, {"shard": number, "key": key, "photo": "", "captions": []})
+        found: dict[str, _Sample] = {}
+        for key, ending, plain, content in _members(shard, left_out):
+            sample = found.setdefault(key, _Sample())
             if ending in TEXTS:
-                sample["captions"] += _captions(content, ending)
-            elif not sample["photo"]:
-                sample["photo"], photos = f"{photos:08}{ending}", photos + 1
-                (half / sample["photo"]).write_bytes(content)
-        samples += (sample for sample in found.values() if sample["photo"])
-        alone = (key for key, sample in found.items() if not sample["photo"])
+                sample.captions += _captions(content, ending)
+            elif sample.takes(ending, plain) and (digest := blake2b(content).digest()) not in sample.photos:
+                sample.photos[digest], photos = f"{photos:08}{ending}", photos + 1
+                (half / sample.photos[digest]).write_bytes(content)
+        samples += (
+            {"shard": number, "key": key, "photos": list(sample.photos.values()), "captions": sample.captions}
+            for key, sample in found.items()
+            if sample.photos
+        )
+        alone = (key for key, sample in found.items() if not sample.photos)
         left_out += (LeftOut(f"{shard.name} {key}", "caption without photo") for key in alone)
     index = json.dumps({"samples": samples, "left_out": left_out})
     (half / INDEX).write_text(index, encoding="utf-8")
 
 
-def _members(shard: Path, left_out: list[LeftOut]) -> Iterator[tuple[str, str, bytes]]:
-    """(key, ending, content) of a tar's photos and texts, as far as it can be read."""
+def _members(shard: Path, left_out: list[LeftOut]) -> Iterator[tuple[str, str, bool, bytes]]:
+    """(key, ending, whether nothing stands between them, content) of a tar's photos and texts, as far as it is read."""
     try:
         with tarfile.open(shard, "r:") as tar:
             last = -1
@@ -125,7 +153,7 @@ def _members(shard: Path, left_out: list[LeftOut]) -> Iterator[tuple[str, str, b
                     raise tarfile.ReadError("damaged")
                 last = member.offset
                 tar.members.clear()  # type: ignore[attr-defined]  # it would keep all of them
-                key, ending = _key(member.name)
+                key, ending, plain = _key(member.name)
                 if not member.isreg() or member.issparse():
                     if not member.isdir():
                         left_out.append(
@@ -134,17 +162,33 @@ def _members(shard: Path, left_out: list[LeftOut]) -> Iterator[tuple[str, str, b
                 elif ending and member.size > (TEXT_LARGEST if ending in TEXTS else LARGEST):
                     left_out.append(LeftOut(f"{shard.name} {key}", "file too large"))
                 elif ending:
-                    yield key, ending, _content(tar, member)
+                    yield key, ending, plain, _content(tar, member)
+            _check_end(shard, tar.offset)
     except DAMAGED:
         left_out.append(LeftOut(shard.name, "damaged or truncated tar"))
 
 
-def _key(name: str) -> tuple[str, str]:
-    """The key, which is the name up to the first full stop after its folders, and the ending if it is one of ours."""
+def _check_end(shard: Path, offset: int) -> None:
+    """A whole tar ends with blocks of zeros. tarfile calls any other header, or none, the end too."""
+    with shard.open("rb") as file:
+        file.seek(offset)
+        end = file.read(BEHIND)
+    if len(end) < tarfile.BLOCKSIZE or any(end):
+        raise tarfile.ReadError("damaged")
+
+
+def _key(name: str) -> tuple[str, str, bool]:
+    """The key, which is the name up to the first full stop after its folders, the ending if it is one of ours, and
+    whether nothing stands between the two.
+
+    >>> _key("a/7.jpg"), _key("a/7.mask.PNG"), _key("7.mp4")
+    (('a/7', '.jpg', True), ('a/7', '.png', False), ('7', '', True))
+    """
     directory, slash, base = writable(name).rpartition("/")
     stem, _, rest = base.partition(".")
-    ending = f".{rest.rpartition('.')[2].lower()}"
-    return directory + slash + stem, ending if stem and ending in (*SUFFIXES, *TEXTS) else ""
+    between, _, last = rest.rpartition(".")
+    ending = f".{last.lower()}"
+    return directory + slash + stem, ending if stem and ending in (*SUFFIXES, *TEXTS) else "", not between
 
 
 def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

@@ -18,8 +18,9 @@ from PIL import Image
 from rich.console import Console
 
 from showtell.cache.contents import digest_file
-from showtell.data.images import ORIENTATION, TURNS, Unreadable, open_image, read_header
+from showtell.data.images import ORIENTATION, TURNS, open_image, read_header
 from showtell.data.record import LeftOut, Record
+from showtell.errors import Unreadable
 from showtell.progress import Bar
 
 SIDE, TINT_SIDE = 64, 8  # pixels of the grey thumbnail and of the coloured one

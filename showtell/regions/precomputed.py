@@ -14,11 +14,11 @@ from PIL import Image
 from rich.console import Console
 from torch import Tensor, nn
 
-from showtell.data.images import Unreadable, upright_size
+from showtell.data.images import upright_size
 from showtell.data.record import LeftOut, Record
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.frozen import digest
-from showtell.errors import InputError
+from showtell.errors import InputError, Unreadable
 from showtell.features import Features
 from showtell.progress import Bar
 from showtell.regions.crops import pooled

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from showtell.data import DATA, Record
+from showtell.data import DATA, LeftOut, Record, Records
 from showtell.data.folder import folder
 from showtell.errors import InputError
 
@@ -39,7 +39,31 @@ def test_files_that_may_hold_the_captions_are_named(tmp_path: Path) -> None:
     hint = "captions in one: data=NAME data.file=FILE"
     assert DATA["auto"](root=tmp_path).form == f"folder: bare photos (not read: mine.csv, yours.csv; {hint})"
     touch(tmp_path, "b.json", "c.tar.gz")
-    assert f"(not read: b.json, c.tar.gz, mine.csv and 1 more; {hint})" in DATA["auto"](root=tmp_path).form
+    assert f"(not read: b.json, c.tar.gz, mine.csv and 1 more; {hint}; unpack" in DATA["auto"](root=tmp_path).form
+
+
+@pytest.mark.parametrize(
+    "name", ["labels.xml", "x.zip", "x.tar.gz", "x.tgz", "annotations/instances.json", "captions/x.xlsx"]
+)
+def test_so_are_archives_and_what_lies_in_folders_for_captions(name: str, tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", name)
+    assert f"(not read: {name}; " in folder(root=tmp_path).form
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_text_is_named_where_it_names_photos_or_is_called_as_one(encoding: str, tmp_path: Path) -> None:
+    touch(tmp_path, "images/a.jpg", "images/two words.jpg", "images/c.jpg", "two words.txt")
+    (tmp_path / "README.txt").write_text("These are photos, such as a.jpg and others.\n", encoding)
+    (tmp_path / "labels.txt").write_text("image,caption\na.jpg,A dog\nimages/two words.jpg,A cat\n", encoding)
+    assert "(not read: labels.txt, two words.txt; captions in one: " in folder(root=tmp_path).form
+
+
+def test_of_an_archive_without_photos_beside_it_the_error_says_so(tmp_path: Path) -> None:
+    touch(tmp_path, "train-000000.tar.gz")
+    with pytest.raises(
+        InputError, match=r"no photos in it; .* \(not read: train-000000.tar.gz; unpack archives first\)"
+    ):
+        DATA["auto"](root=tmp_path)
 
 
 def test_a_hidden_parent_of_the_folder_does_not_matter(tmp_path: Path) -> None:
@@ -50,6 +74,26 @@ def test_a_hidden_parent_of_the_folder_does_not_matter(tmp_path: Path) -> None:
 def test_a_broken_link_is_left_to_the_reader(tmp_path: Path) -> None:
     (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
     assert [record.image_id for record in folder(root=tmp_path)] == ["gone.jpg"]
+
+
+def test_linked_folders_are_followed_each_folder_once(tmp_path: Path) -> None:
+    touch(tmp_path, "elsewhere/1.jpg", "elsewhere/below/2.jpg", "set/a/3.jpg", "set/.hidden/4.jpg")
+    root = tmp_path / "set"
+    (root / "Z").symlink_to(tmp_path / "elsewhere")
+    (root / "a/again").symlink_to(tmp_path / "elsewhere/below")
+    (root / "0").symlink_to(root / "a")  # photos of a/ keep the name that they have without it
+    assert [record.image_id for record in folder(root=root)] == ["Z/1.jpg", "Z/below/2.jpg", "a/3.jpg"]
+    assert folder(root=root)[0].path == root / "Z/1.jpg"
+
+
+def test_links_in_a_circle_and_to_above_bring_nothing_more(tmp_path: Path) -> None:
+    touch(tmp_path, "other/1.jpg", "set/a.jpg", "set/b/c.jpg")
+    root = tmp_path / "set"
+    for name, target in (("b/up", root), ("self", "."), ("above", tmp_path), ("disk", "/"), ("circle", "circle")):
+        (root / name).symlink_to(target)
+    assert [record.image_id for record in folder(root=root)] == ["a.jpg", "b/c.jpg"]
+    (tmp_path / "link").symlink_to(root)
+    assert [record.image_id for record in folder(root=tmp_path / "link")] == ["a.jpg", "b/c.jpg"]
 
 
 def test_a_folder_without_photos_is_said(tmp_path: Path) -> None:
@@ -66,3 +110,15 @@ def test_no_folder_and_a_file_are_told_apart(tmp_path: Path) -> None:
         folder(root=tmp_path / "absent")
     with pytest.raises(InputError, match=r"a.jpg: a file, not a folder; name the folder that holds the photos$"):
         folder(root=tmp_path / "a.jpg")
+
+
+def test_lines_that_are_no_json_are_left_out_as_such(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg")
+    lines = '{"file_name": "a.jpg", "text": "A dog"}\n\n{bad\n[1]\n'
+    (tmp_path / "metadata.jsonl").write_text(lines)
+    records = folder(root=tmp_path)
+    assert isinstance(records, Records) and len(records) == 1
+    assert records.left_out == (
+        LeftOut("metadata.jsonl line 3", "not JSON"),
+        LeftOut("metadata.jsonl line 4", "no photo named"),
+    )

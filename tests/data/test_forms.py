@@ -185,7 +185,7 @@ def test_an_imagefolder_has_its_splits_in_folders(tmp_path: Path) -> None:
     put(tmp_path, files, "train/a.jpg", "validation/a.jpg", "test/a.jpg")
     records = DATA["auto"](root=tmp_path)
     assert found(tmp_path) == {"train/a.jpg": ("train", ("A dog",)), "validation/a.jpg": ("val", ("A cat",))}
-    assert records.left_out == (LeftOut("metadata.jsonl line 2", "no photo named"),)
+    assert records.left_out == (LeftOut("metadata.jsonl line 2", "not JSON"),)
     assert records.form == "folder: train/metadata.jsonl, validation/metadata.csv"
 
 
@@ -318,6 +318,51 @@ def test_an_error_of_the_format_that_auto_chose_names_it(tmp_path: Path) -> None
     put(tmp_path, {"dataset_a.json": "{}", "dataset_b.json": "{}"})
     with pytest.raises(InputError, match=r"choose one: .* \(taken for karpathy; for its options, .*: data=NAME\)$"):
         DATA["auto"](root=tmp_path)
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", '{"a.jpg": "A cat"}', '{"images": 3}'])
+@pytest.mark.parametrize("name", ["train.json", "captions.json", "annotations/val.json"])
+def test_a_json_that_is_not_cocos_hides_no_other_form(name: str, content: str, tmp_path: Path) -> None:
+    put(tmp_path, {name: content}, "a.jpg")
+    assert DATA["auto"](root=tmp_path).form.startswith(f"folder: bare photos (not read: {name}; ")
+    put(tmp_path, {"captions.csv": "image,caption\na.jpg,A dog\n"})
+    assert found(tmp_path)["a.jpg"][1] == ("A dog",)
+    with pytest.raises(InputError, match=r"json: no list 'images', so not COCO's form of captions$"):
+        DATA["coco"](root=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"captions_train2017.json": "{}"},  # a name that only COCO has
+        {"train.json": coco("a.jpg"), "val.json": "{}"},
+        {"captions.json": '{"images": ['},
+    ],
+)
+def test_a_damaged_file_of_cocos_is_an_error_not_another_form(files: dict[str, str], tmp_path: Path) -> None:
+    put(tmp_path, {**files, "captions.csv": "image,caption\na.jpg,A dog\n"}, "a.jpg")
+    with pytest.raises(InputError, match=r" \(taken for coco; for its options, or another form: data=NAME\)$"):
+        DATA["auto"](root=tmp_path)
+
+
+def test_of_cocos_files_an_empty_one_is_a_split_without_photos(tmp_path: Path) -> None:
+    put(tmp_path, {"train.json": coco("a.jpg"), "val.json": ""}, "a.jpg")
+    assert found(tmp_path) == {"0": ("train", ("at a.jpg",))}
+    assert DATA["auto"](root=tmp_path).form == "coco: train.json, val.json, val.json is empty"
+
+
+def test_what_a_set_was_taken_for_is_said_once(tmp_path: Path) -> None:
+    put(tmp_path, {"captions.csv": "image,caption\na.jpg,\n"}, "a.jpg")
+    with pytest.raises(InputError) as caught:
+        DATA["auto"](root=tmp_path)
+    assert str(caught.value).count("taken for csv") == 1
+    assert str(caught.value).endswith(" (for its options, or another form: data=NAME)")
+
+
+def test_links_in_a_circle_are_no_folder_to_join(tmp_path: Path) -> None:
+    (tmp_path / "circle").symlink_to("circle")
+    with pytest.raises(InputError, match=r"^data.root=.*circle: no such folder$"):
+        DATA["join"](sets=(tmp_path / "circle",))
 
 
 def test_joined_sets_keep_their_ids_apart(tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
 from showtell.data import images
-from showtell.data.images import TURNS, Turn, open_image, printable
+from showtell.data.images import TURNS, Turn, open_image
 from showtell.errors import InputError
+from showtell.say import printable
 
 UNDO = {2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}  # the turn that takes back each turn
 
@@ -77,6 +78,7 @@ def test_grey_of_16_bits_keeps_its_shades(tmp_path: Path) -> None:
         (np.array([[0.0, 0.5, 1.0]], dtype=np.float32), [0, 128, 255]),
         (np.array([[0.0, 51.0, 255.0]], dtype=np.float32), [0, 51, 255]),
         (np.array([[np.nan, np.inf, 1.0]], dtype=np.float32), [0, 0, 255]),
+        (np.array([[-3.4e38, 0.5, 1.0]], dtype=np.float32), [0, 128, 255]),
         (np.array([[0, 257, 65535]], dtype=np.int32), [0, 1, 255]),
         (np.array([[-5, 100_000, 200_000]], dtype=np.int32), [0, 128, 255]),
     ],

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from showtell.data import DATA, LeftOut, Record
-from showtell.data.karpathy import karpathy
+from showtell.data.karpathy import find_jsons, karpathy
 from showtell.errors import InputError
 
 
@@ -147,3 +147,22 @@ WHERE = "dataset_toy.json entry 2"
 def test_what_is_wrong_with_an_image_leaves_it_out_with_its_name(tmp_path: Path, bad: Any, left_out: Any) -> None:
     write(tmp_path, [entry("a.jpg"), bad])
     assert list(karpathy(root=tmp_path).left_out) == left_out
+
+
+def test_what_hugging_face_lays_beside_a_set_is_no_captions_file(tmp_path):
+    (tmp_path / "dataset_info.json").write_text('{"features": {}}')
+    assert find_jsons(tmp_path) == []
+    (tmp_path / "dataset_mine.json").write_text("{}")
+    assert [path.name for path in find_jsons(tmp_path)] == ["dataset_mine.json"]
+
+
+def test_a_number_of_thousands_of_digits_is_told_without_advice_for_programmers(tmp_path):
+    (tmp_path / "dataset_big.json").write_text('{"images": [' + "9" * 5000 + "]}")
+    with pytest.raises(InputError) as error:
+        karpathy(root=tmp_path)
+    assert str(error.value).startswith("dataset_big.json: not JSON (") and "sys." not in str(error.value)
+
+
+def test_a_home_of_nobody_is_told(tmp_path):
+    with pytest.raises(InputError, match=r"^data.root=~no-such-user-here/x: there is no such user$"):
+        karpathy(root=Path("~no-such-user-here/x"))

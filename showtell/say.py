@@ -1,0 +1,26 @@
+"""Names and numbers in lines for people."""
+
+
+def printable(name: str) -> str:
+    """A name on one line, whatever its bytes are: it can neither break the line nor steer the terminal.
+
+    >>> print(printable("two\\nlines"), printable("\\udcff.jpg"), printable("Möwe 7.jpg"))
+    two\\nlines \\xff.jpg Möwe 7.jpg
+    """
+    letters = (
+        letter
+        if letter.isprintable()
+        else f"\\x{ord(letter) - 0xDC00:02x}"  # how Python keeps a byte that is no letter
+        if 0xDC80 <= ord(letter) <= 0xDCFF
+        else letter.encode("unicode_escape").decode()
+        for letter in name
+    )
+    return "".join(letters)
+
+
+def count(number: int, thing: str) -> str:
+    """
+    >>> count(1, "photo"), count(1680, "photo")
+    ('1 photo', '1,680 photos')
+    """
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"

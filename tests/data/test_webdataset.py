@@ -1,0 +1,94 @@
+"""Tars that are damaged, and keys that stand for more than one photo."""
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from showtell.data import DATA, LeftOut, Records
+from tests.data.sets import add
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOWTELL_CACHE", str(tmp_path / "cache"))
+
+
+def photo(shade: int) -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (2, 2), (shade, shade, shade)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def make(root: Path, *members: tuple[str, bytes]) -> Path:
+    (root / "set").mkdir()
+    with tarfile.open(root / "set/train-0.tar", "w") as tar:
+        for name, content in members:
+            add(tar, name, content)
+    return root / "set/train-0.tar"
+
+
+def three(root: Path) -> tuple[Path, list[int]]:
+    """A tar of three photos with a caption each, and where its members begin."""
+    members = [(("1.png", photo(1)), ("1.txt", b"A dog")), (("2.png", photo(2)), ("2.txt", b"A cat"))]
+    path = make(root, *members[0], *members[1], ("3.png", photo(3)), ("3.txt", b"A cow"))
+    with tarfile.open(path) as tar:
+        return path, [member.offset for member in tar]
+
+
+def read(path: Path) -> Records:
+    records = DATA["webdataset"](root=path.parent, split="train")
+    assert isinstance(records, Records)
+    return records
+
+
+DAMAGED = (LeftOut("train-0.tar", "damaged or truncated tar"),)
+
+
+@pytest.mark.parametrize("more", [0, 200, 512 + 10])  # between two members, within a header, within a photo
+def test_a_cut_anywhere_is_told(more: int, tmp_path: Path) -> None:
+    path, offsets = three(tmp_path)
+    path.write_bytes(path.read_bytes()[: offsets[4] + more])
+    assert [r.references for r in read(path)] == [("A dog",), ("A cat",)]
+    assert read(path).left_out == DAMAGED
+
+
+@pytest.mark.parametrize("noise", [b"\x07" * 512, bytes(512)])
+def test_a_header_written_over_is_told(noise: bytes, tmp_path: Path) -> None:
+    path, offsets = three(tmp_path)
+    content = bytearray(path.read_bytes())
+    content[offsets[4] : offsets[4] + 512] = noise
+    path.write_bytes(content)
+    assert [r.references for r in read(path)] == [("A dog",), ("A cat",)]
+    assert read(path).left_out == DAMAGED
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 100])
+def test_a_tar_may_end_with_any_number_of_empty_blocks(blocks: int, tmp_path: Path) -> None:
+    path, offsets = three(tmp_path)
+    path.write_bytes(path.read_bytes()[: offsets[-1] + 1024] + bytes(512 * blocks))
+    assert len(read(path)) == 3 and read(path).left_out == ()
+
+
+@pytest.mark.parametrize("names", [("a.png", "a.png"), ("a.x.png", "a.y.png")])
+def test_a_key_of_different_photos_is_left_out_with_all_of_them(names: tuple[str, str], tmp_path: Path) -> None:
+    members = [(names[0], photo(1)), ("a.txt", b"A dog"), (names[1], photo(2)), ("a.txt", b"A cat")]
+    path = make(tmp_path, *members, ("b.png", photo(3)), ("b.txt", b"A cow"))
+    assert [r.image_id for r in read(path)] == ["b"]
+    assert read(path).left_out == (LeftOut("a", "one id for different photos"),)
+
+
+def test_a_photo_that_a_tar_holds_twice_is_one_with_all_captions(tmp_path: Path) -> None:
+    members = [("a.png", photo(1)), ("a.txt", b"A dog"), ("a.png", photo(1)), ("a.txt", b"A cat")]
+    path = make(tmp_path, *members)
+    assert [r.references for r in read(path)] == [("A dog", "A cat")] and read(path).left_out == ()
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_other_fields_of_a_sample_are_not_its_photo(order: int, tmp_path: Path) -> None:
+    members = [("a.mask.png", photo(1)), ("a.png", photo(2)), ("a.thumb.png", photo(3))][::order]
+    path = make(tmp_path, *members, ("a.txt", b"A dog"))
+    (record,) = read(path)
+    assert record.path.read_bytes() == photo(2) and read(path).left_out == ()
