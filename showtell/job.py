@@ -33,6 +33,12 @@ from showtell.validation import LENGTHS, Validation, clip_of, goodness
 FIT_IMAGES = 512  # on so many training images the decoder measures frozen features
 
 
+def check_attention(captioner: Neural, settings: Train) -> None:
+    if settings.attend_all and not captioner.decoder.attends:
+        name = captioner.recipe["decoder"]["name"]
+        raise RecipeError(f"train.attend_all is {settings.attend_all}, and decoder {name!r} has no attention")
+
+
 class Job:
     """One training: parts, sources and where it stands. `step`, `validate`, `save` are the verbs of `train`."""
 
@@ -56,9 +62,6 @@ class Job:
         if settings.loss == "self_critical":
             clip = clip_of(captioner.recipe, captioner.device)
             self.reward = Reward(training.records, captioner.tokenizer, settings.reward, clip)
-        if settings.attend_all and not captioner.decoder.attends:
-            name = captioner.recipe["decoder"]["name"]
-            raise RecipeError(f"train.attend_all is {settings.attend_all}, and decoder {name!r} has no attention")
         self.optimizer = make_optimizer(captioner, settings)
         self.where = Where(data=digest(training.records))
         self.average = self._average()
@@ -106,8 +109,9 @@ class Job:
             try:
                 checkpoint.restore(captioner.encoder, captioner.decoder, tensors, str(path))
             except InputError as error:
-                other = differences(self.settings.start, captioner.recipe)
-                raise InputError(f"train.start={self.settings.start}: its {other}: {error}") from None
+                others = differences(self.settings.start, captioner.recipe)
+                why = f"its {', '.join(others)}: " if others else ""
+                raise InputError(f"train.start={self.settings.start}: {why}{error}") from None
         self.average = self._average()
         try:
             self.run.mkdir(parents=True, exist_ok=True)

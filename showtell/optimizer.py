@@ -1,6 +1,7 @@
 """What makes the next step: AdamW's groups, the learning rate."""
 
 import torch
+from torch import Tensor
 
 from showtell.captioners.neural import Neural
 from showtell.recipe import Train
@@ -26,10 +27,15 @@ def make_optimizer(captioner: Neural, settings: Train) -> torch.optim.AdamW:
     groups = []
     encoder_scale = (settings.encoder_lr or settings.lr) / settings.lr
     for module, scale in ((captioner.decoder, 1.0), (captioner.encoder, encoder_scale)):
-        trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        trained = [named for named in module.named_parameters() if named[1].requires_grad]
         for decays in (True, False):
-            chosen = [parameter for parameter in trained if (parameter.ndim >= 2) == decays]
+            chosen = [parameter for name, parameter in trained if _is_matrix(name, parameter) == decays]
             if chosen:
                 decay = settings.weight_decay if decays else 0.0
                 groups.append({"params": chosen, "weight_decay": decay, "scale": scale})
     return torch.optim.AdamW(groups, lr=settings.lr, betas=BETAS)
+
+
+def _is_matrix(name: str, parameter: Tensor) -> bool:
+    """Oslo's biases are (1, H), and no matrices."""
+    return parameter.ndim >= 2 and not name.rpartition(".")[2].startswith("bias")

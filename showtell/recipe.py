@@ -47,13 +47,13 @@ class Train:
     schedule: Literal["cosine", "milestones", "constant"] = "cosine"
     warmup_steps: Annotated[int, Field(ge=0)] = 100
     final_lr: Share = 0.05  # where the cosine ends, as a share of lr
-    milestones: tuple[int, ...] = ()  # epochs after which lr is multiplied by gamma
+    milestones: tuple[Count, ...] = ()  # epochs after which lr is multiplied by gamma
     gamma: Positive = 0.2
     clip: Positive = 1.0
     label_smoothing: Share = 0.1
     loss: Literal["cross_entropy", "self_critical"] = "cross_entropy"
     samples: Annotated[int, Field(ge=2)] = 5  # captions drawn of each image, where the loss is self_critical
-    reward: dict[str, float] | None = None  # metrics with their weights; {CIDEr-D: 1} where not given
+    reward: dict[str, Annotated[float, Field(allow_inf_nan=False)]] | None = None  # by metric; CIDEr-D where not given
     baseline: Literal["mean", "greedy"] = "mean"  # what a drawn caption must beat
     attend_all: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0  # weight of doubly stochastic attention
     scheduled_sampling: Literal["none", "linear", "exponential", "inverse_sigmoid"] = "none"
@@ -129,6 +129,7 @@ TAKES = {  # what pydantic found wrong -> what the option takes
     "greater_than": "a number above {gt:g}",
     "greater_than_equal": "{ge:g} or more",
     "too_short": "a list of at least {min_length}",
+    "dict_type": "a mapping, as {{CIDEr-D: 1}}",
     "less_than": "a number below {lt:g}",
 }
 
@@ -179,6 +180,10 @@ def _check_reward(weights: Mapping[str, float] | None) -> None:
     for name in weights:
         if name not in METRICS:
             raise RecipeError(f"train.reward has {name!r}{nearest(name, METRICS)}; it takes {', '.join(METRICS)}")
+        if METRICS[name].lower and weights[name] > 0:
+            raise RecipeError(
+                f"train.reward has {name}: {weights[name]:g}, and less of it is better; give it a weight below 0"
+            )
     if not any(weights.values()):
         raise RecipeError(f"train.reward is {weights}; it takes metrics with weights, as {{CIDEr-D: 1, BLEU-4: 0.5}}")
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from showtell import checkpoint
 from showtell.data import Record
 from showtell.errors import InputError
+from showtell.files import check_place
 from showtell.recipe import check
 from showtell.settings import Recipe, same
 
@@ -51,6 +52,7 @@ class Checkpoint(NamedTuple):
 def open_run(recipe: Recipe, run: Path, resume: bool, say: Callable[[str], None]) -> Checkpoint | None:
     """What to go on from, or None for a fresh start."""
     if not run.exists():
+        check_place(run, "--run")
         if resume:
             say(f"{run} does not exist yet: starting anew")
         return None
@@ -121,13 +123,12 @@ def start_folder(start: str | None, recipe: Recipe) -> Path:
     return folder
 
 
-def differences(start: str, recipe: Recipe) -> str:
+def differences(start: str, recipe: Recipe) -> list[str]:
     """The options of the encoder and decoder in which the run that training begins with differs, for an error."""
     old = check(checkpoint.read_recipe(Path(start).expanduser()))
-    said = [
+    return [
         f"{section}.{key} is {old[section].get(key)}, not {now}"
         for section in ("encoder", "regions", "decoder")
         for key, now in recipe[section].items()
         if old[section].get(key) != now
     ]
-    return ", ".join(said)

@@ -1,6 +1,7 @@
 """A recipe -> a run folder with a trained captioner. Killed anywhere and resumed, it ends the same."""
 
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -9,21 +10,24 @@ from rich.console import Console
 
 from showtell.cache import Source, open_augmented, open_source
 from showtell.captioners.neural import Neural
-from showtell.data import notes
+from showtell.captioners.views import encoder_of_views
+from showtell.data import Record, notes
 from showtell.device import denormals_flushed, device_of
 from showtell.encoders import Encoder
 from showtell.errors import InputError, Interrupted
 from showtell.interrupt import stop_signal
-from showtell.job import Job
+from showtell.job import Job, check_attention
 from showtell.log import Log, check_extras
 from showtell.progress import Bar
 from showtell.recipe import Train, build, build_encoder, options, trains
+from showtell.regions.precomputed import Precomputed
 from showtell.remember import remember
 from showtell.resume import open_run, start_folder
 from showtell.reward import check_reward
 from showtell.settings import Recipe
 from showtell.teacher import Teacher
 from showtell.tokenizers import TOKENIZERS
+from showtell.unread import unread
 from showtell.validation import check_clip, chooser, clip_of
 
 LOG_EVERY = 20  # steps
@@ -51,8 +55,11 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
     torch.manual_seed(settings.seed)
     device = device_of(settings.device)
     encoder = build_encoder(recipe).to(device)
+    encoder_of_views(encoder, recipe["captioner"]["views"])  # for its error
+    for line in unread(settings, encoder.trains):
+        _say(console, line)
     teacher = Teacher(settings.teacher, recipe, encoder, device) if settings.teacher is not None else None
-    training, validation = _sources(recipe, encoder, teacher, console)
+    records = _records(recipe, console)
     if saved is not None or settings.start is not None:
         # The weights know the ids of the tokenizer that they were begun with, whatever is installed by now.
         folder = run if saved is not None else start_folder(settings.start, recipe)
@@ -60,8 +67,11 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
     elif teacher is not None:
         tokenizer = teacher.tokenizer
     else:
-        tokenizer = build(recipe, "tokenizer").fit([text for record in training.records for text in record.references])
+        captions = [text for record in records if record.split == "train" for text in record.references]
+        tokenizer = build(recipe, "tokenizer").fit(captions)
     captioner = Neural.build(recipe, encoder, tokenizer).to(device)
+    check_attention(captioner, settings)
+    training, validation = _sources(recipe, records, encoder, teacher, console)
     job = Job(captioner, settings, training, validation, run, teacher)
     job.check_lengths()
     with stop_signal() as stop:  # before the first checkpoint, which begin() writes: from then on the run can go on
@@ -104,22 +114,28 @@ def _say(console: Console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)  # a folder may be called [a] or 200 letters long
 
 
+def _records(recipe: Recipe, console: Console) -> Sequence[Record]:
+    """The data as its files list it, and what people should know of it."""
+    records: Sequence[Record] = build(recipe, "data")
+    for line in notes(records):
+        _say(console, line)
+    captioned = {record.split for record in records if record.references}
+    if "train" not in captioned:
+        raise InputError(f"data.name={recipe['data']['name']} has no captioned training photos; train needs some")
+    if "val" not in captioned:
+        _say(console, "no captioned validation photos: the last weights count as the best")
+    return records
+
+
 def _sources(
-    recipe: Recipe, encoder: Encoder, teacher: Teacher | None, console: Console
+    recipe: Recipe, records: Sequence[Record], encoder: Encoder, teacher: Teacher | None, console: Console
 ) -> tuple[Source, Source | None]:
     """The captioned photos to train and to validate on; what is left out is decided and said here, before any step."""
-    everything = build(recipe, "data")
-    for line in notes(everything):
-        _say(console, line)
-    records = [record for record in everything if record.references]
-    splits = {name: [record for record in records if record.split == name] for name in ("train", "val")}
-    if not splits["train"]:
-        raise InputError(f"data.name={recipe['data']['name']} has no captioned training photos; train needs some")
-    if not splits["val"]:
-        _say(console, "no captioned validation photos: the last weights count as the best")
+    splits = {name: [r for r in records if r.references and r.split == name] for name in ("train", "val")}
     seen_by = encoder if teacher is None else teacher.beside(encoder)
     training = open_augmented(splits["train"], seen_by, recipe["train"]["augment"], console)
-    validation = open_source(splits["val"], encoder, console=console)
-    if getattr(everything, "left_out", ()) or training.left_out or validation.left_out:
+    validation = open_source(splits["val"], encoder, console=console, what="validation photo")
+    unread_photos = () if isinstance(encoder, Precomputed) else (*training.left_out, *validation.left_out)
+    if getattr(records, "left_out", ()) or unread_photos:
         _say(console, f"`showtell doctor {recipe['data'].get('root') or 'RECIPE'}` lists them")
     return training, validation if validation.records else None

@@ -43,6 +43,17 @@ def test_an_encoder_that_trains_may_have_its_own_rate(encoder_lr):
     assert trained == len(list(captioner.decoder.parameters())) + len(list(captioner.encoder.parameters()))
 
 
+def test_oslos_biases_do_not_decay_though_they_have_two_axes():
+    recipe = small_recipe("decoder=recurrent", "decoder.cell=oslo_gru")
+    captioner = Neural.build(recipe, build(recipe, "encoder"), build(recipe, "tokenizer").fit(["a dog"]))
+    still = {
+        id(p) for g in make_optimizer(captioner, Train()).param_groups if not g["weight_decay"] for p in g["params"]
+    }
+    biases = [p for name, p in captioner.decoder.named_parameters() if ".bias" in name]
+    assert {p.ndim for p in biases} == {1, 2} and all(id(p) in still for p in biases)
+    assert all(id(p) not in still for name, p in captioner.decoder.named_parameters() if ".cells.0.weight" in name)
+
+
 @pytest.mark.parametrize(("precision", "enabled"), [("fp32", False), ("bf16", True)])
 def test_precision_is_as_asked(precision, enabled):
     with autocast(torch.device("cpu"), precision):

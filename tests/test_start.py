@@ -2,6 +2,7 @@
 
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -9,7 +10,7 @@ from PIL import Image
 from showtell import checkpoint
 from showtell.cache import encode
 from showtell.captioners import load
-from showtell.errors import InputError
+from showtell.errors import InputError, ShowtellError
 from tests.small import FROZEN, train_small
 from tests.test_resume import equal, killed
 
@@ -78,6 +79,35 @@ def test_another_size_is_told_by_the_option_that_makes_it(tmp_path, begun):
         train_small(tmp_path / "run", *FROZEN, f"train.start={begun}", "decoder.dim=48", "decoder.mlp_dim=48")
     assert str(error.value).startswith(f"train.start={begun}: its decoder.dim is ")
     assert ", not 48, decoder.mlp_dim is " in str(error.value)
+
+
+def test_a_damaged_run_is_told_without_a_difference_that_is_none(tmp_path, begun):
+    bad = shutil.copytree(begun, tmp_path / "bad")
+    tensors = checkpoint.read_tensors(bad / checkpoint.MODEL)
+    name = next(iter(tensors))
+    checkpoint.write_tensors(bad / checkpoint.MODEL, tensors | {name: torch.zeros(3, 1, 7)})
+    with pytest.raises(InputError, match=rf"^train.start={bad}: {bad}/model.safetensors does not fit"):
+        train_small(tmp_path / "run", *FROZEN, f"train.start={bad}")
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    ["train.start=nowhere", "tokenizer=sentencepiece", "train.attend_all=1", "captioner.views=flip"],
+)
+def test_what_is_known_beforehand_is_told_before_a_photo_is_encoded(tmp_path, monkeypatch, mistake):
+    import showtell.train
+
+    def too_late(*_, **__):
+        raise AssertionError("photos are encoded")
+
+    monkeypatch.setattr(showtell.train, "open_source", too_late)
+    monkeypatch.setattr(showtell.train, "open_augmented", too_late)
+    others = ["decoder=recurrent"] if "attend_all" in mistake else []
+    if "views" in mistake:
+        np.savez(tmp_path / "features.npz", a=np.zeros((2, 3)))
+        others = ["regions=precomputed", f"regions.file={tmp_path / 'features.npz'}"]
+    with pytest.raises(ShowtellError, match=f"^{mistake.partition('=')[0].removesuffix('.name')}"):
+        train_small(tmp_path / "run", *FROZEN, mistake, *others)
 
 
 def test_a_folder_without_a_model_and_another_captioner_are_refused(tmp_path, begun):

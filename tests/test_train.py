@@ -235,8 +235,26 @@ def test_an_unreadable_photo_is_left_out_before_training(tmp_path):
     photo = sorted((tmp_path / "data" / "images").iterdir())[0]
     photo.write_bytes(photo.read_bytes()[:100])
     said = train_small(tmp_path / "run", *overrides)
-    assert f"1 of 4 photos cannot be read: 1 truncated (first: {photo.name}); left out" in " ".join(said.split())
+    wanted = f"1 of 4 training photos cannot be read: 1 truncated (first: {photo.name}); left out"
+    assert wanted in " ".join(said.split())
     assert (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_options_without_effect_are_told(tmp_path):
+    options = ["train.scheduled_sampling=linear", "train.truncate=3", "train.loss=self_critical", "train.samples=2"]
+    said = train_small(tmp_path / "run", *FROZEN, *options, "train.milestones=[1]", "train.encoder_lr=1e-4")
+    wanted = "without effect, as train.loss is self_critical: train.scheduled_sampling=linear, train.truncate=3"
+    assert wanted in " ".join(said.split())
+    assert "without effect, as train.schedule is cosine: train.milestones=(1,)" in said
+    assert "without effect, as the encoder is frozen: train.encoder_lr=0.0001" in said
+
+
+def test_a_split_of_which_no_photo_can_be_read_is_named(tmp_path):
+    overrides = write_karpathy(tmp_path / "data")
+    for photo in (tmp_path / "data" / "images").glob("val-*"):
+        photo.write_bytes(b"no photo")
+    with pytest.raises(InputError, match=r"^2 of 2 validation photos cannot be read: 2 not an image"):
+        train_small(tmp_path / "run", *overrides)
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
@@ -268,7 +286,7 @@ def test_a_run_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError) as error:
         train_small(tmp_path / "file" / "run", *FROZEN)
-    told = f"{tmp_path}/file/run cannot hold a run: Not a directory; name another with --run"
+    told = f"--run {tmp_path}/file/run cannot be made: {tmp_path}/file is not a folder; name another"
     assert str(error.value) == told
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from showtell.decoders import cells
+from showtell.decoders.cells import Cell
 from showtell.decoders.decoder import Decoder, Memory, Output, State
 from showtell.decoders.dropout import Dropout
 from showtell.decoders.visual import Ending, Projection
@@ -118,9 +119,12 @@ class Recurrent(Decoder):
 
 def he_normal(*modules: nn.Module) -> None:
     """Every matrix normal with variance 2 / inputs, every bias zero (He et al., arXiv:1502.01852)."""
-    for module in modules:
-        for parameter in module.parameters():
-            if parameter.ndim >= 2:
-                nn.init.kaiming_normal_(parameter)
-            else:
+    for module in (inner for outer in modules for inner in outer.modules()):
+        inputs: Literal["fan_in", "fan_out"] = "fan_in"
+        if isinstance(module, Cell):  # Oslo's weights have a row for each input
+            inputs = "fan_out"
+        for name, parameter in module.named_parameters(recurse=False):
+            if name.startswith("bias"):
                 nn.init.zeros_(parameter)
+            else:
+                nn.init.kaiming_normal_(parameter, mode=inputs)

@@ -4,6 +4,7 @@ import os
 import pickle
 import socket
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -83,11 +84,16 @@ def read(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
 
     if not path.is_file():
-        raise InputError(f"encoder.weights={path}: there is no such file; it takes hub, random or a file")
+        what = "a folder" if path.is_dir() else "there is no such file"
+        raise InputError(f"encoder.weights={path}: {what}; it takes hub, random or a file")
     try:
-        state = timm.models.load_state_dict(str(path), weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's remarks on pickles
+            state = timm.models.load_state_dict(str(path), weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, SafetensorError, EOFError, OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
+        if "weights_only" in reason:  # an advice to run it all the same
+            reason = "a pickle of other things, which is never run"
         raise InputError(f"encoder.weights={path}: not a file of plain tensors ({reason}); use .safetensors") from error
     if not all(isinstance(tensor, Tensor) for tensor in state.values()):
         raise InputError(f"encoder.weights={path}: holds other things than tensors; save the network's state_dict()")

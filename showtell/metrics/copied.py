@@ -14,7 +14,7 @@ def statistics(texts: Texts) -> Rows:
 
 def missing(texts: Texts | None) -> str | None:
     if texts is not None and texts.training is None:
-        return "needs the training captions: score takes --training FILE"
+        return "needs the training captions (score: --training FILE)"
     return None
 
 

@@ -119,6 +119,17 @@ def test_he_initialisation_has_hes_variance_and_no_bias():
     assert decoder.cell.bias_ih_l0.abs().max() == 0
 
 
+@pytest.mark.parametrize("cell", ["oslo_rnn", "oslo_gru", "oslo_lstm"])
+def test_he_initialisation_counts_the_inputs_of_oslos_cells_too(cell):
+    torch.manual_seed(0)
+    decoder = Recurrent(300, V, dim=100, embedding_dim=200, cell=cell, initialisation="he")
+    for name, parameter in decoder.cell.cells[0].named_parameters():
+        if name.startswith("bias"):
+            assert parameter.abs().max() == 0
+        else:
+            assert parameter.std().item() == pytest.approx((2 / 300) ** 0.5, rel=0.05)
+
+
 def test_an_image_code_has_a_length_of_its_own_beside_words_alone():
     decoder = Recurrent(D, V, conditioning="every_step", embedding_dim=4, image_dim=6, dim=8, cell="oslo_gru")
     assert read(decoder, make_features(), words()).logits.shape == (B, K, T, V)

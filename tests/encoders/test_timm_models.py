@@ -109,8 +109,10 @@ def test_a_file_that_is_not_there_or_holds_code_is_refused(tmp_path: Path) -> No
     ):
         vit(weights="no.pth")
     torch.save(vit().network, tmp_path / "module.pth")
-    with pytest.raises(InputError, match=r"module.pth: not a file of plain tensors \(.*\); use .safetensors$"):
+    with pytest.raises(InputError, match=r"module.pth: not a file of plain tensors \(a pickle of other things, which"):
         vit(weights=str(tmp_path / "module.pth"))
+    with pytest.raises(InputError, match=r": a folder; it takes hub, random or a file$"):
+        vit(weights=str(tmp_path))
     (tmp_path / "cut.safetensors").write_bytes(b"\x10\x00")
     with pytest.raises(InputError, match=r"cut.safetensors: not a file of plain tensors \(.*\); use .safetensors$"):
         vit(weights=str(tmp_path / "cut.safetensors"))
