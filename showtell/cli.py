@@ -1,4 +1,5 @@
-"""The subcommands; nothing else. Exit codes: 0 all done, 2 wrong use, 3 some inputs could not be read, 130 stopped.
+"""The subcommands; nothing else. Exit codes: 0 all done, 2 wrong use, 3 `caption`, `explain` or `doctor` found photos
+that cannot be read (the others leave them out, and say so), 130 stopped.
 
 What a command imports stands inside it: help must not wait for torch.
 """
@@ -13,7 +14,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from showtell.errors import InputError, ShowtellError
+from showtell.errors import InputError, ShowtellError, Unreadable
+from showtell.say import count, printable
 
 app = typer.Typer(
     help="Train, score, explain and use image captioners; every captioner is a recipe.",
@@ -132,15 +134,15 @@ def caption(
     captioner.recipe = check(override(captioner.recipe, changes))
     if model in packaged_models():
         err.print((packaged_models()[model] / "about.txt").read_text("utf-8").strip(), markup=False, soft_wrap=True)
-    failed: list[InputError] = []
+    failed: dict[str, Unreadable] = {}
     with writer:
         for image_id, result in caption_photos(captioner, found, console=err):
-            if isinstance(result, InputError):
-                failed.append(result)
+            if isinstance(result, Unreadable):
+                failed[image_id] = result
             else:
                 writer.write(image_id, result)
                 if output is None:
-                    print(f"{image_id}: {result.text}", flush=True)
+                    print(f"{printable(image_id)}: {result.text}", flush=True)
     if output is not None:
         out.print(f"written: {output} ({len(found) - len(failed):,} captions)")
     _report_unreadable(failed, len(found))
@@ -225,10 +227,10 @@ def explain(
     found = find_photos(words)
     captioner = load(model).to(device_of("auto"))
     captioner.recipe = check(override(captioner.recipe, changes))
-    failed: list[InputError] = []
-    for picture in explain_photos(captioner, found, output, err):
-        if isinstance(picture, InputError):
-            failed.append(picture)
+    failed: dict[str, Unreadable] = {}
+    for image_id, picture in explain_photos(captioner, found, output, err):
+        if isinstance(picture, Unreadable):
+            failed[image_id] = picture
         else:
             out.print(f"written: {picture}")
     _report_unreadable(failed, len(found))
@@ -240,6 +242,7 @@ def features(recipe: Recipe, overrides: Overrides = None) -> None:
     import torch
 
     from showtell.cache import open_source, turned_encoders
+    from showtell.data import notes
     from showtell.device import device_of
     from showtell.recipe import build, build_encoder, check
     from showtell.settings import load_recipe
@@ -247,7 +250,10 @@ def features(recipe: Recipe, overrides: Overrides = None) -> None:
     checked = check(load_recipe(recipe, overrides or []))
     torch.manual_seed(checked["train"]["seed"])  # as `train` does: random weights are then the same
     records, encoder = build(checked, "data"), build_encoder(checked).to(device_of(checked["train"]["device"]))
-    turned = turned_encoders(encoder, checked["train"]["augment"], "train.augment")
+    for line in notes(records):
+        err.print(line, markup=False, soft_wrap=True)
+    views = checked["train"].get("augment", "none")  # a captioner that takes no steps has none
+    turned = turned_encoders(encoder, views, "train.augment")
     upright = open_source(records, encoder, console=err)
     training = [record for record in upright.records if record.split == "train" and record.references]
     for source in (upright, *(open_source(training, each, console=err) for each in turned if training)):
@@ -301,11 +307,11 @@ def _is_change(word: str) -> bool:
     return bool(re.match(r"^[a-z]+(\.[a-z_]+)?=", word)) and not Path(word).exists()
 
 
-def _report_unreadable(failed: list[InputError], total: int) -> None:
+def _report_unreadable(failed: dict[str, Unreadable], total: int) -> None:
     if failed:
-        for error in failed[:10]:
-            err.print(f"not read: {error}", markup=False, soft_wrap=True)
-        err.print(f"{len(failed):,} of {total:,} photos cannot be read")
+        for image_id, error in failed.items():
+            err.print(f"not read: {printable(image_id)}: {error.reason}", markup=False, soft_wrap=True)
+        err.print(f"{len(failed):,} of {count(total, 'photo')} cannot be read")
         raise typer.Exit(SOME_UNREADABLE)
 
 

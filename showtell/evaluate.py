@@ -9,16 +9,16 @@ from showtell import checkpoint
 from showtell.cache import open_source
 from showtell.captioners import Captioner, load, load_folder
 from showtell.clip import Clip
-from showtell.data import notes
+from showtell.data import Record, notes
 from showtell.device import autocast, device_of
-from showtell.errors import InputError, RecipeError
-from showtell.files import write_json
+from showtell.errors import InputError, RecipeError, ShowtellError
+from showtell.files import check_place, write_json
 from showtell.metrics import Scores, score, to_json
 from showtell.metrics.score import check_ready
 from showtell.predict import describe_all
 from showtell.recipe import Evaluate, build, check, options
 from showtell.resume import MACHINE
-from showtell.settings import override
+from showtell.settings import Recipe, override
 
 OPEN = ("data", "decode", "evaluate", "captioner.views")  # what scoring may change; the rest made the weights
 
@@ -47,9 +47,11 @@ def evaluate(
             "any model that `showtell caption` takes"
         )
     captioner = load_folder(run) if run.is_dir() else load(run)
-    captioner.recipe = check(override(captioner.recipe, overrides))
+    own = captioner.recipe
+    captioner.recipe = check(override(own, overrides))
     _place(captioner, "train.device" in asked, console)
     folder = run if out is None else _folder(out, captioner)
+    check_place(folder, "--out")
     settings = Evaluate(**options(captioner.recipe, "evaluate"))
     clip = Clip(settings.clip, settings.clip_protocol, device=captioner.device, console=console)
     check_ready(settings.metrics, clip)
@@ -62,7 +64,7 @@ def evaluate(
     if not records:
         have = {record.split for record in everything}
         raise InputError(f"--split is {split!r}; captioned photos are there for {', '.join(sorted(have)) or 'none'}")
-    source = open_source(records, captioner.eyes, console=console)
+    source = open_source(records, captioner.eyes, console=console, what=f"{split} photo")
     precision = captioner.recipe["train"]["precision"] if "train.precision" in asked else "fp32"
     with autocast(captioner.device, precision):
         found = describe_all(captioner, source, settings.batch_size, console)
@@ -70,11 +72,11 @@ def evaluate(
     references = {record.image_id: list(record.references) for record in source.records}
     said = protocol(captioner, split, getattr(data, "form", ""))
     said |= {"precision": precision} if precision != "fp32" else {}
-    training = [text for record in everything if record.split == "train" for text in record.references]
+    training = _training(own, captioner.recipe, everything, console)
     photos = {record.image_id: record.path for record in source.records}
     scores = score(
         *(candidates, references, settings.metrics),
-        training=training or None,
+        training=[text for record in training for text in record.references] or None,
         photos=photos,
         clip=clip,
         protocol=said,
@@ -94,6 +96,21 @@ def _folder(out: Path, captioner: Captioner) -> Path:
         raise InputError(f"--out {out} cannot be a folder: {error.strerror}; name another") from None
     checkpoint.write_recipe(out, captioner.recipe)
     return out
+
+
+def _training(own: Recipe, recipe: Recipe, everything: Sequence[Record], console: Console | None) -> list[Record]:
+    """What the weights were made from, whatever is scored now; where it is not here, what stands beside that."""
+    records = everything
+    if own["data"] != recipe["data"]:
+        try:
+            records = build(own, "data")
+        except ShowtellError:
+            if console is not None:
+                said = (
+                    "the run's own data is not here: captions count as copied that the data given now has for training"
+                )
+                console.print(said, markup=False, highlight=False, soft_wrap=True)
+    return [record for record in records if record.split == "train"]
 
 
 def _place(captioner: Captioner, asked: bool, console: Console | None) -> None:

@@ -24,6 +24,16 @@ def whole(path: Path) -> Iterator[Path]:
             part.unlink()
 
 
+def check_place(path: Path, key: str) -> None:
+    """Before minutes are spent: InputError, which names the option `key`, where `path` cannot be written."""
+    places = [*([path.absolute()] if path.is_dir() else []), *path.absolute().parents]
+    here = next(place for place in places if os.path.lexists(place))
+    if not here.is_dir():
+        raise InputError(f"{key} {path} cannot be made: {here} is not a folder; name another")
+    if not os.access(here, os.W_OK | os.X_OK):
+        raise InputError(f"{key} {path} cannot be made: {here} may not be written to; name another")
+
+
 def sync(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())

@@ -19,7 +19,7 @@ from showtell.cache import Source
 from showtell.captioners.caption import Caption
 from showtell.captioners.captioner import Captioner
 from showtell.data.folder import bare
-from showtell.errors import InputError
+from showtell.errors import InputError, Unreadable
 from showtell.progress import Bar
 
 
@@ -44,7 +44,7 @@ def caption_photos(
     batch_size: int = 16,
     console: Console | None = None,
     **decode: Any,
-) -> Iterator[tuple[str, Caption | InputError]]:
+) -> Iterator[tuple[str, Caption | Unreadable]]:
     """(image_id, its caption, or why it cannot be read), in the order of `photos`, a batch at a time."""
     ids = list(photos)
     with (
@@ -61,25 +61,27 @@ def caption_photos(
             bar.advance(len(some))
 
 
-def _open(captioner: Captioner, path: Path) -> Image.Image | InputError:
+def _open(captioner: Captioner, path: Path) -> Image.Image | Unreadable:
     try:
         return captioner.open(path)
-    except InputError as error:
+    except Unreadable as error:
         return error
 
 
 def find_photos(paths: Sequence[Path]) -> dict[str, Path]:
     """Photos and folders of photos -> paths by image_id: a photo's name, or its path within its folder.
 
-    Where two share a name, both are called by their paths. Raises InputError for a path that does not exist.
+    Where two share a name, both are called by their paths. A link that leads nowhere, and a folder without photos
+    beside other paths (`x.jpg` among a shell's `*.jpg`), are taken along: who reads them says why they are no photos.
+    Raises InputError for a path that does not exist.
     """
     if not paths:
         raise InputError("no photo is given; name photos or folders of photos")
     found: list[tuple[str, Path]] = []
     for path in paths:
         if path.is_dir():
-            found += [(record.image_id, record.path) for record in bare(root=path)]
-        elif path.exists():
+            found += _in_folder(path, alone=len(paths) == 1)
+        elif path.exists() or path.is_symlink():
             found.append((path.name, path))
         else:
             raise InputError(f"{path} does not exist; name photos or folders of photos")
@@ -87,6 +89,15 @@ def find_photos(paths: Sequence[Path]) -> dict[str, Path]:
     times = Counter(image_id for image_id, _ in found)
     named = {image_id if times[image_id] == 1 else path.as_posix(): path for image_id, path in found}
     return named if len(named) == len(found) else {path.as_posix(): path for _, path in found}
+
+
+def _in_folder(folder: Path, alone: bool) -> list[tuple[str, Path]]:
+    try:
+        return [(record.image_id, record.path) for record in bare(root=folder)]
+    except InputError:
+        if alone:
+            raise
+        return [(folder.name or str(folder), folder)]
 
 
 class Writer:

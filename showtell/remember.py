@@ -38,7 +38,7 @@ def remember(recipe: Recipe, run: Path, resume: bool, console: Console, say: Cal
     records = [record for record in everything if record.references and record.split == "train"]
     if not records:
         raise InputError(f"data.name={recipe['data']['name']} has no captioned training photos; {run} needs some")
-    captioner.fit(open_source(records, captioner.encoder, console=console), console)
+    captioner.fit(open_source(records, captioner.encoder, console=console, what="training photo"), console)
     for k, value in captioner.neighbours.tried.items():
         chosen = " <- chosen" if k == captioner.neighbours.k else ""
         say(f"k={k}: CIDEr-D {value:.3f} on training photos held out{chosen}")

@@ -18,7 +18,7 @@ from PIL import Image
 from showtell.cli import app, main
 from showtell.errors import InputError
 from showtell.settings import packaged_recipes
-from tests.small import FROZEN, RECIPE
+from tests.small import FROZEN, RECIPE, write_karpathy
 
 COMMANDS = [
     "demo",
@@ -129,6 +129,14 @@ def test_a_recipe_becomes_a_run_scores_captions_and_pictures(showtell, recipe, a
     assert list(scores["per_image"]) == list(references)
 
 
+def test_features_say_what_is_left_out_and_take_recipes_that_take_no_steps(showtell, tmp_path):
+    write_karpathy(tmp_path)
+    next((tmp_path / "images").iterdir()).unlink()
+    code, out, err = showtell("features", "nearest", f"data.root={tmp_path}", "encoder.image_size=64")
+    assert code == 0 and re.fullmatch(r"cached: 5 photos in .*\n", out)
+    assert "data: karpathy" in err and "left out: 1 no such photo" in err
+
+
 def test_features_draw_the_same_random_weights_as_training(showtell, recipe, tmp_path):
     random = ("encoder=timm", "encoder.model=test_vit", "encoder.weights=random", "encoder.image_size=32")
     code, out, _ = showtell("features", recipe, *random, "train.seed=3")
@@ -207,6 +215,31 @@ def test_names_of_files_that_are_no_text_are_printed_escaped(showtell, album, fr
     code, out, _ = showtell("caption", album, "--model", frozen_run)
     assert code == 0 and out.count("\n") == 3
     assert r"b\udce4r.png: " in out
+
+
+def test_every_photo_that_cannot_be_read_is_listed_by_its_place(showtell, album, frozen_run):
+    (album / "below").mkdir()
+    for number in range(12):
+        (album / "below" / f"{number:02}\n.png").touch()
+    code, _, err = showtell("caption", album, "--model", frozen_run)
+    listed = [line for line in err.splitlines() if line.startswith("not read: ")]
+    assert code == 3 and listed == [rf"not read: below/{number:02}\n.png: empty file" for number in range(12)]
+
+
+@pytest.mark.parametrize("command", ["caption", "explain"])
+def test_links_and_folders_that_a_shell_names_among_photos_cost_only_themselves(
+    showtell, album, frozen_run, tmp_path, command
+):
+    (album / "broken.jpg").symlink_to("nowhere")
+    (album / "loop.jpg").symlink_to("loop.jpg")
+    (album / "folder.jpg").mkdir()
+    out = tmp_path / ("out.json" if command == "caption" else "maps")
+    code, _, err = showtell(command, *sorted(album.iterdir()), "--model", frozen_run, "--out", out)
+    assert code == 3
+    leads = "a link that leads nowhere"
+    folder = "not read: folder.jpg: a folder, not an image"
+    rest = (f"not read: loop.jpg: {leads}", "3 of 6 photos cannot be read")
+    assert told(err, f"not read: broken.jpg: {leads}", folder, *rest)
 
 
 MISTAKES = {  # what is written -> what is told after "error: "

@@ -93,6 +93,21 @@ def test_other_data_may_be_scored_with_a_run(run, tmp_path):
     assert "|data karpathy|" in scores["BLEU-1"].signature
 
 
+def copied_by(signature):
+    return next(part for part in signature.split("|") if part.endswith("different training captions"))
+
+
+def test_copies_are_those_of_the_captions_that_the_run_was_trained_on(run, tmp_path):
+    own = copied_by(evaluate(run, "val")["copied"].signature)
+    overrides, said = write_karpathy(tmp_path / "data"), io.StringIO()
+    assert copied_by(evaluate(run, "val", overrides)["copied"].signature) == own
+    recipe = checkpoint.read_recipe(run)
+    recipe["data"] = {"name": "karpathy", "root": str(tmp_path / "gone")}
+    checkpoint.write_recipe(run, recipe)
+    there = evaluate(run, "val", overrides, Console(file=said, width=400))["copied"].signature
+    assert copied_by(there) != own and "the run's own data is not here" in said.getvalue()
+
+
 def test_the_recipe_of_the_run_stays_as_it_is(run):
     before = (run / "recipe.yaml").read_bytes()
     evaluate(run, "val", ["decode.num_beams=1"])

@@ -45,7 +45,7 @@ def open_augmented(records: Sequence[Record], encoder: Encoder, views: str, cons
     Raises RecipeError where the features were computed by others, whose photos cannot be turned.
     """
     turned = turned_encoders(encoder, views, "train.augment")
-    upright = open_source(records, encoder, console=console)
+    upright = open_source(records, encoder, console=console, what="training photo")
     if not turned:
         return upright
     return Augmented([upright, *(open_source(upright.records, each, console=console) for each in turned)], views)

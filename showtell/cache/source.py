@@ -14,13 +14,13 @@ from torch import Tensor
 from showtell.cache.contents import digest_files
 from showtell.cache.fill import UNREADABLE, batch_size, device_of, fill, room, stack
 from showtell.cache.store import Store
-from showtell.data.images import printable
 from showtell.data.record import LeftOut, Record, told
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.joined import Joined
 from showtell.errors import InputError
 from showtell.features import Features
 from showtell.regions.precomputed import Given, Precomputed, open_precomputed
+from showtell.say import count
 
 EDITION = 1  # to be raised when the same fingerprint comes to mean other numbers
 
@@ -103,18 +103,19 @@ def open_source(
     console: Console | None = None,
     progress: bool = True,
     complete: bool = False,
+    what: str = "photo",
 ) -> Source:
     """The records' features, of which those that no earlier run has cached are made now, into `folder`.
 
     Photos that cannot be read are left out, and that is said; raises InputError where no photo can be read, where one
-    cannot and all are needed (`complete`), and where the disk is too small.
+    cannot and all are needed (`complete`), and where the disk is too small. `what` they are is said with their number.
     """
     console = console or Console(stderr=True, quiet=not progress)
     if isinstance(encoder, Precomputed):
-        return _open_precomputed(records, encoder, console, complete)
+        return _open_precomputed(records, encoder, console, complete, what)
     if encoder.encoders:
-        settings: dict[str, Any] = {"folder": folder, "console": console, "progress": progress, "complete": complete}
-        return _open_each(records, encoder, settings)
+        settings: dict[str, Any] = {"folder": folder, "console": console, "progress": progress}
+        return _open_each(records, encoder, settings | {"complete": complete, "what": what})
     root = folder or default_folder()
     kind = "pixels" if encoder.trains else "features"
     place = root / f"{kind}-{EDITION}-{encoder.fingerprint}"
@@ -133,11 +134,11 @@ def open_source(
         if content in failed
     ]
     kept = [(record, store.rows[c]) for record, c in zip(records, contents, strict=True) if c not in failed]
-    count = f"{len(left_out):,} of {len(records):,} photos cannot be read: {printable(told(left_out))}"
+    said = f"{len(left_out):,} of {count(len(records), what)} cannot be read: {told(left_out)}"
     if left_out and (complete or not kept):
-        raise InputError(f"{count}; mend or remove them")
+        raise InputError(f"{said}; mend or remove them")
     if left_out:
-        console.print(f"{count}; left out", markup=False, soft_wrap=True)
+        console.print(f"{said}; left out", markup=False, soft_wrap=True)
     return Source(encoder, store, [row for _, row in kept], [record for record, _ in kept], left_out)
 
 
@@ -150,14 +151,16 @@ def _open_each(records: Sequence[Record], encoder: Encoder, settings: dict[str, 
     return Together(encoder, [open_source(records, part, **settings) for part in parts], left_out)
 
 
-def _open_precomputed(records: Sequence[Record], encoder: Precomputed, console: Console, complete: bool) -> Source:
+def _open_precomputed(
+    records: Sequence[Record], encoder: Precomputed, console: Console, complete: bool, what: str
+) -> Source:
     given, kept, left_out = open_precomputed(records, encoder, console)
-    count = f"{len(left_out):,} of {len(records):,} photos are not in regions.file={encoder.path}: "
-    count += printable(told(left_out))
+    missing = f"{len(left_out):,} of {count(len(records), what)} {'is' if len(left_out) == 1 else 'are'}"
+    said = f"{missing} not in regions.file={encoder.path}: {told(left_out)}"
     if left_out and (complete or not kept):
-        raise InputError(f"{count}; features go by image_id, and the first in the file is {encoder.first!r}")
+        raise InputError(f"{said}; features go by image_id, and the first in the file is {encoder.first!r}")
     if left_out:
-        console.print(f"{count}; left out", markup=False, soft_wrap=True)
+        console.print(f"{said}; left out", markup=False, soft_wrap=True)
     return Source(encoder, given, range(len(kept)), kept, left_out)
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from showtell.data.photos import photos_beside
 from showtell.data.record import LeftOut, Record
-from showtell.doctor.captions import SPECIAL, Captions, read_captions
+from showtell.doctor.captions import Captions, read_captions
 from showtell.doctor.copies import Copies, find_copies
 from showtell.doctor.photos import Seen, see_all
 from showtell.errors import InputError
@@ -37,7 +37,7 @@ class Diagnosis:
     copies: Sequence[Copies]
     not_compared: int  # alike pairs that were too many to look at
     captions: Captions | None
-    longest_caption: int  # words that decode.max_length has room for
+    max_length: int | None  # of `decode`, which a captioner that says captions as they are lacks
     sizes: Counter[str] = field(default_factory=Counter)  # "500 x 375" -> photos
 
     @property
@@ -57,7 +57,9 @@ def read_words(recipe_or_folder: str, overrides: Sequence[str] = ()) -> Recipe:
     """The checked recipe; for a folder one that takes it for what it is."""
     folder = Path(recipe_or_folder).expanduser()
     if recipe_or_folder not in packaged_recipes() and folder.is_dir():
-        return check(override({"data": {"name": "auto", "root": str(folder)}}, overrides))
+        recipe = override({"data": {"name": "auto"}}, overrides)
+        recipe["data"].setdefault("root", str(folder))  # whatever `data=` was named
+        return check(recipe)
     if not Path(recipe_or_folder).exists() and ("/" in recipe_or_folder or "\\" in recipe_or_folder):
         raise InputError(f"{recipe_or_folder}: no such folder, and no recipe's file")
     return check(load_recipe(recipe_or_folder, overrides))
@@ -68,7 +70,6 @@ def examine(recipe: Recipe, console: Console | None = None) -> Diagnosis:
     records = build(recipe, "data")
     seen, unreadable = see_all(records, console)
     copies, not_compared = find_copies(seen, console)
-    room = recipe["decode"].get("max_length", 0) - SPECIAL
     left_out = getattr(records, "left_out", ())
     return Diagnosis(
         recipe=recipe,
@@ -81,7 +82,7 @@ def examine(recipe: Recipe, console: Console | None = None) -> Diagnosis:
         copies=copies,
         not_compared=not_compared,
         captions=read_captions(records),
-        longest_caption=room,
+        max_length=recipe.get("decode", {}).get("max_length"),
         sizes=Counter(f"{photo.size[0]:,} x {photo.size[1]:,}" for photo in seen),
     )
 

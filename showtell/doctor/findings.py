@@ -8,6 +8,7 @@ from showtell.data.record import LeftOut
 from showtell.doctor.captions import SPECIAL
 from showtell.doctor.copies import KINDS, Copies
 from showtell.doctor.examine import SPLITS, Diagnosis
+from showtell.say import count, printable
 
 ADVICE = {  # what is odd about photos that can be read -> what it means
     "turned by EXIF": "read upright",
@@ -47,24 +48,6 @@ def findings(diagnosis: Diagnosis) -> list[Part]:
     return parts + ([_captions(diagnosis), _vocabulary(diagnosis)] if diagnosis.captions else [])
 
 
-def readable(name: object) -> str:
-    r"""A name for one line: what cannot be printed is escaped, as `\n`.
-
-    >>> print(readable("a\nb"))
-    a\nb
-    """
-    text = str(name)
-    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
-def count(number: int, thing: str) -> str:
-    """
-    >>> count(1, "photo"), count(1680, "photo")
-    ('1 photo', '1,680 photos')
-    """
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
-
-
 def _data(diagnosis: Diagnosis) -> Part:
     rows = []
     for split in SPLITS:
@@ -93,7 +76,7 @@ def _photos(diagnosis: Diagnosis) -> Part:
     if diagnosis.beside:
         advice = "nothing needs to be done: they are not used"
         found.append(Finding(f"{count(len(diagnosis.beside), 'photo')} in the same folders without captions", advice))
-        names.append(("without captions", [(readable(path.name), "") for path in diagnosis.beside]))
+        names.append(("without captions", [(printable(path.name), "") for path in diagnosis.beside]))
     return Part("Photos", found, names)
 
 
@@ -102,16 +85,16 @@ def _reasons(left_out: Iterable[LeftOut]) -> str:
     counts: dict[str, int] = {}
     for _, reason in left_out:
         counts[reason] = counts.get(reason, 0) + 1
-    return ", ".join(f"{n:,} {readable(reason)}" for reason, n in sorted(counts.items(), key=lambda item: -item[1]))
+    return ", ".join(f"{n:,} {printable(reason)}" for reason, n in sorted(counts.items(), key=lambda item: -item[1]))
 
 
 def _named(left_out: Iterable[LeftOut]) -> list[tuple[str, str]]:
-    return [(readable(name), readable(reason)) for name, reason in left_out]
+    return [(printable(name), printable(reason)) for name, reason in left_out]
 
 
 def _odd(diagnosis: Diagnosis) -> Part:
     found = [Finding(f"{len(names):,} {what}", ADVICE[what]) for what, names in diagnosis.odd.items()]
-    names = [(what, [(readable(name), "") for name in names]) for what, names in diagnosis.odd.items()]
+    names = [(what, [(printable(name), "") for name in names]) for what, names in diagnosis.odd.items()]
     if diagnosis.sizes:
         size, most = diagnosis.sizes.most_common(1)[0]
         text = (
@@ -134,7 +117,7 @@ def _copies(diagnosis: Diagnosis) -> Part:
         found.append(Finding("copies within a split", "harmless; they count twice in training or in scores"))
     if diagnosis.not_compared:
         found.append(Finding(f"{diagnosis.not_compared:,} pairs look alike from afar and were not compared closely"))
-    rows = [(", ".join(f"{readable(r.image_id)} ({r.split})" for r in c.records), c.kind) for c in diagnosis.copies]
+    rows = [(", ".join(f"{printable(r.image_id)} ({r.split})" for r in c.records), c.kind) for c in diagnosis.copies]
     return Part("Copies", found, [("copies", rows)] if rows else [])
 
 
@@ -153,19 +136,19 @@ def _captions(diagnosis: Diagnosis) -> Part:
     each, words = captions.per_photo, captions.words
     found = [
         Finding(
-            f"{each.least} to {each.most} a photo, {each.median} at the median"
-            if each.least < each.most
-            else f"{each.most} a photo"
+            f"{_range(each.least, each.most)} a photo"
+            + (f", {each.median} at the median" if each.least < each.most else "")
         ),
         Finding(
-            f"{words.least} to {words.most} words long: {words.median} at the median, 95 % have at most "
+            f"{_range(words.least, words.most)} words long: {words.median} at the median, 95 % have at most "
             f"{words.most_of_them}; decode.max_length={words.most_of_them + SPECIAL} has room for these"
         ),
     ]
-    if longer := captions.longer(diagnosis.longest_caption):
-        limit = diagnosis.recipe["decode"]["max_length"]
+    limit = diagnosis.max_length
+    if limit is not None and (longer := captions.longer(limit - SPECIAL)):
         text = f"{count(longer, 'caption')} of more words than decode.max_length={limit} lets a captioner say"
-        found.append(Finding(text, f"decode.max_length={words.most_of_them + SPECIAL}, or shorter captions"))
+        room = SPECIAL + (words.most_of_them if words.most_of_them + SPECIAL > limit else words.most)
+        found.append(Finding(text, f"decode.max_length={room}, or shorter captions"))
     if captions.repeated:
         text = f"{count(captions.repeated, 'caption')} of {count(captions.repeated_photos, 'photo')} repeat another"
         found.append(Finding(f"{text} of the same photo", "usual in some sets; such captions weigh more in training"))
@@ -182,8 +165,12 @@ def _captions(diagnosis: Diagnosis) -> Part:
         scripts = ", ".join(f"{script} {n:,}" for script, n in captions.scripts.items())
         found.append(Finding(f"scripts: {scripts}", "the tokenizer words follows English rules"))
     found += [Finding(f"{len(rows):,} {what}", "look at them: listed below") for what, rows in captions.odd.items()]
-    names = [(what, [(readable(i), readable(text)) for i, text in rows]) for what, rows in captions.odd.items()]
+    names = [(what, [(printable(i), printable(text)) for i, text in rows]) for what, rows in captions.odd.items()]
     return Part("Captions", found, names)
+
+
+def _range(least: int, most: int) -> str:
+    return f"{least} to {most}" if least < most else str(most)
 
 
 def _vocabulary(diagnosis: Diagnosis) -> Part:
@@ -208,12 +195,13 @@ def _to_do_photos(diagnosis: Diagnosis) -> Iterator[str]:
     if diagnosis.unreadable:
         yield f"mend or replace {count(len(diagnosis.unreadable), 'photo')} that cannot be read"
     if diagnosis.left_out:
-        yield f"look at {count(len(diagnosis.left_out), 'row')} of the captions' files that are left out"
+        were = "is" if len(diagnosis.left_out) == 1 else "are"
+        yield f"look at {count(len(diagnosis.left_out), 'row')} of the captions' files that {were} left out"
     for split in SPLITS[1:]:
         if leaked := diagnosis.held_out_copies(split):
             yield f"take the copies of {count(len(leaked), f'{split} photo')} out of train"
     if names := diagnosis.odd.get("tiny"):
-        yield f"look at {count(len(names), 'tiny photo')}: {readable(names[0])}"
+        yield f"look at {count(len(names), 'tiny photo')}: {printable(names[0])}"
 
 
 def _to_do_captions(diagnosis: Diagnosis) -> Iterator[str]:
@@ -224,8 +212,8 @@ def _to_do_captions(diagnosis: Diagnosis) -> Iterator[str]:
         yield "give training photos captions: there are none, so nothing can be trained"
     elif not any(record.references for record in diagnosis.of("val")):
         yield "hold some captioned photos out as val: without it the last weights count as the best"
-    if captions.words.most_of_them > diagnosis.longest_caption:
-        room = captions.words.most_of_them + SPECIAL
+    room = captions.words.most_of_them + SPECIAL
+    if diagnosis.max_length is not None and room > diagnosis.max_length:
         yield f"decode.max_length={room}: more than 1 caption in 20 is longer than it allows"
     for what in ("in a wrong encoding", "with markup"):
         if rows := captions.odd.get(what):

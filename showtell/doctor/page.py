@@ -11,12 +11,13 @@ from showtell.data.images import open_image
 from showtell.data.record import Record
 from showtell.doctor.copies import Copies
 from showtell.doctor.examine import Diagnosis, as_json
-from showtell.doctor.findings import Part, findings, readable, to_do
+from showtell.doctor.findings import Part, findings, to_do
 from showtell.errors import InputError
 from showtell.files import write_text
 from showtell.report.figures import COLOURS, DPI, THEMES, data_uri, picture_uri, png
 from showtell.report.heat import thumbnail
 from showtell.report.page import Card, Figure, Section, write_page
+from showtell.say import printable
 
 SHOWN_COPIES, SHOWN_NAMES = 60, 200  # groups in pictures, names of a list: what a browser still likes
 ABREAST, SIDE, GAP = 3, 300, 6  # photos of a group side by side; pixels of their longer side and between them
@@ -37,7 +38,7 @@ def write_diagnosis(path: Path, diagnosis: Diagnosis) -> None:
 
 def _lead(diagnosis: Diagnosis) -> str:
     data = diagnosis.recipe["data"]
-    return f"{readable(data.get('root') or data['name'])}, seen by `showtell doctor`"
+    return f"{printable(str(data.get('root') or data['name']))}, seen by `showtell doctor`"
 
 
 def _sections(diagnosis: Diagnosis) -> list[Section]:
@@ -86,7 +87,7 @@ def _card(copies: Copies) -> list[Card]:
 
 
 def _name(record: Record) -> str:
-    return f"{readable(record.image_id)} ({record.split})"
+    return f"{printable(record.image_id)} ({record.split})"
 
 
 def _abreast(images: list[Image.Image]) -> Image.Image:

@@ -1,13 +1,15 @@
 """Photos -> one PNG each that shows which part of the photo every word of its caption looked at."""
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from rich.console import Console
 
 from showtell.captioners import Captioner
-from showtell.errors import InputError
+from showtell.errors import InputError, Unreadable
 from showtell.explain import explain
+from showtell.files import check_place
 from showtell.progress import Bar
 from showtell.report.figures import attention_figure, png
 
@@ -16,20 +18,21 @@ LONGEST = 100  # characters of a picture's name
 
 def explain_photos(
     captioner: Captioner, photos: Mapping[str, Path], folder: Path, console: Console | None = None
-) -> Iterator[Path | InputError]:
-    """For each photo the picture's path in `folder`, or why the photo cannot be read; in the order of `photos`.
+) -> Iterator[tuple[str, Path | Unreadable]]:
+    """(image_id, its picture's path in `folder`, or why the photo cannot be read), in the order of `photos`.
 
     Raises InputError where the decoder has no attention, or nothing can be written in `folder`.
     """
+    check_place(folder, "--out")
     names = picture_names(photos, folder)
     with Bar(console or Console(stderr=True), "explaining", len(photos), "photo", show=console is not None) as bar:
         for image_id, path in photos.items():
             try:
                 image = captioner.open(path)  # as `caption` does, so that it is the same caption
-            except InputError as error:
-                yield error
+            except Unreadable as error:
+                yield image_id, error
             else:
-                yield _write(names[image_id], png(attention_figure(image, explain(captioner, image))))
+                yield image_id, _write(names[image_id], png(attention_figure(image, explain(captioner, image))))
             bar.advance()
 
 
@@ -38,16 +41,16 @@ def picture_names(photos: Mapping[str, Path], folder: Path) -> dict[str, Path]:
 
     `a/dog.jpg` becomes `a_dog.png`, and a second photo that would be called so `a_dog-2.png`.
     """
-    taken = {str(path.resolve()).lower() for path in photos.values()}  # some file systems do not tell A from a
+    taken = {os.path.realpath(path).lower() for path in photos.values()}  # some file systems do not tell A from a
     names = {}
     for image_id in photos:
         name = str(PurePosixPath(image_id.replace("\\", "/")).with_suffix("")) if image_id else ""
         name = name.replace("/", "_").replace(":", "_").strip("._ ")[-LONGEST:] or "photo"
         names[image_id], number = folder / f"{name}.png", 1
-        while str(names[image_id].resolve()).lower() in taken:
+        while os.path.realpath(names[image_id]).lower() in taken:
             number += 1
             names[image_id] = folder / f"{name}-{number}.png"
-        taken.add(str(names[image_id].resolve()).lower())
+        taken.add(os.path.realpath(names[image_id]).lower())
     return names
 
 

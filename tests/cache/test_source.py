@@ -142,7 +142,7 @@ def test_unreadable_photos_are_left_out_with_a_count_and_a_list(tmp_path: Path) 
 def test_only_unreadable_photos_are_an_error(tmp_path: Path) -> None:
     records = draw(tmp_path / "photos", 1)
     records[0].path.write_bytes(b"text")
-    with pytest.raises(InputError, match=r"^1 of 1 photos cannot be read: 1 not an image .*; mend or remove them$"):
+    with pytest.raises(InputError, match=r"^1 of 1 photo cannot be read: 1 not an image .*; mend or remove them$"):
         source(records, lite(), tmp_path / "c")
 
 

@@ -125,6 +125,25 @@ def test_a_recipe_is_examined_with_its_own_data(doctor, clean):
     assert "1. decode.max_length=9: more than 1 caption in 20 is longer than it allows" in out
 
 
+def test_a_limit_that_few_captions_pass_is_never_to_be_lowered(doctor, clean):
+    data = json.loads((clean / "dataset_drawn.json").read_text())
+    data["images"][0]["sentences"] = [{"raw": "a dog"}] * 30 + [{"raw": "a dog " * 10}]
+    (clean / "dataset_drawn.json").write_text(json.dumps(data))
+    out = " ".join(doctor(clean, "decode.max_length=12")[1].split())
+    assert "1 caption of more words than decode.max_length=12 lets a captioner say" in out
+    assert "-> decode.max_length=22, or shorter captions" in out and "captions' words" not in out
+
+
+def test_a_recipe_that_says_captions_as_they_are_has_no_limit_to_tell(doctor, clean):
+    code, out, _ = doctor("nearest", f"data.root={clean}")
+    assert code == 0 and "lets a captioner say" not in out and "words long" in out
+
+
+def test_a_folder_whose_form_is_named_stays_the_folder(doctor, clean):
+    code, out, _ = doctor(clean, "data=karpathy", "data.file=dataset_drawn.json")
+    assert code == 0 and "taken for karpathy" in out
+
+
 def test_a_bare_folder_of_photos_is_examined_too(doctor, tmp_path):
     for seed in (1, 2, 1):
         drawing(seed).save(tmp_path / f"{len(list(tmp_path.iterdir()))}.png")

@@ -106,7 +106,7 @@ def test_an_error_where_no_photo_has_features_or_all_are_needed(tmp_path: Path) 
     wanted = r"2 of 2 photos are not in .*2 no features \(first: x\); .* the first in the file is 'a'"
     with pytest.raises(InputError, match=wanted):
         opened(encoder, "x", "y")
-    with pytest.raises(InputError, match="1 of 2 photos are not in"):
+    with pytest.raises(InputError, match="1 of 2 photos is not in"):
         opened(encoder, "a", "y", complete=True)
 
 

@@ -169,11 +169,11 @@ def test_training_that_begins_with_a_run_of_other_regions_is_refused(tmp_path: P
 def test_photos_without_features_are_left_out_of_training_and_counted(tmp_path: Path) -> None:
     file = WRITERS["npz"](tmp_path, computed(tmp_path, splits=("train",), skip=3))
     changes = [*RECURRENT, "regions=precomputed", f"regions.file={file}", "train.max_steps=1"]
-    with pytest.raises(InputError, match="6 of 6 photos are not in"):
+    with pytest.raises(InputError, match="6 of 6 validation photos are not in"):
         train_small(tmp_path / "run", *changes)
     file = WRITERS["npz"](tmp_path, computed(tmp_path, skip=3))
     said = " ".join(train_small(tmp_path / "run", *changes).split())
-    assert "3 of 24 photos are not in" in said and "3 no features" in said
+    assert "3 of 24 training photos are not in" in said and "3 no features" in said
 
 
 def test_what_is_wrong_is_told_before_anything_is_written(tmp_path: Path) -> None:

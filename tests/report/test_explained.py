@@ -24,11 +24,14 @@ def test_every_photo_gets_its_picture_and_an_unreadable_one_its_reason(tmp_path)
         "beach/dog.png": photo(tmp_path / "beach/dog.png", "blue"),
     }
     found = list(explain_photos(small_captioner(), photos, tmp_path / "maps" / "all"))
-    assert found[0] == tmp_path / "maps/all/dog.png"
-    assert str(found[1]) == "broken.jpg: not an image (jpeg, png, webp, bmp, gif, tiff can be read)"
-    assert found[2] == tmp_path / "maps/all/beach_dog.png"
+    assert found[0][1] == tmp_path / "maps/all/dog.png"
+    assert (
+        found[1][0] == "broken.jpg"
+        and str(found[1][1]) == "broken.jpg: not an image (jpeg, png, webp, bmp, gif, tiff can be read)"
+    )
+    assert found[2] == ("beach/dog.png", tmp_path / "maps/all/beach_dog.png")
     assert sorted(path.name for path in (tmp_path / "maps/all").iterdir()) == ["beach_dog.png", "dog.png"]
-    assert Image.open(found[0]).width > 300
+    assert Image.open(found[0][1]).width > 300
 
 
 @pytest.mark.parametrize(
@@ -59,7 +62,7 @@ def test_photos_of_the_same_name_get_different_pictures():
 def test_a_picture_never_replaces_a_photo(tmp_path):
     dog = photo(tmp_path / "dog.png")
     before = dog.read_bytes()
-    assert list(explain_photos(small_captioner(), {"dog.png": dog}, tmp_path)) == [tmp_path / "dog-2.png"]
+    assert list(explain_photos(small_captioner(), {"dog.png": dog}, tmp_path)) == [("dog.png", tmp_path / "dog-2.png")]
     assert dog.read_bytes() == before
 
 
