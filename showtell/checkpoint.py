@@ -140,7 +140,10 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tenso
         index, _, key = name.partition(".")
         fits = index.isdecimal() and int(index) < len(parameters)
         if not fits or tensor.shape not in (torch.Size(), parameters[int(index)].shape):
-            raise InputError(f"{source} does not fit its recipe: its optimizer's {name} is {tuple(tensor.shape)}")
+            raise InputError(
+                f"{source} does not fit its recipe: its optimizer's {name} is {tuple(tensor.shape)}; "
+                "it may be of another version"
+            )
         state.setdefault(int(index), {})[key] = tensor
     if wrong := [index for index, moments in state.items() if set(moments) != {"step", "exp_avg", "exp_avg_sq"}]:
         raise InputError(f"{source} is damaged: its optimizer lacks a moment of parameter {wrong[0]}")

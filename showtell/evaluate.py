@@ -12,8 +12,8 @@ from showtell.clip import Clip
 from showtell.data import Record, notes
 from showtell.device import autocast, device_of
 from showtell.errors import InputError, RecipeError, ShowtellError
-from showtell.files import check_place, write_json
-from showtell.metrics import Scores, score, to_json
+from showtell.files import check_folder, write_json
+from showtell.metrics import Scores, score, select, to_json
 from showtell.metrics.score import check_ready
 from showtell.predict import describe_all
 from showtell.recipe import Evaluate, build, check, options
@@ -46,12 +46,12 @@ def evaluate(
             f"{run} is no folder; evaluate takes the folder of a run that `showtell train` made, or with --out FOLDER "
             "any model that `showtell caption` takes"
         )
+    check_folder(*((out, "--out") if out is not None else (run, "the run", "give --out FOLDER")))
     captioner = load_folder(run) if run.is_dir() else load(run)
     own = captioner.recipe
     captioner.recipe = check(override(own, overrides))
     _place(captioner, "train.device" in asked, console)
     folder = run if out is None else _folder(out, captioner)
-    check_place(folder, "--out")
     settings = Evaluate(**options(captioner.recipe, "evaluate"))
     clip = Clip(settings.clip, settings.clip_protocol, device=captioner.device, console=console)
     check_ready(settings.metrics, clip)
@@ -64,6 +64,7 @@ def evaluate(
     if not records:
         have = {record.split for record in everything}
         raise InputError(f"--split is {split!r}; captioned photos are there for {', '.join(sorted(have)) or 'none'}")
+    training = _training(own, captioner.recipe, everything, console) if "copied" in select(settings.metrics) else []
     source = open_source(records, captioner.eyes, console=console, what=f"{split} photo")
     precision = captioner.recipe["train"]["precision"] if "train.precision" in asked else "fp32"
     with autocast(captioner.device, precision):
@@ -72,11 +73,10 @@ def evaluate(
     references = {record.image_id: list(record.references) for record in source.records}
     said = protocol(captioner, split, getattr(data, "form", ""))
     said |= {"precision": precision} if precision != "fp32" else {}
-    training = _training(own, captioner.recipe, everything, console)
     photos = {record.image_id: record.path for record in source.records}
     scores = score(
         *(candidates, references, settings.metrics),
-        training=[text for record in training for text in record.references] or None,
+        training=training or None,
         photos=photos,
         clip=clip,
         protocol=said,
@@ -90,27 +90,24 @@ def _folder(out: Path, captioner: Captioner) -> Path:
     """A folder of its own for what is found, with the recipe; never a run's."""
     if (out / checkpoint.MODEL).exists() or (out / "members").exists():
         raise InputError(f"--out {out} is a run of its own; name another folder")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--out {out} cannot be a folder: {error.strerror}; name another") from None
+    out.mkdir(parents=True, exist_ok=True)
     checkpoint.write_recipe(out, captioner.recipe)
     return out
 
 
-def _training(own: Recipe, recipe: Recipe, everything: Sequence[Record], console: Console | None) -> list[Record]:
-    """What the weights were made from, whatever is scored now; where it is not here, what stands beside that."""
-    records = everything
+def _training(own: Recipe, recipe: Recipe, given: Sequence[Record], console: Console | None) -> list[str]:
+    """The captions that the weights were made from, whatever is scored now; where they are not here, those `given`."""
+    records, here = given, True
     if own["data"] != recipe["data"]:
         try:
             records = build(own, "data")
-        except ShowtellError:
-            if console is not None:
-                said = (
-                    "the run's own data is not here: captions count as copied that the data given now has for training"
-                )
-                console.print(said, markup=False, highlight=False, soft_wrap=True)
-    return [record for record in records if record.split == "train"]
+        except (ShowtellError, OSError):
+            here = False
+    captions = [text for record in records if record.split == "train" for text in record.references]
+    if captions and not here and console is not None:
+        said = "the run's own data is not here: captions count as copied that the data given now has for training"
+        console.print(said, markup=False, highlight=False, soft_wrap=True)
+    return captions
 
 
 def _place(captioner: Captioner, asked: bool, console: Console | None) -> None:

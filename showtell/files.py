@@ -24,14 +24,14 @@ def whole(path: Path) -> Iterator[Path]:
             part.unlink()
 
 
-def check_place(path: Path, key: str) -> None:
-    """Before minutes are spent: InputError, which names the option `key`, where `path` cannot be written."""
-    places = [*([path.absolute()] if path.is_dir() else []), *path.absolute().parents]
-    here = next(place for place in places if os.path.lexists(place))
+def check_folder(folder: Path, key: str, advice: str = "name another") -> None:
+    """Before minutes are spent: InputError, which names the option `key`, where nothing can be written in `folder`."""
+    here = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    whole = f"{key} {folder}" if here == folder else f"{key} {folder} cannot be made: {here}"
     if not here.is_dir():
-        raise InputError(f"{key} {path} cannot be made: {here} is not a folder; name another")
+        raise InputError(f"{whole} is not a folder; {advice}")
     if not os.access(here, os.W_OK | os.X_OK):
-        raise InputError(f"{key} {path} cannot be made: {here} may not be written to; name another")
+        raise InputError(f"{whole} may not be written to; {advice}")
 
 
 def sync(path: Path) -> None:

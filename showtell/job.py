@@ -39,6 +39,20 @@ def check_attention(captioner: Neural, settings: Train) -> None:
         raise RecipeError(f"train.attend_all is {settings.attend_all}, and decoder {name!r} has no attention")
 
 
+def start_with(captioner: Neural, start: str) -> None:
+    """Take over the weights of the run `start`; InputError, which says what differs, where they do not fit."""
+    path = Path(start).expanduser() / checkpoint.MODEL
+    tensors = checkpoint.read_tensors(path)
+    if captioner.encoder.reloadable:  # what was frozen there and trains now begins as its source has it
+        tensors = checkpoint.weights(captioner.encoder) | tensors
+    try:
+        checkpoint.restore(captioner.encoder, captioner.decoder, tensors, str(path))
+    except InputError as error:
+        others = differences(start, captioner.recipe)
+        why = f"its {', '.join(others)}: " if others else ""
+        raise InputError(f"train.start={start}: {why}{error}") from None
+
+
 class Job:
     """One training: parts, sources and where it stands. `step`, `validate`, `save` are the verbs of `train`."""
 
@@ -53,8 +67,6 @@ class Job:
     ) -> None:
         self.captioner, self.settings, self.training, self.run = captioner, settings, training, run
         self.teacher = teacher
-        if teacher is not None:
-            teacher.check_words(captioner.tokenizer)
         learned = [text for record in training.records for text in record.references]
         self.validation = Validation(validation, captioner, learned) if validation is not None else None
         self.words = [[captioner.tokenizer.encode(text) for text in record.references] for record in training.records]
@@ -102,16 +114,7 @@ class Job:
             sample = torch.randperm(len(self.words))[:FIT_IMAGES].sort().values
             self.captioner.decoder.fit(self.training(sample.tolist()).to(self.captioner.device))
         if self.settings.start is not None:
-            captioner, path = self.captioner, Path(self.settings.start).expanduser() / checkpoint.MODEL
-            tensors = checkpoint.read_tensors(path)
-            if captioner.encoder.reloadable:  # what was frozen there and trains now begins as its source has it
-                tensors = checkpoint.weights(captioner.encoder) | tensors
-            try:
-                checkpoint.restore(captioner.encoder, captioner.decoder, tensors, str(path))
-            except InputError as error:
-                others = differences(self.settings.start, captioner.recipe)
-                why = f"its {', '.join(others)}: " if others else ""
-                raise InputError(f"train.start={self.settings.start}: {why}{error}") from None
+            start_with(self.captioner, self.settings.start)
         self.average = self._average()
         try:
             self.run.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from torch import Tensor
 from showtell import checkpoint
 from showtell.data import Record
 from showtell.errors import InputError
-from showtell.files import check_place
+from showtell.files import check_folder
 from showtell.recipe import check
 from showtell.settings import Recipe, same
 
@@ -52,7 +52,7 @@ class Checkpoint(NamedTuple):
 def open_run(recipe: Recipe, run: Path, resume: bool, say: Callable[[str], None]) -> Checkpoint | None:
     """What to go on from, or None for a fresh start."""
     if not run.exists():
-        check_place(run, "--run")
+        check_folder(run, "--run")
         if resume:
             say(f"{run} does not exist yet: starting anew")
         return None

@@ -16,7 +16,7 @@ from showtell.device import denormals_flushed, device_of
 from showtell.encoders import Encoder
 from showtell.errors import InputError, Interrupted
 from showtell.interrupt import stop_signal
-from showtell.job import Job, check_attention
+from showtell.job import Job, check_attention, start_with
 from showtell.log import Log, check_extras
 from showtell.progress import Bar
 from showtell.recipe import Train, build, build_encoder, options, trains
@@ -71,6 +71,12 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
         tokenizer = build(recipe, "tokenizer").fit(captions)
     captioner = Neural.build(recipe, encoder, tokenizer).to(device)
     check_attention(captioner, settings)
+    if teacher is not None:
+        teacher.check_words(tokenizer)
+    if saved is None and settings.start is not None:
+        start_with(
+            captioner, settings.start
+        )  # for its error: `begin` does it once more, after it looked at the features
     training, validation = _sources(recipe, records, encoder, teacher, console)
     job = Job(captioner, settings, training, validation, run, teacher)
     job.check_lengths()

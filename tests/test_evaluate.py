@@ -108,6 +108,22 @@ def test_copies_are_those_of_the_captions_that_the_run_was_trained_on(run, tmp_p
     assert copied_by(there) != own and "the run's own data is not here" in said.getvalue()
 
 
+def test_the_runs_own_data_is_read_for_copies_alone_and_may_be_anywhere(run, tmp_path, monkeypatch):
+    import showtell.evaluate
+
+    def build(recipe, section):
+        if recipe["data"]["name"] == "scenes":
+            raise PermissionError(13, "Permission denied")
+        return original(recipe, section)
+
+    original, said = showtell.evaluate.build, io.StringIO()
+    monkeypatch.setattr(showtell.evaluate, "build", build)
+    overrides = write_karpathy(tmp_path / "data")
+    assert evaluate(run, "val", overrides)["copied"].value >= 0
+    evaluate(run, "val", [*overrides, "evaluate.metrics=[BLEU-1]"], Console(file=said, width=400))
+    assert "own data" not in said.getvalue()
+
+
 def test_the_recipe_of_the_run_stays_as_it_is(run):
     before = (run / "recipe.yaml").read_bytes()
     evaluate(run, "val", ["decode.num_beams=1"])
@@ -143,7 +159,7 @@ def test_what_is_found_never_goes_into_another_run(run, tmp_path):
     with pytest.raises(InputError, match=f"^--out {re.escape(str(other))} is a run of its own; name another folder$"):
         evaluate(run, "val", out=other)
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"cannot be a folder: File exists; name another$"):
+    with pytest.raises(InputError, match=rf"^--out {re.escape(str(tmp_path))}/file is not a folder; name another$"):
         evaluate(run, "val", out=tmp_path / "file")
 
 

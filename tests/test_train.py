@@ -242,10 +242,13 @@ def test_an_unreadable_photo_is_left_out_before_training(tmp_path):
 
 def test_options_without_effect_are_told(tmp_path):
     options = ["train.scheduled_sampling=linear", "train.truncate=3", "train.loss=self_critical", "train.samples=2"]
+    options += ["train.teacher_share=0.3", "train.captions_per_image=3"]
     said = train_small(tmp_path / "run", *FROZEN, *options, "train.milestones=[1]", "train.encoder_lr=1e-4")
     wanted = "without effect, as train.loss is self_critical: train.scheduled_sampling=linear, train.truncate=3"
+    wanted += ", train.captions_per_image=3"
     assert wanted in " ".join(said.split())
-    assert "without effect, as train.schedule is cosine: train.milestones=(1,)" in said
+    assert "without effect, as train.schedule is cosine: train.milestones=[1]" in said
+    assert "without effect, as there is no train.teacher: train.teacher_share=0.3" in said
     assert "without effect, as the encoder is frozen: train.encoder_lr=0.0001" in said
 
 

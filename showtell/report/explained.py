@@ -9,7 +9,7 @@ from rich.console import Console
 from showtell.captioners import Captioner
 from showtell.errors import InputError, Unreadable
 from showtell.explain import explain
-from showtell.files import check_place
+from showtell.files import check_folder
 from showtell.progress import Bar
 from showtell.report.figures import attention_figure, png
 
@@ -23,7 +23,7 @@ def explain_photos(
 
     Raises InputError where the decoder has no attention, or nothing can be written in `folder`.
     """
-    check_place(folder, "--out")
+    check_folder(folder, "--out")
     names = picture_names(photos, folder)
     with Bar(console or Console(stderr=True), "explaining", len(photos), "photo", show=console is not None) as bar:
         for image_id, path in photos.items():

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from showtell import __version__
 from showtell.errors import InputError
-from showtell.files import check_place, write_text
+from showtell.files import check_folder, write_text
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def check_out(path: Path) -> Path:
         raise InputError(f"--out is {str(path)!r}; it takes a name that ends in .html or .json")
     if path.is_dir():
         raise InputError(f"--out {path} is a folder; it takes a file's name")
-    check_place(path, "--out")
+    check_folder(path.parent, "--out")
     return path
 
 
