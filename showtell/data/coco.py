@@ -9,7 +9,7 @@ from typing import Any
 from showtell.data.clean import Row, to_records
 from showtell.data.photos import existing_folder
 from showtell.data.record import LeftOut, Records
-from showtell.data.splits import Division, Files, Split, by_split, named_files
+from showtell.data.splits import Division, Files, Split, by_split, is_file, named_files
 from showtell.data.text import read_json
 from showtell.errors import InputError
 from showtell.settings import Share
@@ -55,7 +55,7 @@ def coco(
 def find_files(root: Path) -> list[Files]:
     """What may be COCO's captions, by split; nothing is read."""
     found = [by_split(root, pattern) for pattern in FILES]
-    single: list[Files] = [{None: root / name} for name in SINGLE if (root / name).is_file()]
+    single: list[Files] = [{None: root / name} for name in SINGLE if is_file(root / name)]
     return [files for files in [*found, *single] if files]
 
 

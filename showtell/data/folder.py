@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from showtell.data.clean import Row, to_records, writable
-from showtell.data.photos import NOT_READ, SUFFIXES, existing_folder
+from showtell.data.photos import NOT_READ, SUFFIXES, existing_folder, listed
 from showtell.data.record import LeftOut, Record, Records
 from showtell.data.splits import Division, Split, split_in
 from showtell.data.table import CAPTION, PHOTO, SPLIT, read_table
@@ -38,7 +38,7 @@ def folder(*, root: Path, split: Split | None = None, val_share: Share = 0.1, te
     left_out: list[LeftOut] = []
     notes = []
     for path in files:
-        of_file, note = _read(path, left_out)
+        of_file, note = _read(path, left_out, alone=len(files) == 1)
         below = path.parent.relative_to(root)
         rows += (_placed(row, below) for row in of_file)
         notes.append(note)
@@ -54,6 +54,7 @@ def bare(*, root: Path) -> Records:
     names = sorted(path.relative_to(root).as_posix() for path in _walk(root) if _is_photo(path))
     passed_over = _passed_over(root, names)
     if not names:
+        next(root.iterdir(), None)  # which says so where it may not be read
         raise InputError(f"{root}: no photos in it; looked, also in its folders, for {' '.join(SUFFIXES)}{passed_over}")
     return Records(
         (Record(writable(name), root / name, (), "test") for name in names),
@@ -76,16 +77,20 @@ def _walk(root: Path) -> Iterator[Path]:
             yield from (Path(folder, name) for name in names if not name.startswith("."))
 
 
-def _identity(folder: Path) -> tuple[int, int]:
-    found = folder.stat()
+def _identity(folder: Path) -> tuple[int, int] | Path:
+    """What the disk calls it; the path itself where that may not be asked, as above one's own folders."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return folder
     return found.st_dev, found.st_ino
 
 
 def _passed_over(root: Path, photos: Sequence[str]) -> str:
     """For people: files that may hold the captions, or the photos, under a name that no format knows."""
-    paths = [path for place in PLACES if (root / place).is_dir() for path in (root / place).iterdir()]
+    paths = [root / place / name for place in PLACES for name, why_not in listed(str(root / place)) if not why_not]
     known = {_last_word(photo.rpartition("/")[2]) for photo in photos}
-    some = [path for path in paths if path.is_file() and _may_be_captions(path, known)]
+    some = [path for path in paths if _may_be_captions(path, known)]
     if not some:
         return ""
     names = sorted(printable(path.relative_to(root).as_posix()) for path in some)
@@ -125,9 +130,9 @@ def find_metadata(root: Path) -> list[Path]:
     return []
 
 
-def _read(path: Path, left_out: list[LeftOut]) -> tuple[list[Row], str]:
+def _read(path: Path, left_out: list[LeftOut], alone: bool) -> tuple[list[Row], str]:
     if path.suffix == ".csv":
-        return read_table(path)
+        return read_table(path, alone=alone)
     text, note = read_text(path)
     return list(_lines(path, text, left_out)), note
 

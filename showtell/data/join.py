@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from showtell import data
+from showtell.data.photos import at_home
 from showtell.data.record import LeftOut, Record, Records
 from showtell.errors import RecipeError
 
@@ -44,4 +45,4 @@ def _keyed(sections: Sequence[dict[str, Any]]) -> dict[str, Sequence[Record]]:
 
 def _folder_name(root: str | Path) -> str:
     """The folder's own name, whatever leads to it; links in a circle are for the set's reader to refuse."""
-    return Path(os.path.realpath(Path(root).expanduser())).name  # which Path.resolve refuses in its own words
+    return Path(os.path.realpath(at_home(root, "data.root="))).name  # which Path.resolve refuses in its own words

@@ -31,15 +31,20 @@ WAYS: tuple[Callable[[str, str], str], ...] = (  # how a file may name a photo b
 
 def existing_folder(root: str | Path, key: str = "data.root") -> Path:
     """`root` with `~` resolved, once it is certain to be a folder; `key` is where the user wrote it."""
-    try:
-        root = Path(root).expanduser()
-    except RuntimeError:  # `~nobody`
-        raise InputError(f"{key}={root}: there is no such user") from None
+    root = at_home(root, f"{key}=")
     if not root.exists():
         raise InputError(f"{key}={root}: no such folder")
     if not root.is_dir():
         raise InputError(f"{key}={root}: a file, not a folder; name the folder that holds the photos")
     return root
+
+
+def at_home(path: str | Path, said: str = "") -> Path:
+    """The path with `~` resolved; `said` stands before it in the error about `~nobody`."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise InputError(f"{said}{path}: there is no such user") from None
 
 
 class Listing:
@@ -53,13 +58,13 @@ class Listing:
         folder, _, name = path.rpartition("/")
         names = self._folders.get(folder)
         if names is None:
-            names = self._folders[folder] = dict(_listed(folder))
+            names = self._folders[folder] = dict(listed(folder))
         if name not in names:
             name = next((other for other in _spellings(name) if other in names), name)
         return f"{folder}/{name}", names.get(name, MISSING)
 
 
-def _listed(folder: str) -> Iterator[tuple[str, str]]:
+def listed(folder: str) -> Iterator[tuple[str, str]]:
     """Each name in the folder with why it is no photo; a name in decomposed letters stands there composed too."""
     try:
         with os.scandir(folder or "/") as entries:
@@ -137,5 +142,5 @@ def photos_beside(records: Iterable[Record]) -> list[Path]:
     """The photos in the records' folders that no record names: nobody captioned them, or they were left out."""
     used = {record.path for record in records}
     folders = {path.parent for path in used}
-    found = [Path(folder, name) for folder in folders for name, reason in _listed(str(folder)) if not reason]
+    found = [Path(folder, name) for folder in folders for name, reason in listed(str(folder)) if not reason]
     return sorted(path for path in found if path.suffix.lower() in SUFFIXES and path not in used)

@@ -1,5 +1,6 @@
 """Which photos train, validate and test: how files and folders spell it, and what holds where nothing says so."""
 
+import os
 from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
@@ -53,12 +54,17 @@ def _part(share: float, count: int, most: int) -> int:
     return max(min(max(round(share * count), 1), most), 0) if share else 0
 
 
+def is_file(path: Path) -> bool:
+    """Whether it is one; in a folder that may not be searched there is none."""
+    return os.path.isfile(path)  # noqa: PTH113  `Path.is_file` raises there
+
+
 def by_split(root: Path, pattern: str) -> Files:
     """The files that a pattern such as `annotations/captions_{split}2017.json` names, one a split."""
     found: Files = {}
     for word, split in SPLITS.items():
         path = root / pattern.replace(HOLDER, word)
-        if path.is_file():
+        if is_file(path):
             found.setdefault(split, path)
     return found
 

@@ -5,17 +5,17 @@ a quote that never ends. All of those are read; what remains unclear is left out
 """
 
 import ast
-import csv
-import io
 import json
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from showtell.data.clean import Row
 from showtell.data.photos import SUFFIXES
+from showtell.data.quotes import Line, read_rows
+from showtell.data.splits import SPLITS
 from showtell.data.text import read_text
 from showtell.errors import InputError
 
@@ -24,15 +24,11 @@ PHOTO = ("filename", "file_name", "image_name", "image_path", "image", "img", "p
 PHOTO_ELSE = ("image_id", "name", "id")  # where no other column names the photo
 CAPTION = ("caption", "captions", "text", "comment", "sentence", "sentences", "description", "raw")
 SPLIT = ("split", "set", "partition", "subset")
-ENDINGS = "|".join(map(re.escape, SUFFIXES))
-SWALLOWED = re.compile(rf'(\n"?[^\s,;|]+(?:{ENDINGS})"?[,;\t|][^\n]*)+\n?', re.IGNORECASE)
+NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)*")
+BEGINS = re.compile(r"\s*\[\s*[\"']")  # a list of texts
 STRING = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 LISTED = re.compile(rf"\[(?:[\s,]*(?:{STRING}))+[\s,]*\]", re.DOTALL)  # Python's ['a', 'b'], numpy's ['a' 'b']
 WORDS, SOME = 3, 1000  # words that make a cell a caption, rows that are looked at, where no first line names columns
-FEW = 20  # lines: what an open quote swallowed is read anew; of more each is a row, or it would take for ever
-HUGE = 2**31 - 1
-
-Line = tuple[int, list[str]]  # its number, for people, and its cells
 
 
 class Columns(NamedTuple):
@@ -52,16 +48,21 @@ class _Found(NamedTuple):
     header: bool
 
 
-def read_table(path: Path, columns: Columns | None = None, split: str | None = None) -> tuple[list[Row], str]:
+def read_table(
+    path: Path, columns: Columns | None = None, split: str | None = None, alone: bool | None = None
+) -> tuple[list[Row], str]:
     """The rows, and a note about the encoding or that the file is empty.
 
-    Raises InputError where there is no column of photos or of captions.
+    Raises InputError where there is no column of photos or of captions, and for an empty file that is the set's only
+    one: without `alone` that is one of no split.
     """
     columns = columns or Columns()
     text, note = read_text(path)
     delimiter = columns.delimiter or _sniff(text)
-    lines = _parse(text, delimiter)
+    lines = read_rows(text, delimiter)
     if not lines:
+        if split is None if alone is None else alone:
+            raise InputError(f"{path.name}: empty; it takes a row for each caption, such as `image.jpg,A dog runs.`")
         return [], f"{path.name} is empty"
     found = _find_columns(path, lines, columns)
     rows = [
@@ -89,7 +90,7 @@ def _row(cells: list[str], found: _Found, delimiter: str, split: str | None, whe
 def _texts(cells: list[str]) -> Iterable[object]:
     """A cell's captions: several where it is a list of texts, as JSON or Python write it."""
     for cell in cells:
-        if cell.lstrip().startswith(('["', "['")):
+        if BEGINS.match(cell):
             try:
                 listed = json.loads(cell)
             except (ValueError, RecursionError):
@@ -131,47 +132,6 @@ def _photo_like(cells: Iterable[str]) -> bool:
     return any(cell.strip().lower().endswith(SUFFIXES) for cell in cells)
 
 
-def _parse(text: str, delimiter: str) -> list[Line]:
-    limit = csv.field_size_limit(HUGE)  # an enormous caption is left out by name, not the file refused
-    try:
-        lines = list(io.StringIO(text.replace("\0", " "), newline=None))
-        return [(n, cells) for n, cells in _cells(lines, delimiter) if any(cell.strip() for cell in cells)]
-    finally:
-        csv.field_size_limit(limit)
-
-
-def _cells(lines: list[str], delimiter: str) -> Iterator[Line]:
-    """The rows. A quote that is not closed as it should be has swallowed rows: then the row ends with its line."""
-    start = 0
-    while start < len(lines):
-        reader = _reader((lines[n] for n in range(start, len(lines))), delimiter)
-        end = start
-        for cells in reader:
-            begin, end = end, start + reader.line_num
-            if end - begin > 1 and _is_open(lines[begin:end], cells, delimiter):
-                end = begin + 1 if end - begin <= FEW else end
-                yield from ((n, next(_reader([lines[n - 1]], delimiter))) for n in range(begin + 1, end + 1))
-                break
-            yield end, cells
-        start = end
-
-
-def _is_open(lines: list[str], cells: list[str], delimiter: str) -> bool:
-    """Whether the quotes of a row of several lines are not closed before a delimiter or the end, or by another row's.
-
-    The latter shows where all that a cell holds after its first line are rows, each with its photo.
-    """
-    try:
-        list(_reader(lines, delimiter, strict=True))
-    except csv.Error:
-        return True
-    return any(SWALLOWED.fullmatch(cell, cell.find("\n")) for cell in cells if "\n" in cell)
-
-
-def _reader(lines: Iterable[str], delimiter: str, strict: bool = False) -> Any:
-    return csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter == "|", strict=strict)
-
-
 def _find_columns(path: Path, lines: list[Line], columns: Columns) -> _Found:
     header = [cell.strip().lower() for cell in lines[0][1]]
     photo = _index(path, header, columns.photo, PHOTO, "photo_column")
@@ -187,20 +147,31 @@ def _find_columns(path: Path, lines: list[Line], columns: Columns) -> _Found:
             f"known are {', '.join(PHOTO)} and {', '.join(CAPTION)}; name yours in that line"
         )
     photo = next(index for index, cell in enumerate(lines[0][1]) if _photo_like([cell]))
-    captions = _worded(lines, photo)
-    last = len(header) - 1
-    return _Found(photo, captions or [last if photo != last else 0], None, len(header), False)
+    return _Found(photo, _worded(lines, photo), None, len(header), False)
 
 
 def _worded(lines: list[Line], photo: int) -> list[int]:
-    """The columns of several words, which are captions; none where rows differ in length by commas nobody quoted."""
+    """The columns of captions: those of several words and the last, unless that one holds splits or numbers.
+
+    The last alone where rows differ in length by commas that nobody quoted.
+    """
     some = [cells for _, cells in lines[:SOME]]
     width = len(some[0])
+    last = width - 1 if photo < width - 1 else 0
     alike = [cells for cells in some if len(cells) == width]
     if 10 * len(alike) < 9 * len(some):
-        return []
-    worded = [sum(len(cells[index].split()) >= WORDS for cells in alike) for index in range(width)]
-    return [index for index, count in enumerate(worded) if index != photo and 2 * count >= len(alike)]
+        return [last]
+    others = [n for n in range(width) if n != photo]
+    texts = [n for n in others if 2 * sum(_is_mark(cells[n]) for cells in alike) <= len(alike)]
+    worded = {n for n in texts if 2 * sum(len(cells[n].split()) >= WORDS for cells in alike) >= len(alike)}
+    if last in texts:  # of one word perhaps: Chinese has no blanks
+        worded.add(last)
+    return sorted(worded) or texts[-1:] or [last]
+
+
+def _is_mark(cell: str) -> bool:
+    """Whether it says a split or a number, so no caption."""
+    return cell.strip().lower() in SPLITS or bool(NUMBER.fullmatch(cell.strip()))
 
 
 def _index(path: Path, header: list[str], given: str | None, known: Iterable[str], option: str) -> int | None:

@@ -3,8 +3,9 @@
 Nothing of a stranger's tar decides where a file lands: photos are numbered, links and devices are left out, and a tar
 without compression holds no more than its own size. The folder is made beside its place and renamed when it is whole.
 
-`key.jpg` is the photo of `key`, and `key.mask.png` beside it another field of the same sample. Two different `key.jpg`
-are one id for different photos, as are `key.1.jpg` and `key.2.jpg`.
+`key.jpg` is the photo of `key`, and `key.mask.png` beside it another field of the same sample; of photos that are as
+good, such as `key.0.jpg` and `key.1.jpg`, the first is taken. Where a field comes again with other content, be it
+`key.jpg` or `key.txt`, two samples share the key: then different photos are one id for different photos.
 """
 
 import json
@@ -26,13 +27,13 @@ from showtell.data.table import CAPTION
 from showtell.errors import InputError
 from showtell.settings import Share
 
-EDITION = 2  # of what is unpacked, to be raised when the same tars come to give another folder
+EDITION = 3  # of what is unpacked, to be raised when the same tars come to give another folder
 INDEX = "samples.json"
 LARGEST = 256 * 2**20  # bytes: no photo is larger
 TEXTS = (".txt", ".caption", ".json")
 TEXT_LARGEST = 2**20
 SPARE = 2**28  # bytes that stay free on the disk
-BEHIND = 2**16  # bytes of a tar's end that are looked at: more than the padding that any tool writes
+BLOCK = 2**20  # bytes of a tar's end that are looked at at once
 
 DAMAGED = (tarfile.TarError, OSError, EOFError, ValueError, OverflowError, RecursionError)
 
@@ -107,16 +108,24 @@ def _make(folder: Path, shards: list[Path]) -> None:
 class _Sample:
     """What a tar has under one key."""
 
-    ending: str = ""  # of its photos
-    plain: bool = False  # whether they are called `key.jpg`, or `key.mask.png`
-    photos: dict[bytes, str] = field(default_factory=dict)  # digest -> file
+    plain: bool = False  # whether its photos are called `key.jpg`, or `key.mask.png`
+    photos: dict[bytes, str] = field(default_factory=dict)  # digest -> file, which only the first of them has
     captions: list[Any] = field(default_factory=list)
+    fields: dict[str, bytes] = field(default_factory=dict)  # name -> digest
+    again: bool = False  # whether a field came with other content
 
-    def takes(self, ending: str, plain: bool) -> bool:
-        """Whether such a photo is meant as well as those that are there."""
-        if not self.photos or (plain and not self.plain):
-            self.ending, self.plain, self.photos = ending, plain, {}
-        return (ending, plain) == (self.ending, self.plain)
+    def notes(self, name: str, digest: bytes) -> None:
+        self.again |= self.fields.setdefault(name, digest) != digest
+
+    def takes(self, plain: bool) -> bool:
+        """Whether such a photo may be the sample's, beside those that are there."""
+        if plain and not self.plain:
+            self.plain, self.photos = True, {}
+        return plain == self.plain
+
+    @property
+    def meant(self) -> list[str]:
+        return list(self.photos.values())[: None if self.again else 1]
 
 
 def _unpack_all(half: Path, shards: list[Path]) -> None:
@@ -125,15 +134,18 @@ def _unpack_all(half: Path, shards: list[Path]) -> None:
     photos = 0
     for number, shard in enumerate(shards):
         found: dict[str, _Sample] = {}
-        for key, ending, plain, content in _members(shard, left_out):
-            sample = found.setdefault(key, _Sample())
+        for name, content in _members(shard, left_out):
+            key, ending, plain = _key(name)
+            sample, digest = found.setdefault(key, _Sample()), blake2b(content).digest()
+            sample.notes(name, digest)
             if ending in TEXTS:
                 sample.captions += _captions(content, ending)
-            elif sample.takes(ending, plain) and (digest := blake2b(content).digest()) not in sample.photos:
+            elif sample.takes(plain) and digest not in sample.photos:
                 sample.photos[digest], photos = f"{photos:08}{ending}", photos + 1
-                (half / sample.photos[digest]).write_bytes(content)
+                if len(sample.photos) == 1:
+                    (half / sample.photos[digest]).write_bytes(content)
         samples += (
-            {"shard": number, "key": key, "photos": list(sample.photos.values()), "captions": sample.captions}
+            {"shard": number, "key": key, "photos": sample.meant, "captions": sample.captions}
             for key, sample in found.items()
             if sample.photos
         )
@@ -143,8 +155,8 @@ def _unpack_all(half: Path, shards: list[Path]) -> None:
     (half / INDEX).write_text(index, encoding="utf-8")
 
 
-def _members(shard: Path, left_out: list[LeftOut]) -> Iterator[tuple[str, str, bool, bytes]]:
-    """(key, ending, whether nothing stands between them, content) of a tar's photos and texts, as far as it is read."""
+def _members(shard: Path, left_out: list[LeftOut]) -> Iterator[tuple[str, bytes]]:
+    """(name, content) of a tar's photos and texts, as far as it is read."""
     try:
         with tarfile.open(shard, "r:") as tar:
             last = -1
@@ -153,7 +165,7 @@ def _members(shard: Path, left_out: list[LeftOut]) -> Iterator[tuple[str, str, b
                     raise tarfile.ReadError("damaged")
                 last = member.offset
                 tar.members.clear()  # type: ignore[attr-defined]  # it would keep all of them
-                key, ending, plain = _key(member.name)
+                key, ending, _ = _key(member.name)
                 if not member.isreg() or member.issparse():
                     if not member.isdir():
                         left_out.append(
@@ -162,19 +174,24 @@ def _members(shard: Path, left_out: list[LeftOut]) -> Iterator[tuple[str, str, b
                 elif ending and member.size > (TEXT_LARGEST if ending in TEXTS else LARGEST):
                     left_out.append(LeftOut(f"{shard.name} {key}", "file too large"))
                 elif ending:
-                    yield key, ending, plain, _content(tar, member)
+                    yield member.name, _content(tar, member)
             _check_end(shard, tar.offset)
     except DAMAGED:
         left_out.append(LeftOut(shard.name, "damaged or truncated tar"))
 
 
 def _check_end(shard: Path, offset: int) -> None:
-    """A whole tar ends with blocks of zeros. tarfile calls any other header, or none, the end too."""
+    """A whole tar ends with blocks of zeros. tarfile calls any other header, or none, the end too.
+
+    All that follows is looked at: tools write a megabyte of zeros and more, as downloads do where a part is missing.
+    """
+    if shard.stat().st_size < offset + tarfile.BLOCKSIZE:
+        raise tarfile.ReadError("damaged")
     with shard.open("rb") as file:
         file.seek(offset)
-        end = file.read(BEHIND)
-    if len(end) < tarfile.BLOCKSIZE or any(end):
-        raise tarfile.ReadError("damaged")
+        while block := file.read(BLOCK):
+            if block.strip(b"\0"):
+                raise tarfile.ReadError("damaged")
 
 
 def _key(name: str) -> tuple[str, str, bool]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
-from showtell.data.photos import photos_beside
+from showtell.data.photos import at_home, photos_beside
 from showtell.data.record import LeftOut, Record
 from showtell.doctor.captions import Captions, read_captions
 from showtell.doctor.copies import Copies, find_copies
@@ -55,7 +55,7 @@ class Diagnosis:
 
 def read_words(recipe_or_folder: str, overrides: Sequence[str] = ()) -> Recipe:
     """The checked recipe; for a folder one that takes it for what it is."""
-    folder = Path(recipe_or_folder).expanduser()
+    folder = at_home(recipe_or_folder)
     if recipe_or_folder not in packaged_recipes() and folder.is_dir():
         recipe = override({"data": {"name": "auto"}}, overrides)
         recipe["data"].setdefault("root", str(folder))  # whatever `data=` was named

@@ -195,8 +195,8 @@ def _to_do_photos(diagnosis: Diagnosis) -> Iterator[str]:
     if diagnosis.unreadable:
         yield f"mend or replace {count(len(diagnosis.unreadable), 'photo')} that cannot be read"
     if diagnosis.left_out:
-        were = "is" if len(diagnosis.left_out) == 1 else "are"
-        yield f"look at {count(len(diagnosis.left_out), 'row')} of the captions' files that {were} left out"
+        verb = "is" if len(diagnosis.left_out) == 1 else "are"
+        yield f"look at {count(len(diagnosis.left_out), 'row')} of the captions' files that {verb} left out"
     for split in SPLITS[1:]:
         if leaked := diagnosis.held_out_copies(split):
             yield f"take the copies of {count(len(leaked), f'{split} photo')} out of train"

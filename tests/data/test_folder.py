@@ -1,10 +1,13 @@
 """A bare folder: which files are photos, in which order, under which names."""
 
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from showtell.data import DATA, LeftOut, Record, Records
+from showtell.data.auto import auto
 from showtell.data.folder import folder
 from showtell.errors import InputError
 
@@ -13,6 +16,29 @@ def touch(root: Path, *names: str) -> None:
     for name in names:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()
+
+
+@pytest.fixture
+def stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """One stands in a set with folders that may not be read, below one that may not be entered; root becomes nobody."""
+    root = tmp_path / "above/set"
+    touch(root, "a.jpg", "b/c.jpg", "annotations/x.csv", "captions/y.csv")
+    monkeypatch.chdir(root)
+    for name, mode in (("", 0o755), ("b", 0o755), ("annotations", 0o000), ("captions", 0o744), ("..", 0o000)):
+        Path(name).chmod(mode)
+    user = os.geteuid()
+    os.seteuid(user or 65534)
+    yield
+    os.seteuid(user)
+    root.parent.chmod(0o755)
+    (root / "annotations").chmod(0o755)
+
+
+@pytest.mark.parametrize("read", [folder, auto])
+def test_folders_that_may_not_be_read_or_entered_cost_no_photo(stranger: None, read: Callable[..., Records]) -> None:
+    records = read(root=Path())
+    assert isinstance(records, Records) and [record.image_id for record in records] == ["a.jpg", "b/c.jpg"]
+    assert records.form == "folder: bare photos (not read: captions/y.csv; captions in one: data=NAME data.file=FILE)"
 
 
 def test_photos_are_found_at_any_depth_sorted_and_named_by_their_path(tmp_path: Path) -> None:

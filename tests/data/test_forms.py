@@ -365,6 +365,12 @@ def test_links_in_a_circle_are_no_folder_to_join(tmp_path: Path) -> None:
         DATA["join"](sets=(tmp_path / "circle",))
 
 
+@pytest.mark.parametrize("each", ["~no-such-user/x", {"name": "csv", "root": "~no-such-user/x"}])
+def test_a_home_of_nobody_is_no_folder_to_join(each: str | dict[str, str]) -> None:
+    with pytest.raises(InputError, match=r"^data.root=~no-such-user/x: there is no such user$"):
+        DATA["join"](sets=(each,))
+
+
 def test_joined_sets_keep_their_ids_apart(tmp_path: Path) -> None:
     one = write("karpathy", tmp_path / "x/same", SOUND)
     two = write("csv", tmp_path / "y/same", SOUND, missing=["b.jpg"])

@@ -65,14 +65,26 @@ def test_a_header_written_over_is_told(noise: bytes, tmp_path: Path) -> None:
     assert read(path).left_out == DAMAGED
 
 
-@pytest.mark.parametrize("blocks", [1, 2, 100])
+@pytest.mark.parametrize("size", [2**16, 2**17, 3 * 2**20])
+def test_a_long_run_of_zeros_before_more_is_told(size: int, tmp_path: Path) -> None:
+    path, offsets = three(tmp_path)
+    content = path.read_bytes()
+    path.write_bytes(content[: offsets[4]] + bytes(size) + content[offsets[4] :])
+    assert [r.references for r in read(path)] == [("A dog",), ("A cat",)]
+    assert read(path).left_out == DAMAGED
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 100, 2048, 5000])
 def test_a_tar_may_end_with_any_number_of_empty_blocks(blocks: int, tmp_path: Path) -> None:
     path, offsets = three(tmp_path)
     path.write_bytes(path.read_bytes()[: offsets[-1] + 1024] + bytes(512 * blocks))
     assert len(read(path)) == 3 and read(path).left_out == ()
 
 
-@pytest.mark.parametrize("names", [("a.png", "a.png"), ("a.x.png", "a.y.png")])
+@pytest.mark.parametrize(
+    "names",
+    [("a.png", "a.png"), ("a.x.png", "a.y.png"), ("a.jpg", "a.png"), ("a.jpeg", "a.jpg"), ("a.x.png", "a.x.jpg")],
+)
 def test_a_key_of_different_photos_is_left_out_with_all_of_them(names: tuple[str, str], tmp_path: Path) -> None:
     members = [(names[0], photo(1)), ("a.txt", b"A dog"), (names[1], photo(2)), ("a.txt", b"A cat")]
     path = make(tmp_path, *members, ("b.png", photo(3)), ("b.txt", b"A cow"))
@@ -84,6 +96,14 @@ def test_a_photo_that_a_tar_holds_twice_is_one_with_all_captions(tmp_path: Path)
     members = [("a.png", photo(1)), ("a.txt", b"A dog"), ("a.png", photo(1)), ("a.txt", b"A cat")]
     path = make(tmp_path, *members)
     assert [r.references for r in read(path)] == [("A dog", "A cat")] and read(path).left_out == ()
+
+
+@pytest.mark.parametrize("names", [("a.0.png", "a.1.png"), ("a.jpg", "a.png"), ("a.x.png", "a.y.jpg")])
+def test_of_a_samples_photos_that_are_as_good_the_first_is_taken(names: tuple[str, str], tmp_path: Path) -> None:
+    path = make(tmp_path, (names[0], photo(1)), ("a.json", b'{"caption": "A dog"}'), (names[1], photo(2)))
+    (record,) = read(path)
+    assert (record.path.read_bytes(), record.references) == (photo(1), ("A dog",)) and read(path).left_out == ()
+    assert len(list(record.path.parent.glob("*.[jp]*g"))) == 1
 
 
 @pytest.mark.parametrize("order", [1, -1])
