@@ -13,7 +13,7 @@ from showtell.decoders import DECODERS, Transformer
 from showtell.encoders import ENCODERS
 from showtell.errors import InputError, RecipeError
 from showtell.metrics import METRICS
-from showtell.recipe import ABSENT, PARTS, Evaluate, Train, build, check, options, part, trains
+from showtell.recipe import ABSENT, PARTS, Evaluate, Train, build, build_encoder, check, options, part, trains
 from showtell.regions import REGIONS
 from showtell.settings import load_recipe, packaged_recipes, read_yaml
 from showtell.tokenizers import TOKENIZERS, Words
@@ -191,3 +191,9 @@ def test_an_unknown_metric_is_told_before_anything_is_trained():
 
 def test_off_is_a_word():
     assert checked("train.wandb=off")["train"]["wandb"] == "off"
+
+
+@pytest.mark.parametrize("wrong", ["encoder.grid_size=0", "encoder.trainable=99", "encoder.image_size=8"])
+def test_what_an_encoder_refuses_is_told_by_the_key_as_it_is_written(wrong):
+    with pytest.raises(RecipeError, match=rf"^{wrong.partition('=')[0]} {wrong.partition('=')[2]} is "):
+        build_encoder(checked("encoder=lite", wrong))

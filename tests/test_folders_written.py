@@ -1,4 +1,4 @@
-"""Where files may be written: asked before the work that would be lost."""
+"""Folders that may be written to: asked before the work that would be lost."""
 
 import os
 import re
