@@ -239,10 +239,11 @@ def processes(monkeypatch):
 
     def run(words, stdout, **_):
         time.sleep(0.01)
-        found.done.append(" ".join(words[3:]))
+        command = " ".join(words[3:])
+        found.done.append(command)
         stdout.write("error: told\n")
         stdout.flush()
-        return SimpleNamespace(returncode=2 if found.fails and found.fails in found.done[-1] else 0)
+        return SimpleNamespace(returncode=2 if found.fails and found.fails in command else 0)
 
     monkeypatch.setattr(working.subprocess, "run", run)
     return found
