@@ -46,7 +46,10 @@ def evaluate(
             f"{run} is no folder; evaluate takes the folder of a run that `showtell train` made, or with --out FOLDER "
             "any model that `showtell caption` takes"
         )
-    check_folder(*((out, "--out") if out is not None else (run, "the run", "give --out FOLDER")))
+    if out is None:
+        check_folder(run, "the run", "give --out FOLDER")
+    else:
+        check_folder(out, "--out")
     captioner = load_folder(run) if run.is_dir() else load(run)
     own = captioner.recipe
     captioner.recipe = check(override(own, overrides))

@@ -27,6 +27,7 @@ from showtell.reward import check_reward
 from showtell.settings import Recipe
 from showtell.teacher import Teacher
 from showtell.tokenizers import TOKENIZERS
+from showtell.tokenizers.captions import Tokenizer
 from showtell.unread import unread
 from showtell.validation import check_clip, chooser, clip_of
 
@@ -60,23 +61,13 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
         _say(console, line)
     teacher = Teacher(settings.teacher, recipe, encoder, device) if settings.teacher is not None else None
     records = _records(recipe, console)
-    if saved is not None or settings.start is not None:
-        # The weights know the ids of the tokenizer that they were begun with, whatever is installed by now.
-        folder = run if saved is not None else start_folder(settings.start, recipe)
-        tokenizer = TOKENIZERS[recipe["tokenizer"]["name"]].load(folder)
-    elif teacher is not None:
-        tokenizer = teacher.tokenizer
-    else:
-        captions = [text for record in records if record.split == "train" for text in record.references]
-        tokenizer = build(recipe, "tokenizer").fit(captions)
+    tokenizer = _tokenizer(recipe, run if saved is not None else None, teacher, records)
     captioner = Neural.build(recipe, encoder, tokenizer).to(device)
     check_attention(captioner, settings)
     if teacher is not None:
         teacher.check_words(tokenizer)
     if saved is None and settings.start is not None:
-        start_with(
-            captioner, settings.start
-        )  # for its error: `begin` does it once more, after it looked at the features
+        start_with(captioner, settings.start)  # for its error: `begin`, which looks at features first, does it again
     training, validation = _sources(recipe, records, encoder, teacher, console)
     job = Job(captioner, settings, training, validation, run, teacher)
     job.check_lengths()
@@ -118,6 +109,21 @@ def _steps(job: Job, log: Log, console: Console, stop: list[int]) -> None:
 
 def _say(console: Console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)  # a folder may be called [a] or 200 letters long
+
+
+def _tokenizer(recipe: Recipe, run: Path | None, teacher: Teacher | None, records: Sequence[Record]) -> Tokenizer:
+    """That of the run that goes on, or that training begins with, or of the teacher; else learnt from the captions."""
+    start = recipe["train"]["start"]
+    if run is not None or start is not None:
+        # The weights know the ids of the tokenizer that they were begun with, whatever is installed by now.
+        folder = run if run is not None else start_folder(start, recipe)
+        loaded: Tokenizer = TOKENIZERS[recipe["tokenizer"]["name"]].load(folder)
+        return loaded
+    if teacher is not None:
+        return teacher.tokenizer
+    captions = [text for record in records if record.split == "train" for text in record.references]
+    learnt: Tokenizer = build(recipe, "tokenizer").fit(captions)
+    return learnt
 
 
 def _records(recipe: Recipe, console: Console) -> Sequence[Record]:

@@ -1,17 +1,13 @@
 """What each format has of its own: layouts as handed out, odd rows, options, and what auto takes for what."""
 
-import io
 import json
-import sys
-import tarfile
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from showtell.data import DATA, LeftOut, photos_beside
 from showtell.errors import InputError, RecipeError
-from tests.data.sets import SOUND, Photo, add, found, put, write
+from tests.data.sets import SOUND, Photo, found, put, write
 
 
 def coco(*names: str, first: int = 0) -> str:
@@ -187,94 +183,6 @@ def test_an_imagefolder_has_its_splits_in_folders(tmp_path: Path) -> None:
     assert found(tmp_path) == {"train/a.jpg": ("train", ("A dog",)), "validation/a.jpg": ("val", ("A cat",))}
     assert records.left_out == (LeftOut("metadata.jsonl line 2", "not JSON"),)
     assert records.form == "folder: train/metadata.jsonl, validation/metadata.csv"
-
-
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SHOWTELL_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-def photo_bytes() -> bytes:
-    stream = io.BytesIO()
-    Image.new("RGB", (2, 2)).save(stream, "JPEG")
-    return stream.getvalue()
-
-
-def test_a_hostile_tar_writes_nothing_outside_and_follows_no_link(tmp_path: Path, cache: Path) -> None:
-    (tmp_path / "secret.jpg").write_bytes(b"secret")
-    (tmp_path / "set").mkdir()
-    with tarfile.open(tmp_path / "set/train-0.tar", "w") as tar:
-        for name in ("../../evil", "/evil", "good", "x/../y"):
-            add(tar, f"{name}.jpg", photo_bytes())
-            add(tar, f"{name}.txt", b"A dog")
-        for name, kind in (
-            ("link.jpg", tarfile.SYMTYPE),
-            ("hard.jpg", tarfile.LNKTYPE),
-            ("pipe.jpg", tarfile.FIFOTYPE),
-        ):
-            member = tarfile.TarInfo(name)
-            member.type, member.linkname = kind, str(tmp_path / "secret.jpg")
-            tar.addfile(member)
-    records = DATA["webdataset"](root=tmp_path / "set")
-    assert {r.image_id for r in records} == {"../../evil", "/evil", "good", "x/../y"}
-    assert all(r.path.parent.parent == cache and r.path.read_bytes() == photo_bytes() for r in records)
-    assert [each.reason for each in records.left_out] == ["link or device in a tar"] * 3
-    assert {path.name for path in tmp_path.iterdir()} == {"secret.jpg", "set", "cache"}
-
-
-def killed(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
-def test_a_kill_while_unpacking_leaves_nothing_that_counts(
-    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    root = write("webdataset", tmp_path / "set", SOUND)
-    with monkeypatch.context() as patch:
-        patch.setattr(sys.modules["showtell.data.webdataset"], "_captions", killed)
-        with pytest.raises(KeyboardInterrupt):
-            DATA["webdataset"](root=root)
-    assert list(cache.iterdir()) == []
-    half = cache / ".webdataset-half"
-    half.mkdir()  # what a kill that nothing can catch leaves
-    assert len(DATA["webdataset"](root=root)) == 4
-    before = {path: path.stat().st_mtime_ns for path in cache.rglob("*.jpg")}
-    assert len(DATA["webdataset"](root=root)) == 4
-    assert {path: path.stat().st_mtime_ns for path in cache.rglob("*.jpg")} == before
-
-
-def test_a_truncated_tar_gives_what_came_before(tmp_path: Path, cache: Path) -> None:
-    root = write("webdataset", tmp_path / "set", SOUND)
-    tar = root / "train-000000.tar"
-    tar.write_bytes(tar.read_bytes()[: 512 * 3 + 700])
-    records = DATA["webdataset"](root=root)
-    assert LeftOut("train-000000.tar", "damaged or truncated tar") in records.left_out
-    assert {record.split for record in records} >= {"val", "test"}
-
-
-def test_tars_of_which_nothing_can_be_used_are_called_by_their_own_folder(tmp_path: Path, cache: Path) -> None:
-    put(tmp_path / "set", {"train-0.tar": "no tar"})
-    with pytest.raises(InputError, match=rf"^{tmp_path}/set: nothing usable in it, taken for webdataset: 1 tar, "):
-        DATA["webdataset"](root=tmp_path / "set")
-
-
-def test_a_relative_cache_is_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SHOWTELL_CACHE", "cache")
-    assert len(DATA["webdataset"](root=write("webdataset", tmp_path / "set", SOUND))) == 4
-
-
-def test_keys_that_two_tars_share_are_told_apart(tmp_path: Path, cache: Path) -> None:
-    for shard in ("train-0", "train-1"):
-        (tmp_path / "set").mkdir(exist_ok=True)
-        with tarfile.open(tmp_path / f"set/{shard}.tar", "w") as tar:
-            add(tar, "0.jpg", photo_bytes())
-            add(tar, "0.txt", shard.encode())
-    assert found(tmp_path / "set") == {
-        "train-0/0": ("train", ("train-0",)),
-        "train-1/0": ("train", ("train-1",)),
-    }
 
 
 @pytest.mark.parametrize(("stray", "letter"), [(b"\xe9", "é"), (b"\x81", " ")])

@@ -1,6 +1,7 @@
-"""Tars that are damaged, and keys that stand for more than one photo."""
+"""Tars that are hostile, damaged or cut, kills while one is unpacked, and keys that stand for more than one photo."""
 
 import io
+import sys
 import tarfile
 from pathlib import Path
 
@@ -8,12 +9,14 @@ import pytest
 from PIL import Image
 
 from showtell.data import DATA, LeftOut, Records
-from tests.data.sets import add
+from showtell.errors import InputError
+from tests.data.sets import SOUND, add, found, put, write
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SHOWTELL_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
 
 
 def photo(shade: int) -> bytes:
@@ -112,3 +115,79 @@ def test_other_fields_of_a_sample_are_not_its_photo(order: int, tmp_path: Path) 
     path = make(tmp_path, *members, ("a.txt", b"A dog"))
     (record,) = read(path)
     assert record.path.read_bytes() == photo(2) and read(path).left_out == ()
+
+
+def test_a_hostile_tar_writes_nothing_outside_and_follows_no_link(tmp_path: Path, cache: Path) -> None:
+    (tmp_path / "secret.jpg").write_bytes(b"secret")
+    (tmp_path / "set").mkdir()
+    with tarfile.open(tmp_path / "set/train-0.tar", "w") as tar:
+        for name in ("../../evil", "/evil", "good", "x/../y"):
+            add(tar, f"{name}.jpg", photo(0))
+            add(tar, f"{name}.txt", b"A dog")
+        for name, kind in (
+            ("link.jpg", tarfile.SYMTYPE),
+            ("hard.jpg", tarfile.LNKTYPE),
+            ("pipe.jpg", tarfile.FIFOTYPE),
+        ):
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = kind, str(tmp_path / "secret.jpg")
+            tar.addfile(member)
+    records = DATA["webdataset"](root=tmp_path / "set")
+    assert {r.image_id for r in records} == {"../../evil", "/evil", "good", "x/../y"}
+    assert all(r.path.parent.parent == cache and r.path.read_bytes() == photo(0) for r in records)
+    assert [each.reason for each in records.left_out] == ["link or device in a tar"] * 3
+    assert {path.name for path in tmp_path.iterdir()} == {"secret.jpg", "set", "cache"}
+
+
+def killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_kill_while_unpacking_leaves_nothing_that_counts(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write("webdataset", tmp_path / "set", SOUND)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.modules["showtell.data.webdataset"], "_captions", killed)
+        with pytest.raises(KeyboardInterrupt):
+            DATA["webdataset"](root=root)
+    assert list(cache.iterdir()) == []
+    half = cache / ".webdataset-half"
+    half.mkdir()  # what a kill that nothing can catch leaves
+    assert len(DATA["webdataset"](root=root)) == 4
+    before = {path: path.stat().st_mtime_ns for path in cache.rglob("*.jpg")}
+    assert len(DATA["webdataset"](root=root)) == 4
+    assert {path: path.stat().st_mtime_ns for path in cache.rglob("*.jpg")} == before
+
+
+def test_a_truncated_tar_gives_what_came_before(tmp_path: Path, cache: Path) -> None:
+    root = write("webdataset", tmp_path / "set", SOUND)
+    tar = root / "train-000000.tar"
+    tar.write_bytes(tar.read_bytes()[: 512 * 3 + 700])
+    records = DATA["webdataset"](root=root)
+    assert LeftOut("train-000000.tar", "damaged or truncated tar") in records.left_out
+    assert {record.split for record in records} >= {"val", "test"}
+
+
+def test_tars_of_which_nothing_can_be_used_are_called_by_their_own_folder(tmp_path: Path, cache: Path) -> None:
+    put(tmp_path / "set", {"train-0.tar": "no tar"})
+    with pytest.raises(InputError, match=rf"^{tmp_path}/set: nothing usable in it, taken for webdataset: 1 tar, "):
+        DATA["webdataset"](root=tmp_path / "set")
+
+
+def test_a_relative_cache_is_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SHOWTELL_CACHE", "cache")
+    assert len(DATA["webdataset"](root=write("webdataset", tmp_path / "set", SOUND))) == 4
+
+
+def test_keys_that_two_tars_share_are_told_apart(tmp_path: Path, cache: Path) -> None:
+    for shard in ("train-0", "train-1"):
+        (tmp_path / "set").mkdir(exist_ok=True)
+        with tarfile.open(tmp_path / f"set/{shard}.tar", "w") as tar:
+            add(tar, "0.jpg", photo(0))
+            add(tar, "0.txt", shard.encode())
+    assert found(tmp_path / "set") == {
+        "train-0/0": ("train", ("train-0",)),
+        "train-1/0": ("train", ("train-1",)),
+    }
