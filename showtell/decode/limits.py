@@ -28,7 +28,7 @@ class Limits:
         self.special = special
         single = {ids[0] for ids in banned if len(ids) == 1}
         self.suppress = torch.tensor([*special.suppress, *sorted(single)], dtype=torch.long, device=device)
-        self.phrases = [torch.tensor(ids, device=device) for ids in dict.fromkeys(map(tuple, banned)) if len(ids) > 1]
+        self.phrases = [torch.tensor(ids, device=device) for ids in _by_length(banned)]
         self.max_length = max_length
         self.min_length = min_length
         self.ngram = no_repeat_ngram_size
@@ -54,8 +54,9 @@ class Limits:
         if 0 < self.ngram < length:
             forbid_repeats(log_probs, tokens[..., 1:], self.ngram)
         for phrase in self.phrases:
-            forbid_end(log_probs, tokens, phrase)
-        if len(self.suppress) + len(self.phrases) + length >= log_probs.shape[-1]:  # else something is always left
+            forbid_ends(log_probs, tokens, phrase)
+        forbidden = len(self.suppress) + sum(map(len, self.phrases)) + length
+        if forbidden >= log_probs.shape[-1]:  # else something is always left
             speechless = (log_probs == -torch.inf).all(dim=-1)
             log_probs[..., eos] = torch.where(speechless, ending, log_probs[..., eos])
         return log_probs
@@ -78,9 +79,19 @@ def forbid_repeats(log_probs: Tensor, words: Tensor, size: int) -> None:
     log_probs.scatter_add_(-1, ngrams[..., -1], penalty)
 
 
-def forbid_end(log_probs: Tensor, tokens: Tensor, phrase: Tensor) -> None:
-    """Forbid in place, in log_probs (B K V), the last id of a phrase (n) where tokens (B K L) end with the others."""
-    begin = len(phrase) - 1
+def forbid_ends(log_probs: Tensor, tokens: Tensor, phrases: Tensor) -> None:
+    """Forbid in place, in log_probs (B K V), the last id of phrases (P n) where tokens (B K L) end with the others."""
+    begin = phrases.shape[1] - 1
     if tokens.shape[-1] >= begin:
-        begun = (tokens[..., tokens.shape[-1] - begin :] == phrase[:-1]).all(dim=-1)
-        log_probs[..., phrase[-1]] = log_probs[..., phrase[-1]].masked_fill(begun, -torch.inf)
+        begun = (tokens[..., None, tokens.shape[-1] - begin :] == phrases[:, :-1]).all(dim=-1)  # B K P
+        penalty = torch.zeros_like(begun, dtype=log_probs.dtype).masked_fill_(begun, -torch.inf)
+        log_probs.scatter_add_(-1, phrases[:, -1].expand_as(begun), penalty)
+
+
+def _by_length(banned: Sequence[Sequence[int]]) -> list[list[tuple[int, ...]]]:
+    """Those of several ids, once each, with others of as many."""
+    lengths: dict[int, list[tuple[int, ...]]] = {}
+    for ids in dict.fromkeys(map(tuple, banned)):
+        if len(ids) > 1:
+            lengths.setdefault(len(ids), []).append(ids)
+    return list(lengths.values())

@@ -1,8 +1,8 @@
 """A word or phrase -> the ids by which a tokenizer writes it inside of a caption and at its beginning.
 
 GPT-2's pieces have their blank in front: `dog` begins a caption with other ids than those of ` dog` within one, and
-`Dog` has others again. Words and SentencePiece have one form of each. Of words in more than one piece only the usual
-spelling is known: a model could still spell `dog` as `d` and `og`, as none does that was trained on usual spelling.
+`Dog` has others again. Words and SentencePiece have one form of each. A model that may not write ` dog` finds ` d` and
+`og`, so what must not be said is known by every spelling.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,6 +10,9 @@ from functools import cached_property
 from typing import NamedTuple
 
 from showtell.tokenizers.captions import Tokenizer
+from showtell.tokenizers.segments import segments
+
+MOST = 1000  # spellings of one phrase in one place
 
 
 class Forms(NamedTuple):
@@ -25,6 +28,7 @@ class Phrases:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
+        self.spelt: dict[str, tuple[tuple[int, ...], ...]] = {}
 
     @cached_property
     def before(self) -> list[int]:
@@ -38,6 +42,15 @@ class Phrases:
             return Forms(phrase, ways)
         return Forms(phrase, (), next((word for word in phrase.split() if not any(self._ways(word))), phrase))
 
+    def spellings(self, phrase: str) -> tuple[tuple[int, ...], ...]:
+        """The ways of `forms`, and of all others by which the same text can come about those of the fewest ids."""
+        if phrase not in self.spelt:
+            text, bos = " ".join(phrase.lower().split()), self.tokenizer.special.bos
+            within = segments(f" {text}", self.pieces, MOST)
+            first = ((bos, *way) for way in segments(text, self.pieces, MOST))
+            self.spelt[phrase] = tuple(dict.fromkeys([*self.forms(phrase).ways, *within, *first]))
+        return self.spelt[phrase]
+
     def _ways(self, text: str) -> Iterator[tuple[int, ...]]:
         special, first = self.tokenizer.special, self.tokenizer.encode(text)
         within = self.tokenizer.encode(f"a {text}")
@@ -50,10 +63,23 @@ class Phrases:
     @cached_property
     def joining(self) -> Sequence[int]:
         """The ids whose text goes on with the word before them: `s` makes `dogs` of it, a comma does not."""
+        return [token for token, text in enumerate(self.texts) if text[:1].isalnum()]
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """What each id adds to a caption, with its blank."""
         decode, last = self.tokenizer.decode, self.before[-1]
-        start = decode([last])
-        after = (decode([last, token])[len(start) : len(start) + 1] for token in range(len(self.tokenizer)))
-        return [token for token, letter in enumerate(after) if letter.isalnum()]
+        start = len(decode([last]))
+        return [decode([last, token])[start:] for token in range(len(self.tokenizer))]
+
+    @cached_property
+    def pieces(self) -> dict[str, list[int]]:
+        """The ids by their texts in lower case; without those that are never said, and halves of letters."""
+        found: dict[str, list[int]] = {}
+        for token, text in enumerate(self.texts):
+            if text and "\ufffd" not in text and token not in self.tokenizer.special.suppress:
+                found.setdefault(text.lower(), []).append(token)
+        return found
 
 
 def _cases(phrase: str) -> Iterator[str]:

@@ -64,6 +64,9 @@ class Numbers:
             return Forms(phrase, (), unknown[0])
         return Forms(phrase, tuple(tuple(map(int, way.split())) for way in phrase.split("/")))
 
+    def spellings(self, phrase: str) -> tuple[tuple[int, ...], ...]:
+        return self.forms(phrase).ways
+
 
 class Caption(NamedTuple):
     """One caption, for comparisons in plain Python."""

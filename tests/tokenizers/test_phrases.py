@@ -1,5 +1,7 @@
 """Phrases as ids: the same ones that the tokenizer writes in a caption."""
 
+import itertools
+
 import pytest
 
 from showtell.tokenizers.byte_pairs import LETTERS
@@ -46,6 +48,24 @@ def test_gpt2_writes_a_word_otherwise_at_the_beginning(gpt2):
     assert ways[:2] == (tuple(gpt2.encode(" dog")), (gpt2.special.bos, *gpt2.encode("dog")))
     assert {written(gpt2, way) for way in ways} == {"dog", " dog", "Dog", " Dog"}
     assert len(ways[0]) == 1 and all((way[0] == gpt2.special.bos) == (written(gpt2, way)[0] != " ") for way in ways)
+
+
+def test_every_way_to_write_a_text_is_a_spelling_of_it(gpt2):
+    """All sequences of up to four ids that could matter, within a caption and at its beginning."""
+    spellings = set(Phrases(gpt2).spellings("Dog"))
+    ids = [token for token, text in enumerate(Phrases(gpt2).texts) if text and set(text.lower()) <= set(" dog")]
+    assert len(ids) == 11  # four merges, and the letters in both cases
+    bos, before = gpt2.special.bos, gpt2.encode("a")
+    tried = [way for size in range(1, 5) for way in itertools.product(ids, repeat=size)]
+    within = {way for way in tried if gpt2.decode([*before, *way]).lower() == "a dog"}
+    first = {(bos, *way) for way in tried if gpt2.decode(way).lower() == "dog"}
+    assert spellings == within | first and len(within) == 17
+
+
+def test_a_word_of_the_vocabulary_has_one_spelling():
+    words = Words(min_count=1).fit(TEXTS)
+    assert Phrases(words).spellings("red car") == Phrases(words).forms("red car").ways
+    assert Phrases(words).spellings("zebra") == ()
 
 
 def test_letters_go_on_with_gpt2s_words_and_blanks_and_commas_do_not(gpt2):
