@@ -119,6 +119,22 @@ def test_what_must_not_be_said_is_not(name):
     assert any(5 in tokens for tokens in never) and any(6 in tokens for tokens in never)
 
 
+class Odd(Numbers):
+    """Every phrase can also be written as 9, as nobody does."""
+
+    def spellings(self, phrase):
+        return (*self.forms(phrase).ways, (9,))
+
+
+@every_strategy
+def test_what_must_not_be_said_is_not_spelt_oddly_either(name):
+    batch = features(7)
+    batch.pooled[:, [4, 5, 6, 9]] += 3
+    options = {"batch": batch, "decoder": Tree(13, seed=3)}
+    assert any(9 in tokens for tokens in said(decode(name, **options)))
+    assert not any(9 in tokens for tokens in said(decode(name, **options, spelling=Odd(), must_not=["5 6"])))
+
+
 @every_strategy
 def test_what_must_not_begin_a_caption_may_stand_within_it(name):
     batch = features(7)
