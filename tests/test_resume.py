@@ -59,6 +59,14 @@ def killed(run: Path, overrides: list[str], point: str, nth: int) -> None:
     assert child.exitcode == -signal.SIGKILL
 
 
+def saved_step(run: Path) -> int:
+    """Where the last checkpoint stands; 0 before the first and while one replaces another."""
+    try:
+        return json.loads((run / "last" / "state.json").read_text())["step"]
+    except FileNotFoundError:
+        return 0
+
+
 def logged(run: Path) -> list[dict[str, object]]:
     """What was logged, without what a clock says and without the marks of resuming."""
     return [
@@ -148,8 +156,7 @@ def test_a_run_killed_twice_from_outside_goes_on_to_the_same_end(tmp_path, cnn_r
     for resume, step in ((False, 5), (True, 10)):
         child = FORKS.Process(target=train_on_one_thread, args=(run, resume))
         child.start()
-        state = run / "last" / "state.json"
-        while child.is_alive() and (not state.exists() or json.loads(state.read_text())["step"] < step):
+        while child.is_alive() and saved_step(run) < step:
             time.sleep(0.002)
         child.kill()
         child.join()
