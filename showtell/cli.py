@@ -121,17 +121,13 @@ def caption(
     output: Annotated[Path | None, typer.Option("--out", help="A .json, .jsonl or .csv file.")] = None,
 ) -> None:
     """Caption your own photos."""
-    from showtell.captioners import load, packaged_models
-    from showtell.device import device_of
+    from showtell.captioners import packaged_models
     from showtell.predict import Writer, caption_photos, find_photos
-    from showtell.recipe import check
-    from showtell.settings import override
 
     words, changes = _photos_and_changes(photos)
     found = find_photos(words)
     writer = Writer(output)
-    captioner = load(model).to(device_of("auto"))
-    captioner.recipe = check(override(captioner.recipe, changes))
+    captioner = _load(model, changes)
     if model in packaged_models():
         err.print((packaged_models()[model] / "about.txt").read_text("utf-8").strip(), markup=False, soft_wrap=True)
     failed: dict[str, Unreadable] = {}
@@ -216,17 +212,12 @@ def explain(
     output: Annotated[Path, typer.Option("--out", help="Folder for the pictures.")] = Path("explained"),
 ) -> None:
     """Draw which part of the photo each word looked at."""
-    from showtell.captioners import load
-    from showtell.device import device_of
     from showtell.predict import find_photos
-    from showtell.recipe import check
     from showtell.report.explained import explain_photos
-    from showtell.settings import override
 
     words, changes = _photos_and_changes(photos)
     found = find_photos(words)
-    captioner = load(model).to(device_of("auto"))
-    captioner.recipe = check(override(captioner.recipe, changes))
+    captioner = _load(model, changes)
     failed: dict[str, Unreadable] = {}
     for image_id, picture in explain_photos(captioner, found, output, err):
         if isinstance(picture, Unreadable):
@@ -295,12 +286,26 @@ def _show(scores: Any) -> None:
 
 def _photos_and_changes(words: list[str]) -> tuple[list[Path], list[str]]:
     """Paths, and overrides such as `decode.num_beams=3`; a file that is called so is a photo."""
+    from showtell.captioners import PLACES
+
     changes = [word for word in words if _is_change(word)]
-    if wrong := [word for word in changes if not word.startswith(("decode.", "decode=", "captioner.views="))]:
-        raise InputError(
-            f"{wrong[0]} is not a photo, and only decode and captioner.views can be changed here: decode.num_beams=3"
-        )
+    may = ["decode", "captioner.views", *PLACES]
+    if wrong := [word for word in changes if not {*may} & {word.partition("=")[0], word.partition(".")[0]}]:
+        raise InputError(f"{wrong[0]} is not a photo, and here {', '.join(may)} alone can be changed: decode.num_beams=3")
     return [Path(word) for word in words if word not in changes], changes
+
+
+def _load(model: str, changes: list[str]) -> Any:
+    """The model with the changes, on what this machine has; what is wrong with them is told before a photo is seen."""
+    from showtell.captioners import PLACES, load
+    from showtell.device import device_of
+    from showtell.recipe import check
+    from showtell.settings import override
+
+    captioner = load(model, [item for item in changes if item.partition("=")[0] in PLACES]).to(device_of("auto"))
+    captioner.recipe = check(override(captioner.recipe, changes))
+    captioner.check_decoding()
+    return captioner
 
 
 def _is_change(word: str) -> bool:

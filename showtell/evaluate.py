@@ -7,7 +7,7 @@ from rich.console import Console
 
 from showtell import checkpoint
 from showtell.cache import open_source
-from showtell.captioners import Captioner, load, load_folder
+from showtell.captioners import PLACES, Captioner, load, load_folder
 from showtell.clip import Clip
 from showtell.data import Record, notes
 from showtell.device import autocast, device_of
@@ -20,7 +20,7 @@ from showtell.recipe import Evaluate, build, check, options
 from showtell.resume import MACHINE
 from showtell.settings import Recipe, override
 
-OPEN = ("data", "decode", "evaluate", "captioner.views")  # what scoring may change; the rest made the weights
+OPEN = ("data", "decode", "evaluate", "captioner.views", *PLACES)  # what scoring may change; the rest made the weights
 
 
 def evaluate(
@@ -50,9 +50,11 @@ def evaluate(
         check_folder(run, "the run", "give --out FOLDER")
     else:
         check_folder(out, "--out")
-    captioner = load_folder(run) if run.is_dir() else load(run)
+    moved = [item for key, item in asked.items() if key in PLACES]
+    captioner = load_folder(run, moved) if run.is_dir() else load(run, moved)
     own = captioner.recipe
     captioner.recipe = check(override(own, overrides))
+    captioner.check_decoding()
     _place(captioner, "train.device" in asked, console)
     folder = run if out is None else _folder(out, captioner)
     settings = Evaluate(**options(captioner.recipe, "evaluate"))

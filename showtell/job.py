@@ -48,7 +48,7 @@ def start_with(captioner: Neural, start: str) -> None:
     try:
         checkpoint.restore(captioner.encoder, captioner.decoder, tensors, str(path))
     except InputError as error:
-        others = differences(start, captioner.recipe)
+        others = differences(start, captioner.recipe).values()
         why = f"its {', '.join(others)}: " if others else ""
         raise InputError(f"train.start={start}: {why}{error}") from None
 
@@ -109,7 +109,17 @@ class Job:
                     f"use decoder.max_length={longest} or more, or leave that caption out"
                 )
 
+    def _check_regions(self) -> None:
+        """Let a decoder for so many regions look at a photo: how many a grid has is not known before."""
+        captioner = self.captioner
+        if captioner.decoder.regions is not None:
+            captioner.encoder.eval()
+            captioner.decoder.eval()
+            with torch.random.fork_rng(devices=[]), torch.no_grad():
+                captioner.decoder.start(self.training([0]).to(captioner.device))
+
     def begin(self) -> None:
+        self._check_regions()
         if not self.captioner.encoder.trains:
             sample = torch.randperm(len(self.words))[:FIT_IMAGES].sort().values
             self.captioner.decoder.fit(self.training(sample.tolist()).to(self.captioner.device))

@@ -103,19 +103,19 @@ def _in_folder(folder: Path, alone: bool) -> list[tuple[str, Path]]:
 class Writer:
     """Captions into a `.json` (`{image_id: caption}`), `.jsonl` or `.csv` file, or nowhere.
 
-    Rows of .jsonl and .csv are on the disk as soon as they are known; .json is written whole at the end. The file is
-    opened by `with`: a mistake before it leaves an earlier file as it is.
+    Rows of .jsonl and .csv are on the disk as soon as they are known; .json is written whole at the end. `with` says
+    whether the file can be written; what stood in it goes when the first caption is there, or all went well.
     """
 
     def __init__(self, path: Path | None) -> None:
-        self.path, self.all = path, dict[str, str]()
+        self.path, self.all, self.begun = path, dict[str, str](), False
         if path is not None and path.suffix not in (".json", ".jsonl", ".csv"):
             raise InputError(f"--out is {str(path)!r}; it takes a name that ends in .json, .jsonl or .csv")
 
     def write(self, image_id: str, caption: Caption) -> None:
         if self.path is None:
             return
-        if self.path.suffix == ".json":
+        if self._is_json:
             self.all[image_id] = caption.text
         elif self.path.suffix == ".csv":
             self._row(image_id, caption.text)
@@ -128,12 +128,25 @@ class Writer:
         csv.writer(line).writerow(cells)
         self._put(line.getvalue())
 
+    def _begin(self) -> None:
+        if not self.begun:
+            self.begun = True
+            if self.file.seekable():  # a pipe has nothing to lose
+                self.file.truncate(0)
+            if self.path is not None and self.path.suffix == ".csv":
+                self._row("image_id", "caption")
+
     def _put(self, text: str) -> None:
         try:
+            self._begin()
             self.file.write(text)
             self.file.flush()
         except OSError as error:
             raise self._unwritable(error) from None
+
+    @property
+    def _is_json(self) -> bool:
+        return self.path is not None and self.path.suffix == ".json"
 
     def _unwritable(self, error: OSError) -> InputError:
         return InputError(f"--out {self.path} cannot be written: {error.strerror}")
@@ -143,18 +156,16 @@ class Writer:
             return self
         try:
             # Names of files may hold bytes that are no letters: escaped, not refused.
-            self.file = self.path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+            self.file = self.path.open("a", encoding="utf-8", errors="backslashreplace", newline="")
         except OSError as error:
             raise self._unwritable(error) from None
-        if self.path.suffix == ".csv":
-            self._row("image_id", "caption")
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         if self.path is not None:
             try:
-                if self.path.suffix == ".json":
-                    self._put(json.dumps(self.all, ensure_ascii=False, indent=1) + "\n")
+                if kind is None or self.all:
+                    self._put(json.dumps(self.all, ensure_ascii=False, indent=1) + "\n" if self._is_json else "")
             finally:
                 with contextlib.suppress(OSError):  # told already
                     self.file.close()

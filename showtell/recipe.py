@@ -17,6 +17,7 @@ from showtell.clip.protocols import Name as ClipProtocol
 from showtell.data import DATA
 from showtell.decode import STRATEGIES
 from showtell.decode import check as check_ranges
+from showtell.decode.options import HIGHEST
 from showtell.decoders import DECODERS
 from showtell.encoders import ENCODERS
 from showtell.encoders.encoder import Encoder
@@ -24,6 +25,7 @@ from showtell.encoders.turned import Views
 from showtell.errors import RecipeError
 from showtell.metrics import METRICS
 from showtell.metrics import select as check_names
+from showtell.metrics.copied import COPIED
 from showtell.regions import REGIONS
 from showtell.retrieval import Neighbours
 from showtell.settings import Count, Positive, Recipe, Share, nearest
@@ -52,7 +54,7 @@ class Train:
     clip: Positive = 1.0
     label_smoothing: Share = 0.1
     loss: Literal["cross_entropy", "self_critical"] = "cross_entropy"
-    samples: Annotated[int, Field(ge=2)] = 5  # captions drawn of each image, where the loss is self_critical
+    samples: Annotated[int, Field(ge=2, le=HIGHEST["num_return_sequences"])] = 5  # captions drawn of each image, where the loss is self_critical
     reward: dict[str, Annotated[float, Field(allow_inf_nan=False)]] | None = None  # by metric; CIDEr-D where not given
     baseline: Literal["mean", "greedy"] = "mean"  # what a drawn caption must beat
     attend_all: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0  # weight of doubly stochastic attention
@@ -113,7 +115,7 @@ ABSENT: dict[str, tuple[str, ...]] = {  # sections that a captioner has no use f
     "ensemble": ("encoder", "regions", "tokenizer", "decoder"),  # each member has its own
 }
 NESTED = {"data": ("sets", "root"), "encoder": ("parts", "name")}  # a list of such sections, and what a word there sets
-UNTRAINED = ("seed", "device")  # what is left of `train` where nothing trains
+UNTRAINED = ("seed", "device", "precision")  # what is left of `train` where nothing trains
 
 TAKES = {  # what pydantic found wrong -> what the option takes
     "int_type": "a whole number",
@@ -125,12 +127,13 @@ TAKES = {  # what pydantic found wrong -> what the option takes
     "bool_parsing": "true or false",
     "string_type": "text",
     "path_type": "a path",
-    "tuple_type": "a list: [{value}]",
+    "tuple_type": "a list",
     "greater_than": "a number above {gt:g}",
     "greater_than_equal": "{ge:g} or more",
     "too_short": "a list of at least {min_length}",
     "dict_type": "a mapping, as {{CIDEr-D: 1}}",
     "less_than": "a number below {lt:g}",
+    "less_than_equal": "{le:g} or less",
 }
 
 
@@ -184,6 +187,10 @@ def _check_reward(weights: Mapping[str, float] | None) -> None:
             raise RecipeError(
                 f"train.reward has {name}: {weights[name]:g}, and less of it is better; give it a weight below 0"
             )
+        if not METRICS[name].resampled:
+            raise RecipeError(f"train.reward has {name}, a figure of a whole set of captions, which one has not; leave it out")
+        if METRICS[name] is COPIED:
+            raise RecipeError(f"train.reward has {name}, which would look through all training captions each time; leave it out")
     if not any(weights.values()):
         raise RecipeError(f"train.reward is {weights}; it takes metrics with weights, as {{CIDEr-D: 1, BLEU-4: 0.5}}")
 
@@ -280,7 +287,7 @@ def _validated(section: str, values: dict[str, Any], key: str | None = None) -> 
     schema = _schema(_chosen(section, name, key))
     given = {key: value for key, value in values.items() if key != "name" or section in FIXED}
     try:
-        return schema.model_validate(given)
+        return schema.model_validate({key: _no_number(schema, key, value) for key, value in given.items()})
     except ValidationError as error:
         raise RecipeError(_wording(key or section, name, given, schema, error)) from None
 
@@ -311,8 +318,21 @@ def _wording(section: str, name: str, given: dict[str, Any], schema: type[BaseMo
         return f"{section}.{key} is {given[key]!r}{nearest(given[key], choices)}; {name!r} takes {', '.join(choices)}"
     takes = problem["msg"].removeprefix("Input should be ")
     if kind in TAKES:
-        takes = TAKES[kind].format(value=given[key], **problem.get("ctx", {}))
+        takes = TAKES[kind].format(**problem.get("ctx", {}))
+    if kind == "tuple_type" and isinstance(given[key], str | int | float):
+        takes += f": [{given[key]}]"
+    if len(problem["loc"]) > 1 and isinstance(given[key], list):
+        takes = f"a list in which each is {takes}"
     return f"{section}.{key} is {given[key]!r}; it takes {takes}"
+
+
+def _no_number(schema: type[BaseModel], key: str, value: Any) -> Any:
+    """True and false are numbers in Python, and a slip where a recipe wants a number: as text they are refused."""
+    if not isinstance(value, bool) or key not in schema.model_fields:
+        return value
+    option = schema.model_json_schema()["properties"][key]
+    kinds = {entry.get("type") for entry in (option, *option.get("anyOf", []))}
+    return str(value).lower() if kinds & {"integer", "number"} else value
 
 
 def _choices(schema: dict[str, Any]) -> list[str]:

@@ -23,6 +23,10 @@ from showtell.settings import Recipe, same
 
 UNAVERAGED = "unaveraged"  # the weights that training goes on from, where RUN/last/model is their average
 MACHINE = ("train.device", "train.precision")  # may be others where a run goes on, or is scored, elsewhere
+# What may be another in a later stage of training: how much is learned or dropped out, the size of photos, how many
+# regions are seen, and where files lie. All else says what the weights mean.
+STAGED = {"trainable", "dropout", "feature_dropout", "initialisation", "weights", "image_size", "grid_size", "resize"}
+STAGED |= {"file", "boxes", "count", "min_score", "regions", "max_length"}
 
 Natural = Annotated[int, Field(ge=0)]
 
@@ -120,15 +124,24 @@ def start_folder(start: str | None, recipe: Recipe) -> Path:
     for key, now in recipe["tokenizer"].items():  # the words are those of its tokenizer, and the recipe must say so
         if (before := old["tokenizer"][key]) != now:
             raise InputError(f"train.start={start}: its tokenizer.{key} is {before}, not {now}; begin with the same")
+    if wrong := [how for key, how in differences(start, recipe).items() if key.partition(".")[2] not in STAGED]:
+        raise InputError(f"train.start={start}: its {', '.join(wrong)}; begin with the same")
     return folder
 
 
-def differences(start: str, recipe: Recipe) -> list[str]:
-    """The options of the encoder and decoder in which the run that training begins with differs, for an error."""
+def differences(start: str, recipe: Recipe) -> dict[str, str]:
+    """The options of what sees and speaks in which the run that training begins with differs, and how, by name."""
     old = check(checkpoint.read_recipe(Path(start).expanduser()))
-    return [
-        f"{section}.{key} is {old[section].get(key)}, not {now}"
+    return {
+        f"{section}.{key}": f"{section}.{key} is {old[section].get(key)}, not {now}"
         for section in ("encoder", "regions", "decoder")
         for key, now in recipe[section].items()
-        if old[section].get(key) != now
-    ]
+        if not same(_network(old[section].get(key)), _network(now))
+    }
+
+
+def _network(value: Any) -> Any:
+    """Of an encoder's parts what tells which networks they are."""
+    if isinstance(value, list):
+        return [_network(each) for each in value]
+    return {k: v for k, v in value.items() if k not in STAGED} if isinstance(value, dict) else value

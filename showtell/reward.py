@@ -26,11 +26,12 @@ END = " <eos>"
 
 def check_reward(weights: Mapping[str, float] | None, clip: Clip) -> None:
     """InputError for a metric that cannot be computed here: told before a photo is encoded."""
-    for name in weights or {}:
+    asked = [name for name, weight in (weights or {}).items() if weight]
+    for name in asked:
         # Of what a metric may ask for, texts, photos and CLIP are here.
         if reason := METRICS[name].missing(Texts([], [], photos=[], clip=clip)):
             raise InputError(f"train.reward: {name} {reason}")
-    make_ready(weights or {}, clip)
+    make_ready(asked, clip)
 
 
 class Reward:
@@ -45,8 +46,10 @@ class Reward:
     ) -> None:
         """`clip` is asked for nothing where no metric looks at photos; InputError for photos that cannot be read."""
         self.records, self.tokenizer, self.clip = records, tokenizer, clip
-        self.weights = dict(weights or {"CIDEr-D": 1.0})
+        self.weights = {name: weight for name, weight in (weights or {"CIDEr-D": 1.0}).items() if weight}
         self.references = [[tokenize(text) for text in record.references] for record in records]
+        # Of the metrics that count in `Texts`, plain CIDEr alone asks for these, and each call counts them anew.
+        self.frequencies_of = self.references if "CIDEr" in self.weights else None
         self.cider = CiderD([[text + END for text in texts] for texts in self.references])
         if clip is not None and any(name in SEEING for name in self.weights):
             clip.remember_photos([record.path for record in records])
@@ -72,7 +75,7 @@ class Reward:
             [self.references[place] for place in places],
             said=said,
             known=[record.references for record in records],
-            frequencies_of=self.references,
+            frequencies_of=self.frequencies_of,
             photos=[record.path for record in records],
             clip=self.clip,
         )

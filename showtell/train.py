@@ -22,7 +22,7 @@ from showtell.progress import Bar
 from showtell.recipe import Train, build, build_encoder, options, trains
 from showtell.regions.precomputed import Precomputed
 from showtell.remember import remember
-from showtell.resume import open_run, start_folder
+from showtell.resume import differences, open_run, start_folder
 from showtell.reward import check_reward
 from showtell.settings import Recipe
 from showtell.teacher import Teacher
@@ -64,9 +64,12 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
     tokenizer = _tokenizer(recipe, run if saved is not None else None, teacher, records)
     captioner = Neural.build(recipe, encoder, tokenizer).to(device)
     check_attention(captioner, settings)
+    captioner.check_decoding()
     if teacher is not None:
         teacher.check_words(tokenizer)
     if saved is None and settings.start is not None:
+        if changed := differences(settings.start, recipe).values():
+            _say(console, f"train.start={settings.start}: its {', '.join(changed)}")
         start_with(captioner, settings.start)  # for its error: `begin`, which looks at features first, does it again
     training, validation = _sources(recipe, records, encoder, teacher, console)
     job = Job(captioner, settings, training, validation, run, teacher)

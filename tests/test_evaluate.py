@@ -6,17 +6,20 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from rich.console import Console
 
 from showtell import checkpoint
+from showtell.captioners import PLACES
 from showtell.compare import compare_runs
 from showtell.errors import InputError, RecipeError
 from showtell.evaluate import evaluate
 from showtell.metrics.score_files import score_files
 from showtell.predict import describe_all
-from tests.small import RECIPE, write_karpathy
+from showtell.recipe import build, check
+from tests.small import RECIPE, train_small, write_karpathy
 
 NAMES = ["BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr-D"]
 
@@ -167,9 +170,29 @@ def test_what_is_found_never_goes_into_another_run(run, tmp_path):
 def test_what_made_the_weights_may_not_be_changed(frozen_run, item):
     with pytest.raises(RecipeError) as error:
         evaluate(frozen_run, "val", [item])
-    changes = "data, decode, evaluate, captioner.views, train.device, train.precision"
+    changes = ", ".join(("data, decode, evaluate, captioner.views", *PLACES, "train.device, train.precision"))
     told = f"{item}: evaluate changes {changes} alone; the rest made the weights"
     assert str(error.value) == told
+
+
+def test_a_word_that_the_model_cannot_say_is_told_before_anything_is_made(frozen_run, tmp_path, monkeypatch):
+    monkeypatch.setattr("showtell.evaluate.open_source", lambda *a, **k: pytest.fail("photos were read"))
+    with pytest.raises(RecipeError, match=r"^decode.must has 'nosuch', but 'nosuch' is not among the words"):
+        evaluate(frozen_run, "val", ["decode.must=[nosuch]"], out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_features_that_were_moved_are_found_where_the_user_says(tmp_path):
+    records = build(check(RECIPE), "data")
+    generator = np.random.default_rng(0)
+    np.savez(tmp_path / "f.npz", **{record.image_id: generator.standard_normal((3, 5)) for record in records})
+    regions = ["encoder=lite", "regions=precomputed", f"regions.file={tmp_path / 'f.npz'}", "decoder.sees=pooled"]
+    train_small(tmp_path / "run", *regions, "train.max_steps=2")
+    before = evaluate(tmp_path / "run", "val")["CIDEr-D"].value
+    (tmp_path / "f.npz").rename(tmp_path / "g.npz")
+    with pytest.raises(InputError, match="there is no such file"):
+        evaluate(tmp_path / "run", "val")
+    assert evaluate(tmp_path / "run", "val", [f"regions.file={tmp_path / 'g.npz'}"])["CIDEr-D"].value == before
 
 
 def on_a_gpu(run):

@@ -181,6 +181,22 @@ def test_a_writer_that_never_started_leaves_the_file_as_it_was(tmp_path):
     assert (tmp_path / "out.json").read_text() == "{}"
 
 
+@pytest.mark.parametrize("suffix", ["json", "jsonl", "csv"])
+def test_what_goes_wrong_before_the_first_caption_leaves_the_file_as_it_was(tmp_path, suffix):
+    path = tmp_path / f"out.{suffix}"
+    path.write_text("precious")
+    with pytest.raises(InputError), Writer(path):
+        raise InputError("a word that the model cannot say")
+    assert path.read_text() == "precious"
+    with pytest.raises(InputError), Writer(path) as writer:
+        writer.write("a", Caption("a dog"))
+        raise InputError("the second one")
+    assert "precious" not in path.read_text() and "a dog" in path.read_text()
+    with Writer(path):
+        pass
+    assert path.read_text().strip() == {"json": "{}", "jsonl": "", "csv": "image_id,caption"}[suffix]
+
+
 def test_what_cannot_be_written_is_told(tmp_path):
     path = tmp_path / "none" / "out.csv"
     with pytest.raises(InputError, match=f"^--out {path} cannot be written: No such file or directory$"):

@@ -113,8 +113,20 @@ MISTAKES = {
     "train.lr=.inf": "train.lr is inf; it takes a finite number",
     "train.seed=-1": "train.seed is -1; it takes 0 or more",
     "train.milestones=3": "train.milestones is 3; it takes a list: [3]",
-    "train.milestones=[a]": "train.milestones is ['a']; it takes a whole number",
-    "train.milestones=[0]": "train.milestones is [0]; it takes 1 or more",
+    "train.milestones=[a]": "train.milestones is ['a']; it takes a list in which each is a whole number",
+    "train.milestones=[0]": "train.milestones is [0]; it takes a list in which each is 1 or more",
+    "train.epochs=true": "train.epochs is True; it takes a whole number",
+    "train.lr=false": "train.lr is False; it takes a number",
+    "encoder.trainable=true": "encoder.trainable is True; 'timm' takes none, all, a whole number",
+    "train.truth=1.2": "train.truth is 1.2; it takes 1 or less",
+    "train.samples=60000": "train.samples is 60000; it takes 50000 or less",
+    "decode.must=[1]": "decode.must is [1]; it takes a list in which each is text",
+    "decode.must=red": "decode.must is 'red'; it takes a list: [red]",
+    "decode.must={red: 1}": "decode.must is {'red': 1}; it takes a list",
+    "train.reward={vocabulary: 1}": "train.reward has vocabulary, a figure of a whole set of captions, which one has not; "
+    "leave it out",
+    "train.reward={copied: -1}": "train.reward has copied, which would look through all training captions each time; "
+    "leave it out",
     "train.reward=CIDEr-D": "train.reward is 'CIDEr-D'; it takes a mapping, as {CIDEr-D: 1}",
     "train.reward={BLEU-4: .nan}": "train.reward is {'BLEU-4': nan}; it takes a finite number",
     "train.reward={repeats-2: 1}": "train.reward has repeats-2: 1, and less of it is better; give it a weight below 0",
@@ -136,7 +148,7 @@ def test_a_recipe_without_training_has_no_sections_of_training():
     assert recipe["captioner"] == {"name": "nearest", "k": 3} | {
         key: recipe["captioner"][key] for key in ("choices", "scale")
     }
-    assert recipe["train"] == {"seed": 4, "device": "auto"}
+    assert recipe["train"] == {"seed": 4, "device": "auto", "precision": "auto"}
 
 
 WITHOUT = "does not apply to captioner 'nearest', which trains nothing; leave it out (`showtell recipes nearest` prints"

@@ -57,6 +57,20 @@ def test_a_metric_that_is_not_here_is_refused_by_name_before_a_photo_is_encoded(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_metric_without_weight_is_not_asked_for(monkeypatch):
+    monkeypatch.setitem(METRICS, "BLEU-2", METRICS["BLEU-2"]._replace(missing=lambda texts: "needs a moon"))
+    check_reward({"BLEU-2": 0.0, "CIDEr-D": 1.0}, Clip())
+    assert Reward(RECORDS, WORDS, {"BLEU-2": 0.0, "CIDEr-D": 1.0}).weights == {"CIDEr-D": 1.0}
+
+
+def test_plain_cider_counts_in_all_training_references():
+    said = drawn(["two red cars.", "a cat."])
+    found = Reward(RECORDS, WORDS, {"CIDEr": 1.0})(said, [1]).flatten().tolist()
+    texts, known = {"0": "two red cars", "1": "a cat"}, {"0": TEXTS[1], "1": TEXTS[1]}
+    wanted = score(texts, known, ["CIDEr"], frequencies_of=TEXTS)["CIDEr"].per_image
+    assert found == pytest.approx([wanted["0"], wanted["1"]])
+
+
 def test_copies_are_no_reward():
     with pytest.raises(InputError, match=r"^train.reward: copied needs"):
         check_reward({"copied": 1.0}, Clip())

@@ -11,7 +11,9 @@ from showtell import checkpoint
 from showtell.cache import encode
 from showtell.captioners import load
 from showtell.errors import InputError, ShowtellError
-from tests.small import FROZEN, train_small
+from showtell.recipe import check
+from showtell.resume import differences, start_folder
+from tests.small import FROZEN, small_recipe, train_small
 from tests.test_resume import equal, killed
 
 SELF_CRITICAL = ["train.loss=self_critical", "train.samples=3", "train.save_every=2", "train.max_steps=5"]
@@ -65,6 +67,7 @@ def test_an_encoder_that_was_frozen_trains_on_from_its_source_and_the_decoder_fr
     [
         ("tokenizer.min_count=2", "its tokenizer.min_count is 1, not 2; begin with the same"),
         ("decoder=recurrent", "its decoder is transformer, not recurrent; begin with the same"),
+        ("decoder.heads=1", "its decoder.heads is 2, not 1; begin with the same"),
     ],
 )
 def test_a_run_that_does_not_fit_is_refused_by_name(tmp_path, begun, changed, told):
@@ -72,6 +75,29 @@ def test_a_run_that_does_not_fit_is_refused_by_name(tmp_path, begun, changed, to
         train_small(tmp_path / "run", *FROZEN, f"train.start={begun}", changed)
     assert str(error.value) == f"train.start={begun}: {told}"
     assert not (tmp_path / "run").exists()
+
+
+def test_another_network_is_refused_where_its_weights_would_fit(tmp_path, begun, monkeypatch):
+    """Two of one width: without a word the decoder would read the features of a network that it does not know."""
+    parts = [{"name": "lite", "image_size": 64}, {"name": "cnn", "image_size": 64}]
+    old = checkpoint.read_recipe(begun)
+    (tmp_path / "two").mkdir()
+    checkpoint.write_recipe(tmp_path / "two", old | {"encoder": {"name": "concat", "parts": parts}})
+    now = small_recipe(*FROZEN)
+    recipe = check(old | {"encoder": {"name": "concat", "parts": parts[::-1]}})
+    assert list(differences(str(tmp_path / "two"), recipe)) == ["encoder.parts"]
+    finer = check(old | {"encoder": {"name": "concat", "parts": [parts[0] | {"image_size": 96, "trainable": 1}, parts[1]]}})
+    assert differences(str(tmp_path / "two"), finer) == {}
+    other = now | {"encoder": now["encoder"] | {"version": 2}}
+    with pytest.raises(InputError, match=r": its encoder.version is 0, not 2; begin with the same$"):
+        start_folder(str(begun), other)
+
+
+def test_what_a_stage_changes_is_said(tmp_path, begun):
+    staged = [f"train.start={begun}", "train.max_steps=1", "encoder.image_size=96", "decoder.dropout=0.1"]
+    said = train_small(tmp_path / "run", *FROZEN, *staged)
+    told = "its encoder.image_size is 64, not 96, decoder.dropout is 0.3, not 0.1"
+    assert f"train.start={begun}: {told}\n" in said
 
 
 def test_another_size_is_told_by_the_option_that_makes_it(tmp_path, begun):

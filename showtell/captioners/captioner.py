@@ -63,6 +63,9 @@ class Captioner(ABC):
     def describe(self, features: Features, **decode: Any) -> list[Caption]:
         """The caption of each image from its features."""
 
+    def check_decoding(self) -> None:
+        """RecipeError where the recipe's decoding asks what this captioner cannot say: told before it sees a photo."""
+
     @property
     @abstractmethod
     def manner(self) -> str:

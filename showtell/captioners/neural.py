@@ -9,6 +9,7 @@ from showtell import checkpoint
 from showtell.captioners.caption import Caption
 from showtell.captioners.captioner import Captioner
 from showtell.captioners.views import decoder_of_views, encoder_of_views
+from showtell.decode import check_words
 from showtell.decoders.decoder import Decoder
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.turned import VIEWS
@@ -62,6 +63,11 @@ class Neural(Captioner):
         tokens, mask, log_probs = (x[:, 0].tolist() for x in (found.tokens, found.mask, found.log_probs))
         rows = [[t for t, real in zip(*row, strict=True) if real] for row in zip(tokens, mask, strict=True)]
         return [Caption(self._text(row), row, log_prob) for row, log_prob in zip(rows, log_probs, strict=True)]
+
+    def check_decoding(self) -> None:
+        section = self.recipe["decode"]
+        check_positions(self.decoder.max_length, section.get("max_length"))
+        check_words(self.spelling, section.get("must", ()), section.get("must_not", ()))
 
     def decoding(self, **changes: Any) -> dict[str, Any]:
         """The recipe's decode section with changes; another `name` drops the other strategy's options."""
@@ -125,5 +131,5 @@ def _check_fit(encoder: Encoder, decoder: Decoder, recipe: Recipe) -> None:
         raise RecipeError(
             f"decoder {recipe['decoder']['name']!r} reads where each region lies, and regions.file="
             f"{recipe['regions']['file']} has no boxes; add them, or take a decoder that reads none: "
-            "decoder.sees=pooled, decoder=attend, decoder=topdown"
+            "decoder.sees=pooled, decoder=attend without decoder.image_dim, decoder=topdown"
         )

@@ -14,8 +14,9 @@ from showtell.decode.diverse_beam import diverse_beam
 from showtell.decode.greedy import greedy
 from showtell.decode.options import check
 from showtell.decode.sample import sample
+from showtell.decode.spelling import check_words
 
-__all__ = ["STRATEGIES", "Decoded", "beam", "check", "diverse_beam", "greedy", "sample"]
+__all__ = ["STRATEGIES", "Decoded", "beam", "check", "check_words", "diverse_beam", "greedy", "sample"]
 
 STRATEGIES: dict[str, Callable[..., Decoded]] = {
     "greedy": greedy,

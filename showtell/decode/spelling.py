@@ -50,6 +50,12 @@ def forced(spelling: Spelling | None, must: Sequence[str], must_not: Sequence[st
     return Forced(tuple(each.ways for each in forms), tuple(spelling.joining))
 
 
+def check_words(spelling: Spelling, must: Sequence[str], must_not: Sequence[str]) -> None:
+    """Raises RecipeError for what `forced` and `banned` would, before anything is decoded."""
+    banned(spelling, must_not)
+    forced(spelling, must, must_not)
+
+
 def _known(option: str, spelling: Spelling | None, phrase: str) -> Spelling:
     if spelling is None:
         raise RecipeError(f"decode.{option} is text, and without a tokenizer no ids of {phrase!r} are known")

@@ -46,6 +46,7 @@ class Attend(Decoder):
         width = image_dim or feature_dim
         self.narrow = nn.Sequential(nn.Linear(feature_dim, width), nn.LayerNorm(width)) if image_dim else None
         self.place = Place(width) if image_dim else None
+        self.reads_boxes = self.place is not None
         self.first = nn.Linear(width, dim * len(self.parts))
         self.key, self.query = nn.Linear(width, attention_dim), nn.Linear(dim, attention_dim, bias=False)
         self.score = nn.Linear(attention_dim, 1, bias=False)

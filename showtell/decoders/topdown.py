@@ -14,6 +14,7 @@ from showtell.decoders.cells import LSTMCell
 from showtell.decoders.decoder import Decoder, Memory, Output, State
 from showtell.decoders.dropout import Dropout
 from showtell.decoders.visual import Standardise
+from showtell.encoders.batch_norm import spare_lone_values
 from showtell.errors import RecipeError
 from showtell.features import Features
 from showtell.settings import Count, Share
@@ -39,6 +40,7 @@ class Topdown(Decoder):
         self.regions = regions
         self.standardise, self.feature_dropout = Standardise(feature_dim), Dropout(feature_dropout)
         self.linear, self.norm = nn.Linear(feature_dim, image_dim), nn.BatchNorm1d(image_dim)
+        spare_lone_values(self.norm)  # a batch may hold one region alone
         self.words = nn.Embedding(vocabulary_size, embedding_dim)
         nn.init.normal_(self.words.weight, std=0.1)
         self.first, self.second = LSTMCell(dim, embedding_dim + image_dim), LSTMCell(dim, dim + image_dim)

@@ -147,6 +147,8 @@ def test_runs_are_put_together_scored_and_explained_like_any(frozen_run, tmp_pat
     result = CliRunner().invoke(app, ["ensemble", str(frozen_run), str(tmp_path / "two"), "--run", str(tmp_path / "e")])
     assert result.exit_code == 0, result.output
     signature = evaluate(tmp_path / "e", "val")["CIDEr-D"].signature
+    half = evaluate(tmp_path / "e", "val", ["train.precision=bf16"], out=tmp_path / "half")["CIDEr-D"].signature
+    assert "|precision bf16" in half and "precision" not in signature
     assert "|split val (chose the epoch by CIDEr-D)|mean of 2 (seeds 0,2): beam(num_beams=2," in signature
     image = Image.open(scenes(**{k: v for k, v in RECIPE["data"].items() if k != "name"})[0].path).convert("RGB")
     explanation = explain(load(tmp_path / "e"), image)

@@ -106,6 +106,15 @@ def test_padding_among_the_regions_does_not_shift_batch_norm():
     assert_close(decoder.norm.running_mean, 0.1 * seen.mean(0), rtol=0, atol=1e-6)
 
 
+def test_topdown_trains_on_a_batch_of_one_real_region():
+    torch.manual_seed(0)
+    decoder = Topdown(D, V, regions=N, image_dim=6, dim=8).train()
+    features = one(make_features(), slice(0, 1))
+    memory, _ = decoder.start(features._replace(mask=torch.arange(N)[None] == 0))
+    assert memory["tokens"].isfinite().all() and decoder.norm.training
+    assert decoder.norm.running_mean.abs().max() == 0  # one value says nothing of a mean
+
+
 def test_another_number_of_regions_is_refused_before_a_step():
     with pytest.raises(RecipeError, match=rf"^decoder.regions is 10, and the encoder gives {N} tokens an image; "):
         Topdown(D, V, dim=8).start(make_features())

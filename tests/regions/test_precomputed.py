@@ -1,6 +1,7 @@
 """Features that somebody computed: what is read is what was written, and what is wrong is told before any training."""
 
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -135,6 +136,10 @@ BOXES = {
         r"'b' reach from 0 to 412 of the photo; are they in pixels\? then regions\.boxes=pixels",
     ),
 }
+BOXES |= {
+    f"{edge} beyond": ([box] * 2, rf"'b' reach from {low} to {high} of the photo")
+    for edge, box, low, high in [("right", [0, 0, 1.03, 1], "0", "1.03"), ("top", [0, -0.03, 1, 1], "-0.03", "1")]
+}
 WRONG |= {
     f"boxes: {name}": ({"a": [[1, 2]], "a:boxes": [[0, 0, 1, 1]], "b": [[1, 2]] * 2, "b:boxes": boxes}, said)
     for name, (boxes, said) in BOXES.items()
@@ -146,6 +151,11 @@ def test_what_is_wrong_is_told_when_features_are_opened(arrays: dict[str, object
     encoder = Precomputed(file=stored(tmp_path, **arrays))
     with pytest.raises(InputError, match=said):
         opened(encoder, "a", "b")
+
+
+def test_boxes_that_reach_a_little_beyond_the_photo_are_cut(tmp_path: Path) -> None:
+    encoder = Precomputed(file=stored(tmp_path, a=[[1, 2]], a__boxes=[[-0.01, 0.5, 1.01, 1]]))
+    assert opened(encoder, "a")[0]([0]).boxes.tolist() == [[[0, 0.5, 1, 1]]]
 
 
 def test_features_that_no_photo_asks_for_may_be_anything(tmp_path: Path) -> None:
@@ -168,6 +178,32 @@ def test_arrays_of_objects_are_one_error(tmp_path: Path) -> None:
 def test_nothing_is_no_features(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no features"):
         Precomputed(file=str(tmp_path))
+
+
+@pytest.mark.parametrize("count", [None, 4])
+def test_images_that_all_have_no_regions_are_told_when_the_file_is_opened(count: int | None, tmp_path: Path) -> None:
+    file = stored(tmp_path, a=np.zeros((0, 2)), b=np.zeros((0, 2)))
+    with pytest.raises(InputError, match=r"none of its 2 images has a region; the features of an image are \(N, D\)"):
+        Precomputed(file=file, count=count)
+
+
+@each_form
+def test_the_fingerprint_knows_that_features_were_written_again(
+    write: Callable[[Path, Images], Path], tmp_path: Path
+) -> None:
+    made = images()
+    file = write(tmp_path, made)
+    before = Precomputed(file=str(file)).fingerprint
+    assert Precomputed(file=str(file)).fingerprint == before
+    changed = max(file.rglob("*")) if file.is_dir() else file
+    status = changed.stat()
+    os.utime(changed, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+    assert Precomputed(file=str(file)).fingerprint != before
+    os.utime(changed, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert Precomputed(file=str(file)).fingerprint == before
+    changed.write_bytes(changed.read_bytes() + b" ")
+    os.utime(changed, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert Precomputed(file=str(file)).fingerprint != before if not file.is_dir() else True
 
 
 def test_boxes_in_pixels_are_those_of_the_upright_photo(tmp_path: Path) -> None:
