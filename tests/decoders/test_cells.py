@@ -64,6 +64,25 @@ def test_a_gru_resets_the_state_before_the_product():
     assert_close(found, torch.full((1, H), 0.5 * 2 + 0.5 * torch.tensor(1.75).tanh().item()), **CLOSE)
 
 
+def test_an_lstm_step_is_its_equations_in_the_courses_names():
+    cell, x, h, c = large(LSTMCell(H, INPUT)), torch.randn(M, INPUT), torch.randn(M, H), torch.randn(M, H)
+    both = torch.cat([x, h], dim=1)
+    forget = (both @ cell.weight_f + cell.bias_f).sigmoid()
+    enter = (both @ cell.weight_i + cell.bias_i).sigmoid()
+    leave = (both @ cell.weight_o + cell.bias_o).sigmoid()
+    memory = forget * c + enter * (both @ cell.weight + cell.bias).tanh()
+    assert_close(cell(x, torch.cat([h, c], dim=1)), torch.cat([leave * memory.tanh(), memory], dim=1), **CLOSE)
+
+
+def test_a_gru_step_is_its_equations_in_the_courses_names():
+    cell, x, h = large(GRUCell(H, INPUT)), torch.randn(M, INPUT), torch.randn(M, H)
+    both = torch.cat([x, h], dim=1)
+    update = (both @ cell.weight_u + cell.bias_u).sigmoid()
+    reset = (both @ cell.weight_r + cell.bias_r).sigmoid()
+    candidate = (torch.cat([x, reset * h], dim=1) @ cell.weight + cell.bias).tanh()
+    assert_close(cell(x, h), update * h + (1 - update) * candidate, **CLOSE)
+
+
 @pytest.mark.parametrize("kind", [RNNsimpleCell, GRUCell, LSTMCell])
 def test_weights_have_the_courses_names_shapes_and_deviation(kind):
     cell = kind(300, 200)
