@@ -151,22 +151,23 @@ def test_gradients_stop_between_pieces(features):
 
 
 def test_own_words_are_read_as_often_as_the_coin_says(features):
-    """A decoder that writes down what it reads, and always says 7."""
+    """A decoder that writes down what it reads, and says 7, 8, 9, 10, 7, .. whatever that is."""
     seen = []
 
     class Parrot(Table):
         def forward(self, memory, state, tokens, attention=False):
             seen.append(tokens)
-            return Output(self.logits.expand(*tokens.shape, V), state)
+            step = state["position"]
+            return Output(self.logits[step % 4][:, :, None], {"position": step + 1})
 
-    parrot = Parrot()
-    parrot.logits.data[7] = 1e4
+    parrot = Parrot(4)
+    parrot.logits.data[range(4), range(7, 11)] = 1e4
     tokens = torch.randint(3, 7, (B, 200, 9), generator=torch.Generator().manual_seed(0))
     torch.manual_seed(0)
-    read(parrot, {}, {"position": torch.zeros(B, 200)}, tokens, truth=0.3)
+    read(parrot, {}, {"position": torch.zeros(B, 200, dtype=torch.long)}, tokens, truth=0.3)
     given = torch.cat(seen, dim=-1)
     assert torch.equal(given[..., 0], tokens[..., 0])
-    own = given[..., 1:] == 7
+    own = given[..., 1:] == 7 + torch.arange(8) % 4  # what was said just before
     assert own.float().mean().item() == pytest.approx(0.7, abs=0.02)
     assert torch.equal(given[..., 1:][~own], tokens[..., 1:][~own])
 
@@ -178,6 +179,14 @@ def test_a_schedule_falls_from_truth_to_its_end(name, end):
     assert values == sorted(values, reverse=True)
     assert values[0] == pytest.approx(1, abs=0.15) and values[-1] == pytest.approx(end, abs=1e-3)
     assert SCHEDULES["none"](0.7, end) == 1
+
+
+@pytest.mark.parametrize("done", [0.0, 0.25, 0.5, 1.0])
+def test_each_schedule_has_its_own_formula(done):
+    assert SCHEDULES["linear"](done, 0.2) == pytest.approx(1 - 0.8 * done)
+    assert SCHEDULES["exponential"](done, 0.04) == pytest.approx(0.04**done)
+    k, end = 20, 20 / (20 + math.exp(100 / 20))  # of Bengio et al.: k / (k + exp(i / k)) after i of 100 steps
+    assert SCHEDULES["inverse_sigmoid"](done, end) == pytest.approx(k / (k + math.exp(100 * done / k)))
 
 
 @torch.no_grad()
