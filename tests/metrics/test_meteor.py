@@ -193,6 +193,16 @@ def test_who_waits_for_the_making_is_told(made, monkeypatch, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_the_folder_that_is_made_is_told_on_one_line(made, monkeypatch, capsys):
+    cache = made / "[b]a cache with a name that no line of 80 letters has room for[/b]"
+    monkeypatch.setenv("SHOWTELL_CACHE", str(cache))
+    monkeypatch.setattr(tables, "_pairs", lambda path: iter(BLOCKS))
+    tables.load()
+    folder = cache / f"meteor-{tables.VERSION}-0"
+    told = f"METEOR: its tables are made ready in {folder}, once, in half a minute or more"
+    assert told in capsys.readouterr().err.splitlines()
+
+
 def test_a_making_cut_short_leaves_nothing(made, monkeypatch):
     def cut(path):
         yield BLOCKS[0]
