@@ -1,5 +1,7 @@
 """A detector's boxes are cropped and encoded as windows are; the detector is a tiny DETR with random weights."""
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +116,17 @@ def test_the_fingerprint_knows_what_the_crops_depend_on(lite: Encoder, detr: str
     with torch.no_grad():
         next(first.detector.parameters()).view(-1)[0] += 1
     assert first.fingerprint != Detector(lite, model=detr).fingerprint
+
+
+def test_the_fingerprint_knows_how_the_detector_sees_the_photo(lite: Encoder, detr: str, tmp_path: Path) -> None:
+    """The same weights find other boxes in a photo of another size, so features of before are not taken."""
+    for name in ("same", "other"):
+        shutil.copytree(detr, tmp_path / name)
+    settings = tmp_path / "other" / "preprocessor_config.json"
+    read = json.loads(settings.read_text())
+    settings.write_text(json.dumps(read | {"size": {"shortest_edge": 32, "longest_edge": 64}}))
+    same, other = (Detector(lite, model=str(tmp_path / name)).fingerprint for name in ("same", "other"))
+    assert same == Detector(lite, model=detr).fingerprint != other
 
 
 def test_the_detector_stays_frozen(lite: Encoder, detr: str) -> None:
