@@ -178,7 +178,7 @@ class Safetensors(Reader):
 
 
 class Hdf5(Reader):
-    """All images in one file; an id with slashes in it lies in groups."""
+    """All images in one file and those that it links to; an id with slashes in it lies in groups."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -192,9 +192,7 @@ class Hdf5(Reader):
         self._places: dict[str, str] = {}
         self._boxes: dict[str, str] = {}
 
-        def see(place: str, item: Any) -> None:
-            if not isinstance(item, h5py.Dataset):
-                return
+        for place, array in _datasets(path, self._file["/"]):
             above, _, last = place.rpartition("/")
             if place.endswith(f":{BOXES}"):
                 self._boxes[place.removesuffix(f":{BOXES}")] = place
@@ -202,15 +200,44 @@ class Hdf5(Reader):
                 self._boxes[above] = place
             else:
                 name = above if above and last == FEATURES else place
-                self.shapes[name], self._places[name] = tuple(item.shape or ()), place
-
-        self._file.visititems(see)
+                self.shapes[name], self._places[name] = tuple(array.shape or ()), place
 
     def features(self, name: str) -> Array:
         return np.asarray(self._file[self._places[name]])
 
     def boxes(self, name: str) -> Array | None:
         return np.asarray(self._file[self._boxes[name]]) if name in self._boxes else None
+
+
+def _datasets(path: Path, group: Any, place: str = "", above: tuple[Any, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """What lies below a group, by its place. Links are followed, which h5py's visititems does not do.
+
+    A link to a group that it lies in is passed over, as it would be followed for ever.
+    """
+    import h5py
+
+    above = (*above, group)
+    for name in group:
+        item = _linked(path, group, name, place + name)
+        if isinstance(item, h5py.Dataset):
+            yield place + name, item
+        elif isinstance(item, h5py.Group) and item not in above:
+            yield from _datasets(path, item, f"{place}{name}/", above)
+
+
+def _linked(path: Path, group: Any, name: str, place: str) -> Any:
+    try:
+        return group[name]
+    except Exception as error:  # KeyError, OSError or RuntimeError, as the link is one or another
+        link = group.get(name, getlink=True)
+        if not hasattr(link, "path"):  # no link: it is damaged
+            raise
+        to = f"{link.path} of {link.filename}" if hasattr(link, "filename") else link.path
+        reason = " ".join(str(error.args[0] if error.args else error).split())
+        raise InputError(
+            f"regions.file={path}: {place!r} is a link to {to}, which cannot be followed ({reason}); "
+            "bring what is missing, or take the link away"
+        ) from error
 
 
 class Pickled(Reader):

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,6 +38,61 @@ def test_an_id_may_be_a_path_and_have_a_suffix(write: Writer, tmp_path: Path) ->
     assert sorted(reader.shapes) == sorted(named)
     assert np.array_equal(reader.features("flickr8k/beach 1.jpg"), named["flickr8k/beach 1.jpg"][0])
     assert np.array_equal(reader.boxes("möwe.png"), named["möwe.png"][1])
+
+
+def linked(root: Path, **links: Any) -> Path:
+    """A file that holds nothing but links, beside the file of three images that they lead to."""
+    import h5py
+
+    write_h5(root, images())  # all.h5
+    with h5py.File(root / "linked.h5", "w") as file:
+        for name, link in links.items():
+            file[name] = link
+    return root / "linked.h5"
+
+
+def test_links_of_hdf5_are_followed(tmp_path: Path) -> None:
+    import h5py
+
+    to_group, to_array = h5py.ExternalLink("all.h5", "/a"), h5py.ExternalLink("all.h5", "/b/features")
+    links = {"one": to_group, "two": to_array, "two:boxes": h5py.ExternalLink("all.h5", "/b/boxes")}
+    reader = open_features(linked(tmp_path, **links, three=h5py.SoftLink("/one"), four=h5py.SoftLink("/two")))
+    wanted = {"one": "a", "two": "b", "three": "a", "four": "b"}
+    assert dict(reader.shapes) == {name: images()[of][0].shape for name, of in wanted.items()}
+    for name, of in wanted.items():
+        assert np.array_equal(reader.features(name), images()[of][0])
+    assert np.array_equal(reader.boxes("three"), images()["a"][1])
+    assert np.array_equal(reader.boxes("two"), images()["b"][1])
+
+
+def test_links_of_hdf5_that_lead_back_are_not_followed_for_ever(tmp_path: Path) -> None:
+    import h5py
+
+    path = linked(tmp_path, up=h5py.SoftLink("/"), out=h5py.ExternalLink("all.h5", "/"))
+    with h5py.File(tmp_path / "all.h5", "a") as file:
+        file["back"] = h5py.ExternalLink("linked.h5", "/")
+        file["a/above"] = file["a"]
+    assert sorted(open_features(path).shapes) == ["out/a", "out/b", "out/c"]
+
+
+@pytest.mark.parametrize(
+    ("link", "said"),
+    [
+        (("ExternalLink", "gone.h5", "/a"), r"/a of gone\.h5"),
+        (("ExternalLink", "all.h5", "/x"), r"/x of all\.h5"),
+        (("SoftLink", "/x"), "/x"),
+        (("SoftLink", "/img"), "/img"),
+    ],
+    ids=["no file", "not in the file", "not here", "itself"],
+)
+def test_a_link_of_hdf5_to_nothing_is_told(link: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    import h5py
+
+    path = linked(tmp_path, img=getattr(h5py, link[0])(*link[1:]))
+    with pytest.raises(
+        InputError, match=rf"linked\.h5: 'img' is a link to {said}, which cannot be followed \(.*\); bring"
+    ):
+        open_features(path)
 
 
 def test_half_precision_is_read_whatever_its_kind(tmp_path: Path) -> None:
