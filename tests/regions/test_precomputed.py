@@ -135,6 +135,10 @@ BOXES = {
         r"'b' reach from 0 to 412 of the photo; are they in pixels\? then regions\.boxes=pixels",
     ),
 }
+BOXES |= {
+    f"{edge} beyond": ([box] * 2, rf"'b' reach from {low} to {high} of the photo")
+    for edge, box, low, high in [("right", [0, 0, 1.03, 1], "0", "1.03"), ("top", [0, -0.03, 1, 1], "-0.03", "1")]
+}
 WRONG |= {
     f"boxes: {name}": ({"a": [[1, 2]], "a:boxes": [[0, 0, 1, 1]], "b": [[1, 2]] * 2, "b:boxes": boxes}, said)
     for name, (boxes, said) in BOXES.items()
@@ -146,6 +150,11 @@ def test_what_is_wrong_is_told_when_features_are_opened(arrays: dict[str, object
     encoder = Precomputed(file=stored(tmp_path, **arrays))
     with pytest.raises(InputError, match=said):
         opened(encoder, "a", "b")
+
+
+def test_boxes_that_reach_a_little_beyond_the_photo_are_cut(tmp_path: Path) -> None:
+    encoder = Precomputed(file=stored(tmp_path, a=[[1, 2]], a__boxes=[[-0.01, 0.5, 1.01, 1]]))
+    assert opened(encoder, "a")[0]([0]).boxes.tolist() == [[[0, 0.5, 1, 1]]]
 
 
 def test_features_that_no_photo_asks_for_may_be_anything(tmp_path: Path) -> None:
