@@ -56,6 +56,11 @@ class Precomputed(Encoder):
         self.nowhere = nn.Parameter(torch.empty(0), requires_grad=False)  # goes along to where features shall go
         self.first = next(iter(self.reader.shapes))
         self.dim = self._array(self.first).shape[1]
+        if not any(self._counts()):
+            raise InputError(
+                f"regions.file={file}: none of its {len(self.reader.shapes):,} images has a region; "
+                "the features of an image are (N, D) for N regions of D channels, and N is 0 for all"
+            )
         self.places = self._boxes(self.first) is not None
         self.count = count or max(self._counts())
         self.image_size, self.trains, self.reloadable = 1, False, True

@@ -179,6 +179,13 @@ def test_nothing_is_no_features(tmp_path: Path) -> None:
         Precomputed(file=str(tmp_path))
 
 
+@pytest.mark.parametrize("count", [None, 4])
+def test_images_that_all_have_no_regions_are_told_when_the_file_is_opened(count: int | None, tmp_path: Path) -> None:
+    file = stored(tmp_path, a=np.zeros((0, 2)), b=np.zeros((0, 2)))
+    with pytest.raises(InputError, match=r"none of its 2 images has a region; the features of an image are \(N, D\)"):
+        Precomputed(file=file, count=count)
+
+
 def test_boxes_in_pixels_are_those_of_the_upright_photo(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = 6
