@@ -68,14 +68,19 @@ def damaged(path: Path, error: Exception, name: str | None = None) -> InputError
     return InputError(f"regions.file={path}: {what} cannot be read, as in a {form} ({reason})")
 
 
+def files_of(path: Path) -> Iterator[Path]:
+    """The file of features itself, or those of a folder, in it and below."""
+    if not path.is_dir():
+        yield path
+    for where, _, names in os.walk(path, followlinks=True):
+        yield from (Path(where, name) for name in names if name.endswith((".npy", ".npz")))
+
+
 class Folder(Reader):
     """One file an image; names are paths below the folder, without .npy or .npz."""
 
     def __init__(self, folder: Path) -> None:
-        self._files: dict[str, Path] = {}
-        for where, _, names in os.walk(folder, followlinks=True):
-            below = Path(where).relative_to(folder)
-            self._files |= {(below / n[:-4]).as_posix(): Path(where, n) for n in names if n.endswith((".npy", ".npz"))}
+        self._files = {path.relative_to(folder).as_posix()[:-4]: path for path in files_of(folder)}
         self.shapes = _Shapes(self.shape, [name for name in self._files if not name.endswith(f".{BOXES}")])
 
     def shape(self, name: str) -> tuple[int, ...]:
