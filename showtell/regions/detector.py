@@ -47,13 +47,13 @@ class Detector(Crops):
         super().__init__(encoder, "detector", pool)
         self.count, self.min_score, self.model = count, min_score, model
         load = _torchvision if model.startswith(TORCHVISION) else _transformers
-        self.detector, self.detect = load(model)
+        self.detector, self.detect, self.seeing = load(model)
         self.detector.requires_grad_(False)
         self.train(False)
 
     @property
     def fingerprint(self) -> str:
-        settings = ("detector", self.model.startswith(TORCHVISION), self.count, self.min_score)
+        settings = ("detector", self.model.startswith(TORCHVISION), self.count, self.min_score, *self.seeing)
         return digest((*settings, self.encoder.fingerprint), self.detector.state_dict())
 
     @torch.no_grad()
@@ -82,9 +82,10 @@ def _whole_pixels(box: list[float], size: tuple[int, int]) -> Box | None:
 
 
 Detect = Callable[[Any, Image.Image], Found]
+Loaded = tuple[nn.Module, Detect, tuple[str, ...]]  # the last: settings that are not in the weights
 
 
-def _transformers(model: str) -> tuple[nn.Module, Detect]:
+def _transformers(model: str) -> Loaded:
     repair_torchvision()
     try:
         import transformers
@@ -112,10 +113,10 @@ def _transformers(model: str) -> tuple[nn.Module, Detect]:
         (found,) = processor.post_process_object_detection(network(**inputs), threshold=0.0, target_sizes=sizes)
         return Found(found["boxes"].cpu(), found["scores"].cpu())
 
-    return network, detect
+    return network, detect, (processor.to_json_string(),)
 
 
-def _torchvision(model: str) -> tuple[nn.Module, Detect]:
+def _torchvision(model: str) -> Loaded:
     repair_torchvision()
     from torchvision import ops
     from torchvision.models import detection, get_model, get_model_weights, list_models
@@ -143,4 +144,4 @@ def _torchvision(model: str) -> tuple[nn.Module, Detect]:
         (found,) = network([pixels])
         return Found(found["boxes"].cpu(), found["scores"].cpu())
 
-    return network, detect
+    return network, detect, ()

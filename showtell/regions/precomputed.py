@@ -22,7 +22,7 @@ from showtell.errors import InputError, Unreadable
 from showtell.features import Features
 from showtell.progress import Bar
 from showtell.regions.crops import pooled
-from showtell.regions.readers import Array, damaged, open_features
+from showtell.regions.readers import Array, damaged, files_of, open_features
 from showtell.settings import Count
 
 T = TypeVar("T")
@@ -56,13 +56,23 @@ class Precomputed(Encoder):
         self.nowhere = nn.Parameter(torch.empty(0), requires_grad=False)  # goes along to where features shall go
         self.first = next(iter(self.reader.shapes))
         self.dim = self._array(self.first).shape[1]
+        if not any(self._counts()):
+            raise InputError(
+                f"regions.file={file}: none of its {len(self.reader.shapes):,} images has a region; "
+                "the features of an image are (N, D) for N regions of D channels, and N is 0 for all"
+            )
         self.places = self._boxes(self.first) is not None
         self.count = count or max(self._counts())
         self.image_size, self.trains, self.reloadable = 1, False, True
 
     @property
     def fingerprint(self) -> str:
-        return digest(("precomputed", str(self.path)))
+        """Of the features it is the files' names, sizes and times, which are known without reading them.
+
+        So it is another where the same features were copied: nothing that is kept may depend on it.
+        """
+        written = sorted(map(_written, files_of(self.path)))
+        return digest(("precomputed", str(self.path), self.count, self.units, self.pooling, *written))
 
     def transform(self, image: Image.Image) -> tuple[Tensor, Tensor]:
         raise self._no_encoder()
@@ -156,6 +166,14 @@ class Precomputed(Encoder):
             f"regions.file={self.path}: the boxes of {key!r} {what}; boxes are (left, top, right, bottom), "
             f"one a region, in {self.units} of the upright photo"
         )
+
+
+def _written(path: Path) -> tuple[str, int, int]:
+    try:
+        status = path.stat()
+    except OSError:  # a link to nowhere, which is told when its features are read
+        return str(path), -1, -1
+    return str(path), status.st_size, status.st_mtime_ns
 
 
 def _names(record: Record) -> Iterator[str]:

@@ -68,14 +68,19 @@ def damaged(path: Path, error: Exception, name: str | None = None) -> InputError
     return InputError(f"regions.file={path}: {what} cannot be read, as in a {form} ({reason})")
 
 
+def files_of(path: Path) -> Iterator[Path]:
+    """The file of features itself, or those of a folder, in it and below."""
+    if not path.is_dir():
+        yield path
+    for where, _, names in os.walk(path, followlinks=True):
+        yield from (Path(where, name) for name in names if name.endswith((".npy", ".npz")))
+
+
 class Folder(Reader):
     """One file an image; names are paths below the folder, without .npy or .npz."""
 
     def __init__(self, folder: Path) -> None:
-        self._files: dict[str, Path] = {}
-        for where, _, names in os.walk(folder, followlinks=True):
-            below = Path(where).relative_to(folder)
-            self._files |= {(below / n[:-4]).as_posix(): Path(where, n) for n in names if n.endswith((".npy", ".npz"))}
+        self._files = {path.relative_to(folder).as_posix()[:-4]: path for path in files_of(folder)}
         self.shapes = _Shapes(self.shape, [name for name in self._files if not name.endswith(f".{BOXES}")])
 
     def shape(self, name: str) -> tuple[int, ...]:
@@ -178,7 +183,7 @@ class Safetensors(Reader):
 
 
 class Hdf5(Reader):
-    """All images in one file; an id with slashes in it lies in groups."""
+    """All images in one file and those that it links to; an id with slashes in it lies in groups."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -192,9 +197,7 @@ class Hdf5(Reader):
         self._places: dict[str, str] = {}
         self._boxes: dict[str, str] = {}
 
-        def see(place: str, item: Any) -> None:
-            if not isinstance(item, h5py.Dataset):
-                return
+        for place, array in _datasets(path, self._file["/"]):
             above, _, last = place.rpartition("/")
             if place.endswith(f":{BOXES}"):
                 self._boxes[place.removesuffix(f":{BOXES}")] = place
@@ -202,15 +205,44 @@ class Hdf5(Reader):
                 self._boxes[above] = place
             else:
                 name = above if above and last == FEATURES else place
-                self.shapes[name], self._places[name] = tuple(item.shape or ()), place
-
-        self._file.visititems(see)
+                self.shapes[name], self._places[name] = tuple(array.shape or ()), place
 
     def features(self, name: str) -> Array:
         return np.asarray(self._file[self._places[name]])
 
     def boxes(self, name: str) -> Array | None:
         return np.asarray(self._file[self._boxes[name]]) if name in self._boxes else None
+
+
+def _datasets(path: Path, group: Any, place: str = "", above: tuple[Any, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """What lies below a group, by its place. Links are followed, which h5py's visititems does not do.
+
+    A link to a group that it lies in is passed over, as it would be followed for ever.
+    """
+    import h5py
+
+    above = (*above, group)
+    for name in group:
+        item = _linked(path, group, name, place + name)
+        if isinstance(item, h5py.Dataset):
+            yield place + name, item
+        elif isinstance(item, h5py.Group) and item not in above:
+            yield from _datasets(path, item, f"{place}{name}/", above)
+
+
+def _linked(path: Path, group: Any, name: str, place: str) -> Any:
+    try:
+        return group[name]
+    except Exception as error:  # KeyError, OSError or RuntimeError, as the link is one or another
+        link = group.get(name, getlink=True)
+        if not hasattr(link, "path"):  # no link: it is damaged
+            raise
+        to = f"{link.path} of {link.filename}" if hasattr(link, "filename") else link.path
+        reason = " ".join(str(error.args[0] if error.args else error).split())
+        raise InputError(
+            f"regions.file={path}: {place!r} is a link to {to}, which cannot be followed ({reason}); "
+            "bring what is missing, or take the link away"
+        ) from error
 
 
 class Pickled(Reader):

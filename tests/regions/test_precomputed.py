@@ -4,6 +4,7 @@ import io
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from showtell.data.images import ORIENTATION
 from showtell.data.record import Record
 from showtell.errors import InputError
 from showtell.regions.precomputed import Precomputed
-from tests.regions.small import WRITERS, Images, images
+from tests.regions.small import WRITERS, Images, images, write_npy
 
 each_form = pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS.keys())
 
@@ -191,19 +192,39 @@ def test_images_that_all_have_no_regions_are_told_when_the_file_is_opened(count:
 def test_the_fingerprint_knows_that_features_were_written_again(
     write: Callable[[Path, Images], Path], tmp_path: Path
 ) -> None:
-    made = images()
-    file = write(tmp_path, made)
-    before = Precomputed(file=str(file)).fingerprint
+    file = write(tmp_path, images())
+    encoder = Precomputed(file=str(file))
+    before, last = encoder.fingerprint, max(file.rglob("*")) if file.is_dir() else file
     assert Precomputed(file=str(file)).fingerprint == before
-    changed = max(file.rglob("*")) if file.is_dir() else file
-    status = changed.stat()
-    os.utime(changed, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
-    assert Precomputed(file=str(file)).fingerprint != before
-    os.utime(changed, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert Precomputed(file=str(file)).fingerprint == before
-    changed.write_bytes(changed.read_bytes() + b" ")
-    os.utime(changed, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert Precomputed(file=str(file)).fingerprint != before if not file.is_dir() else True
+    written = last.stat().st_mtime_ns
+    os.utime(last, ns=(written, written + 1_000_000_000))
+    assert encoder.fingerprint != before
+    os.utime(last, ns=(written, written))
+    assert encoder.fingerprint == before
+    with last.open("ab") as longer:
+        longer.write(b"0")
+    os.utime(last, ns=(written, written))
+    assert encoder.fingerprint != before
+
+
+def test_the_fingerprint_knows_the_files_of_linked_folders(tmp_path: Path) -> None:
+    """They are read, so they count; a file of another kind does not, and a link to nowhere is no matter."""
+    file = write_npy(tmp_path, images())
+    (tmp_path / "far").mkdir()
+    (file / "near").symlink_to(tmp_path / "far", target_is_directory=True)
+    encoder = Precomputed(file=str(file))
+    (file / "gone.npy").symlink_to(tmp_path / "gone.npy")
+    before = encoder.fingerprint
+    (tmp_path / "far" / "notes.txt").write_text("of no matter")
+    assert encoder.fingerprint == before
+    np.save(tmp_path / "far" / "d.npy", np.ones((2, 6)))
+    assert encoder.fingerprint != before
+
+
+def test_the_fingerprint_knows_what_of_the_features_is_taken(tmp_path: Path) -> None:
+    file = str(write_npy(tmp_path, images()))
+    changes: list[dict[str, Any]] = [{}, {"count": 2}, {"pool": "mean"}, {"boxes": "pixels"}]
+    assert len({Precomputed(file=file, **change).fingerprint for change in changes}) == 4
 
 
 def test_boxes_in_pixels_are_those_of_the_upright_photo(tmp_path: Path) -> None:

@@ -105,7 +105,8 @@ def _digest(*paths: Path) -> str:
 
 def _make(folder: Path, jar: Path, paraphrases: Path) -> None:
     """Write the index beside its place and move it there whole."""
-    Console(file=sys.stderr).print(f"METEOR: its tables are made ready in {folder}, once, in half a minute or more")
+    told = f"METEOR: its tables are made ready in {folder}, once, in half a minute or more"
+    Console(file=sys.stderr).print(told, markup=False, soft_wrap=True)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         half = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
