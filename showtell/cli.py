@@ -291,7 +291,9 @@ def _photos_and_changes(words: list[str]) -> tuple[list[Path], list[str]]:
     changes = [word for word in words if _is_change(word)]
     may = ["decode", "captioner.views", *PLACES]
     if wrong := [word for word in changes if not {*may} & {word.partition("=")[0], word.partition(".")[0]}]:
-        raise InputError(f"{wrong[0]} is not a photo, and here {', '.join(may)} alone can be changed: decode.num_beams=3")
+        raise InputError(
+            f"{wrong[0]} is not a photo, and here {', '.join(may)} alone can be changed: decode.num_beams=3"
+        )
     return [Path(word) for word in words if word not in changes], changes
 
 

@@ -75,7 +75,7 @@ class Job:
             clip = clip_of(captioner.recipe, captioner.device)
             self.reward = Reward(training.records, captioner.tokenizer, settings.reward, clip)
         self.optimizer = make_optimizer(captioner, settings)
-        self.where = Where(data=digest(training.records))
+        self.where = Where(data=digest(training.records, training.content))
         self.average = self._average()
         self.plan = self._plan(0)
         # Where photos have different numbers of captions, epochs differ by a step or two from the first.
@@ -138,7 +138,8 @@ class Job:
     def go_on(self, saved: Checkpoint) -> None:
         if saved.where.data != self.where.data:
             raise InputError(
-                f"the captions of the training photos have changed since {self.run} was trained on them; "
+                f"the captions{' or the features' * bool(self.training.content)} of the training photos have changed "
+                f"since {self.run} was trained on them; "
                 "bring them back, or train anew into another --run"
             )
         self.where, tensors, captioner, source = saved.where, saved.tensors, self.captioner, str(self.run / "last")

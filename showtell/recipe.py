@@ -31,6 +31,7 @@ from showtell.retrieval import Neighbours
 from showtell.settings import Count, Positive, Recipe, Share, nearest
 from showtell.tokenizers import TOKENIZERS
 
+Samples = Annotated[int, Field(ge=2, le=HIGHEST["num_return_sequences"])]
 LOSS = "loss"  # what `train.select` calls the validation loss; all its other names are metrics
 
 
@@ -54,7 +55,7 @@ class Train:
     clip: Positive = 1.0
     label_smoothing: Share = 0.1
     loss: Literal["cross_entropy", "self_critical"] = "cross_entropy"
-    samples: Annotated[int, Field(ge=2, le=HIGHEST["num_return_sequences"])] = 5  # captions drawn of each image, where the loss is self_critical
+    samples: Samples = 5  # captions drawn of each image, where the loss is self_critical
     reward: dict[str, Annotated[float, Field(allow_inf_nan=False)]] | None = None  # by metric; CIDEr-D where not given
     baseline: Literal["mean", "greedy"] = "mean"  # what a drawn caption must beat
     attend_all: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0  # weight of doubly stochastic attention
@@ -188,9 +189,13 @@ def _check_reward(weights: Mapping[str, float] | None) -> None:
                 f"train.reward has {name}: {weights[name]:g}, and less of it is better; give it a weight below 0"
             )
         if not METRICS[name].resampled:
-            raise RecipeError(f"train.reward has {name}, a figure of a whole set of captions, which one has not; leave it out")
+            raise RecipeError(
+                f"train.reward has {name}, a figure of a whole set of captions and not of one; leave it out"
+            )
         if METRICS[name] is COPIED:
-            raise RecipeError(f"train.reward has {name}, which would look through all training captions each time; leave it out")
+            raise RecipeError(
+                f"train.reward has {name}, which would look through all training captions each time; leave it out"
+            )
     if not any(weights.values()):
         raise RecipeError(f"train.reward is {weights}; it takes metrics with weights, as {{CIDEr-D: 1, BLEU-4: 0.5}}")
 

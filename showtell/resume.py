@@ -26,7 +26,7 @@ MACHINE = ("train.device", "train.precision")  # may be others where a run goes 
 # What may be another in a later stage of training: how much is learned or dropped out, the size of photos, how many
 # regions are seen, and where files lie. All else says what the weights mean.
 STAGED = {"trainable", "dropout", "feature_dropout", "initialisation", "weights", "image_size", "grid_size", "resize"}
-STAGED |= {"file", "boxes", "count", "min_score", "regions", "max_length"}
+STAGED |= {"file", "boxes", "count", "min_score"}
 
 Natural = Annotated[int, Field(ge=0)]
 
@@ -75,9 +75,10 @@ def open_run(recipe: Recipe, run: Path, resume: bool, say: Callable[[str], None]
     return Checkpoint(saved[0], _where(run / "last" / "state.json", saved[1]))
 
 
-def digest(training: Sequence[Record]) -> str:
-    """What a run was trained on: going on with other captions would be another training."""
-    return blake2b(repr([(r.image_id, r.references) for r in training]).encode(), digest_size=16).hexdigest()
+def digest(training: Sequence[Record], features: str = "") -> str:
+    """What a run was trained on: going on with other captions, or `features` of other content, is another training."""
+    captions = repr([(r.image_id, r.references) for r in training])
+    return blake2b((captions + features).encode(), digest_size=16).hexdigest()
 
 
 def check_same(recipe: Recipe, run: Path) -> None:
@@ -124,7 +125,7 @@ def start_folder(start: str | None, recipe: Recipe) -> Path:
     for key, now in recipe["tokenizer"].items():  # the words are those of its tokenizer, and the recipe must say so
         if (before := old["tokenizer"][key]) != now:
             raise InputError(f"train.start={start}: its tokenizer.{key} is {before}, not {now}; begin with the same")
-    if wrong := [how for key, how in differences(start, recipe).items() if key.partition(".")[2] not in STAGED]:
+    if wrong := [how for key, how in differences(str(folder), recipe).items() if key.partition(".")[2] not in STAGED]:
         raise InputError(f"train.start={start}: its {', '.join(wrong)}; begin with the same")
     return folder
 

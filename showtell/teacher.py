@@ -31,13 +31,15 @@ class Teacher:
             captioner = load(Path(name).expanduser())
         if not isinstance(captioner, Neural):
             raise RecipeError(f"train.teacher={name}: it is a {captioner.name!r}, which has no probabilities to teach")
-        own = (captioner.members[0] if isinstance(captioner, Ensemble) else captioner).recipe["tokenizer"]
+        own = (captioner.members[0] if isinstance(captioner, Ensemble) else captioner).recipe
         for key, now in recipe["tokenizer"].items():
-            if (its := own.get(key)) != now:
+            if (its := own["tokenizer"].get(key)) != now:
                 raise RecipeError(f"train.teacher={name}: its tokenizer.{key} is {its}, not {now}; take the same")
         self.tokenizer, self.decoder = captioner.tokenizer, captioner.decoder.to(device).eval()
         sight = captioner.encoder.to(device).eval().requires_grad_(False)
-        same = sight.fingerprint == encoder.fingerprint and not (sight.trains or encoder.trains)
+        # A fingerprint leaves out what is done with the features afterwards, such as pooling; their sections do not.
+        alike = all(own[section] == recipe[section] for section in ("encoder", "regions"))
+        same = alike and sight.fingerprint == encoder.fingerprint and not (sight.trains or encoder.trains)
         self.encoder = None if same else sight
 
     def beside(self, encoder: Encoder) -> Encoder:

@@ -123,8 +123,8 @@ MISTAKES = {
     "decode.must=[1]": "decode.must is [1]; it takes a list in which each is text",
     "decode.must=red": "decode.must is 'red'; it takes a list: [red]",
     "decode.must={red: 1}": "decode.must is {'red': 1}; it takes a list",
-    "train.reward={vocabulary: 1}": "train.reward has vocabulary, a figure of a whole set of captions, which one has not; "
-    "leave it out",
+    "train.reward={vocabulary: 1}": "train.reward has vocabulary, a figure of a whole set of captions and not "
+    "of one; leave it out",
     "train.reward={copied: -1}": "train.reward has copied, which would look through all training captions each time; "
     "leave it out",
     "train.reward=CIDEr-D": "train.reward is 'CIDEr-D'; it takes a mapping, as {CIDEr-D: 1}",

@@ -86,7 +86,9 @@ def test_another_network_is_refused_where_its_weights_would_fit(tmp_path, begun,
     now = small_recipe(*FROZEN)
     recipe = check(old | {"encoder": {"name": "concat", "parts": parts[::-1]}})
     assert list(differences(str(tmp_path / "two"), recipe)) == ["encoder.parts"]
-    finer = check(old | {"encoder": {"name": "concat", "parts": [parts[0] | {"image_size": 96, "trainable": 1}, parts[1]]}})
+    finer = check(
+        old | {"encoder": {"name": "concat", "parts": [parts[0] | {"image_size": 96, "trainable": 1}, parts[1]]}}
+    )
     assert differences(str(tmp_path / "two"), finer) == {}
     other = now | {"encoder": now["encoder"] | {"version": 2}}
     with pytest.raises(InputError, match=r": its encoder.version is 0, not 2; begin with the same$"):

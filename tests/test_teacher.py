@@ -19,7 +19,7 @@ from showtell.encoders.turned import VIEWS
 from showtell.errors import InputError, RecipeError
 from showtell.features import Features
 from showtell.losses import cross_entropy
-from showtell.recipe import check
+from showtell.recipe import build_encoder, check
 from showtell.teacher import Teacher
 from showtell.tokenizers.captions import Special, batch
 from showtell.train import train
@@ -122,6 +122,16 @@ def test_who_learns_may_see_by_another_encoder_than_its_teacher(tmp_path, run, s
     train_small(tmp_path / "run", *overrides, resume=True)
     assert equal(tmp_path / "run", tmp_path / "whole")
     assert load(tmp_path / "run").encoder.fingerprint != load(run).encoder.fingerprint
+
+
+def test_a_teacher_that_pools_otherwise_keeps_its_own_sight(tmp_path):
+    """Both share one cache of maps, so the fingerprint is the same."""
+    train_small(tmp_path / "finer", *FROZEN, "encoder.grid_size=2", "train.max_steps=1")
+    recipe = small_recipe(*FROZEN)
+    same = build_encoder(small_recipe(*FROZEN, "encoder.grid_size=2"))
+    assert Teacher(str(tmp_path / "finer"), recipe, build_encoder(recipe), torch.device("cpu")).encoder is not None
+    recipe = small_recipe(*FROZEN, "encoder.grid_size=2")
+    assert Teacher(str(tmp_path / "finer"), recipe, same, torch.device("cpu")).encoder is None
 
 
 def test_a_teacher_with_an_encoder_of_its_own_says_what_it_would_of_the_same_view(tmp_path, run):

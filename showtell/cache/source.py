@@ -50,6 +50,11 @@ class Source:
         return len(self._rows)
 
     @property
+    def content(self) -> str:
+        """What tells features that somebody else made from others; nothing of those that an encoder makes."""
+        return self._store.content if isinstance(self._store, Given) else ""
+
+    @property
     def folders(self) -> list[Path]:
         """Where its features lie, one folder for each encoder that has a cache."""
         return [self._store.folder]

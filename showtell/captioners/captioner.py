@@ -65,6 +65,7 @@ class Captioner(ABC):
 
     def check_decoding(self) -> None:
         """RecipeError where the recipe's decoding asks what this captioner cannot say: told before it sees a photo."""
+        return
 
     @property
     @abstractmethod

@@ -12,7 +12,9 @@ Ids = tuple[int, ...]
 class Spelling(Protocol):
     """What a captioner hands to a strategy beside its special ids."""
 
-    joining: Sequence[int]  # ids that go on with the word before them: a phrase that one follows is not said yet
+    @property
+    def joining(self) -> Sequence[int]:
+        """Ids that go on with the word before them: a phrase that one follows is not said yet."""
 
     def forms(self, phrase: str) -> Forms: ...
 

@@ -5,6 +5,7 @@ checked. After that they are read batch by batch, so 100,000 images fill no memo
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -183,10 +184,13 @@ def _names(record: Record) -> Iterator[str]:
 
 
 class Given:
-    """Images whose features are there, as a store is read: `read(rows)` gives the arrays of Features."""
+    """Images whose features are there, as a store is read: `read(rows)` gives the arrays of Features.
 
-    def __init__(self, encoder: Precomputed, images: Sequence[tuple[str, Path]]) -> None:
-        self.encoder, self.images, self.folder = encoder, list(images), encoder.path
+    `content` tells their numbers from others.
+    """
+
+    def __init__(self, encoder: Precomputed, images: Sequence[tuple[str, Path]], content: str) -> None:
+        self.encoder, self.images, self.folder, self.content = encoder, list(images), encoder.path, content
 
     def read(self, rows: Sequence[int]) -> dict[str, Tensor]:
         count, dim = self.encoder.count, self.encoder.dim
@@ -208,20 +212,23 @@ def open_precomputed(
     """
     kept: list[tuple[Record, str]] = []
     left_out: list[LeftOut] = []
-    keys = encoder.find(records)
+    keys, content = encoder.find(records), blake2b(digest_size=16)
     with Bar(console, "checking features", len(records), "photo") as bar:
         for record, key in zip(records, keys, strict=True):
-            reason = NO_FEATURES if key is None else _why_not(encoder, key, record.path)
+            reason = NO_FEATURES if key is None else _why_not(encoder, key, record.path, content.update)
             if reason:
                 left_out.append(LeftOut(record.image_id, reason))
             elif key is not None:
                 kept.append((record, key))
             bar.advance()
-    return Given(encoder, [(key, record.path) for record, key in kept]), [record for record, _ in kept], left_out
+    given = Given(encoder, [(key, record.path) for record, key in kept], content.hexdigest())
+    return given, [record for record, _ in kept], left_out
 
 
-def _why_not(encoder: Precomputed, key: str, photo: Path) -> str:
+def _why_not(encoder: Precomputed, key: str, photo: Path, note: Callable[[bytes], None]) -> str:
     try:
-        return "" if len(encoder.read(key, photo)[0]) else NO_REGIONS
+        features, boxes = encoder.read(key, photo)
+        note(features.numpy().tobytes() + boxes.numpy().tobytes())
+        return "" if len(features) else NO_REGIONS
     except Unreadable as error:  # boxes in pixels are nowhere without the photo's size
         return error.reason

@@ -21,6 +21,7 @@ from showtell.regions.windows import Windows, windows
 from showtell.settings import override
 from tests.regions.small import WRITERS, Images
 from tests.small import FROZEN, RECIPE, small_recipe, train_small
+from tests.test_resume import killed
 
 WINDOWS = [*FROZEN, "encoder.image_size=32", "regions=windows"]
 TOPDOWN = ["decoder=topdown", "decoder.dim=12", "decoder.image_dim=8", "decoder.embedding_dim=7"]
@@ -142,6 +143,28 @@ def test_a_transformer_reads_their_boxes_and_is_refused_without(tmp_path: Path) 
         train_small(tmp_path / "none", *changes)
     assert not (tmp_path / "none").exists()
     train_small(tmp_path / "pooled", *changes, "decoder.sees=pooled")
+    with pytest.raises(
+        RecipeError, match=r"decoder 'attend' reads where .* decoder=attend without decoder.image_dim, "
+    ):
+        train_small(tmp_path / "mapped", *changes, "decoder=attend", "decoder.image_dim=8")
+    train_small(tmp_path / "attend", *changes, "decoder=attend")
+
+
+def test_a_run_does_not_go_on_with_other_features(tmp_path: Path) -> None:
+    changes = [
+        "regions=precomputed",
+        f"regions.file={tmp_path / 'all.npz'}",
+        "decoder.sees=pooled",
+        "train.save_every=1",
+    ]
+    arrays = computed(tmp_path)
+    WRITERS["npz"](tmp_path, arrays)
+    killed(tmp_path / "run", changes, "Job.step", 3)
+    WRITERS["npz"](tmp_path, {name: (3 * array + 1, boxes) for name, (array, boxes) in arrays.items()})
+    with pytest.raises(InputError, match=r"^the captions or the features of the training photos have changed since "):
+        train_small(tmp_path / "run", *changes, resume=True)
+    WRITERS["npz"](tmp_path, arrays)
+    train_small(tmp_path / "run", *changes, resume=True)
 
 
 def test_another_number_of_regions_than_the_decoder_has_is_told_before_anything_is_written(tmp_path: Path) -> None:
