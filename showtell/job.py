@@ -139,8 +139,7 @@ class Job:
         if saved.where.data != self.where.data:
             raise InputError(
                 f"the captions{' or the features' * bool(self.training.content)} of the training photos have changed "
-                f"since {self.run} was trained on them; "
-                "bring them back, or train anew into another --run"
+                f"since {self.run} was trained on them; bring them back, or train anew into another --run"
             )
         self.where, tensors, captioner, source = saved.where, saved.tensors, self.captioner, str(self.run / "last")
         checkpoint.restore(captioner.encoder, captioner.decoder, tensors["model"], source)

@@ -16,8 +16,12 @@ LOWEST = {
     "top_k": 0,
     "seed": 0,
 }
-HIGHEST = {"num_beams": 256, "num_return_sequences": 50_000, "max_length": 1024}  # more is a slip, and fills the memory
-HIGHEST |= {"seed": 2**32 - 1}
+HIGHEST = {  # more is a slip, and fills the memory
+    "num_beams": 256,
+    "num_return_sequences": 50_000,
+    "max_length": 1024,
+    "seed": 2**32 - 1,
+}
 MOST_PHRASES = 8  # of `must`, each of which takes beams of its own
 REAL: dict[str, tuple[str, Callable[[float], bool]]] = {
     "temperature": ("a number from 1e-08 to 100", lambda value: 1e-8 <= value <= 100),

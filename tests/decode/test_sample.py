@@ -116,7 +116,7 @@ WRONG = {
     "decode.temperature is 0; it takes a number from 1e-08 to 100": {"temperature": 0},
     "decode.top_p is 1.5; it takes a number above 0 and up to 1": {"top_p": 1.5},
     "decode.top_k is -1; it takes a whole number of at least 0": {"top_k": -1},
-    "decode.seed is -3; it takes a whole number of at least 0": {"seed": -3},
+    "decode.seed is -3; it takes a whole number of at least 0 and at most 4294967295": {"seed": -3},
     "decode.num_return_sequences is 0; it takes a whole number of at least 1 and at most 50000": {
         "num_return_sequences": 0
     },
