@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 import torch
 from rich.console import Console
+from typer.testing import CliRunner
 
 from showtell import checkpoint
 from showtell.captioners import PLACES
+from showtell.cli import app
 from showtell.compare import compare_runs
 from showtell.errors import InputError, RecipeError
 from showtell.evaluate import evaluate
@@ -193,6 +195,8 @@ def test_features_that_were_moved_are_found_where_the_user_says(tmp_path):
     with pytest.raises(InputError, match="there is no such file"):
         evaluate(tmp_path / "run", "val")
     assert evaluate(tmp_path / "run", "val", [f"regions.file={tmp_path / 'g.npz'}"])["CIDEr-D"].value == before
+    words = ["caption", str(records[0].path), "--model", str(tmp_path / "run"), f"regions.file={tmp_path / 'g.npz'}"]
+    assert "so it cannot see another photo" in str(CliRunner().invoke(app, words).exception)
 
 
 def on_a_gpu(run):

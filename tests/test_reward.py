@@ -69,6 +69,7 @@ def test_plain_cider_counts_in_all_training_references():
     texts, known = {"0": "two red cars", "1": "a cat"}, {"0": TEXTS[1], "1": TEXTS[1]}
     wanted = score(texts, known, ["CIDEr"], frequencies_of=TEXTS)["CIDEr"].per_image
     assert found == pytest.approx([wanted["0"], wanted["1"]])
+    assert Reward(RECORDS, WORDS, {"BLEU-2": 1.0}).frequencies_of is None  # which would be counted at each call
 
 
 def test_copies_are_no_reward():

@@ -77,7 +77,7 @@ def test_a_run_that_does_not_fit_is_refused_by_name(tmp_path, begun, changed, to
     assert not (tmp_path / "run").exists()
 
 
-def test_another_network_is_refused_where_its_weights_would_fit(tmp_path, begun, monkeypatch):
+def test_another_network_is_refused_where_its_weights_would_fit(tmp_path, begun):
     """Two of one width: without a word the decoder would read the features of a network that it does not know."""
     parts = [{"name": "lite", "image_size": 64}, {"name": "cnn", "image_size": 64}]
     old = checkpoint.read_recipe(begun)
