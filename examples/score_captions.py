@@ -1,6 +1,6 @@
 """Score captions from anywhere against human references, as coco-caption does, without Java."""
 
-from showtell.metrics import score
+from showtell.metrics.score import score
 
 candidates = {
     "beach.jpg": "a dog runs along the beach",

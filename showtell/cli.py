@@ -161,7 +161,7 @@ def score(
 ) -> None:
     """Score captions from anywhere by coco-caption's protocol."""
     from showtell.files import write_json
-    from showtell.metrics import to_json
+    from showtell.metrics.score import to_json
     from showtell.metrics.score_files import score_files
 
     names = [name.strip() for name in metrics.split(",")] if metrics else None

@@ -13,8 +13,8 @@ from showtell.data import Record, notes
 from showtell.device import autocast, device_of
 from showtell.errors import InputError, RecipeError, ShowtellError
 from showtell.files import check_folder, write_json
-from showtell.metrics import Scores, score, select, to_json
-from showtell.metrics.score import check_ready
+from showtell.metrics.names import select
+from showtell.metrics.score import Scores, check_ready, score, to_json
 from showtell.predict import describe_all
 from showtell.recipe import Evaluate, build, check, options
 from showtell.resume import MACHINE

@@ -24,8 +24,8 @@ from showtell.encoders.encoder import Encoder
 from showtell.encoders.turned import Views
 from showtell.errors import RecipeError
 from showtell.metrics import METRICS
-from showtell.metrics import select as check_names
 from showtell.metrics.copied import COPIED
+from showtell.metrics.names import select as check_names
 from showtell.regions import REGIONS
 from showtell.retrieval import Neighbours
 from showtell.settings import Count, Positive, Recipe, Share, nearest

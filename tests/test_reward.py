@@ -7,8 +7,9 @@ from showtell.clip import Clip
 from showtell.data import Record
 from showtell.decode import Decoded
 from showtell.errors import InputError
-from showtell.metrics import METRICS, score
+from showtell.metrics import METRICS
 from showtell.metrics.cider import CiderD
+from showtell.metrics.score import score
 from showtell.reward import Reward, check_reward
 from showtell.tokenizers.words import Words
 from tests.small import FROZEN, train_small

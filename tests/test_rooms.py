@@ -1,41 +1,37 @@
-"""Data flows one way: a file imports only its own room and rooms above it."""
+"""Data flows one way: a file imports only rooms above its own in README's tree, and no import runs in a circle."""
 
 import ast
+import re
+from graphlib import TopologicalSorter
 from pathlib import Path
-
-import pytest
 
 import showtell
 
-ROOMS = [
-    *("say", "errors", "files", "restricted", "settings", "device", "progress", "interrupt", "data", "tokenizers"),
-    *("features", "encoders"),
-    *("regions", "cache", "clip", "decoders", "batches", "decode", "metrics", "reward", "retrieval", "forcing"),
-    *("recipe", "unread", "losses", "checkpoint", "captioners", "resume", "log", "predict", "optimizer", "average"),
-    *("validation", "evaluate", "remember", "teacher", "job", "train", "explain", "compare", "report", "doctor"),
-    *("cli", "__main__"),
-]
 PACKAGE = Path(showtell.__file__).parent
-FILES = [path.relative_to(PACKAGE) for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
+README = (PACKAGE.parent / "README.md").read_text("utf-8")
+ROOMS = re.findall(r"^  (\w+)(?:/|\.py) ", README[README.index("\nshowtell/\n") :], re.MULTILINE)
+MODULES = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
+MODULES = {name.removesuffix(".__init__"): path for name, path in MODULES.items() if name != "showtell.__init__"}
 
 
-def room(path):
-    return path.with_suffix("").parts[0]
-
-
-def imported(path):
-    """The rooms that a file imports anywhere in it, inside functions too."""
-    for node in ast.walk(ast.parse((PACKAGE / path).read_text("utf-8"))):
+def imported(name):
+    """The modules of showtell that a module imports anywhere in it, inside functions too."""
+    for node in ast.walk(ast.parse(MODULES[name].read_text("utf-8"))):
         if isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}:{node.lineno} is a relative import"
+            assert node.level == 0, f"{name}:{node.lineno} is a relative import"
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         else:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        yield from (part for name in names if name.startswith("showtell.") and (part := name.split(".")[1]) in ROOMS)
+        yield from (each if each in MODULES else each.rpartition(".")[0] for each in names if "showtell." in each)
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_a_file_imports_only_rooms_above_it(path):
-    assert room(path) in ROOMS
-    below = ROOMS[ROOMS.index(room(path)) + 1 :]
-    assert set(imported(path)).isdisjoint(below)
+def test_a_file_imports_only_rooms_above_it():
+    place = {name: ROOMS.index(name.split(".")[1]) for name in MODULES}
+    upwards = [
+        (name, each) for name in MODULES for each in imported(name) if each in place and place[each] > place[name]
+    ]
+    assert not upwards
+
+
+def test_no_import_runs_in_a_circle():
+    TopologicalSorter({name: {*imported(name)} - {name} for name in MODULES}).prepare()

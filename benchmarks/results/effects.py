@@ -14,9 +14,9 @@ from benchmarks.results.page import head, number, row, shown_runs, typed
 from benchmarks.results.plan import Effect, Plan
 from benchmarks.results.runs import Run
 from showtell.data import Record
-from showtell.metrics import METRICS, Metric
+from showtell.metrics import METRICS
 from showtell.metrics.files import read_candidates
-from showtell.metrics.metric import Rows
+from showtell.metrics.metric import Metric, Rows
 from showtell.metrics.score import read, statistics
 from showtell.metrics.significance import Paired, holm, intervals, paired
 

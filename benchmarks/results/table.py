@@ -16,7 +16,8 @@ from showtell.captioners.nearest import NEIGHBOURS
 from showtell.data import Record
 from showtell.encoders.turned import VIEWS
 from showtell.log import read_log
-from showtell.metrics import METRICS, humans
+from showtell.metrics import METRICS
+from showtell.metrics.humans import humans
 from showtell.recipe import LOSS, check
 from showtell.settings import Recipe
 

@@ -15,10 +15,10 @@ from rich.console import Console
 
 from showtell.data import LeftOut, told
 from showtell.errors import InputError
-from showtell.metrics import METRICS, Metric, Scores
-from showtell.metrics.metric import Rows, Texts
+from showtell.metrics import METRICS
+from showtell.metrics.metric import Metric, Rows, Texts
 from showtell.metrics.names import DEFAULT, chosen
-from showtell.metrics.score import check_texts, had, of_rows, read, statistics
+from showtell.metrics.score import Scores, check_texts, had, of_rows, read, statistics
 from showtell.metrics.significance import LEVEL, RESAMPLES, Paired, holm, paired
 from showtell.progress import Bar
 

@@ -1,6 +1,6 @@
 """Candidates and references in, scores out; texts only, nothing of models. A metric is one file and one line here.
 
-`score` is what to call; the names are a contract, and `BLEU` asks for all four.
+The names are a contract. `score.py` calls them, `names.py` selects them.
 """
 
 from showtell.metrics.bleu import bleu
@@ -11,15 +11,10 @@ from showtell.metrics.cider_plain import CIDER
 from showtell.metrics.clipscore import CLIPSCORE, REF_CLIPSCORE
 from showtell.metrics.copied import COPIED
 from showtell.metrics.diversity import IDENTICAL, LENGTH, VOCABULARY, distinct, repeats
-from showtell.metrics.humans import humans
 from showtell.metrics.meteor import METEOR
 from showtell.metrics.metric import Metric
-from showtell.metrics.names import select
 from showtell.metrics.rouge import ROUGE_L
-from showtell.metrics.score import Score, Scores, score, to_json
 from showtell.metrics.spice import SPICE
-
-__all__ = ["METRICS", "Metric", "Score", "Scores", "humans", "score", "select", "to_json"]
 
 METRICS: dict[str, Metric] = {
     "BLEU-1": bleu(1),

@@ -3,8 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
-from showtell import metrics as room
 from showtell.errors import InputError
+from showtell.metrics import METRICS
 
 DEFAULT = ("standard", "hidden")
 FAMILIES = {  # one name for all that begin so
@@ -19,7 +19,7 @@ FAMILIES = {  # one name for all that begin so
 
 def groups() -> dict[str, list[str]]:
     """Every name that means several metrics -> their names, in the table's order."""
-    table = room.METRICS
+    table = METRICS
     named = {group: [name for name, metric in table.items() if metric.group == group] for group in DEFAULT}
     for family, begins in FAMILIES.items():
         members = [name for name in table if name.startswith(begins) and name[len(begins) :].count("-") == 0]
@@ -37,7 +37,7 @@ def chosen(metrics: str | Iterable[str]) -> dict[str, bool]:
 
     Raises InputError for a name that is not there, and where no metric is asked for.
     """
-    known = {name: [name] for name in room.METRICS} | groups()
+    known = {name: [name] for name in METRICS} | groups()
     written = {name.lower(): name for name in known}
     asked = [metrics] if isinstance(metrics, str) else metrics
     names: dict[str, bool] = {}

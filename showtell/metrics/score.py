@@ -10,8 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from showtell import metrics as room
 from showtell.errors import InputError
+from showtell.metrics import METRICS
 from showtell.metrics.clipscore import make_ready
 from showtell.metrics.metric import Metric, Rows, Texts
 from showtell.metrics.names import DEFAULT, chosen
@@ -77,7 +77,7 @@ def had(names: Mapping[str, bool], texts: Texts) -> tuple[list[str], dict[str, s
     """
     left_out: dict[str, str] = {}
     for name, by_name in names.items():
-        if reason := room.METRICS[name].missing(texts):
+        if reason := METRICS[name].missing(texts):
             if by_name:
                 raise InputError(f"{name} {reason}")
             left_out[name] = reason
@@ -88,7 +88,7 @@ def check_ready(names: Sequence[str], clip: "Clip") -> None:
     """A wrong name, or one whose metric cannot be had here, is said before anything is captioned or scored."""
     asked = [name for name, by_name in chosen(names).items() if by_name]
     for name in asked:
-        if reason := room.METRICS[name].missing(None):
+        if reason := METRICS[name].missing(None):
             raise InputError(f"{name} {reason}")
     make_ready(asked, clip)
 
@@ -102,7 +102,7 @@ def of_rows(
     protocol: Mapping[str, object] | None = None,
 ) -> Scores:
     """The scores of `statistics` that are there already."""
-    spans = intervals([room.METRICS[name] for name in rows], list(rows.values()), resamples, seed)
+    spans = intervals([METRICS[name] for name in rows], list(rows.values()), resamples, seed)
     said = dict(protocol or {})
     if resamples and len(image_ids) > 1:
         said["interval"] = f"{100 * LEVEL:g} % of {resamples} resamples"
@@ -138,10 +138,10 @@ def statistics(names: Sequence[str], texts: Texts) -> dict[str, Rows]:
     """The rows of each metric; metrics with the same statistics, as BLEU-1 to BLEU-4, share them."""
     rows: dict[Callable[[Texts], Rows], Rows] = {}
     for name in names:
-        make = room.METRICS[name].statistics
+        make = METRICS[name].statistics
         if make not in rows:
             rows[make] = make(texts)
-    return {name: rows[room.METRICS[name].statistics] for name in names}
+    return {name: rows[METRICS[name].statistics] for name in names}
 
 
 def _score(
@@ -152,7 +152,7 @@ def _score(
     image_ids: Sequence[str],
     protocol: Mapping[str, object],
 ) -> Score:
-    metric, images = room.METRICS[name], len(image_ids)
+    metric, images = METRICS[name], len(image_ids)
     per_image = dict(zip(image_ids, metric.value(rows, 1).tolist(), strict=True))
     value = float(metric.value(rows.sum(axis=0), images))
     return Score(name, value, per_image, interval, _signature(name, metric, texts, protocol))

@@ -17,7 +17,8 @@ from showtell.data import told
 from showtell.data.images import open_image
 from showtell.errors import InputError
 from showtell.files import write_json
-from showtell.metrics import METRICS, Score
+from showtell.metrics import METRICS
+from showtell.metrics.score import Score
 from showtell.report.figures import COLOURS, DPI, THEMES, data_uri, picture_uri, png
 from showtell.report.heat import thumbnail
 from showtell.report.page import Card, Figure, Section, write_page

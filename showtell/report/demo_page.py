@@ -12,7 +12,7 @@ from showtell.data.record import Record
 from showtell.data.scenes_judge import Verdict
 from showtell.explain import explain
 from showtell.log import read_log
-from showtell.metrics import Score
+from showtell.metrics.score import Score
 from showtell.report import figures
 from showtell.report.heat import overlay, thumbnail
 from showtell.report.page import Card, Figure, Looked, Number, Section, write_page

@@ -6,7 +6,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from showtell.metrics import METRICS, Score, Scores
+from showtell.metrics import METRICS
+from showtell.metrics.score import Score, Scores
 
 TITLES = {"standard": "metric", "more": "metric", "hidden": "what scores hide"}
 LESS = " (less is better)"

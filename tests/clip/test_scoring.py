@@ -18,7 +18,7 @@ from showtell.decode import Decoded
 from showtell.errors import InputError, RecipeError
 from showtell.evaluate import evaluate
 from showtell.log import read_log
-from showtell.metrics import score
+from showtell.metrics.score import score
 from showtell.metrics.score_files import score_files
 from showtell.reward import Reward, check_reward
 from showtell.tokenizers.words import Words

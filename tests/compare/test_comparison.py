@@ -9,8 +9,9 @@ import pytest
 from showtell.compare import SAME, compare, method
 from showtell.data import LeftOut
 from showtell.errors import InputError
-from showtell.metrics import METRICS, score
+from showtell.metrics import METRICS
 from showtell.metrics.metric import Metric
+from showtell.metrics.score import score
 from showtell.metrics.significance import holm
 from tests.pages import ROOT, blocks
 

@@ -2,9 +2,10 @@
 
 import pytest
 
-from showtell.metrics import METRICS, score
+from showtell.metrics import METRICS
 from showtell.metrics.bleu_nltk import statistics, statistics_cut
 from showtell.metrics.metric import Texts
+from showtell.metrics.score import score
 from tests.metrics.test_every_metric import CANDIDATES, REFERENCES
 
 # The texts of test_every_metric: corpus_bleu of all, and of each image alone.

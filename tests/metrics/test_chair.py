@@ -2,9 +2,9 @@
 
 import pytest
 
-from showtell.metrics import score
 from showtell.metrics.chair import mentions
 from showtell.metrics.objects import OBJECTS, named
+from showtell.metrics.score import score
 from showtell.metrics.tokenize import tokenize
 
 SAID = {"a": "A man and his dog ride a bike.", "b": "Two cats sleep on a bed.", "c": "snow on hills", "d": ""}

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from showtell.metrics import score
 from showtell.metrics.cider_plain import statistics
 from showtell.metrics.metric import Texts
+from showtell.metrics.score import score
 
 captions = st.lists(st.sampled_from(["a", "b", "c", "d", "new"]), max_size=7).map(" ".join)
 known = st.lists(st.sampled_from("abcd"), max_size=7).map(" ".join)

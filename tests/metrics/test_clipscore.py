@@ -6,8 +6,9 @@ import torch
 
 from showtell.clip import Clip
 from showtell.errors import InputError
-from showtell.metrics import METRICS, score
+from showtell.metrics import METRICS
 from showtell.metrics.clipscore import make_ready
+from showtell.metrics.score import score
 from tests.clip.conftest import folder, libraries, photos  # noqa: F401 - fixtures
 
 SAID = {

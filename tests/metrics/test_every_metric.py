@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from showtell.metrics import METRICS, score
+from showtell.metrics import METRICS
 from showtell.metrics.meteor import METEOR
 from showtell.metrics.metric import Texts
+from showtell.metrics.score import score
 
 CANDIDATES = {
     "beach.jpg": "a dog runs along the beach with a ball",

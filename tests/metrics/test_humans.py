@@ -3,7 +3,8 @@
 import pytest
 
 from showtell.errors import InputError
-from showtell.metrics import humans, score
+from showtell.metrics.humans import humans
+from showtell.metrics.score import score
 
 REFERENCES = {
     "a": ["a black dog runs", "a dog runs on grass", "the dog is black"],

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from showtell.errors import InputError
-from showtell.metrics import METRICS, Metric, score, select, to_json
-from showtell.metrics.names import groups
+from showtell.metrics import METRICS
+from showtell.metrics.metric import Metric
+from showtell.metrics.names import groups, select
+from showtell.metrics.score import score, to_json
 
 PROTOCOL = {"split": "val", "decode": "beam num_beams=5", "seed": 1, "data": None}
 SAID = {"a.jpg": "a dog", "b.jpg": "two red cars"}

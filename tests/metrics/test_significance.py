@@ -6,10 +6,11 @@ import math
 import numpy as np
 import pytest
 
-from showtell.metrics import METRICS, score
+from showtell.metrics import METRICS
 from showtell.metrics.bleu import bleu
 from showtell.metrics.cider import CIDER_D
 from showtell.metrics.metric import Metric, Texts
+from showtell.metrics.score import score
 from showtell.metrics.significance import added, draw, holm, intervals, paired, swapped, toss
 
 MEAN = Metric(lambda texts: np.zeros((0, 1)))
