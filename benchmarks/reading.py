@@ -23,7 +23,7 @@ from showtell.cache import open_source
 from showtell.data.images import open_image
 from showtell.data.record import Record
 from showtell.encoders import Lite
-from showtell.encoders.torchvision_repair import repair_torchvision
+from showtell.plumbing.torchvision_repair import repair_torchvision
 
 BATCH = 4  # photos that a core encodes at once, as the cache does
 PEAK = """

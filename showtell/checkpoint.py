@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from showtell.decoders.decoder import Decoder
 from showtell.encoders.encoder import Encoder
-from showtell.errors import InputError
-from showtell.files import sync, whole, write_text
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.files import sync, whole, write_text
 from showtell.settings import Recipe, read_recipe_file
 
 MODEL, RECIPE = "model.safetensors", "recipe.yaml"

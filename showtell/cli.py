@@ -14,8 +14,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from showtell.errors import InputError, ShowtellError, Unreadable
-from showtell.say import count, printable
+from showtell.plumbing.errors import InputError, ShowtellError, Unreadable
+from showtell.plumbing.messages import count, printable
 
 app = typer.Typer(
     help="Train, score, explain and use image captioners; every captioner is a recipe.",
@@ -160,9 +160,9 @@ def score(
     output: Annotated[Path | None, typer.Option("--out", help="A JSON file for the scores.")] = None,
 ) -> None:
     """Score captions from anywhere by coco-caption's protocol."""
-    from showtell.files import write_json
     from showtell.metrics.score import to_json
     from showtell.metrics.score_files import score_files
+    from showtell.plumbing.files import write_json
 
     names = [name.strip() for name in metrics.split(",")] if metrics else None
     more: dict[str, Any] = {"clip": clip, "clip_protocol": protocol}
@@ -234,7 +234,7 @@ def features(recipe: Recipe, overrides: Overrides = None) -> None:
 
     from showtell.cache import open_source, turned_encoders
     from showtell.data import notes
-    from showtell.device import device_of
+    from showtell.plumbing.device import device_of
     from showtell.recipe import build, build_encoder, check
     from showtell.settings import load_recipe
 
@@ -300,7 +300,7 @@ def _photos_and_changes(words: list[str]) -> tuple[list[Path], list[str]]:
 def _load(model: str, changes: list[str]) -> Any:
     """The model with the changes, on what this machine has; what is wrong with them is told before a photo is seen."""
     from showtell.captioners import PLACES, load
-    from showtell.device import device_of
+    from showtell.plumbing.device import device_of
     from showtell.recipe import check
     from showtell.settings import override
 
@@ -324,7 +324,7 @@ def _report_unreadable(failed: dict[str, Unreadable], total: int) -> None:
 
 def main() -> None:
     """The `showtell` command: a user's mistake is one line and exit code 2, never a traceback."""
-    from showtell.errors import Interrupted
+    from showtell.plumbing.errors import Interrupted
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -10,11 +10,11 @@ from showtell.cache import open_source
 from showtell.captioners import PLACES, Captioner, load, load_folder
 from showtell.clip import Clip
 from showtell.data import Record, notes
-from showtell.device import autocast, device_of
-from showtell.errors import InputError, RecipeError, ShowtellError
-from showtell.files import check_folder, write_json
 from showtell.metrics.names import select
 from showtell.metrics.score import Scores, check_ready, score, to_json
+from showtell.plumbing.device import autocast, device_of
+from showtell.plumbing.errors import InputError, RecipeError, ShowtellError
+from showtell.plumbing.files import check_folder, write_json
 from showtell.predict import describe_all
 from showtell.recipe import Evaluate, build, check, options
 from showtell.resume import MACHINE

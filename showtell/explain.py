@@ -12,7 +12,7 @@ from torch import Tensor
 
 from showtell.cache import encode
 from showtell.captioners import Captioner, Neural
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 
 
 class Explanation(NamedTuple):

@@ -18,11 +18,11 @@ from showtell.average import Average
 from showtell.batches import collate, epoch_steps
 from showtell.cache import Source
 from showtell.captioners.neural import Neural
-from showtell.device import autocast
-from showtell.errors import InputError, RecipeError
 from showtell.forcing import SCHEDULES
 from showtell.log import FILES
 from showtell.optimizer import learning_rate, make_optimizer
+from showtell.plumbing.device import autocast
+from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe import Train
 from showtell.resume import UNAVERAGED, Checkpoint, Where, differences, digest
 from showtell.reward import Reward

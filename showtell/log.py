@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from showtell.errors import InputError, RecipeError
-from showtell.files import write_text
+from showtell.plumbing.errors import InputError, RecipeError
+from showtell.plumbing.files import write_text
 
 Row = dict[str, Any]
 LINES, CSV, WANDB_ID = FILES = "metrics.jsonl", "metrics.csv", "wandb_id.txt"

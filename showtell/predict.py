@@ -19,8 +19,8 @@ from showtell.cache import Source
 from showtell.captioners.caption import Caption
 from showtell.captioners.captioner import Captioner
 from showtell.data.folder import bare
-from showtell.errors import InputError, Unreadable
-from showtell.progress import Bar
+from showtell.plumbing.errors import InputError, Unreadable
+from showtell.plumbing.progress import Bar
 
 
 @torch.no_grad()  # an encoder that trains would keep what its gradients need, of every photo

@@ -22,13 +22,14 @@ from showtell.decoders import DECODERS
 from showtell.encoders import ENCODERS
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.turned import Views
-from showtell.errors import RecipeError
 from showtell.metrics import METRICS
 from showtell.metrics.copied import COPIED
 from showtell.metrics.names import select as check_names
+from showtell.plumbing.errors import RecipeError
+from showtell.plumbing.messages import nearest
 from showtell.regions import REGIONS
 from showtell.retrieval import Neighbours
-from showtell.settings import Count, Positive, Recipe, Share, nearest
+from showtell.settings import Count, Positive, Recipe, Share
 from showtell.tokenizers import TOKENIZERS
 
 Samples = Annotated[int, Field(ge=2, le=HIGHEST["num_return_sequences"])]

@@ -10,8 +10,8 @@ from showtell import checkpoint
 from showtell.cache import open_source
 from showtell.captioners.nearest import Nearest
 from showtell.data import notes
-from showtell.device import device_of
-from showtell.errors import InputError, RecipeError
+from showtell.plumbing.device import device_of
+from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe import Train, build, build_encoder, options
 from showtell.resume import check_same, open_run
 from showtell.settings import Recipe

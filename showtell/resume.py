@@ -16,8 +16,8 @@ from torch import Tensor
 
 from showtell import checkpoint
 from showtell.data import Record
-from showtell.errors import InputError
-from showtell.files import check_folder
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.files import check_folder
 from showtell.recipe import check
 from showtell.settings import Recipe, same
 

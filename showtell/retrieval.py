@@ -17,11 +17,11 @@ from rich.console import Console
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from showtell.errors import InputError
 from showtell.metrics.cider import CiderD, Floats
 from showtell.metrics.ngrams import Ints
 from showtell.metrics.tokenize import tokenize
-from showtell.progress import Bar
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.progress import Bar
 from showtell.settings import Count
 
 HELD_OUT = 10  # one photo in so many is held out to choose k on

@@ -13,12 +13,12 @@ from torch import Tensor
 from showtell.clip import Clip
 from showtell.data import Record
 from showtell.decode import Decoded
-from showtell.errors import InputError
 from showtell.metrics import METRICS
 from showtell.metrics.cider import CIDER_D, CiderD
 from showtell.metrics.clipscore import SEEING, make_ready
 from showtell.metrics.metric import Texts
 from showtell.metrics.tokenize import tokenize
+from showtell.plumbing.errors import InputError
 from showtell.tokenizers.captions import Tokenizer
 
 END = " <eos>"

@@ -4,9 +4,8 @@ Choosing another part (`encoder=lite`, the same as `encoder.name=lite`) drops th
 keys given on the command line stay. So `encoder=lite` makes any recipe run offline.
 """
 
-import difflib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +13,8 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field
 
-from showtell.errors import RecipeError
+from showtell.plumbing.errors import RecipeError
+from showtell.plumbing.messages import nearest
 
 Recipe = dict[str, dict[str, Any]]
 Count = Annotated[int, Field(ge=1)]  # what an option may be, where its type alone says too little
@@ -39,13 +39,6 @@ _Loader.add_implicit_resolver(
 
 def read_yaml(text: str) -> Any:
     return yaml.load(text, Loader=_Loader)  # a SafeLoader: plain values only
-
-
-def nearest(word: str, allowed: Iterable[str]) -> str:
-    """`(did you mean x?)`, or nothing where no allowed name is near."""
-    names = {name.lower(): name for name in allowed}
-    close = difflib.get_close_matches(str(word).lower(), names, n=1)
-    return f" (did you mean {names[close[0]]}?)" if close else ""
 
 
 def same(before: object, now: object, alike: Callable[[object, object], bool] | None = None) -> bool:

@@ -15,8 +15,8 @@ from showtell.captioners.ensemble import Ensemble
 from showtell.captioners.neural import Neural
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.joined import Joined
-from showtell.errors import InputError, RecipeError
 from showtell.features import Features, Several
+from showtell.plumbing.errors import InputError, RecipeError
 from showtell.settings import Recipe
 from showtell.tokenizers.captions import Tokenizer
 

@@ -12,13 +12,13 @@ from showtell.cache import Source, open_augmented, open_source
 from showtell.captioners.neural import Neural
 from showtell.captioners.views import encoder_of_views
 from showtell.data import Record, notes
-from showtell.device import denormals_flushed, device_of
 from showtell.encoders import Encoder
-from showtell.errors import InputError, Interrupted
-from showtell.interrupt import stop_signal
 from showtell.job import Job, check_attention, start_with
 from showtell.log import Log, check_extras
-from showtell.progress import Bar
+from showtell.plumbing.device import denormals_flushed, device_of
+from showtell.plumbing.errors import InputError, Interrupted
+from showtell.plumbing.interrupt import stop_signal
+from showtell.plumbing.progress import Bar
 from showtell.recipe import Train, build, build_encoder, options, trains
 from showtell.regions.precomputed import Precomputed
 from showtell.remember import remember

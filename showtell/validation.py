@@ -13,10 +13,10 @@ from showtell.batches import collate, steps
 from showtell.cache import Source
 from showtell.captioners.neural import Neural
 from showtell.clip import Clip
-from showtell.errors import InputError
 from showtell.metrics import METRICS
 from showtell.metrics.clipscore import make_ready
 from showtell.metrics.score import score
+from showtell.plumbing.errors import InputError
 from showtell.predict import describe_all
 from showtell.recipe import LOSS
 from showtell.settings import Recipe

@@ -10,8 +10,8 @@ import torch
 import yaml
 
 from showtell import checkpoint
-from showtell.errors import InputError, RecipeError
-from showtell.files import whole, write_text
+from showtell.plumbing.errors import InputError, RecipeError
+from showtell.plumbing.files import whole, write_text
 
 OLD, NEW = (
     {"model": {"weight": torch.full((3,), value)}, "random": {"cpu": torch.get_rng_state()}} for value in (1, 2)

@@ -9,8 +9,8 @@ from torch import nn
 from showtell import checkpoint
 from showtell.decoders import Recurrent
 from showtell.encoders.encoder import Encoder
-from showtell.errors import InputError
 from showtell.features import Features
+from showtell.plumbing.errors import InputError
 
 D, V = 6, 11
 

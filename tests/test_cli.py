@@ -16,7 +16,7 @@ import yaml
 from PIL import Image
 
 from showtell.cli import app, main
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 from showtell.settings import packaged_recipes
 from tests.small import FROZEN, RECIPE, write_karpathy
 
@@ -41,7 +41,9 @@ def showtell(monkeypatch, capsys):
 
     def run(*words):
         monkeypatch.setattr(sys, "argv", ["showtell", *map(str, words)])
-        monkeypatch.setattr("showtell.progress.QUIET_SECONDS", 600)  # no bar, however slow the machine is today
+        monkeypatch.setattr(
+            "showtell.plumbing.progress.QUIET_SECONDS", 600
+        )  # no bar, however slow the machine is today
         code = 0
         try:
             main()

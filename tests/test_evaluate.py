@@ -16,9 +16,9 @@ from showtell import checkpoint
 from showtell.captioners import PLACES
 from showtell.cli import app
 from showtell.compare import compare_runs
-from showtell.errors import InputError, RecipeError
 from showtell.evaluate import evaluate
 from showtell.metrics.score_files import score_files
+from showtell.plumbing.errors import InputError, RecipeError
 from showtell.predict import describe_all
 from showtell.recipe import build, check
 from tests.small import RECIPE, train_small, write_karpathy

@@ -8,9 +8,9 @@ from PIL import Image
 from showtell.cache import encode
 from showtell.captioners.neural import Neural
 from showtell.encoders.cnn import ConvNet
-from showtell.errors import InputError
 from showtell.explain import explain
 from showtell.features import Features
+from showtell.plumbing.errors import InputError
 from tests.report.small import small_captioner
 
 PHOTO = Image.fromarray(np.random.default_rng(0).integers(0, 256, (30, 50, 3), dtype=np.uint8))

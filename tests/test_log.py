@@ -8,8 +8,8 @@ import types
 
 import pytest
 
-from showtell.errors import RecipeError
 from showtell.log import Log, read_log
+from showtell.plumbing.errors import RecipeError
 
 
 def row(step, **more):

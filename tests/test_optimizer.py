@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from showtell.captioners.neural import Neural
-from showtell.device import autocast, device_of
-from showtell.errors import InputError
 from showtell.optimizer import learning_rate, make_optimizer
+from showtell.plumbing.device import autocast, device_of
+from showtell.plumbing.errors import InputError
 from showtell.recipe import Train, build
 from tests.small import FROZEN, small_recipe, train_small
 

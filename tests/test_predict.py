@@ -16,7 +16,7 @@ from showtell.cache import open_source
 from showtell.captioners import load
 from showtell.captioners.caption import Caption
 from showtell.data.scenes import scenes
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 from showtell.predict import Writer, caption_photos, describe_all, find_photos
 from tests.small import RECIPE
 
@@ -220,7 +220,7 @@ def test_long_work_shows_a_bar_and_short_work_stays_quiet(album, frozen_run, mon
     photos = find_photos([album])
     said = {}
     for seconds in (60.0, -1.0):
-        monkeypatch.setattr("showtell.progress.QUIET_SECONDS", seconds)
+        monkeypatch.setattr("showtell.plumbing.progress.QUIET_SECONDS", seconds)
         console = Console(file=io.StringIO(), width=100)
         list(caption_photos(load(frozen_run), photos, console=console))
         said[seconds] = console.file.getvalue()

@@ -11,8 +11,8 @@ from showtell.data import DATA
 from showtell.decode import STRATEGIES
 from showtell.decoders import DECODERS, Transformer
 from showtell.encoders import ENCODERS
-from showtell.errors import InputError, RecipeError
 from showtell.metrics import METRICS
+from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe import ABSENT, PARTS, Evaluate, Train, build, build_encoder, check, options, part, trains
 from showtell.regions import REGIONS
 from showtell.settings import load_recipe, packaged_recipes, read_yaml

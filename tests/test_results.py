@@ -17,7 +17,7 @@ from benchmarks.results.page import _markers, check_markers, write_sections
 from benchmarks.results.plan import read_plan
 from benchmarks.results.runs import runs_of
 from benchmarks.results.work import is_scored, is_trained, missing, with_needs, work
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 from tests.pages import ROOT
 from tests.planned import copied, make_planned, planned_runs
 

@@ -9,7 +9,7 @@ from benchmarks.results.plan import PACKAGED, Plan, read_plan
 from benchmarks.results.runs import given_of, runs_of
 from benchmarks.results.work import is_trained
 from showtell.checkpoint import write_recipe
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 from showtell.settings import packaged_recipes
 from tests.pages import ROOT
 

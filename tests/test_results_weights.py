@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from benchmarks.results import weights
-from showtell.encoders.torchvision_repair import repair_torchvision
+from showtell.plumbing.torchvision_repair import repair_torchvision
 
 
 class Harm:

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from showtell import checkpoint, train
-from showtell.errors import InputError, Interrupted
 from showtell.log import Log, read_log
+from showtell.plumbing.errors import InputError, Interrupted
 from tests.small import FROZEN, train_small, write_folder, write_karpathy
 
 ACCUMULATED = [*FROZEN, "train.accumulate=2"]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from showtell.errors import InputError
 from showtell.metrics.cider import CiderD
+from showtell.plumbing.errors import InputError
 from showtell.retrieval import Neighbours
 
 WORDS = ["a", "a", "the", "dog", "red", "ball", "runs", "on", "grass", "two", "men"]

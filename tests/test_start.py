@@ -10,7 +10,7 @@ from PIL import Image
 from showtell import checkpoint
 from showtell.cache import encode
 from showtell.captioners import load
-from showtell.errors import InputError, ShowtellError
+from showtell.plumbing.errors import InputError, ShowtellError
 from showtell.recipe import check
 from showtell.resume import differences, start_folder
 from tests.small import FROZEN, small_recipe, train_small

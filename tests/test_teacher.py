@@ -16,9 +16,9 @@ from showtell.data.record import Record
 from showtell.decoders import Recurrent
 from showtell.encoders import Lite
 from showtell.encoders.turned import VIEWS
-from showtell.errors import InputError, RecipeError
 from showtell.features import Features
 from showtell.losses import cross_entropy
+from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe import build_encoder, check
 from showtell.teacher import Teacher
 from showtell.tokenizers.captions import Special, batch

@@ -12,10 +12,10 @@ from PIL import Image
 from showtell import checkpoint, validation
 from showtell.cache import open_source
 from showtell.captioners.neural import Neural
-from showtell.errors import InputError, RecipeError
 from showtell.job import Job
 from showtell.log import read_log
 from showtell.metrics import METRICS
+from showtell.plumbing.errors import InputError, RecipeError
 from showtell.predict import describe_all
 from showtell.recipe import build
 from showtell.validation import Validation, chooser

@@ -15,7 +15,7 @@ from benchmarks.results.plan import PACKAGED, Effect, Plan, read_plan
 from benchmarks.results.runs import Run, given_of, runs_of
 from benchmarks.results.table import section
 from benchmarks.results.work import is_scored, is_trained, missing, with_needs, work
-from showtell.errors import ShowtellError
+from showtell.plumbing.errors import ShowtellError
 from showtell.recipe import build
 
 

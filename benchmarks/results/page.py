@@ -7,8 +7,8 @@ from pathlib import Path
 
 from benchmarks.results.plan import Plan
 from benchmarks.results.runs import Run, runs_of
-from showtell.errors import InputError
-from showtell.files import write_text
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.files import write_text
 
 SHOWN_ROOT, SHOWN_RUNS = "datasets", "runs/results"  # on the page, wherever they are here
 

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from yaml import YAMLError
 
-from showtell.errors import InputError
 from showtell.metrics import METRICS
-from showtell.settings import nearest, read_yaml
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.messages import nearest
+from showtell.settings import read_yaml
 
 PACKAGED = Path(__file__).with_name("plan.yaml")
 FILE = re.compile(r"\$(\w+)")  # in an override: a file of this machine

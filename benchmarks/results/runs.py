@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from benchmarks.results.plan import FILE, Entry, Own, Plan
 from showtell.captioners.ensemble import recipe_of
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 from showtell.recipe import ABSENT, UNTRAINED, check, trains
 from showtell.settings import Recipe, load_recipe, override
 

@@ -19,8 +19,8 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from showtell.encoders.torchvision_repair import repair_torchvision
-from showtell.files import whole
+from showtell.plumbing.files import whole
+from showtell.plumbing.torchvision_repair import repair_torchvision
 
 
 def main() -> int:

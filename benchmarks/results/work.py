@@ -19,9 +19,9 @@ from typing import Any, TextIO
 from benchmarks.results.plan import FILE
 from benchmarks.results.runs import Run
 from showtell import checkpoint
-from showtell.errors import InputError
 from showtell.metrics import METRICS
 from showtell.metrics.names import chosen
+from showtell.plumbing.errors import InputError
 from showtell.recipe import check, trains
 from showtell.resume import MACHINE
 from showtell.settings import Recipe, same, same_place

@@ -10,8 +10,8 @@ from showtell.cache.source import Source, open_source
 from showtell.data.record import Record
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.turned import VIEWS, Turned, stays_upright
-from showtell.errors import RecipeError
 from showtell.features import Features
+from showtell.plumbing.errors import RecipeError
 from showtell.regions.precomputed import Precomputed
 
 

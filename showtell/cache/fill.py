@@ -25,9 +25,9 @@ from torch import Tensor
 from showtell.cache.store import Store, layout_of, row_bytes
 from showtell.data.images import open_image
 from showtell.encoders.encoder import Encoder
-from showtell.errors import InputError, Unreadable
-from showtell.progress import Bar
-from showtell.say import count
+from showtell.plumbing.errors import InputError, Unreadable
+from showtell.plumbing.messages import count
+from showtell.plumbing.progress import Bar
 
 FLUSH_ROWS, FLUSH_SECONDS = 64, 2.0
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

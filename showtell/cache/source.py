@@ -17,10 +17,10 @@ from showtell.cache.store import Store
 from showtell.data.record import LeftOut, Record, told
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.joined import Joined
-from showtell.errors import InputError
 from showtell.features import Features
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.messages import count
 from showtell.regions.precomputed import Given, Precomputed, open_precomputed
-from showtell.say import count
 
 EDITION = 1  # to be raised when the same fingerprint comes to mean other numbers
 

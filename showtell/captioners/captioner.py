@@ -15,10 +15,10 @@ from showtell.captioners.caption import Caption
 from showtell.captioners.hub import folder_of
 from showtell.data.images import open_image, upright_rgb
 from showtell.encoders.encoder import Encoder
-from showtell.encoders.timm_weights import hub_is_out_of_reach
-from showtell.errors import InputError
 from showtell.features import Features
-from showtell.files import write_text
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.files import write_text
+from showtell.plumbing.hub import hub_is_out_of_reach
 from showtell.recipe import check
 from showtell.settings import Recipe
 

@@ -13,7 +13,7 @@ from showtell.captioners.mean import MeanDecoder
 from showtell.captioners.neural import Neural
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.joined import Joined
-from showtell.errors import InputError, RecipeError
+from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe import check
 from showtell.settings import Recipe
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 
 FILES = ["*.yaml", "*.json", "*.safetensors", "*.model", "*.md"]  # nothing that could be executed
 

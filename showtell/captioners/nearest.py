@@ -16,9 +16,9 @@ from showtell.cache import Source
 from showtell.captioners.caption import Caption
 from showtell.captioners.captioner import Captioner
 from showtell.encoders.encoder import Encoder
-from showtell.errors import InputError, RecipeError
 from showtell.features import Features
-from showtell.files import write_json
+from showtell.plumbing.errors import InputError, RecipeError
+from showtell.plumbing.files import write_json
 from showtell.recipe import build, build_encoder
 from showtell.retrieval import Neighbours
 from showtell.settings import Recipe

@@ -13,8 +13,8 @@ from showtell.decode import check_words
 from showtell.decoders.decoder import Decoder
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.turned import VIEWS
-from showtell.errors import RecipeError
 from showtell.features import Features
+from showtell.plumbing.errors import RecipeError
 from showtell.recipe import build, build_encoder, check_positions, options, part
 from showtell.settings import Recipe
 from showtell.tokenizers import TOKENIZERS

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from showtell.data.folder import bare
 from showtell.data.photos import existing_folder
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 
 
 def _number(name: str) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from showtell.clip.towers import LOCAL, OPEN_CLIP, Towers, check_hub, lacking, refused, told
-from showtell.encoders.torchvision_repair import repair_torchvision
-from showtell.errors import InputError
-from showtell.settings import nearest
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.messages import nearest
+from showtell.plumbing.torchvision_repair import repair_torchvision
 
 HUB = "hf-hub:"
 FORM = f"{OPEN_CLIP}ARCHITECTURE/TAG or {OPEN_CLIP}ARCHITECTURE/FILE"

@@ -12,8 +12,8 @@ from typing import Any
 from torch import Tensor
 
 from showtell.clip.towers import LOCAL, Towers, check_hub, lacking, refused, told
-from showtell.encoders.torchvision_repair import repair_torchvision
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.torchvision_repair import repair_torchvision
 
 PADDED = ("siglip", "siglip2")  # were trained on texts that are padded to the end
 VOLATILE = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")  # say where, not what

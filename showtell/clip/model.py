@@ -20,9 +20,9 @@ from showtell.clip.photos import PhotoTower
 from showtell.clip.protocols import PROTOCOLS, Protocol
 from showtell.clip.towers import OPEN_CLIP
 from showtell.data.record import Record
-from showtell.device import device_of
-from showtell.errors import InputError
-from showtell.progress import Bar
+from showtell.plumbing.device import device_of
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.progress import Bar
 
 DEFAULT = "openai/clip-vit-base-patch32"
 BATCH_SIZE = 64  # texts

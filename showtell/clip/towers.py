@@ -6,8 +6,8 @@ from typing import NamedTuple
 from PIL import Image
 from torch import Tensor, nn
 
-from showtell.encoders.timm_weights import hub_is_out_of_reach, in_hub_cache
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.hub import hub_is_out_of_reach, in_hub_cache
 
 OPEN_CLIP = "open_clip:"  # begins the names of open_clip's models; all others are transformers'
 LOCAL = "name a local folder or file instead (docs/clipscore.md says which)"

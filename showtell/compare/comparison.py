@@ -14,13 +14,13 @@ from typing import Any
 from rich.console import Console
 
 from showtell.data import LeftOut, told
-from showtell.errors import InputError
 from showtell.metrics import METRICS
 from showtell.metrics.metric import Metric, Rows, Texts
 from showtell.metrics.names import DEFAULT, chosen
 from showtell.metrics.score import Scores, check_texts, had, of_rows, read, statistics
 from showtell.metrics.significance import LEVEL, RESAMPLES, Paired, holm, paired
-from showtell.progress import Bar
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.progress import Bar
 
 ALONE = "one run alone cannot be compared; name two or more"
 SAME = "no difference shown"

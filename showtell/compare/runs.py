@@ -12,12 +12,12 @@ from showtell.checkpoint import read_recipe
 from showtell.clip import Clip, photos_of
 from showtell.compare.comparison import ALONE, Comparison, compare, method
 from showtell.data import Record
-from showtell.errors import InputError, RecipeError
 from showtell.metrics import METRICS
 from showtell.metrics.clipscore import SEEING
 from showtell.metrics.files import read_candidates, read_references
 from showtell.metrics.names import chosen
 from showtell.metrics.significance import RESAMPLES
+from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe import Evaluate, build, check, options
 from showtell.settings import override
 

@@ -20,7 +20,7 @@ from showtell.data.karpathy import find_jsons, karpathy
 from showtell.data.photos import existing_folder
 from showtell.data.record import Records
 from showtell.data.webdataset import find_shards, webdataset
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 
 
 class Form(NamedTuple):

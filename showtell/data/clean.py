@@ -14,7 +14,7 @@ from typing import NamedTuple
 from showtell.data.photos import MISSING, PLACES, Listing, existing_folder, locate
 from showtell.data.record import LeftOut, Record, Records, told
 from showtell.data.splits import HOLDER, SPLITS, Division
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 
 LONGEST = 5_000  # characters: no caption, but a page that landed in its column
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")

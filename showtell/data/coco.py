@@ -11,7 +11,7 @@ from showtell.data.photos import existing_folder
 from showtell.data.record import LeftOut, Records
 from showtell.data.splits import Division, Files, Split, by_split, is_file, named_files
 from showtell.data.text import read_json
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 from showtell.settings import Share
 
 FILES = (  # of several, the first whose photos are there

@@ -14,7 +14,7 @@ from showtell.data.sentences import plain
 from showtell.data.sentences import sentences as split_sentences
 from showtell.data.splits import HOLDER, Division, Files, Split, first_by_split, named_files
 from showtell.data.table import Columns, read_table
-from showtell.errors import InputError, RecipeError
+from showtell.plumbing.errors import InputError, RecipeError
 from showtell.settings import Share
 
 ENDINGS = (".csv", ".tsv")

@@ -15,7 +15,7 @@ from showtell.data.record import LeftOut, Records
 from showtell.data.splits import HOLDER, Division, Files, Split, first_by_split, named_files
 from showtell.data.table import read_table
 from showtell.data.text import read_text
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 from showtell.settings import Share
 
 FOLDERS = ("", "Flickr8k_text/", "Flickr8k_text/Flickr8k_text/", "flickr30k_images/", "annotations/", "text/")

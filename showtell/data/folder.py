@@ -14,8 +14,8 @@ from showtell.data.record import LeftOut, Record, Records
 from showtell.data.splits import Division, Split, split_in
 from showtell.data.table import CAPTION, PHOTO, SPLIT, read_table
 from showtell.data.text import read_text
-from showtell.errors import InputError
-from showtell.say import printable
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.messages import printable
 from showtell.settings import Share
 
 METADATA = ("metadata.jsonl", "metadata.csv")

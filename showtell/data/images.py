@@ -25,7 +25,7 @@ from PIL import (  # each registers its reader
     WebPImagePlugin,  # noqa: F401
 )
 
-from showtell.errors import Unreadable
+from showtell.plumbing.errors import Unreadable
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 PHONE_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")  # in the fourth word of the file

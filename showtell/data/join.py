@@ -9,7 +9,7 @@ from typing import Any
 from showtell import data
 from showtell.data.photos import at_home
 from showtell.data.record import LeftOut, Record, Records
-from showtell.errors import RecipeError
+from showtell.plumbing.errors import RecipeError
 
 
 def join(*, sets: tuple[Path | dict[str, Any], ...]) -> Records:

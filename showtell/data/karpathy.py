@@ -12,7 +12,7 @@ from showtell.data.clean import Row, to_records
 from showtell.data.photos import existing_folder
 from showtell.data.record import Records
 from showtell.data.text import read_json
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 
 HUGGING_FACES = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json")  # beside its data sets, no captions
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from showtell.data.record import Record
 from showtell.data.splits import HOLDER, SPELLED, SPLITS
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 NOT_READ = (".heic", ".heif", ".avif", ".jp2", ".jxl")  # photos all the same: nobody's are passed over in silence

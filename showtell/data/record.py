@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from showtell.say import printable
+from showtell.plumbing.messages import printable
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from showtell.data.record import Record
 from showtell.data.scenes_draw import draw
 from showtell.data.scenes_words import captions
 from showtell.data.scenes_world import Scene, Thing, sample
-from showtell.errors import InputError, RecipeError
+from showtell.plumbing.errors import InputError, RecipeError
 
 INDEX = "scenes.json"
 SMALLEST = 32  # pixels: below, a star is a blot

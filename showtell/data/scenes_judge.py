@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from showtell.data.scenes_parse import Claims, Named, Unclear, parse
 from showtell.data.scenes_world import Scene, Thing
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 
 LEVEL = 0.15  # things whose centres differ less than this stand side by side; nothing in a scene comes near it
 

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from showtell.errors import InputError, RecipeError
+from showtell.plumbing.errors import InputError, RecipeError
 
 Split = Literal["train", "val", "test"]
 SPELLED = {  # how names of files and folders have it; `restval` is the part of COCO's validation that all train on

@@ -17,7 +17,7 @@ from showtell.data.photos import SUFFIXES
 from showtell.data.quotes import Line, read_rows
 from showtell.data.splits import SPLITS
 from showtell.data.text import read_text
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 
 DELIMITERS = (",", "\t", ";", "|")
 PHOTO = ("filename", "file_name", "image_name", "image_path", "image", "img", "photo", "path", "filepath", "file")

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 
 STRAY = "showtell-stray"  # what Python calls `_stray`
 MARKS = {

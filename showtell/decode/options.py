@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from showtell.errors import RecipeError
+from showtell.plumbing.errors import RecipeError
 
 LOWEST = {
     "num_beams": 1,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from showtell.errors import RecipeError
+from showtell.plumbing.errors import RecipeError
 from showtell.tokenizers.phrases import Forms
 
 Ids = tuple[int, ...]

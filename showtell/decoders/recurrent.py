@@ -16,9 +16,9 @@ from showtell.decoders.cells import Cell
 from showtell.decoders.decoder import Decoder, Memory, Output, State
 from showtell.decoders.dropout import Dropout
 from showtell.decoders.visual import Ending, Projection
-from showtell.device import runs_bf16
-from showtell.errors import RecipeError
 from showtell.features import Features
+from showtell.plumbing.device import runs_bf16
+from showtell.plumbing.errors import RecipeError
 from showtell.settings import Count, Share
 
 # torch's, and those written from the equations of the Oslo course.

@@ -15,8 +15,8 @@ from showtell.decoders.decoder import Decoder, Memory, Output, State
 from showtell.decoders.dropout import Dropout
 from showtell.decoders.visual import Standardise
 from showtell.encoders.batch_norm import spare_lone_values
-from showtell.errors import RecipeError
 from showtell.features import Features
+from showtell.plumbing.errors import RecipeError
 from showtell.settings import Count, Share
 
 

@@ -11,8 +11,8 @@ from showtell.data.images import open_image
 from showtell.data.record import Record
 from showtell.doctor.likeness import ALIKE_CROPPED, candidates, same_colours, same_picture
 from showtell.doctor.photos import Seen
-from showtell.errors import InputError
-from showtell.progress import Bar
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.progress import Bar
 
 SAME_FILE, SAME_PIXELS, NEAR = "same file", "same pixels", "nearly the same"
 KINDS = (SAME_FILE, SAME_PIXELS, NEAR)

@@ -16,7 +16,7 @@ from showtell.data.record import LeftOut, Record
 from showtell.doctor.captions import Captions, read_captions
 from showtell.doctor.copies import Copies, find_copies
 from showtell.doctor.photos import Seen, see_all
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 from showtell.recipe import build, check
 from showtell.settings import Recipe, load_recipe, override, packaged_recipes
 

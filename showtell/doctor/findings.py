@@ -8,7 +8,7 @@ from showtell.data.record import LeftOut
 from showtell.doctor.captions import SPECIAL
 from showtell.doctor.copies import KINDS, Copies
 from showtell.doctor.examine import SPLITS, Diagnosis
-from showtell.say import count, printable
+from showtell.plumbing.messages import count, printable
 
 ADVICE = {  # what is odd about photos that can be read -> what it means
     "turned by EXIF": "read upright",

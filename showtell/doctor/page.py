@@ -12,12 +12,12 @@ from showtell.data.record import Record
 from showtell.doctor.copies import Copies
 from showtell.doctor.examine import Diagnosis, as_json
 from showtell.doctor.findings import Part, findings, to_do
-from showtell.errors import InputError
-from showtell.files import write_text
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.files import write_text
+from showtell.plumbing.messages import printable
 from showtell.report.figures import COLOURS, DPI, THEMES, data_uri, picture_uri, png
 from showtell.report.heat import thumbnail
 from showtell.report.page import Card, Figure, Section, write_page
-from showtell.say import printable
 
 SHOWN_COPIES, SHOWN_NAMES = 60, 200  # groups in pictures, names of a list: what a browser still likes
 ABREAST, SIDE, GAP = 3, 300, 6  # photos of a group side by side; pixels of their longer side and between them

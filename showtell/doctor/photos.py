@@ -20,8 +20,8 @@ from rich.console import Console
 from showtell.cache.contents import digest_file
 from showtell.data.images import ORIENTATION, TURNS, open_image, read_header
 from showtell.data.record import LeftOut, Record
-from showtell.errors import Unreadable
-from showtell.progress import Bar
+from showtell.plumbing.errors import Unreadable
+from showtell.plumbing.progress import Bar
 
 SIDE, TINT_SIDE = 64, 8  # pixels of the grey thumbnail and of the coloured one
 TINY, HUGE, LONGISH = 32, 4_000, 3  # pixels of the shorter side, of the longer one; how many times as long as wide

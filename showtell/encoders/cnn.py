@@ -14,8 +14,8 @@ from showtell.encoders.encoder import Encoder
 from showtell.encoders.frozen import digest
 from showtell.encoders.grid import check_grid_size, grid_features
 from showtell.encoders.pixels import Normalise, Resize, Square
-from showtell.errors import RecipeError
 from showtell.features import Features
+from showtell.plumbing.errors import RecipeError
 from showtell.settings import Count
 
 

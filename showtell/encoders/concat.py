@@ -16,8 +16,8 @@ from showtell import encoders
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.frozen import digest, to_half_and_back
 from showtell.encoders.grid import check_grid_size, pool_grid
-from showtell.errors import RecipeError, ShowtellError
 from showtell.features import Features
+from showtell.plumbing.errors import RecipeError, ShowtellError
 
 Part = str | dict[str, Any]
 

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from showtell.errors import InputError
-from showtell.restricted import load_restricted
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.pickles import load_restricted
 
 PICKLE = b"\x80"  # how one begins; torch's own files are zip archives
 NAMES = {"kernel": "weight", "bias": "bias"}

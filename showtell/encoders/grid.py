@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from showtell.errors import RecipeError
 from showtell.features import Features, grid_boxes
+from showtell.plumbing.errors import RecipeError
 
 
 def grid_features(grid: Tensor, view: Tensor, pooled: Tensor | None = None) -> Features:

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from showtell.errors import RecipeError
+from showtell.plumbing.errors import RecipeError
 
 Resize = Literal["stretch", "crop"]
 

@@ -19,9 +19,9 @@ from showtell.encoders.frozen import digest, frozen_in_eval, to_half_and_back
 from showtell.encoders.grid import check_grid_size, grid_features, pool_grid
 from showtell.encoders.pixels import Normalise, Resize, Square
 from showtell.encoders.timm_weights import load_file, load_hub
-from showtell.encoders.torchvision_repair import repair_torchvision
-from showtell.errors import RecipeError
 from showtell.features import Features
+from showtell.plumbing.errors import RecipeError
+from showtell.plumbing.torchvision_repair import repair_torchvision
 
 Build = Callable[..., Any]
 

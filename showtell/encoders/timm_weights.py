@@ -1,26 +1,22 @@
 """Weights for networks of timm: from the model hub, or from a local file that must fit to the last tensor."""
 
-import os
 import pickle
-import socket
 import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from torch import Tensor
 
 from showtell.encoders.flax_layers import read_layers
-from showtell.errors import InputError, RecipeError
+from showtell.plumbing.errors import InputError, RecipeError
+from showtell.plumbing.hub import hub_is_out_of_reach, in_hub_cache
 
 WAYS_OUT = (
     "give them as a file with encoder.weights=FILE, draw them with encoder.weights=random, "
     "or take encoder=lite, whose weights came with the install"
 )
-
-
 BEHIND = "pre_logits."  # VGG's layers behind the map, which are dropped
 
 
@@ -43,27 +39,6 @@ def load_hub(model: str, build: Callable[..., Any]) -> Any:
     except OSError as error:
         reason = " ".join(str(error).split())
         raise InputError(f"encoder.weights=hub: {model!r} cannot be fetched ({reason}); {WAYS_OUT}") from error
-
-
-def in_hub_cache(repository: str) -> bool:
-    from huggingface_hub import constants
-
-    return (Path(constants.HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}").is_dir()
-
-
-def hub_is_out_of_reach() -> bool:
-    """Whether asking would only wait for time-outs: offline by choice, or no name service and no proxy."""
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE:
-        return True
-    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
-        return False
-    try:
-        socket.getaddrinfo(urlsplit(constants.ENDPOINT).hostname, 443)
-    except socket.gaierror:
-        return True
-    return False
 
 
 def load_file(network: Any, path: str) -> None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from showtell.errors import InputError
 from showtell.metrics.metric import Metric, Rows, Texts, mean
+from showtell.plumbing.errors import InputError
 
 if TYPE_CHECKING:
     from showtell.clip import Clip

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 
 TRAINED_ON = ("train", "restval")  # Karpathy's splits of COCO have both
 

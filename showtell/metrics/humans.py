@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 
-from showtell.errors import InputError
 from showtell.metrics.score import Score, score
+from showtell.plumbing.errors import InputError
 
 SAID = "each human caption in turn against the rest"
 

@@ -3,8 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
-from showtell.errors import InputError
 from showtell.metrics import METRICS
+from showtell.plumbing.errors import InputError
 
 DEFAULT = ("standard", "hidden")
 FAMILIES = {  # one name for all that begin so

@@ -10,13 +10,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from showtell.errors import InputError
 from showtell.metrics import METRICS
 from showtell.metrics.clipscore import make_ready
 from showtell.metrics.metric import Metric, Rows, Texts
 from showtell.metrics.names import DEFAULT, chosen
 from showtell.metrics.significance import LEVEL, RESAMPLES, intervals
 from showtell.metrics.tokenize import tokenize
+from showtell.plumbing.errors import InputError
 
 if TYPE_CHECKING:
     from showtell.clip import Clip

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from showtell.errors import InputError
 from showtell.metrics.metric import Metric, Rows, Texts
+from showtell.plumbing.errors import InputError
 
 JAR = "spice-1.0.jar"
 CORE_NLP = ("lib/stanford-corenlp-3.6.0.jar", "lib/stanford-corenlp-3.6.0-models.jar")

@@ -13,8 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from showtell.encoders.encoder import Encoder
-from showtell.errors import RecipeError
 from showtell.features import Features
+from showtell.plumbing.errors import RecipeError
 
 Pool = Literal["max", "mean", "none"]
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels

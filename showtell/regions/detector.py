@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.frozen import digest
-from showtell.encoders.timm_weights import hub_is_out_of_reach, in_hub_cache
-from showtell.encoders.torchvision_repair import repair_torchvision
-from showtell.errors import InputError, RecipeError
 from showtell.features import Features
+from showtell.plumbing.errors import InputError, RecipeError
+from showtell.plumbing.hub import hub_is_out_of_reach, in_hub_cache
+from showtell.plumbing.torchvision_repair import repair_torchvision
 from showtell.regions.crops import Box, Crops, Pool
 from showtell.settings import Count, Share
 

@@ -19,9 +19,9 @@ from showtell.data.images import upright_size
 from showtell.data.record import LeftOut, Record
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.frozen import digest
-from showtell.errors import InputError, Unreadable
 from showtell.features import Features
-from showtell.progress import Bar
+from showtell.plumbing.errors import InputError, Unreadable
+from showtell.plumbing.progress import Bar
 from showtell.regions.crops import pooled
 from showtell.regions.readers import Array, damaged, files_of, open_features
 from showtell.settings import Count

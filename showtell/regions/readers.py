@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from showtell.errors import InputError
-from showtell.restricted import load_restricted
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.pickles import load_restricted
 
 Array = NDArray[Any]
 FEATURES, BOXES = "features", "boxes"

@@ -15,10 +15,10 @@ from rich.text import Text
 from showtell.compare import SAME, Comparison, Difference, method, to_json
 from showtell.data import told
 from showtell.data.images import open_image
-from showtell.errors import InputError
-from showtell.files import write_json
 from showtell.metrics import METRICS
 from showtell.metrics.score import Score
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.files import write_json
 from showtell.report.figures import COLOURS, DPI, THEMES, data_uri, picture_uri, png
 from showtell.report.heat import thumbnail
 from showtell.report.page import Card, Figure, Section, write_page

@@ -14,9 +14,9 @@ from showtell.captioners import load
 from showtell.checkpoint import read_recipe
 from showtell.data.scenes import read_scenes
 from showtell.data.scenes_judge import judge
-from showtell.errors import InputError, RecipeError
 from showtell.evaluate import evaluate
-from showtell.files import write_json
+from showtell.plumbing.errors import InputError, RecipeError
+from showtell.plumbing.files import write_json
 from showtell.predict import caption_photos
 from showtell.recipe import build, check
 from showtell.report.demo_page import PhotoResults, SceneResults, write_demo_page

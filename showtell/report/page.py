@@ -11,8 +11,8 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from showtell import __version__
-from showtell.errors import InputError
-from showtell.files import check_folder, write_text
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.files import check_folder, write_text
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 from showtell.tokenizers import storage
 from showtell.tokenizers.byte_pairs import BytePairs
 from showtell.tokenizers.captions import Special, sound

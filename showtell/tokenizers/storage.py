@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from showtell.errors import InputError
-from showtell.files import whole
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.files import whole
 
 
 def write(path: Path, content: bytes) -> None:

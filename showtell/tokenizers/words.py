@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 from showtell.tokenizers import storage
 from showtell.tokenizers.captions import Special, sound
 

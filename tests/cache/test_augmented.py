@@ -10,7 +10,7 @@ from showtell.cache import Augmented, encode, open_augmented
 from showtell.data.record import Record
 from showtell.encoders import ConvNet, Lite
 from showtell.encoders.turned import VIEWS
-from showtell.errors import RecipeError
+from showtell.plumbing.errors import RecipeError
 from showtell.regions import REGIONS
 
 QUIET = Console(quiet=True)

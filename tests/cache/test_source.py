@@ -18,7 +18,7 @@ from showtell.cache import Source, default_folder, encode, fill, open_source
 from showtell.cache.store import Store
 from showtell.data.record import Record
 from showtell.encoders import ConvNet, Encoder, Lite
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 
 FILL = """
 import sys

@@ -16,10 +16,10 @@ from showtell.captioners.ensemble import Ensemble, MeanDecoder, make_ensemble
 from showtell.cli import app
 from showtell.data.scenes import scenes
 from showtell.encoders.joined import Joined
-from showtell.errors import InputError, RecipeError
 from showtell.evaluate import evaluate
 from showtell.explain import explain
 from showtell.features import Several
+from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe import build, check
 from showtell.settings import load_recipe
 from showtell.train import train

@@ -15,7 +15,7 @@ from showtell.captioners.ensemble import Ensemble
 from showtell.captioners.nearest import Nearest
 from showtell.captioners.neural import Neural
 from showtell.data.scenes import scenes
-from showtell.errors import InputError, RecipeError
+from showtell.plumbing.errors import InputError, RecipeError
 from showtell.predict import describe_all
 from showtell.recipe import build, check
 from showtell.settings import override

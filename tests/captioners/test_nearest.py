@@ -11,9 +11,9 @@ from rich.console import Console
 from showtell import checkpoint
 from showtell.captioners import load
 from showtell.captioners.nearest import NEIGHBOURS
-from showtell.errors import InputError, RecipeError
 from showtell.evaluate import evaluate
 from showtell.explain import explain
+from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe import build, check
 from showtell.train import train
 from tests.small import RECIPE

@@ -12,9 +12,9 @@ from showtell.captioners.ensemble import make_ensemble
 from showtell.captioners.views import decoder_of_views, encoder_of_views
 from showtell.data.scenes import scenes
 from showtell.encoders.turned import VIEWS
-from showtell.errors import RecipeError
 from showtell.evaluate import evaluate
 from showtell.explain import explain
+from showtell.plumbing.errors import RecipeError
 from showtell.recipe import check
 from showtell.regions import REGIONS
 from showtell.settings import override

@@ -7,7 +7,7 @@ from tests.clip.tiny import draw_photos, write_open_clip, write_transformers
 
 @pytest.fixture(scope="session")
 def libraries():
-    from showtell.encoders.torchvision_repair import repair_torchvision
+    from showtell.plumbing.torchvision_repair import repair_torchvision
 
     repair_torchvision()
     pytest.importorskip("transformers")

@@ -3,7 +3,7 @@
 import pytest
 
 from showtell.clip import photos_of
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 
 
 @pytest.fixture

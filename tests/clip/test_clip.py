@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from showtell.clip import Clip
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 from tests.clip.tiny import draw_photos, write_transformers
 
 CAPTIONS = ["a dog runs along the beach", "two red cars in the rain", "", "An airplane!", "a dog runs along the beach"]

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from showtell.clip import Clip
 from showtell.clip.from_open_clip import _chosen
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 
 
 def refused(name):

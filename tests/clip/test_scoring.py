@@ -15,11 +15,11 @@ from showtell.cli import app
 from showtell.clip import Clip
 from showtell.data import Record
 from showtell.decode import Decoded
-from showtell.errors import InputError, RecipeError
 from showtell.evaluate import evaluate
 from showtell.log import read_log
 from showtell.metrics.score import score
 from showtell.metrics.score_files import score_files
+from showtell.plumbing.errors import InputError, RecipeError
 from showtell.reward import Reward, check_reward
 from showtell.tokenizers.words import Words
 from tests.small import FROZEN, small_recipe, train_small

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from showtell.data.images import open_image
-from showtell.errors import Unreadable
+from showtell.plumbing.errors import Unreadable
 
 MEMORY = 2 << 30  # more than at the start: a picture of the largest size allowed, and its copy
 Draw = random.Random

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from showtell.data import DATA, LeftOut, Records
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 from tests.data.sets import SOUND, WRITERS, Photo, without_ending, write
 
 FORMS = list(WRITERS)

@@ -9,7 +9,7 @@ import pytest
 from showtell.data import DATA, LeftOut, Record, Records
 from showtell.data.auto import auto
 from showtell.data.folder import folder
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 
 
 def touch(root: Path, *names: str) -> None:

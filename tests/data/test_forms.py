@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from showtell.data import DATA, LeftOut, photos_beside
-from showtell.errors import InputError, RecipeError
+from showtell.plumbing.errors import InputError, RecipeError
 from tests.data.sets import SOUND, Photo, found, put, write
 
 

@@ -17,8 +17,8 @@ from PIL.PngImagePlugin import PngImageFile
 
 from showtell.data import images
 from showtell.data.images import TURNS, Turn, open_image
-from showtell.errors import InputError
-from showtell.say import printable
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.messages import printable
 
 UNDO = {2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}  # the turn that takes back each turn
 

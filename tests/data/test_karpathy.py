@@ -9,7 +9,7 @@ from PIL import Image
 
 from showtell.data import DATA, LeftOut, Record
 from showtell.data.karpathy import find_jsons, karpathy
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 
 
 def entry(filename: Any, split: Any = "train", captions: Any = ("a dog",), **more: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from showtell.data.scenes_judge import judge, scene_accuracy
 from showtell.data.scenes_parse import Unclear, parse
 from showtell.data.scenes_words import captions
 from showtell.data.scenes_world import COLOURS, SHAPES, Scene, Thing, sample
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 
 
 def scene(seed: int) -> Scene:

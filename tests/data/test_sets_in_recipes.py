@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from showtell.errors import RecipeError
 from showtell.evaluate import evaluate
+from showtell.plumbing.errors import RecipeError
 from showtell.recipe import build, check
 from showtell.settings import load_recipe, packaged_recipes
 from showtell.train import train

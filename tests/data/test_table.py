@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from showtell.data import DATA
 from showtell.data.quotes import read_rows
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 from tests.data.sets import found, put
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from showtell.data import DATA, LeftOut, Records
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 from tests.data.sets import SOUND, add, found, put, write
 
 

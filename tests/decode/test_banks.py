@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from showtell.decode import beam
-from showtell.errors import RecipeError
+from showtell.plumbing.errors import RecipeError
 from showtell.tokenizers.captions import Special
 
 from .test_beam import all_captions

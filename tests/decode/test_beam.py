@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from showtell.decode import beam, greedy
-from showtell.errors import RecipeError
+from showtell.plumbing.errors import RecipeError
 from showtell.tokenizers.captions import Special
 
 from .tree import SPECIAL, Tree, captions, features

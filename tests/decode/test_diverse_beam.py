@@ -10,7 +10,7 @@ from showtell.cache import encode
 from showtell.captioners import load
 from showtell.data.scenes import scenes
 from showtell.decode import beam, diverse_beam
-from showtell.errors import RecipeError
+from showtell.plumbing.errors import RecipeError
 from tests.small import RECIPE
 
 from .test_beam import log_probs_after

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from showtell.decode import STRATEGIES
-from showtell.errors import RecipeError
+from showtell.plumbing.errors import RecipeError
 
 from .tree import ONE_ID, SPECIAL, Numbers, Tree, captions, features, replay
 

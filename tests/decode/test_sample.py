@@ -5,7 +5,7 @@ import torch
 
 from showtell.decode import greedy, sample
 from showtell.decode.sample import narrow, pick
-from showtell.errors import RecipeError
+from showtell.plumbing.errors import RecipeError
 
 from .tree import SPECIAL, Tree, captions, features
 

@@ -6,7 +6,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from showtell.decoders import Attend, Recurrent, Topdown
-from showtell.errors import RecipeError
+from showtell.plumbing.errors import RecipeError
 from tests.decoders.test_every_decoder import B, D, K, N, T, V, large, make_features, read, words
 
 

@@ -11,8 +11,8 @@ from torch.testing import assert_close
 
 from showtell.decoders import DECODERS, recurrent
 from showtell.decoders.visual import Standardise
-from showtell.errors import RecipeError
 from showtell.features import Features
+from showtell.plumbing.errors import RecipeError
 
 B, K, N, D, T, V = 2, 3, 5, 6, 7, 11
 SIZES = {"regions": N, "attention_dim": 7, "heads": 4, "dim": 8, "embedding_dim": 9, "mlp_dim": 10, "layers": 2}

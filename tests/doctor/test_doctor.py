@@ -24,7 +24,7 @@ def doctor(monkeypatch, capsys):
 
     def run(*words):
         monkeypatch.setattr(sys, "argv", ["showtell", "doctor", *map(str, words)])
-        monkeypatch.setattr("showtell.progress.QUIET_SECONDS", 600)
+        monkeypatch.setattr("showtell.plumbing.progress.QUIET_SECONDS", 600)
         code = 0
         try:
             main()

@@ -11,7 +11,7 @@ from PIL import Image
 from showtell.data import LeftOut, Record
 from showtell.data.images import open_image
 from showtell.doctor.photos import see_all
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 from tests.doctor.drawn import drawing
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from showtell.encoders import ConvNet
-from showtell.errors import RecipeError
+from showtell.plumbing.errors import RecipeError
 
 VIEW = torch.tensor([[0.0, 0.0, 1.0, 1.0]] * 5)
 

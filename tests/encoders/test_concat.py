@@ -12,7 +12,7 @@ from showtell.cache import encode, open_source
 from showtell.data.record import Record
 from showtell.encoders import ENCODERS
 from showtell.encoders.grid import pool_grid
-from showtell.errors import RecipeError
+from showtell.plumbing.errors import RecipeError
 from showtell.recipe import build, check
 from showtell.settings import load_recipe
 from tests.small import train_small

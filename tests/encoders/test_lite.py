@@ -6,8 +6,8 @@ import torch
 
 from showtell.encoders import Lite, fused, lite
 from showtell.encoders.lite import SameConv, published
-from showtell.encoders.torchvision_repair import repair_torchvision
-from showtell.errors import RecipeError
+from showtell.plumbing.errors import RecipeError
+from showtell.plumbing.torchvision_repair import repair_torchvision
 
 PIXELS = torch.randint(0, 256, (2, 3, 65, 65), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from showtell.encoders import Timm
-from showtell.errors import InputError, RecipeError
+from showtell.plumbing.errors import InputError, RecipeError
 
 VIEW = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
 WAYS_OUT = (

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from showtell.clip import Clip
-from showtell.errors import InputError
 from showtell.metrics import METRICS
 from showtell.metrics.clipscore import make_ready
 from showtell.metrics.score import score
+from showtell.plumbing.errors import InputError
 from tests.clip.conftest import folder, libraries, photos  # noqa: F401 - fixtures
 
 SAID = {

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from showtell.errors import InputError
 from showtell.metrics import METRICS
 from showtell.metrics.metric import Texts
 from showtell.metrics.score import score
+from showtell.plumbing.errors import InputError
 
 NAMES = ["distinct-1", "distinct-2", "vocabulary", "repeats-2", "repeats-4", "length", "identical"]
 captions = st.lists(st.sampled_from(["a", "b", "c", "new", "other"]), max_size=8).map(" ".join)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from showtell.errors import InputError
 from showtell.metrics.humans import humans
 from showtell.metrics.score import score
+from showtell.plumbing.errors import InputError
 
 REFERENCES = {
     "a": ["a black dog runs", "a dog runs on grass", "the dog is black"],

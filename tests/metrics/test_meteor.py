@@ -5,12 +5,12 @@ import gzip
 import numpy as np
 import pytest
 
-from showtell.errors import InputError
 from showtell.metrics import meteor
 from showtell.metrics.meteor import formula, tables
 from showtell.metrics.meteor.normalize import normalize
 from showtell.metrics.meteor.stemmer import stem
 from showtell.metrics.metric import Texts
+from showtell.plumbing.errors import InputError
 
 TEXTS = {
     "synsets": ["dog", "1 2", "hound", "2", "sit", "3", "rest", "3", "caste", "4", "cast", "5", ""],

@@ -6,11 +6,11 @@ from importlib.metadata import version
 import numpy as np
 import pytest
 
-from showtell.errors import InputError
 from showtell.metrics import METRICS
 from showtell.metrics.metric import Metric
 from showtell.metrics.names import groups, select
 from showtell.metrics.score import score, to_json
+from showtell.plumbing.errors import InputError
 
 PROTOCOL = {"split": "val", "decode": "beam num_beams=5", "seed": 1, "data": None}
 SAID = {"a.jpg": "a dog", "b.jpg": "two red cars"}

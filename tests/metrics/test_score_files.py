@@ -9,9 +9,9 @@ import sys
 import pytest
 from rich.console import Console
 
-from showtell.errors import InputError
 from showtell.metrics.score import to_json
 from showtell.metrics.score_files import score_files
+from showtell.plumbing.errors import InputError
 
 STANDARD = {"BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr-D"}
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from showtell.errors import InputError
 from showtell.metrics import METRICS, spice
 from showtell.metrics.score import score
+from showtell.plumbing.errors import InputError
 
 SAID = {"a.jpg": "A dog runs.", "b.jpg": "", "c.jpg": "two cars"}
 KNOWN = {"a.jpg": ["The dog runs", "a dog"], "b.jpg": [""], "c.jpg": ["Red cars."]}

@@ -12,8 +12,8 @@ from PIL import Image
 from showtell.cache import encode, open_source
 from showtell.data.record import Record
 from showtell.encoders import ENCODERS, Encoder
-from showtell.encoders.torchvision_repair import repair_torchvision
-from showtell.errors import InputError, RecipeError
+from showtell.plumbing.errors import InputError, RecipeError
+from showtell.plumbing.torchvision_repair import repair_torchvision
 from showtell.regions.detector import Detector, Found
 from tests.regions.test_windows import photo
 

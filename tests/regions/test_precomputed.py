@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 from showtell.cache import Source, encode, open_source
 from showtell.data.images import ORIENTATION
 from showtell.data.record import Record
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 from showtell.regions.precomputed import Precomputed
 from tests.regions.small import WRITERS, Images, images, write_npy
 

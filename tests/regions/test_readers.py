@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 from showtell.regions.readers import open_features
 from tests.regions.small import WRITERS, Images, images, write_h5, write_npz
 

@@ -12,9 +12,9 @@ from showtell.cache import open_source
 from showtell.captioners import Captioner
 from showtell.data import Record
 from showtell.encoders import Encoder
-from showtell.errors import InputError, RecipeError
 from showtell.evaluate import evaluate
 from showtell.explain import explain
+from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe import build, build_encoder
 from showtell.regions import REGIONS
 from showtell.regions.windows import Windows, windows

@@ -10,8 +10,8 @@ from showtell.cache import encode, open_source
 from showtell.data.images import ORIENTATION
 from showtell.data.record import Record
 from showtell.encoders import ENCODERS, Encoder
-from showtell.errors import RecipeError
 from showtell.features import Features
+from showtell.plumbing.errors import RecipeError
 from showtell.regions.crops import Pool, pooled
 from showtell.regions.windows import WINDOWS, Windows, windows
 

@@ -9,7 +9,7 @@ from PIL import Image
 from rich.console import Console
 
 from showtell.compare import SAME, compare
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 from showtell.report.compared import PICTURED, SHOWN, cautions, differences_figure, lines, write_comparison
 from tests.compare.test_comparison import BAD, GOOD, KNOWN, TWO, captions
 from tests.report.test_page import Reader

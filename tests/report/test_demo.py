@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 from showtell.report import demo
 from tests.report.small import small_captioner
 

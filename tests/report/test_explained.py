@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 from showtell.report.explained import explain_photos, picture_names
 from tests.report.small import small_captioner
 

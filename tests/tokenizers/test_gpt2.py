@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 from showtell.tokenizers import GPT2, gpt2
 from showtell.tokenizers.byte_pairs import LETTERS, BytePairs, pattern
 

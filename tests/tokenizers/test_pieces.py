@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from showtell.errors import InputError, RecipeError
+from showtell.plumbing.errors import InputError, RecipeError
 from showtell.tokenizers import SentencePiece
 
 CAPTIONS = [f"{a} {b} dog runs near the {c}." for a in ("A", "One") for b in ("big", "brown") for c in ("sea", "road")]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 from showtell.tokenizers import Words
 from showtell.tokenizers.words import split
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from showtell.errors import InputError
 from showtell.metrics.meteor.phrases import EXACT, Relation, occurrences, relation
 from showtell.metrics.meteor.tables import Array, Index, find, hashes
+from showtell.plumbing.errors import InputError
 
 PLACE = 20  # bits of a word's place, where columns are packed into one
 MOST_WORDS, MOST_DISTANCE = 8191, 1 << 35  # matched; the distances of all matches: what a rank of the search holds

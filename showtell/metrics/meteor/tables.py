@@ -27,8 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from showtell.errors import InputError
-from showtell.progress import Bar
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.progress import Bar
 
 VERSION = 2  # of the index's layout
 LONGEST = 7  # words of a paraphrase

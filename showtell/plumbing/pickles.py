@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 
 
 def _latin1(text: str, encoding: str) -> bytes:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from showtell.errors import InputError
-from showtell.files import check_folder
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.files import check_folder
 
 
 def test_a_folder_that_is_there_or_can_be_made_is_nothing_to_tell(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from showtell.say import printable
+from showtell.plumbing.messages import printable
 
 
 class ShowtellError(ValueError):

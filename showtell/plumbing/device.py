@@ -6,8 +6,8 @@ from functools import cache
 
 import torch
 
-from showtell.errors import InputError
-from showtell.settings import nearest
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.messages import nearest
 
 USUAL = ("auto", "cpu", "cuda", "mps")
 

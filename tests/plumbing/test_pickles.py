@@ -12,9 +12,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.pickles import load_restricted
 from showtell.regions.readers import open_features
-from showtell.restricted import load_restricted
 from tests.regions.small import images, write_pickle
 
 

@@ -1,5 +1,8 @@
 """Names and numbers in lines for people."""
 
+import difflib
+from collections.abc import Iterable
+
 
 def printable(name: str) -> str:
     """A name on one line, whatever its bytes are: it can neither break the line nor steer the terminal.
@@ -24,3 +27,10 @@ def count(number: int, thing: str) -> str:
     ('1 photo', '1,680 photos')
     """
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def nearest(word: str, allowed: Iterable[str]) -> str:
+    """`(did you mean x?)`, or nothing where no allowed name is near."""
+    names = {name.lower(): name for name in allowed}
+    close = difflib.get_close_matches(str(word).lower(), names, n=1)
+    return f" (did you mean {names[close[0]]}?)" if close else ""

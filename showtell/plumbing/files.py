@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from showtell.errors import InputError
+from showtell.plumbing.errors import InputError
 
 
 @contextlib.contextmanager

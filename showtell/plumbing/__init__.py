@@ -1,0 +1,1 @@
+"""Under the floor: nothing here knows a photo or a caption."""
