@@ -16,7 +16,7 @@ from showtell.cache import Source, encode, open_source
 from showtell.captioners.neural import Neural
 from showtell.features import Features
 from showtell.recipe import Train, build, check, options
-from showtell.settings import load_recipe
+from showtell.settings.text import load_recipe
 from showtell.train import Job
 
 

@@ -9,7 +9,7 @@ import showtell
 from showtell.data.scenes import read_scenes
 from showtell.data.scenes_judge import judge
 from showtell.recipe import build, check
-from showtell.settings import load_recipe
+from showtell.settings.text import load_recipe
 from showtell.train import train
 
 SMALL = ["data.images=60", "data.val_images=6", "data.test_images=6", "train.max_steps=6", "train.batch_size=50"]

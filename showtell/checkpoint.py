@@ -20,7 +20,7 @@ from showtell.decoders.decoder import Decoder
 from showtell.encoders.encoder import Encoder
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import sync, whole, write_text
-from showtell.settings import Recipe, read_recipe_file
+from showtell.settings.text import Recipe, read_recipe_file
 
 MODEL, RECIPE = "model.safetensors", "recipe.yaml"
 

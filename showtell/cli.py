@@ -54,7 +54,7 @@ def demo(
 @app.command(epilog="Examples: `showtell recipes`, `showtell recipes bern-6 > mine.yaml`")
 def recipes(name: Annotated[str | None, typer.Argument(metavar="NAME", help="The one to print.")] = None) -> None:
     """List the packaged recipes, or print one."""
-    from showtell.settings import load_recipe, packaged_recipes
+    from showtell.settings.text import load_recipe, packaged_recipes
 
     texts = packaged_recipes()
     if name is None:
@@ -74,7 +74,7 @@ def train(
 ) -> None:
     """Train a recipe into a run folder."""
     from showtell.recipe import check
-    from showtell.settings import load_recipe
+    from showtell.settings.text import load_recipe
     from showtell.train import train as train_recipe
 
     folder = run or Path("runs") / Path(recipe).stem
@@ -236,7 +236,7 @@ def features(recipe: Recipe, overrides: Overrides = None) -> None:
     from showtell.data import notes
     from showtell.plumbing.device import device_of
     from showtell.recipe import build, build_encoder, check
-    from showtell.settings import load_recipe
+    from showtell.settings.text import load_recipe
 
     checked = check(load_recipe(recipe, overrides or []))
     torch.manual_seed(checked["train"]["seed"])  # as `train` does: random weights are then the same
@@ -302,7 +302,7 @@ def _load(model: str, changes: list[str]) -> Any:
     from showtell.captioners import PLACES, load
     from showtell.plumbing.device import device_of
     from showtell.recipe import check
-    from showtell.settings import override
+    from showtell.settings.text import override
 
     captioner = load(model, [item for item in changes if item.partition("=")[0] in PLACES]).to(device_of("auto"))
     captioner.recipe = check(override(captioner.recipe, changes))

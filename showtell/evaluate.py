@@ -18,7 +18,7 @@ from showtell.plumbing.files import check_folder, write_json
 from showtell.predict import describe_all
 from showtell.recipe import Evaluate, build, check, options
 from showtell.resume import MACHINE
-from showtell.settings import Recipe, override
+from showtell.settings.text import Recipe, override
 
 OPEN = ("data", "decode", "evaluate", "captioner.views", *PLACES)  # what scoring may change; the rest made the weights
 

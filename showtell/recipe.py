@@ -29,7 +29,8 @@ from showtell.plumbing.errors import RecipeError
 from showtell.plumbing.messages import nearest
 from showtell.regions import REGIONS
 from showtell.retrieval import Neighbours
-from showtell.settings import Count, Positive, Recipe, Share
+from showtell.settings.bounds import Count, Positive, Share
+from showtell.settings.text import Recipe
 from showtell.tokenizers import TOKENIZERS
 
 Samples = Annotated[int, Field(ge=2, le=HIGHEST["num_return_sequences"])]

@@ -14,7 +14,7 @@ from showtell.plumbing.device import device_of
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe import Train, build, build_encoder, options
 from showtell.resume import check_same, open_run
-from showtell.settings import Recipe
+from showtell.settings.text import Recipe
 
 
 def remember(recipe: Recipe, run: Path, resume: bool, console: Console, say: Callable[[str], None]) -> Path:

@@ -19,7 +19,7 @@ from showtell.data import Record
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import check_folder
 from showtell.recipe import check
-from showtell.settings import Recipe, same
+from showtell.settings.text import Recipe, same
 
 UNAVERAGED = "unaveraged"  # the weights that training goes on from, where RUN/last/model is their average
 MACHINE = ("train.device", "train.precision")  # may be others where a run goes on, or is scored, elsewhere

@@ -22,7 +22,7 @@ from showtell.metrics.ngrams import Ints
 from showtell.metrics.tokenize import tokenize
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.progress import Bar
-from showtell.settings import Count
+from showtell.settings.bounds import Count
 
 HELD_OUT = 10  # one photo in so many is held out to choose k on
 EQUAL = 9  # digits; what differs behind them is rounding

@@ -17,7 +17,7 @@ from showtell.encoders.encoder import Encoder
 from showtell.encoders.joined import Joined
 from showtell.features import Features, Several
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.settings import Recipe
+from showtell.settings.text import Recipe
 from showtell.tokenizers.captions import Tokenizer
 
 

@@ -24,7 +24,7 @@ from showtell.regions.precomputed import Precomputed
 from showtell.remember import remember
 from showtell.resume import differences, open_run, start_folder
 from showtell.reward import check_reward
-from showtell.settings import Recipe
+from showtell.settings.text import Recipe
 from showtell.teacher import Teacher
 from showtell.tokenizers import TOKENIZERS
 from showtell.tokenizers.captions import Tokenizer

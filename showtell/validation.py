@@ -19,7 +19,7 @@ from showtell.metrics.score import score
 from showtell.plumbing.errors import InputError
 from showtell.predict import describe_all
 from showtell.recipe import LOSS
-from showtell.settings import Recipe
+from showtell.settings.text import Recipe
 
 CAPTIONS = 64  # of a batch: the logits of 64 photos with 12 sentences each took 2 GB
 LENGTHS = ("max_length", "min_length", "no_repeat_ngram_size")  # what greedy takes of the recipe's own decoding

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from showtell.data.scenes import scenes
 from showtell.recipe import check
-from showtell.settings import Recipe, override
+from showtell.settings.text import Recipe, override
 from showtell.train import train
 
 RECIPE: Recipe = {

@@ -17,7 +17,7 @@ from PIL import Image
 
 from showtell.cli import app, main
 from showtell.plumbing.errors import InputError
-from showtell.settings import packaged_recipes
+from showtell.settings.text import packaged_recipes
 from tests.small import FROZEN, RECIPE, write_karpathy
 
 COMMANDS = [

@@ -13,7 +13,7 @@ import yaml
 import showtell
 from showtell.encoders import ENCODERS
 from showtell.recipe import FIXED, PARTS, build, check
-from showtell.settings import load_recipe, packaged_recipes, read_yaml
+from showtell.settings.text import load_recipe, packaged_recipes, read_yaml
 from showtell.train import train
 from tests.encoders import test_every_encoder as contract
 from tests.pages import PAGES, ROOT, blocks

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from showtell.captioners import load
 from showtell.recipe import build, check
-from showtell.settings import load_recipe, packaged_recipes
+from showtell.settings.text import load_recipe, packaged_recipes
 from showtell.train import train
 
 DATA = ["data=scenes", "data.images=16", "data.val_images=4", "data.test_images=2"]

@@ -15,7 +15,7 @@ from showtell.metrics import METRICS
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe import ABSENT, PARTS, Evaluate, Train, build, build_encoder, check, options, part, trains
 from showtell.regions import REGIONS
-from showtell.settings import load_recipe, packaged_recipes, read_yaml
+from showtell.settings.text import load_recipe, packaged_recipes, read_yaml
 from showtell.tokenizers import TOKENIZERS, Words
 
 SECTIONS = "data, encoder, regions, tokenizer, decoder, decode, captioner, train, evaluate"

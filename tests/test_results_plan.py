@@ -10,7 +10,7 @@ from benchmarks.results.runs import given_of, runs_of
 from benchmarks.results.work import is_trained
 from showtell.checkpoint import write_recipe
 from showtell.plumbing.errors import InputError
-from showtell.settings import packaged_recipes
+from showtell.settings.text import packaged_recipes
 from tests.pages import ROOT
 
 PLAN = """

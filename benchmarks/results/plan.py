@@ -11,7 +11,7 @@ from yaml import YAMLError
 from showtell.metrics import METRICS
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.messages import nearest
-from showtell.settings import read_yaml
+from showtell.settings.text import read_yaml
 
 PACKAGED = Path(__file__).with_name("plan.yaml")
 FILE = re.compile(r"\$(\w+)")  # in an override: a file of this machine

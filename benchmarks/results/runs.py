@@ -9,7 +9,7 @@ from benchmarks.results.plan import FILE, Entry, Own, Plan
 from showtell.captioners.ensemble import recipe_of
 from showtell.plumbing.errors import InputError
 from showtell.recipe import ABSENT, UNTRAINED, check, trains
-from showtell.settings import Recipe, load_recipe, override
+from showtell.settings.text import Recipe, load_recipe, override
 
 Kind = Literal["trained", "ensemble", "decoded"]
 

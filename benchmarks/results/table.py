@@ -19,7 +19,7 @@ from showtell.log import read_log
 from showtell.metrics import METRICS
 from showtell.metrics.humans import humans
 from showtell.recipe import LOSS, check
-from showtell.settings import Recipe
+from showtell.settings.text import Recipe
 
 
 def section(plan: Plan, name: str, wanted: Sequence[Run], ready: Sequence[Run], records: Sequence[Record]) -> str:

@@ -24,7 +24,7 @@ from showtell.metrics.names import chosen
 from showtell.plumbing.errors import InputError
 from showtell.recipe import check, trains
 from showtell.resume import MACHINE
-from showtell.settings import Recipe, same, same_place
+from showtell.settings.text import Recipe, same, same_place
 
 Say = Callable[[str], None]
 

@@ -11,7 +11,7 @@ from showtell.captioners.hub import folder_of
 from showtell.captioners.nearest import Nearest
 from showtell.captioners.neural import Neural
 from showtell.recipe import check
-from showtell.settings import override
+from showtell.settings.text import override
 
 CAPTIONERS: dict[str, type[Captioner]] = {"neural": Neural, "nearest": Nearest, "ensemble": Ensemble}
 PLACES = ("encoder.weights", "regions.file", "regions.model")  # files that a captioner reads, and may find elsewhere

@@ -20,7 +20,7 @@ from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import write_text
 from showtell.plumbing.hub import hub_is_out_of_reach
 from showtell.recipe import check
-from showtell.settings import Recipe
+from showtell.settings.text import Recipe
 
 C = TypeVar("C", bound="Captioner")
 CARD = """---

@@ -21,7 +21,7 @@ from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.files import write_json
 from showtell.recipe import build, build_encoder
 from showtell.retrieval import Neighbours
-from showtell.settings import Recipe
+from showtell.settings.text import Recipe
 
 NEIGHBOURS = "neighbours.json"
 BATCH_SIZE = 64  # images

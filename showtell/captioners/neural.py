@@ -16,7 +16,7 @@ from showtell.encoders.turned import VIEWS
 from showtell.features import Features
 from showtell.plumbing.errors import RecipeError
 from showtell.recipe import build, build_encoder, check_positions, options, part
-from showtell.settings import Recipe
+from showtell.settings.text import Recipe
 from showtell.tokenizers import TOKENIZERS
 from showtell.tokenizers.captions import Tokenizer
 from showtell.tokenizers.phrases import Phrases

@@ -19,7 +19,7 @@ from showtell.metrics.names import chosen
 from showtell.metrics.significance import RESAMPLES
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe import Evaluate, build, check, options
-from showtell.settings import override
+from showtell.settings.text import override
 
 MODEL = ("evaluate.clip", "evaluate.clip_protocol")  # what CLIPScore looks with
 

@@ -12,7 +12,7 @@ from showtell.data.record import LeftOut, Records
 from showtell.data.splits import Division, Files, Split, by_split, is_file, named_files
 from showtell.data.text import read_json
 from showtell.plumbing.errors import InputError
-from showtell.settings import Share
+from showtell.settings.bounds import Share
 
 FILES = (  # of several, the first whose photos are there
     *("annotations/captions_{split}2017.json", "annotations/captions_{split}2014.json"),

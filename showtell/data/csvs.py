@@ -15,7 +15,7 @@ from showtell.data.sentences import sentences as split_sentences
 from showtell.data.splits import HOLDER, Division, Files, Split, first_by_split, named_files
 from showtell.data.table import Columns, read_table
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.settings import Share
+from showtell.settings.bounds import Share
 
 ENDINGS = (".csv", ".tsv")
 BY_SPLIT = tuple(

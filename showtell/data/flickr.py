@@ -16,7 +16,7 @@ from showtell.data.splits import HOLDER, Division, Files, Split, first_by_split,
 from showtell.data.table import read_table
 from showtell.data.text import read_text
 from showtell.plumbing.errors import InputError
-from showtell.settings import Share
+from showtell.settings.bounds import Share
 
 FOLDERS = ("", "Flickr8k_text/", "Flickr8k_text/Flickr8k_text/", "flickr30k_images/", "annotations/", "text/")
 BERN = (f"{HOLDER}_captions.txt",)

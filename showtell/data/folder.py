@@ -16,7 +16,7 @@ from showtell.data.table import CAPTION, PHOTO, SPLIT, read_table
 from showtell.data.text import read_text
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.messages import printable
-from showtell.settings import Share
+from showtell.settings.bounds import Share
 
 METADATA = ("metadata.jsonl", "metadata.csv")
 ARCHIVES = (".gz", ".tgz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".rar")

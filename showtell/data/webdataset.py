@@ -25,7 +25,7 @@ from showtell.data.record import LeftOut, Records
 from showtell.data.splits import Division, Split, split_in
 from showtell.data.table import CAPTION
 from showtell.plumbing.errors import InputError
-from showtell.settings import Share
+from showtell.settings.bounds import Share
 
 EDITION = 3  # of what is unpacked, to be raised when the same tars come to give another folder
 INDEX = "samples.json"

@@ -15,7 +15,7 @@ from showtell.decoders.decoder import Decoder, Memory, Output, State
 from showtell.decoders.dropout import Dropout
 from showtell.decoders.visual import Place, Standardise, drop_channels
 from showtell.features import Features
-from showtell.settings import Count, Share
+from showtell.settings.bounds import Count, Share
 
 GATES = {"lstm": 4, "gru": 3}
 

@@ -19,7 +19,7 @@ from showtell.decoders.visual import Ending, Projection
 from showtell.features import Features
 from showtell.plumbing.device import runs_bf16
 from showtell.plumbing.errors import RecipeError
-from showtell.settings import Count, Share
+from showtell.settings.bounds import Count, Share
 
 # torch's, and those written from the equations of the Oslo course.
 CELLS: dict[str, Callable[..., nn.Module]] = {

@@ -17,7 +17,7 @@ from showtell.decoders.visual import Standardise
 from showtell.encoders.batch_norm import spare_lone_values
 from showtell.features import Features
 from showtell.plumbing.errors import RecipeError
-from showtell.settings import Count, Share
+from showtell.settings.bounds import Count, Share
 
 
 class Topdown(Decoder):

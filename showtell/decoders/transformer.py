@@ -15,7 +15,7 @@ from showtell.decoders.dropout import Dropout
 from showtell.decoders.visual import Place, Projection
 from showtell.features import Features
 from showtell.plumbing.errors import RecipeError
-from showtell.settings import Count, Share
+from showtell.settings.bounds import Count, Share
 
 SCALE = 0.55  # GPT-2's 0.02 at its width of 768; a narrow model that starts at 0.02 hears nothing for a long time
 

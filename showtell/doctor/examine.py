@@ -18,7 +18,7 @@ from showtell.doctor.copies import Copies, find_copies
 from showtell.doctor.photos import Seen, see_all
 from showtell.plumbing.errors import InputError
 from showtell.recipe import build, check
-from showtell.settings import Recipe, load_recipe, override, packaged_recipes
+from showtell.settings.text import Recipe, load_recipe, override, packaged_recipes
 
 SPLITS = ("train", "val", "test")
 

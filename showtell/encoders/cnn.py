@@ -16,7 +16,7 @@ from showtell.encoders.grid import check_grid_size, grid_features
 from showtell.encoders.pixels import Normalise, Resize, Square
 from showtell.features import Features
 from showtell.plumbing.errors import RecipeError
-from showtell.settings import Count
+from showtell.settings.bounds import Count
 
 
 def convolution(inside: int, outside: int, kernel: int, stride: int = 1) -> nn.Sequential:

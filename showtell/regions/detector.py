@@ -20,7 +20,7 @@ from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.hub import hub_is_out_of_reach, in_hub_cache
 from showtell.plumbing.torchvision_repair import repair_torchvision
 from showtell.regions.crops import Box, Crops, Pool
-from showtell.settings import Count, Share
+from showtell.settings.bounds import Count, Share
 
 WAY_OUT = "give a folder with regions.model=FOLDER, or take regions=windows, which needs no detector"
 TORCHVISION = "torchvision:"

@@ -24,7 +24,7 @@ from showtell.plumbing.errors import InputError, Unreadable
 from showtell.plumbing.progress import Bar
 from showtell.regions.crops import pooled
 from showtell.regions.readers import Array, damaged, files_of, open_features
-from showtell.settings import Count
+from showtell.settings.bounds import Count
 
 T = TypeVar("T")
 

@@ -20,7 +20,7 @@ from showtell.plumbing.files import write_json
 from showtell.predict import caption_photos
 from showtell.recipe import build, check
 from showtell.report.demo_page import PhotoResults, SceneResults, write_demo_page
-from showtell.settings import load_recipe
+from showtell.settings.text import load_recipe
 from showtell.train import train
 
 # Of scikit-image's photographs those that their makers gave to the public domain (NASA, SpaceX) or under CC0.

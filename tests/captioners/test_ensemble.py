@@ -21,7 +21,7 @@ from showtell.explain import explain
 from showtell.features import Several
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe import build, check
-from showtell.settings import load_recipe
+from showtell.settings.text import load_recipe
 from showtell.train import train
 from tests.small import FROZEN, RECIPE, train_small
 

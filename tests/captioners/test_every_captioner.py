@@ -18,7 +18,7 @@ from showtell.data.scenes import scenes
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.predict import describe_all
 from showtell.recipe import build, check
-from showtell.settings import override
+from showtell.settings.text import override
 from tests.small import FROZEN, RECIPE, small_recipe
 
 TEXTS = ["a red star is left of a blue heart", "there is a green circle above the large star", "two things"]

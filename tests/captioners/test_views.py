@@ -17,7 +17,7 @@ from showtell.explain import explain
 from showtell.plumbing.errors import RecipeError
 from showtell.recipe import check
 from showtell.regions import REGIONS
-from showtell.settings import override
+from showtell.settings.text import override
 from tests.small import FROZEN, RECIPE
 
 from .test_every_captioner import talkative

@@ -11,7 +11,7 @@ from rich.console import Console
 from showtell.evaluate import evaluate
 from showtell.plumbing.errors import RecipeError
 from showtell.recipe import build, check
-from showtell.settings import load_recipe, packaged_recipes
+from showtell.settings.text import load_recipe, packaged_recipes
 from showtell.train import train
 from tests.data.sets import SOUND, Photo, write
 from tests.small import FROZEN, RECIPE, override

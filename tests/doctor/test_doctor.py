@@ -11,7 +11,7 @@ from rich.console import Console
 
 from showtell.cli import main
 from showtell.recipe import check
-from showtell.settings import load_recipe
+from showtell.settings.text import load_recipe
 from showtell.train import train
 from tests.doctor.drawn import data_set, drawing
 

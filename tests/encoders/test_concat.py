@@ -14,7 +14,7 @@ from showtell.encoders import ENCODERS
 from showtell.encoders.grid import pool_grid
 from showtell.plumbing.errors import RecipeError
 from showtell.recipe import build, check
-from showtell.settings import load_recipe
+from showtell.settings.text import load_recipe
 from tests.small import train_small
 
 SMALL: dict[str, Any] = {"name": "lite", "image_size": 96}

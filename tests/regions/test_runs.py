@@ -18,7 +18,7 @@ from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe import build, build_encoder
 from showtell.regions import REGIONS
 from showtell.regions.windows import Windows, windows
-from showtell.settings import override
+from showtell.settings.text import override
 from tests.regions.small import WRITERS, Images
 from tests.small import FROZEN, RECIPE, small_recipe, train_small
 from tests.test_resume import killed

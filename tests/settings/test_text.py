@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from showtell.plumbing.errors import RecipeError
 from showtell.plumbing.messages import nearest
-from showtell.settings import load_recipe, override, packaged_recipes, read_yaml
+from showtell.settings.text import load_recipe, override, packaged_recipes, read_yaml
 
 PACKAGED = ", ".join(packaged_recipes())
 RECIPE = {"encoder": {"name": "timm", "model": "resnet101", "grid_size": 14}, "train": {"lr": 0.1}}

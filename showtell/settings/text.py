@@ -8,18 +8,14 @@ import re
 from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import yaml
-from pydantic import Field
 
 from showtell.plumbing.errors import RecipeError
 from showtell.plumbing.messages import nearest
 
 Recipe = dict[str, dict[str, Any]]
-Count = Annotated[int, Field(ge=1)]  # what an option may be, where its type alone says too little
-Share = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class _Loader(yaml.SafeLoader):

@@ -1,0 +1,1 @@
+"""YAML and key=value -> a plain dict; a signature -> the options it takes."""
