@@ -6,8 +6,8 @@ A few steps on a few pictures take seconds and teach it next to nothing: with `S
 from pathlib import Path
 
 import showtell
-from showtell.data.scenes import read_scenes
-from showtell.data.scenes_judge import judge
+from showtell.data.scenes.judge import judge
+from showtell.data.scenes.scenes import read_scenes
 from showtell.recipe import build, check
 from showtell.settings.text import load_recipe
 from showtell.train import train

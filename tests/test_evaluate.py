@@ -65,7 +65,7 @@ def test_the_captions_that_were_scored_stand_beside_the_scores(run):
 
 
 def records_of(split):
-    from showtell.data.scenes import scenes
+    from showtell.data.scenes.scenes import scenes
 
     return [r for r in scenes(**{k: v for k, v in RECIPE["data"].items() if k != "name"}) if r.split == split]
 

@@ -1,7 +1,6 @@
 """CLIP (arXiv:2103.00020), from open_clip or transformers: photos and texts -> vectors of one space."""
 
-from showtell.clip.beside import photos_of
 from showtell.clip.model import DEFAULT, Clip
 from showtell.clip.protocols import PROTOCOLS, Protocol
 
-__all__ = ["DEFAULT", "PROTOCOLS", "Clip", "Protocol", "photos_of"]
+__all__ = ["DEFAULT", "PROTOCOLS", "Clip", "Protocol"]

@@ -9,9 +9,10 @@ from typing import Any
 from rich.console import Console
 
 from showtell.checkpoint import read_recipe
-from showtell.clip import Clip, photos_of
+from showtell.clip import Clip
 from showtell.compare.comparison import ALONE, Comparison, compare, method
 from showtell.data import Record
+from showtell.data.beside import photos_of
 from showtell.metrics import METRICS
 from showtell.metrics.clipscore import SEEING
 from showtell.metrics.files import read_candidates, read_references

@@ -14,7 +14,7 @@ from showtell.data.join import join
 from showtell.data.karpathy import karpathy
 from showtell.data.photos import photos_beside
 from showtell.data.record import LeftOut, Record, Records, notes, told
-from showtell.data.scenes import scenes
+from showtell.data.scenes.scenes import scenes as drawn_scenes
 from showtell.data.webdataset import webdataset
 
 DATA: dict[str, Callable[..., list[Record]]] = {
@@ -26,7 +26,7 @@ DATA: dict[str, Callable[..., list[Record]]] = {
     "folder": folder,
     "webdataset": webdataset,
     "join": join,
-    "scenes": scenes,
+    "scenes": drawn_scenes,
 }
 
 __all__ = ["DATA", "LeftOut", "Record", "Records", "notes", "photos_beside", "told"]

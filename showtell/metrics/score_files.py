@@ -58,7 +58,7 @@ def _model(name: str | None, protocol: str, console: Console | None) -> "Clip":
 
 def _photos(image_ids: list[str], root: Path, metrics: Collection[str] | None, model: "Clip") -> dict[str, Path]:
     """The photo of each image; one that cannot be read is told before anything is scored."""
-    from showtell.clip import photos_of
+    from showtell.data.beside import photos_of
 
     if not metrics or not set(SEEING) & set(chosen(metrics)):
         raise InputError(f"--photos {root}: of the metrics asked for none looks at photos; add CLIPScore to --metrics")

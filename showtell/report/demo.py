@@ -12,8 +12,8 @@ from rich.console import Console
 
 from showtell.captioners import load
 from showtell.checkpoint import read_recipe
-from showtell.data.scenes import read_scenes
-from showtell.data.scenes_judge import judge
+from showtell.data.scenes.judge import judge
+from showtell.data.scenes.scenes import read_scenes
 from showtell.evaluate import evaluate
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.files import write_json

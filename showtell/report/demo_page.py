@@ -9,7 +9,7 @@ from showtell.captioners import Captioner, Neural
 from showtell.captioners.caption import Caption
 from showtell.data.images import open_image
 from showtell.data.record import Record
-from showtell.data.scenes_judge import Verdict
+from showtell.data.scenes.judge import Verdict
 from showtell.explain import explain
 from showtell.log import read_log
 from showtell.metrics.score import Score

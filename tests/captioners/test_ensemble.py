@@ -14,7 +14,7 @@ from showtell.cache import encode, open_source
 from showtell.captioners import load
 from showtell.captioners.ensemble import Ensemble, MeanDecoder, make_ensemble
 from showtell.cli import app
-from showtell.data.scenes import scenes
+from showtell.data.scenes.scenes import scenes
 from showtell.encoders.joined import Joined
 from showtell.evaluate import evaluate
 from showtell.explain import explain

@@ -14,7 +14,7 @@ from showtell.captioners import CAPTIONERS, load, packaged_models
 from showtell.captioners.ensemble import Ensemble
 from showtell.captioners.nearest import Nearest
 from showtell.captioners.neural import Neural
-from showtell.data.scenes import scenes
+from showtell.data.scenes.scenes import scenes
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.predict import describe_all
 from showtell.recipe import build, check

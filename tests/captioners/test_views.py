@@ -10,7 +10,7 @@ from showtell.cache import encode, open_source
 from showtell.captioners import load
 from showtell.captioners.ensemble import make_ensemble
 from showtell.captioners.views import decoder_of_views, encoder_of_views
-from showtell.data.scenes import scenes
+from showtell.data.scenes.scenes import scenes
 from showtell.encoders.turned import VIEWS
 from showtell.evaluate import evaluate
 from showtell.explain import explain

@@ -10,10 +10,10 @@ from random import Random
 import pytest
 
 from showtell.data import DATA
-from showtell.data import scenes_draw as drawing
 from showtell.data.images import open_image
-from showtell.data.scenes import read_scenes, scenes
-from showtell.data.scenes_world import COLOURS, SHAPES, SIZES, combination, held_out, sample
+from showtell.data.scenes import draw as drawing
+from showtell.data.scenes.scenes import read_scenes, scenes
+from showtell.data.scenes.world import COLOURS, SHAPES, SIZES, combination, held_out, sample
 from showtell.plumbing.errors import InputError, RecipeError
 
 SMALL = {"images": 7, "val_images": 3, "test_images": 2}

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import showtell.data.scenes_judge as judge_module
-from showtell.data.scenes_judge import judge, scene_accuracy
-from showtell.data.scenes_parse import Unclear, parse
-from showtell.data.scenes_words import captions
-from showtell.data.scenes_world import COLOURS, SHAPES, Scene, Thing, sample
+import showtell.data.scenes.judge as judge_module
+from showtell.data.scenes.judge import judge, scene_accuracy
+from showtell.data.scenes.parse import Unclear, parse
+from showtell.data.scenes.words import captions
+from showtell.data.scenes.world import COLOURS, SHAPES, Scene, Thing, sample
 from showtell.plumbing.errors import InputError
 
 
@@ -44,15 +44,15 @@ def references(count: int) -> list[tuple[Scene, str, Random]]:
 
 def test_the_judge_shares_nothing_with_the_patterns() -> None:
     folder = Path(judge_module.__file__).parent
-    reached, waiting = set(), {"scenes_judge"}
+    reached, waiting = set(), {"judge"}
     while waiting:
         name = waiting.pop()
         reached.add(name)
         for node in ast.walk(ast.parse((folder / f"{name}.py").read_text())):
-            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("showtell.data."):
-                waiting |= {str(node.module).removeprefix("showtell.data.")} - reached
-    assert reached == {"scenes_judge", "scenes_parse", "scenes_world"}
-    imported = ast.parse((folder / "scenes_parse.py").read_text())
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("showtell.data.scenes."):
+                waiting |= {str(node.module).removeprefix("showtell.data.scenes.")} - reached
+    assert reached == {"judge", "parse", "world"}
+    imported = ast.parse((folder / "parse.py").read_text())
     assert not [node for node in ast.walk(imported) if isinstance(node, ast.ImportFrom) and "showtell" in node.module]
 
 

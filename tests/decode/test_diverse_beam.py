@@ -8,7 +8,7 @@ from PIL import Image
 
 from showtell.cache import encode
 from showtell.captioners import load
-from showtell.data.scenes import scenes
+from showtell.data.scenes.scenes import scenes
 from showtell.decode import beam, diverse_beam
 from showtell.plumbing.errors import RecipeError
 from tests.small import RECIPE

@@ -2,7 +2,7 @@
 
 import pytest
 
-from showtell.clip import photos_of
+from showtell.data.beside import photos_of
 from showtell.plumbing.errors import InputError
 
 

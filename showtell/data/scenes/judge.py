@@ -8,8 +8,8 @@ itself: it shares nothing with the patterns that write the captions.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from showtell.data.scenes_parse import Claims, Named, Unclear, parse
-from showtell.data.scenes_world import Scene, Thing
+from showtell.data.scenes.parse import Claims, Named, Unclear, parse
+from showtell.data.scenes.world import Scene, Thing
 from showtell.plumbing.errors import InputError
 
 LEVEL = 0.15  # things whose centres differ less than this stand side by side; nothing in a scene comes near it

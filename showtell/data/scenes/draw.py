@@ -4,7 +4,7 @@ from math import cos, pi, sin, tau
 
 from PIL import Image, ImageDraw
 
-from showtell.data.scenes_world import Scene, Thing
+from showtell.data.scenes.world import Scene, Thing
 
 RGB = {
     "red": (217, 45, 45),

@@ -1,7 +1,7 @@
 """The embedded data set: pictures of coloured shapes, drawn once into a cache folder, with five captions each.
 
-Train never shows some combinations of two things and how they stand (`scenes_world.held_out`); every val and test
-scene shows one at least. So a model is right there only by putting what it knows together anew. `scenes_judge` says
+Train never shows some combinations of two things and how they stand (`world.held_out`); every val and test
+scene shows one at least. So a model is right there only by putting what it knows together anew. `judge.py` says
 whether a caption is true.
 """
 
@@ -15,11 +15,13 @@ from random import Random
 from tempfile import mkdtemp
 from typing import Any
 
-from showtell.data import scenes_draw, scenes_words, scenes_world
 from showtell.data.record import Record
-from showtell.data.scenes_draw import draw
-from showtell.data.scenes_words import captions
-from showtell.data.scenes_world import Scene, Thing, sample
+from showtell.data.scenes import draw as draw_file
+from showtell.data.scenes import words as words_file
+from showtell.data.scenes import world as world_file
+from showtell.data.scenes.draw import draw
+from showtell.data.scenes.words import captions
+from showtell.data.scenes.world import Scene, Thing, sample
 from showtell.plumbing.errors import InputError, RecipeError
 
 INDEX = "scenes.json"
@@ -72,7 +74,7 @@ def _default_folder(settings: dict[str, Any]) -> Path:
 
 def _fingerprint() -> str:
     """Digest of the code that makes scenes: what an earlier edition of it drew is never taken for today's."""
-    sources = [Path(str(module.__file__)).read_bytes() for module in (scenes_world, scenes_draw, scenes_words)]
+    sources = [Path(str(module.__file__)).read_bytes() for module in (world_file, draw_file, words_file)]
     return f"{zlib.crc32(b''.join(sources)):08x}"
 
 

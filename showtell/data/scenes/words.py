@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from random import Random
 
-from showtell.data.scenes_world import Scene, Thing
+from showtell.data.scenes.world import Scene, Thing
 
 PHRASES = {  # the first one also opens a sentence well
     "left": ("to the left of", "left of"),

@@ -1,0 +1,1 @@
+"""Drawn scenes with captions: a data set that needs no download."""
