@@ -10,11 +10,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from showtell.decoders.cells import gru, lstm
 from showtell.decoders.decoder import Decoder, Memory, Output, State
-from showtell.decoders.dropout import Dropout
-from showtell.decoders.visual import Place, Standardise, drop_channels
 from showtell.features import Features
+from showtell.layers.cells import gru, lstm
+from showtell.layers.dropout import Dropout
+from showtell.layers.visual import Place, Standardise, drop_channels
 from showtell.settings.bounds import Count, Share
 
 GATES = {"lstm": 4, "gru": 3}

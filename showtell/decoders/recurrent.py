@@ -11,12 +11,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from showtell.decoders import cells
-from showtell.decoders.cells import Cell
 from showtell.decoders.decoder import Decoder, Memory, Output, State
-from showtell.decoders.dropout import Dropout
-from showtell.decoders.visual import Ending, Projection
 from showtell.features import Features
+from showtell.layers import cells
+from showtell.layers.cells import Cell
+from showtell.layers.dropout import Dropout
+from showtell.layers.visual import Ending, Projection
 from showtell.plumbing.device import runs_bf16
 from showtell.plumbing.errors import RecipeError
 from showtell.settings.bounds import Count, Share

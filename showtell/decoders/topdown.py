@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
-from showtell.decoders.cells import LSTMCell
 from showtell.decoders.decoder import Decoder, Memory, Output, State
-from showtell.decoders.dropout import Dropout
-from showtell.decoders.visual import Standardise
-from showtell.encoders.batch_norm import spare_lone_values
 from showtell.features import Features
+from showtell.layers.batch_norm import spare_lone_values
+from showtell.layers.cells import LSTMCell
+from showtell.layers.dropout import Dropout
+from showtell.layers.visual import Standardise
 from showtell.plumbing.errors import RecipeError
 from showtell.settings.bounds import Count, Share
 

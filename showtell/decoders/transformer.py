@@ -9,11 +9,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from showtell.decoders.attention import Attention
 from showtell.decoders.decoder import Decoder, Memory, Output, State
-from showtell.decoders.dropout import Dropout
-from showtell.decoders.visual import Place, Projection
 from showtell.features import Features
+from showtell.layers.attention import Attention
+from showtell.layers.dropout import Dropout
+from showtell.layers.visual import Place, Projection
 from showtell.plumbing.errors import RecipeError
 from showtell.settings.bounds import Count, Share
 

@@ -9,12 +9,12 @@ from math import log2
 from PIL import Image
 from torch import Tensor, nn
 
-from showtell.encoders.batch_norm import spare_lone_values
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.frozen import digest
 from showtell.encoders.grid import check_grid_size, grid_features
 from showtell.encoders.pixels import Normalise, Resize, Square
 from showtell.features import Features
+from showtell.layers.batch_norm import spare_lone_values
 from showtell.plumbing.errors import RecipeError
 from showtell.settings.bounds import Count
 

@@ -4,19 +4,9 @@ from collections.abc import Mapping
 from hashlib import blake2b
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from showtell.features import Features
-
-
-def frozen_in_eval(module: nn.Module) -> None:
-    """Put every part whose parameters are all frozen into eval mode, so that neither dropout nor batch norm moves."""
-    parameters = list(module.parameters())
-    if parameters and not any(p.requires_grad for p in parameters):
-        module.eval()
-    else:
-        for child in module.children():
-            frozen_in_eval(child)
 
 
 def to_half_and_back(features: Features) -> Features:

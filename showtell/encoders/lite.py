@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from showtell.encoders.encoder import Encoder
-from showtell.encoders.frozen import digest, frozen_in_eval, to_half_and_back
+from showtell.encoders.frozen import digest, to_half_and_back
 from showtell.encoders.fused import convolve, fuses
 from showtell.encoders.grid import check_grid_size, grid_features, pool_grid
 from showtell.encoders.pixels import Normalise, Resize, Square
 from showtell.features import Features
+from showtell.layers.frozen import frozen_in_eval
 from showtell.plumbing.errors import RecipeError
 
 STEM, HEAD, EPSILON = 32, 1280, 1e-3

@@ -10,8 +10,8 @@ from torch import nn
 from torch.testing import assert_close
 
 from showtell.decoders import DECODERS, recurrent
-from showtell.decoders.visual import Standardise
 from showtell.features import Features
+from showtell.layers.visual import Standardise
 from showtell.plumbing.errors import RecipeError
 
 B, K, N, D, T, V = 2, 3, 5, 6, 7, 11

@@ -7,11 +7,12 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from showtell.decoders import Recurrent, Transformer, attention
-from showtell.decoders.attention import Attention, attend, fused
+from showtell.decoders import Recurrent, Transformer
 from showtell.decoders.transformer import Block
-from showtell.decoders.visual import Place, Projection, Standardise
 from showtell.features import Features
+from showtell.layers import attention
+from showtell.layers.attention import Attention, attend, fused
+from showtell.layers.visual import Place, Projection, Standardise
 
 B, K, H, N, D, T, DIM, V = 2, 3, 4, 5, 6, 7, 8, 11
 MASK = torch.tensor([[True] * N, [True, False, True, True, False]])

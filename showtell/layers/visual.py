@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from showtell.decoders.dropout import kept
+from showtell.layers.dropout import kept
 
 FREQUENCIES = 4
 

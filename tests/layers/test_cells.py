@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from showtell.decoders import cells
-from showtell.decoders.cells import GRUCell, LSTMCell, RNNsimpleCell, gru, lstm
+from showtell.layers import cells
+from showtell.layers.cells import GRUCell, LSTMCell, RNNsimpleCell, gru, lstm
 
 H, INPUT, M, T = 7, 3, 4, 5
 CLOSE = {"rtol": 0, "atol": 1e-6}

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from showtell.decoders.dropout import Dropout, kept
+from showtell.layers.dropout import Dropout, kept
 
 
 @pytest.fixture(autouse=True)

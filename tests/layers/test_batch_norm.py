@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from showtell.encoders import ConvNet, Timm
-from showtell.encoders.batch_norm import spare_lone_values
+from showtell.layers.batch_norm import spare_lone_values
 from showtell.log import read_log
 from tests.small import train_small
 

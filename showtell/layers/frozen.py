@@ -1,0 +1,13 @@
+"""Parts of networks that do not train stay in eval mode."""
+
+from torch import nn
+
+
+def frozen_in_eval(module: nn.Module) -> None:
+    """Put every part whose parameters are all frozen into eval mode, so that neither dropout nor batch norm moves."""
+    parameters = list(module.parameters())
+    if parameters and not any(p.requires_grad for p in parameters):
+        module.eval()
+    else:
+        for child in module.children():
+            frozen_in_eval(child)
