@@ -14,12 +14,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from showtell.cache import open_source
-from showtell.clip.from_open_clip import load_open_clip
-from showtell.clip.from_transformers import load_transformers
-from showtell.clip.photos import PhotoTower
 from showtell.clip.protocols import PROTOCOLS, Protocol
-from showtell.clip.towers import OPEN_CLIP
 from showtell.data.record import Record
+from showtell.encoders.clip.encoder import PhotoTower
+from showtell.encoders.clip.from_open_clip import load_open_clip
+from showtell.encoders.clip.from_transformers import load_transformers
+from showtell.encoders.clip.towers import OPEN_CLIP
 from showtell.plumbing.device import device_of
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.progress import Bar

@@ -3,7 +3,7 @@
 from showtell.encoders.cnn import ConvNet
 from showtell.encoders.concat import Concat
 from showtell.encoders.encoder import Encoder
-from showtell.encoders.lite import Lite
-from showtell.encoders.timm_models import Timm
+from showtell.encoders.lite.encoder import Lite
+from showtell.encoders.timm.encoder import Timm
 
 ENCODERS: dict[str, type[Encoder]] = {"cnn": ConvNet, "timm": Timm, "lite": Lite, "concat": Concat}

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from showtell.clip import Clip
-from showtell.clip.from_open_clip import _chosen
+from showtell.encoders.clip.from_open_clip import _chosen
 from showtell.plumbing.errors import InputError
 
 
@@ -164,7 +164,7 @@ def test_names_of_open_clip_are_looked_up(libraries):
 def test_openais_weights_get_the_activation_that_they_were_made_with(libraries, monkeypatch):
     import open_clip
 
-    monkeypatch.setattr("showtell.clip.from_open_clip.check_hub", lambda name, repository: None)
+    monkeypatch.setattr("showtell.encoders.clip.from_open_clip.check_hub", lambda name, repository: None)
     assert _chosen(open_clip, "open_clip:ViT-B-32/openai") == ("ViT-B-32", "openai", True)
     assert _chosen(open_clip, "open_clip:ViT-B-32-quickgelu/openai") == ("ViT-B-32-quickgelu", "openai", True)
     assert _chosen(open_clip, "open_clip:ViT-B-32/laion2b_s34b_b79k") == ("ViT-B-32", "laion2b_s34b_b79k", False)

@@ -4,8 +4,9 @@ from typing import Literal
 import pytest
 import torch
 
-from showtell.encoders import Lite, fused, lite
-from showtell.encoders.lite import SameConv, published
+from showtell.encoders import Lite
+from showtell.encoders.lite.encoder import SameConv, fused, published
+from showtell.encoders.lite.encoder import encoder as lite
 from showtell.plumbing.errors import RecipeError
 from showtell.plumbing.torchvision_repair import repair_torchvision
 

@@ -17,8 +17,8 @@ from torch.nn.functional import pad
 
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.frozen import digest, to_half_and_back
-from showtell.encoders.fused import convolve, fuses
 from showtell.encoders.grid import check_grid_size, grid_features, pool_grid
+from showtell.encoders.lite.fused import convolve, fuses
 from showtell.encoders.pixels import Normalise, Resize, Square
 from showtell.features import Features
 from showtell.layers.frozen import frozen_in_eval

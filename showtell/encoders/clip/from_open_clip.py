@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from showtell.clip.towers import LOCAL, OPEN_CLIP, Towers, check_hub, lacking, refused, told
+from showtell.encoders.clip.towers import LOCAL, OPEN_CLIP, Towers, check_hub, lacking, refused, told
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.messages import nearest
 from showtell.plumbing.torchvision_repair import repair_torchvision

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from showtell.clip.towers import LOCAL, Towers, check_hub, lacking, refused, told
+from showtell.encoders.clip.towers import LOCAL, Towers, check_hub, lacking, refused, told
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.torchvision_repair import repair_torchvision
 

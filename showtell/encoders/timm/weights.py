@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from showtell.encoders.flax_layers import read_layers
+from showtell.encoders.timm.flax import read_layers
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.hub import hub_is_out_of_reach, in_hub_cache
 

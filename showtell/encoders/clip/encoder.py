@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from showtell.clip.towers import Towers
+from showtell.encoders.clip.towers import Towers
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.frozen import digest
 from showtell.features import Features

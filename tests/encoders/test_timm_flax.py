@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from showtell.encoders.flax_layers import read_layers
+from showtell.encoders.timm.flax import read_layers
 
 CHANNELS = (3, *range(2, 14))
 

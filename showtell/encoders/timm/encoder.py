@@ -17,7 +17,7 @@ from showtell.encoders.encoder import Encoder
 from showtell.encoders.frozen import digest, to_half_and_back
 from showtell.encoders.grid import check_grid_size, grid_features, pool_grid
 from showtell.encoders.pixels import Normalise, Resize, Square
-from showtell.encoders.timm_weights import load_file, load_hub
+from showtell.encoders.timm.weights import load_file, load_hub
 from showtell.features import Features
 from showtell.layers.batch_norm import spare_lone_values
 from showtell.layers.frozen import frozen_in_eval

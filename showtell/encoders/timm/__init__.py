@@ -1,0 +1,1 @@
+"""Any network of timm, with its weights."""
