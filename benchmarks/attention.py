@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from benchmarks.timing import Ratio, compare
 from showtell.decoders import Attend
 from showtell.features import Features
-from showtell.losses import cross_entropy
+from showtell.losses.cross_entropy import cross_entropy
 from showtell.tokenizers.captions import Captions
 
 CAPTIONS, CLOSE = 5, 1e-5

@@ -13,19 +13,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from showtell import checkpoint, losses
+from showtell import checkpoint
 from showtell.average import Average
 from showtell.batches import collate, epoch_steps
 from showtell.cache import Source
 from showtell.captioners.neural import Neural
-from showtell.forcing import SCHEDULES
 from showtell.log import FILES
+from showtell.losses.cross_entropy import cross_entropy
+from showtell.losses.reward import Reward
+from showtell.losses.self_critical import self_critical
+from showtell.losses.teacher_forcing import SCHEDULES
 from showtell.optimizer import learning_rate, make_optimizer
 from showtell.plumbing.device import autocast
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe import Train
 from showtell.resume import UNAVERAGED, Checkpoint, Where, differences, digest
-from showtell.reward import Reward
 from showtell.teacher import Teacher
 from showtell.tokenizers.captions import Captions
 from showtell.validation import LENGTHS, Validation, clip_of, goodness
@@ -218,12 +220,12 @@ class Job:
                     "taught": self.teacher(features, captions.tokens[..., :-1]),
                     "share": settings.teacher_share,
                 }
-            loss, _ = losses.cross_entropy(captioner.decoder, features, captions, settings.label_smoothing, **reading)
+            loss, _ = cross_entropy(captioner.decoder, features, captions, settings.label_smoothing, **reading)
             return loss, 0.0
         lengths = {name: captioner.recipe["decode"][name] for name in LENGTHS if name in captioner.recipe["decode"]}
         reward, special = partial(self.reward, images=images), captioner.tokenizer.special
         drawing = {"samples": settings.samples, "baseline": settings.baseline, **lengths}
-        return losses.self_critical(captioner.decoder, features, special, reward, **drawing)
+        return self_critical(captioner.decoder, features, special, reward, **drawing)
 
     def _count_step(self) -> None:
         self.where.step += 1

@@ -15,6 +15,7 @@ from showtell.data import Record, notes
 from showtell.encoders import Encoder
 from showtell.job import Job, check_attention, start_with
 from showtell.log import Log, check_extras
+from showtell.losses.reward import check_reward
 from showtell.plumbing.device import denormals_flushed, device_of
 from showtell.plumbing.errors import InputError, Interrupted
 from showtell.plumbing.interrupt import stop_signal
@@ -23,7 +24,6 @@ from showtell.recipe import Train, build, build_encoder, options, trains
 from showtell.regions.precomputed import Precomputed
 from showtell.remember import remember
 from showtell.resume import differences, open_run, start_folder
-from showtell.reward import check_reward
 from showtell.settings.text import Recipe
 from showtell.teacher import Teacher
 from showtell.tokenizers import TOKENIZERS

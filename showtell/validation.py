@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from showtell import losses
 from showtell.batches import collate, steps
 from showtell.cache import Source
 from showtell.captioners.neural import Neural
 from showtell.clip import Clip
+from showtell.losses.cross_entropy import cross_entropy
 from showtell.metrics import METRICS
 from showtell.metrics.clipscore import make_ready
 from showtell.metrics.score import score
@@ -78,7 +78,7 @@ class Validation:
         loss, count = 0.0, 0
         for images, captions in self.batches:
             features = self.source(images.tolist()).to(self.captioner.device)
-            part, words = losses.cross_entropy(self.captioner.decoder, features, captions.to(self.captioner.device))
+            part, words = cross_entropy(self.captioner.decoder, features, captions.to(self.captioner.device))
             loss, count = loss + float(part), count + words
         lengths = {name: value for name, value in self.captioner.recipe["decode"].items() if name in LENGTHS}
         found = describe_all(self.captioner, self.source, **lengths | {"name": "greedy"})

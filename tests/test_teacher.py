@@ -17,7 +17,7 @@ from showtell.decoders import Recurrent
 from showtell.encoders import Lite
 from showtell.encoders.turned import VIEWS
 from showtell.features import Features
-from showtell.losses import cross_entropy
+from showtell.losses.cross_entropy import cross_entropy
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe import build_encoder, check
 from showtell.teacher import Teacher

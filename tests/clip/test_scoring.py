@@ -17,10 +17,10 @@ from showtell.data import Record
 from showtell.decode import Decoded
 from showtell.evaluate import evaluate
 from showtell.log import read_log
+from showtell.losses.reward import Reward, check_reward
 from showtell.metrics.score import score
 from showtell.metrics.score_files import score_files
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.reward import Reward, check_reward
 from showtell.tokenizers.words import Words
 from tests.small import FROZEN, small_recipe, train_small
 from tests.test_evaluate import records_of

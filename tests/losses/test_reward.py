@@ -6,11 +6,11 @@ import torch
 from showtell.clip import Clip
 from showtell.data import Record
 from showtell.decode import Decoded
+from showtell.losses.reward import Reward, check_reward
 from showtell.metrics import METRICS
 from showtell.metrics.cider import CiderD
 from showtell.metrics.score import score
 from showtell.plumbing.errors import InputError
-from showtell.reward import Reward, check_reward
 from showtell.tokenizers.words import Words
 from tests.small import FROZEN, train_small
 

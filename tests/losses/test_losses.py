@@ -11,8 +11,9 @@ from showtell.decode import sample
 from showtell.decoders import Attend, Recurrent, Transformer
 from showtell.decoders.decoder import Decoder, Output
 from showtell.features import Features
-from showtell.forcing import SCHEDULES, read
-from showtell.losses import cross_entropy, self_critical
+from showtell.losses.cross_entropy import cross_entropy
+from showtell.losses.self_critical import self_critical
+from showtell.losses.teacher_forcing import SCHEDULES, read
 from showtell.tokenizers.captions import Captions, Special, batch
 
 B, N, D, V = 2, 5, 6, 11

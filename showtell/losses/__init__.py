@@ -1,0 +1,1 @@
+"""Captions -> a number to make smaller. The only place that shifts words against predictions."""

@@ -1,0 +1,52 @@
+"""Sampled captions and their rewards -> a number to make smaller: self-critical training."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy as torch_cross_entropy
+
+from showtell.decode import Decoded, greedy, sample
+from showtell.decoders.decoder import Decoder
+from showtell.features import Features
+from showtell.losses.cross_entropy import IGNORE
+from showtell.tokenizers.captions import Special
+
+Baseline = Literal["mean", "greedy"]
+
+
+def self_critical(
+    decoder: Decoder,
+    features: Features,
+    special: Special,
+    reward: Callable[[Decoded], Tensor],
+    samples: int,
+    baseline: Baseline = "mean",
+    **lengths: Any,
+) -> tuple[Tensor, float]:
+    """Summed over `samples` captions an image: minus log probability times advantage; and the mean reward.
+
+    The advantage is the reward above the baseline: of the greedy caption (arXiv:1612.00563), or the mean of the image's
+    other samples (arXiv:2003.09971). They are drawn in eval mode without gradients, and read once more with them.
+    """
+    mode = decoder.training
+    decoder.eval()
+    seed = int(torch.randint(2**31, ()))  # from the generator that a checkpoint keeps: a resumed run draws the same
+    with torch.no_grad():
+        drawn = sample(decoder, features, special, num_return_sequences=samples, seed=seed, **lengths)
+        likeliest = greedy(decoder, features, special, **lengths) if baseline == "greedy" else None
+    decoder.train(mode)
+    rewards = reward(drawn).to(drawn.log_probs)
+    if likeliest is not None:
+        advantages = rewards - reward(likeliest).to(rewards)
+    else:
+        advantages = (rewards - rewards.mean(dim=1, keepdim=True)) * samples / (samples - 1)
+    memory, state = decoder.start(features)
+    logits = decoder(memory, decoder.widen(state, samples), drawn.tokens[..., :-1]).logits
+    real = drawn.mask[..., 1:]
+    targets = drawn.tokens[..., 1:].masked_fill(~real, IGNORE)
+    losses = torch_cross_entropy(
+        logits.flatten(0, 2).float(), targets.flatten(), ignore_index=IGNORE, reduction="none"
+    ).view(real.shape)
+    return (advantages * losses.sum(dim=-1)).sum(), float(rewards.mean())
