@@ -15,7 +15,10 @@ from benchmarks.timing import Ratio, compare, seconds
 from showtell.cache import Source, encode, open_source
 from showtell.captioners.neural import Neural
 from showtell.features import Features
-from showtell.recipe import Train, build, check, options
+from showtell.recipe.build import build
+from showtell.recipe.check import check
+from showtell.recipe.fixed import Train
+from showtell.recipe.tables import options
 from showtell.settings.text import load_recipe
 from showtell.train import Job
 

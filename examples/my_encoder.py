@@ -9,7 +9,7 @@ import showtell
 from showtell.encoders.frozen import digest
 from showtell.encoders.grid import grid_features
 from showtell.encoders.pixels import Normalise, Square
-from showtell.recipe import check
+from showtell.recipe.check import check
 from showtell.settings.text import load_recipe
 from showtell.train import train
 

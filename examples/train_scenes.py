@@ -8,7 +8,8 @@ from pathlib import Path
 import showtell
 from showtell.data.scenes.judge import judge
 from showtell.data.scenes.scenes import read_scenes
-from showtell.recipe import build, check
+from showtell.recipe.build import build
+from showtell.recipe.check import check
 from showtell.settings.text import load_recipe
 from showtell.train import train
 

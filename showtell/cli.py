@@ -73,7 +73,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
 ) -> None:
     """Train a recipe into a run folder."""
-    from showtell.recipe import check
+    from showtell.recipe.check import check
     from showtell.settings.text import load_recipe
     from showtell.train import train as train_recipe
 
@@ -235,7 +235,8 @@ def features(recipe: Recipe, overrides: Overrides = None) -> None:
     from showtell.cache import open_source, turned_encoders
     from showtell.data import notes
     from showtell.plumbing.device import device_of
-    from showtell.recipe import build, build_encoder, check
+    from showtell.recipe.build import build, build_encoder
+    from showtell.recipe.check import check
     from showtell.settings.text import load_recipe
 
     checked = check(load_recipe(recipe, overrides or []))
@@ -301,7 +302,7 @@ def _load(model: str, changes: list[str]) -> Any:
     """The model with the changes, on what this machine has; what is wrong with them is told before a photo is seen."""
     from showtell.captioners import PLACES, load
     from showtell.plumbing.device import device_of
-    from showtell.recipe import check
+    from showtell.recipe.check import check
     from showtell.settings.text import override
 
     captioner = load(model, [item for item in changes if item.partition("=")[0] in PLACES]).to(device_of("auto"))

@@ -16,7 +16,10 @@ from showtell.plumbing.device import autocast, device_of
 from showtell.plumbing.errors import InputError, RecipeError, ShowtellError
 from showtell.plumbing.files import check_folder, write_json
 from showtell.predict import describe_all
-from showtell.recipe import Evaluate, build, check, options
+from showtell.recipe.build import build
+from showtell.recipe.check import check
+from showtell.recipe.fixed import Evaluate
+from showtell.recipe.tables import options
 from showtell.resume import MACHINE
 from showtell.settings.text import Recipe, override
 

@@ -26,7 +26,7 @@ from showtell.losses.teacher_forcing import SCHEDULES
 from showtell.optimizer import learning_rate, make_optimizer
 from showtell.plumbing.device import autocast
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.recipe import Train
+from showtell.recipe.fixed import Train
 from showtell.resume import UNAVERAGED, Checkpoint, Where, differences, digest
 from showtell.teacher import Teacher
 from showtell.tokenizers.captions import Captions

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from showtell.captioners.neural import Neural
-from showtell.recipe import Train
+from showtell.recipe.fixed import Train
 
 BETAS = (0.9, 0.98)  # as Vaswani et al. 2017: a run of a few thousand steps has no time for 0.999
 

@@ -12,7 +12,9 @@ from showtell.captioners.nearest import Nearest
 from showtell.data import notes
 from showtell.plumbing.device import device_of
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.recipe import Train, build, build_encoder, options
+from showtell.recipe.build import build, build_encoder
+from showtell.recipe.fixed import Train
+from showtell.recipe.tables import options
 from showtell.resume import check_same, open_run
 from showtell.settings.text import Recipe
 

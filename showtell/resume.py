@@ -18,7 +18,7 @@ from showtell import checkpoint
 from showtell.data import Record
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import check_folder
-from showtell.recipe import check
+from showtell.recipe.check import check
 from showtell.settings.text import Recipe, same
 
 UNAVERAGED = "unaveraged"  # the weights that training goes on from, where RUN/last/model is their average

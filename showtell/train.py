@@ -20,7 +20,11 @@ from showtell.plumbing.device import denormals_flushed, device_of
 from showtell.plumbing.errors import InputError, Interrupted
 from showtell.plumbing.interrupt import stop_signal
 from showtell.plumbing.progress import Bar
-from showtell.recipe import Train, build, build_encoder, options, trains
+from showtell.recipe.build import build, build_encoder
+from showtell.recipe.fixed import Train
+from showtell.recipe.rules import trains
+from showtell.recipe.tables import options
+from showtell.recipe.unused import unused
 from showtell.regions.precomputed import Precomputed
 from showtell.remember import remember
 from showtell.resume import differences, open_run, start_folder
@@ -28,7 +32,6 @@ from showtell.settings.text import Recipe
 from showtell.teacher import Teacher
 from showtell.tokenizers import TOKENIZERS
 from showtell.tokenizers.captions import Tokenizer
-from showtell.unread import unread
 from showtell.validation import check_clip, chooser, clip_of
 
 LOG_EVERY = 20  # steps
@@ -57,7 +60,7 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
     device = device_of(settings.device)
     encoder = build_encoder(recipe).to(device)
     encoder_of_views(encoder, recipe["captioner"]["views"])  # for its error
-    for line in unread(settings, encoder.trains):
+    for line in unused(settings, encoder.trains):
         _say(console, line)
     teacher = Teacher(settings.teacher, recipe, encoder, device) if settings.teacher is not None else None
     records = _records(recipe, console)

@@ -18,7 +18,7 @@ from showtell.metrics.clipscore import make_ready
 from showtell.metrics.score import score
 from showtell.plumbing.errors import InputError
 from showtell.predict import describe_all
-from showtell.recipe import LOSS
+from showtell.recipe.fixed import LOSS
 from showtell.settings.text import Recipe
 
 CAPTIONS = 64  # of a batch: the logits of 64 photos with 12 sentences each took 2 GB

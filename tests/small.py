@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from showtell.data.scenes.scenes import scenes
-from showtell.recipe import check
+from showtell.recipe.check import check
 from showtell.settings.text import Recipe, override
 from showtell.train import train
 

@@ -12,7 +12,9 @@ import yaml
 
 import showtell
 from showtell.encoders import ENCODERS
-from showtell.recipe import FIXED, PARTS, build, check
+from showtell.recipe.build import build
+from showtell.recipe.check import check
+from showtell.recipe.tables import FIXED, PARTS
 from showtell.settings.text import load_recipe, packaged_recipes, read_yaml
 from showtell.train import train
 from tests.encoders import test_every_encoder as contract

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from showtell.captioners import packaged_models
 from showtell.cli import app
-from showtell.recipe import check
+from showtell.recipe.check import check
 from showtell.settings.text import load_recipe, override
 from tests.pages import PAGES, ROOT, blocks, commands
 

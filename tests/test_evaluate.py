@@ -20,7 +20,8 @@ from showtell.evaluate import evaluate
 from showtell.metrics.score_files import score_files
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.predict import describe_all
-from showtell.recipe import build, check
+from showtell.recipe.build import build
+from showtell.recipe.check import check
 from tests.small import RECIPE, train_small, write_karpathy
 
 NAMES = ["BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr-D"]

@@ -15,7 +15,7 @@ from benchmarks.results.plan import Effect, read_plan
 from showtell.compare import compare_runs
 from showtell.metrics import METRICS
 from showtell.metrics.significance import holm, intervals, paired
-from showtell.recipe import build
+from showtell.recipe.build import build
 from tests.planned import copied, make_planned, planned_runs
 
 SHOWN = ["CIDEr-D", "BLEU-4", "ROUGE-L"]  # without METEOR, whose tables may not be here

@@ -11,7 +11,7 @@ from showtell import checkpoint
 from showtell.cache import encode
 from showtell.captioners import load
 from showtell.plumbing.errors import InputError, ShowtellError
-from showtell.recipe import check
+from showtell.recipe.check import check
 from showtell.resume import differences, start_folder
 from tests.small import FROZEN, small_recipe, train_small
 from tests.test_resume import equal, killed

@@ -19,7 +19,8 @@ from showtell.encoders.turned import VIEWS
 from showtell.features import Features
 from showtell.losses.cross_entropy import cross_entropy
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.recipe import build_encoder, check
+from showtell.recipe.build import build_encoder
+from showtell.recipe.check import check
 from showtell.teacher import Teacher
 from showtell.tokenizers.captions import Special, batch
 from showtell.train import train

@@ -16,7 +16,7 @@ from benchmarks.results.runs import Run, given_of, runs_of
 from benchmarks.results.table import section
 from benchmarks.results.work import is_scored, is_trained, missing, with_needs, work
 from showtell.plumbing.errors import ShowtellError
-from showtell.recipe import build
+from showtell.recipe.build import build
 
 
 def main() -> int:

@@ -8,7 +8,9 @@ from typing import Literal, NamedTuple
 from benchmarks.results.plan import FILE, Entry, Own, Plan
 from showtell.captioners.ensemble import recipe_of
 from showtell.plumbing.errors import InputError
-from showtell.recipe import ABSENT, UNTRAINED, check, trains
+from showtell.recipe.check import check
+from showtell.recipe.rules import trains
+from showtell.recipe.tables import ABSENT, UNTRAINED
 from showtell.settings.text import Recipe, load_recipe, override
 
 Kind = Literal["trained", "ensemble", "decoded"]

@@ -18,7 +18,8 @@ from showtell.encoders.turned import VIEWS
 from showtell.log import read_log
 from showtell.metrics import METRICS
 from showtell.metrics.humans import humans
-from showtell.recipe import LOSS, check
+from showtell.recipe.check import check
+from showtell.recipe.fixed import LOSS
 from showtell.settings.text import Recipe
 
 

@@ -22,7 +22,8 @@ from showtell import checkpoint
 from showtell.metrics import METRICS
 from showtell.metrics.names import chosen
 from showtell.plumbing.errors import InputError
-from showtell.recipe import check, trains
+from showtell.recipe.check import check
+from showtell.recipe.rules import trains
 from showtell.resume import MACHINE
 from showtell.settings.text import Recipe, same, same_place
 

@@ -10,7 +10,7 @@ from showtell.captioners.ensemble import Ensemble
 from showtell.captioners.hub import folder_of
 from showtell.captioners.nearest import Nearest
 from showtell.captioners.neural import Neural
-from showtell.recipe import check
+from showtell.recipe.check import check
 from showtell.settings.text import override
 
 CAPTIONERS: dict[str, type[Captioner]] = {"neural": Neural, "nearest": Nearest, "ensemble": Ensemble}

@@ -19,7 +19,7 @@ from showtell.features import Features
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import write_text
 from showtell.plumbing.hub import hub_is_out_of_reach
-from showtell.recipe import check
+from showtell.recipe.check import check
 from showtell.settings.text import Recipe
 
 C = TypeVar("C", bound="Captioner")

@@ -14,7 +14,7 @@ from showtell.captioners.neural import Neural
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.joined import Joined
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.recipe import check
+from showtell.recipe.check import check
 from showtell.settings.text import Recipe
 
 FROM_FIRST = ("data", "decode", "evaluate")  # and the views: what a new ensemble's recipe takes from its first member

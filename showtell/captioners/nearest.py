@@ -19,7 +19,7 @@ from showtell.encoders.encoder import Encoder
 from showtell.features import Features
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.files import write_json
-from showtell.recipe import build, build_encoder
+from showtell.recipe.build import build, build_encoder
 from showtell.retrieval import Neighbours
 from showtell.settings.text import Recipe
 

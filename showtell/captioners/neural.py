@@ -10,12 +10,14 @@ from showtell.captioners.caption import Caption
 from showtell.captioners.captioner import Captioner
 from showtell.captioners.views import decoder_of_views, encoder_of_views
 from showtell.decode import check_words
+from showtell.decode.options import check_positions
 from showtell.decoders.decoder import Decoder
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.turned import VIEWS
 from showtell.features import Features
 from showtell.plumbing.errors import RecipeError
-from showtell.recipe import build, build_encoder, check_positions, options, part
+from showtell.recipe.build import build, build_encoder
+from showtell.recipe.tables import options, part
 from showtell.settings.text import Recipe
 from showtell.tokenizers import TOKENIZERS
 from showtell.tokenizers.captions import Tokenizer

@@ -19,7 +19,10 @@ from showtell.metrics.files import read_candidates, read_references
 from showtell.metrics.names import chosen
 from showtell.metrics.significance import RESAMPLES
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.recipe import Evaluate, build, check, options
+from showtell.recipe.build import build
+from showtell.recipe.check import check
+from showtell.recipe.fixed import Evaluate
+from showtell.recipe.tables import options
 from showtell.settings.text import override
 
 MODEL = ("evaluate.clip", "evaluate.clip_protocol")  # what CLIPScore looks with

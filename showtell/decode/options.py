@@ -68,3 +68,11 @@ def _check_pair(options: dict[str, Any], lower: str, upper: str, gap: int, reaso
 def _refuse(name: str, value: Any, allowed: str, fits: bool) -> None:
     if not fits:
         raise RecipeError(f"decode.{name} is {value}; it takes {allowed}")
+
+
+def check_positions(positions: int | None, longest: int | None) -> None:
+    """The last token of a caption is never read, so the decoder needs a position less than the caption is long."""
+    if positions is not None and longest is not None and longest > positions + 1:
+        raise RecipeError(
+            f"decode.max_length is {longest}; it takes at most {positions + 1} where decoder.max_length is {positions}"
+        )

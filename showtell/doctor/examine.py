@@ -17,7 +17,8 @@ from showtell.doctor.captions import Captions, read_captions
 from showtell.doctor.copies import Copies, find_copies
 from showtell.doctor.photos import Seen, see_all
 from showtell.plumbing.errors import InputError
-from showtell.recipe import build, check
+from showtell.recipe.build import build
+from showtell.recipe.check import check
 from showtell.settings.text import Recipe, load_recipe, override, packaged_recipes
 
 SPLITS = ("train", "val", "test")

@@ -18,7 +18,8 @@ from showtell.evaluate import evaluate
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.files import write_json
 from showtell.predict import caption_photos
-from showtell.recipe import build, check
+from showtell.recipe.build import build
+from showtell.recipe.check import check
 from showtell.report.demo_page import PhotoResults, SceneResults, write_demo_page
 from showtell.settings.text import load_recipe
 from showtell.train import train

@@ -20,7 +20,8 @@ from showtell.evaluate import evaluate
 from showtell.explain import explain
 from showtell.features import Several
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.recipe import build, check
+from showtell.recipe.build import build
+from showtell.recipe.check import check
 from showtell.settings.text import load_recipe
 from showtell.train import train
 from tests.small import FROZEN, RECIPE, train_small

@@ -17,7 +17,8 @@ from showtell.captioners.neural import Neural
 from showtell.data.scenes.scenes import scenes
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.predict import describe_all
-from showtell.recipe import build, check
+from showtell.recipe.build import build
+from showtell.recipe.check import check
 from showtell.settings.text import override
 from tests.small import FROZEN, RECIPE, small_recipe
 

@@ -14,7 +14,8 @@ from showtell.captioners.nearest import NEIGHBOURS
 from showtell.evaluate import evaluate
 from showtell.explain import explain
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.recipe import build, check
+from showtell.recipe.build import build
+from showtell.recipe.check import check
 from showtell.train import train
 from tests.small import RECIPE
 

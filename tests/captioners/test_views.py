@@ -15,7 +15,7 @@ from showtell.encoders.turned import VIEWS
 from showtell.evaluate import evaluate
 from showtell.explain import explain
 from showtell.plumbing.errors import RecipeError
-from showtell.recipe import check
+from showtell.recipe.check import check
 from showtell.regions import REGIONS
 from showtell.settings.text import override
 from tests.small import FROZEN, RECIPE

@@ -10,7 +10,8 @@ from rich.console import Console
 
 from showtell.evaluate import evaluate
 from showtell.plumbing.errors import RecipeError
-from showtell.recipe import build, check
+from showtell.recipe.build import build
+from showtell.recipe.check import check
 from showtell.settings.text import load_recipe, packaged_recipes
 from showtell.train import train
 from tests.data.sets import SOUND, Photo, write

@@ -10,7 +10,7 @@ from PIL import Image
 from rich.console import Console
 
 from showtell.cli import main
-from showtell.recipe import check
+from showtell.recipe.check import check
 from showtell.settings.text import load_recipe
 from showtell.train import train
 from tests.doctor.drawn import data_set, drawing

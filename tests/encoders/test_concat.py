@@ -13,7 +13,8 @@ from showtell.data.record import Record
 from showtell.encoders import ENCODERS
 from showtell.encoders.grid import pool_grid
 from showtell.plumbing.errors import RecipeError
-from showtell.recipe import build, check
+from showtell.recipe.build import build
+from showtell.recipe.check import check
 from showtell.settings.text import load_recipe
 from tests.small import train_small
 

@@ -15,7 +15,7 @@ from showtell.encoders import Encoder
 from showtell.evaluate import evaluate
 from showtell.explain import explain
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.recipe import build, build_encoder
+from showtell.recipe.build import build, build_encoder
 from showtell.regions import REGIONS
 from showtell.regions.windows import Windows, windows
 from showtell.settings.text import override
@@ -61,7 +61,7 @@ def test_windows_train_with_a_grid_decoder_and_with_one_vector(tmp_path: Path) -
 
 
 def test_nearest_compares_windows(tmp_path: Path) -> None:
-    from showtell.recipe import check
+    from showtell.recipe.check import check
     from showtell.train import train
 
     recipe = {"data": RECIPE["data"], "captioner": {"name": "nearest", "k": 2}}

@@ -5,7 +5,8 @@ from typing import Any
 import torch
 
 from showtell.captioners.neural import Neural
-from showtell.recipe import build, check
+from showtell.recipe.build import build
+from showtell.recipe.check import check
 from showtell.tokenizers.words import Words
 
 CAPTIONS = ["a red star is left of a blue heart", "there is a green circle"]

@@ -7,7 +7,7 @@ import pytest
 import showtell
 from showtell import train
 from showtell.explain import explain
-from showtell.recipe import build
+from showtell.recipe.build import build
 from showtell.tokenizers import TOKENIZERS
 from tests.small import FROZEN, small_recipe, train_small
 

@@ -3,7 +3,7 @@
 import json
 from dataclasses import fields
 
-from showtell.recipe import Train
+from showtell.recipe.fixed import Train
 
 READ_WITH = (  # an option, the values with which others are read, and those others
     ("schedule", ("cosine",), ("final_lr",)),
@@ -18,9 +18,9 @@ READ_WITH = (  # an option, the values with which others are read, and those oth
 )
 
 
-def unread(settings: Train, encoder_trains: bool) -> list[str]:
+def unused(settings: Train, encoder_trains: bool) -> list[str]:
     """
-    >>> unread(Train(loss="self_critical", attend_all=1.0, truncate=25), encoder_trains=False)
+    >>> unused(Train(loss="self_critical", attend_all=1.0, truncate=25), encoder_trains=False)
     ['without effect, as train.loss is self_critical: train.attend_all=1.0, train.truncate=25']
     """
     defaults = {field.name: field.default for field in fields(Train)}

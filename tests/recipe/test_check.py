@@ -13,7 +13,11 @@ from showtell.decoders import DECODERS, Transformer
 from showtell.encoders import ENCODERS
 from showtell.metrics import METRICS
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.recipe import ABSENT, PARTS, Evaluate, Train, build, build_encoder, check, options, part, trains
+from showtell.recipe.build import build, build_encoder
+from showtell.recipe.check import check
+from showtell.recipe.fixed import Evaluate, Train
+from showtell.recipe.rules import trains
+from showtell.recipe.tables import ABSENT, PARTS, options, part
 from showtell.regions import REGIONS
 from showtell.settings.text import load_recipe, packaged_recipes, read_yaml
 from showtell.tokenizers import TOKENIZERS, Words

@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 
 from showtell.captioners import load
-from showtell.recipe import build, check
+from showtell.recipe.build import build
+from showtell.recipe.check import check
 from showtell.settings.text import load_recipe, packaged_recipes
 from showtell.train import train
 

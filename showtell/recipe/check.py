@@ -1,0 +1,61 @@
+"""A recipe's plain dict -> checked sections and built parts: the signatures in the tables are the schema.
+
+The keyword-only arguments of the chosen callable are what its section may set; pydantic reads them, and only the
+wording of the errors is ours.
+"""
+
+from typing import Any
+
+from showtell.decode import check as check_ranges
+from showtell.decode.options import check_positions
+from showtell.metrics.names import select as check_names
+from showtell.plumbing.errors import RecipeError
+from showtell.plumbing.messages import nearest
+from showtell.recipe.rules import check_reward_names, check_select, check_teacher, refuse_neural
+from showtell.recipe.tables import ABSENT, DEFAULTS, FIXED, NESTED, PARTS, UNTRAINED, validated
+from showtell.settings.text import Recipe
+
+
+def check(recipe: Recipe) -> Recipe:
+    """The recipe with every option of every section filled in and checked, as plain values that YAML can hold.
+
+    Raises RecipeError for a section, part, option or value that is not allowed, before anything is built.
+    """
+    for section in recipe:
+        if section not in PARTS and section not in FIXED:
+            allowed = [*PARTS, *FIXED]
+            raise RecipeError(
+                f"{section} is not a section{nearest(section, allowed)}; sections are {', '.join(allowed)}"
+            )
+    sections = [*PARTS, *FIXED]
+    captioner = _checked("captioner", recipe.get("captioner", {}))["name"]
+    if captioner != "neural":
+        refuse_neural(recipe, captioner)
+        sections = [section for section in sections if section not in ABSENT[captioner]]
+    asked = recipe.get("evaluate", {}).get("metrics")
+    if isinstance(asked, str):
+        check_names(asked)  # of an unknown name no list is wanted
+    checked = {section: _checked(section, recipe.get(section, {})) for section in sections}
+    if captioner != "neural":
+        checked["train"] = {key: checked["train"][key] for key in UNTRAINED}
+    if "decode" in checked:
+        check_ranges(**checked["decode"])
+    if captioner == "neural":
+        check_select(checked["train"]["select"])
+        check_reward_names(checked["train"]["reward"])
+        check_teacher(checked["train"])
+        check_positions(checked["decoder"].get("max_length"), checked["decode"].get("max_length"))
+    check_names(checked["evaluate"]["metrics"])
+    return checked
+
+
+def _checked(section: str, values: dict[str, Any], key: str | None = None) -> dict[str, Any]:
+    """`key` is what the user knows the section by: `data.sets[1]` where it stands inside of another."""
+    key = key or section
+    name = {} if section in FIXED else {"name": values.get("name", DEFAULTS[section])}
+    checked = name | validated(section, values, key).model_dump(mode="json")
+    option, word = NESTED.get(section, ("", ""))
+    if isinstance(nested := checked.get(option), list):
+        sections = [each if isinstance(each, dict) else {word: each} for each in nested]
+        checked[option] = [_checked(section, each, f"{key}.{option}[{number}]") for number, each in enumerate(sections)]
+    return checked

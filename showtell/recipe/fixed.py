@@ -1,0 +1,70 @@
+"""The sections that have no table: how a captioner is trained, and what evaluation computes."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from showtell.clip import DEFAULT as CLIP
+from showtell.clip.protocols import Name as ClipProtocol
+from showtell.decode.options import HIGHEST
+from showtell.encoders.turned import Views
+from showtell.settings.bounds import Count, Positive, Share
+
+Samples = Annotated[int, Field(ge=2, le=HIGHEST["num_return_sequences"])]
+LOSS = "loss"  # what `train.select` calls the validation loss; all its other names are metrics
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    """How a captioner is trained. Images are counted by their captions: a batch is `batch_size` captions."""
+
+    epochs: Count = 30
+    max_steps: Count | None = None
+    batch_size: Count = 64
+    captions_per_image: Count = 5  # an image is encoded once for so many of its captions
+    accumulate: Count = 1
+    lr: Positive = 1e-3
+    encoder_lr: Positive | None = None  # of an encoder that trains; the same as lr where not given
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.05
+    schedule: Literal["cosine", "milestones", "constant"] = "cosine"
+    warmup_steps: Annotated[int, Field(ge=0)] = 100
+    final_lr: Share = 0.05  # where the cosine ends, as a share of lr
+    milestones: tuple[Count, ...] = ()  # epochs after which lr is multiplied by gamma
+    gamma: Positive = 0.2
+    clip: Positive = 1.0
+    label_smoothing: Share = 0.1
+    loss: Literal["cross_entropy", "self_critical"] = "cross_entropy"
+    samples: Samples = 5  # captions drawn of each image, where the loss is self_critical
+    reward: dict[str, Annotated[float, Field(allow_inf_nan=False)]] | None = None  # by metric; CIDEr-D where not given
+    baseline: Literal["mean", "greedy"] = "mean"  # what a drawn caption must beat
+    attend_all: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0  # weight of doubly stochastic attention
+    scheduled_sampling: Literal["none", "linear", "exponential", "inverse_sigmoid"] = "none"
+    truth: Annotated[float, Field(gt=0, le=1)] = 0.75  # where it ends: how likely the next input is the true word
+    truncate: Count | None = None  # words after which backpropagation stops
+    augment: Views = "none"  # the views of a photo that training sees
+    start: str | None = None  # a run whose weights and tokenizer training begins with
+    teacher: str | None = None  # a run or an ensemble whose probabilities are learnt beside people's words
+    teacher_share: Annotated[float, Field(gt=0, le=1)] = 0.5  # of the loss
+    ema: Share = 0.0  # decay of a moving average of the weights, which validation and the saved models use; 0: none
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    select: str = (
+        "CIDEr-D"  # the validation metric that names the best epoch, or `loss`; of `A,B` B where A cannot be had
+    )
+    validate_every: Count = 1
+    patience: Count | None = None  # validations without a better one before training stops
+    save_every: Count = 200
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    device: str = "auto"
+    tensorboard: bool = False
+    wandb: Literal["off", "offline", "online"] = "off"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """What `showtell evaluate` computes."""
+
+    metrics: tuple[str, ...] = ("standard", "hidden")
+    batch_size: Count = 64
+    clip: str = CLIP  # the model of CLIPScore, as `showtell.clip.Clip` takes it
+    clip_protocol: ClipProtocol = "paper"

@@ -1,0 +1,80 @@
+"""A callable's signature -> the options it takes, and how errors about them are worded."""
+
+import inspect
+from collections.abc import Callable
+from functools import cache
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from showtell.plumbing.messages import nearest
+
+TAKES = {  # what pydantic found wrong -> what the option takes
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "text",
+    "path_type": "a path",
+    "tuple_type": "a list",
+    "greater_than": "a number above {gt:g}",
+    "greater_than_equal": "{ge:g} or more",
+    "too_short": "a list of at least {min_length}",
+    "dict_type": "a mapping, as {{CIDEr-D: 1}}",
+    "less_than": "a number below {lt:g}",
+    "less_than_equal": "{le:g} or less",
+}
+
+
+@cache
+def schema_of(chosen: Callable[..., Any]) -> type[BaseModel]:
+    function = chosen.__init__ if inspect.isclass(chosen) else chosen
+    hints = get_type_hints(function, include_extras=True)
+    fields: dict[str, Any] = {
+        name: (hints[name], ... if parameter.default is parameter.empty else parameter.default)
+        for name, parameter in inspect.signature(chosen).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+    return create_model("Options", __config__=ConfigDict(extra="forbid", protected_namespaces=()), **fields)
+
+
+def wording(section: str, name: str, given: dict[str, Any], schema: type[BaseModel], error: ValidationError) -> str:
+    problem = error.errors()[0]
+    key, kind, allowed = str(problem["loc"][0]), problem["type"], list(schema.model_fields)
+    if kind in ("extra_forbidden", "invalid_key"):
+        takes = ", ".join(allowed) if allowed else "no options"
+        hint = "; to set a format's options name it, as in data=csv" if name == "auto" else nearest(key, allowed)
+        return f"{section}.{key} is not an option of {name!r}; it takes {takes}{hint}"
+    if kind == "missing":
+        return f"{section}.{key} is missing: {name!r} needs it; give {section}.{key}=VALUE"
+    choices = _choices(schema.model_json_schema()["properties"][key])
+    if choices:
+        return f"{section}.{key} is {given[key]!r}{nearest(given[key], choices)}; {name!r} takes {', '.join(choices)}"
+    takes = problem["msg"].removeprefix("Input should be ")
+    if kind in TAKES:
+        takes = TAKES[kind].format(**problem.get("ctx", {}))
+    if kind == "tuple_type" and isinstance(given[key], str | int | float):
+        takes += f": [{given[key]}]"
+    if len(problem["loc"]) > 1 and isinstance(given[key], list):
+        takes = f"a list in which each is {takes}"
+    return f"{section}.{key} is {given[key]!r}; it takes {takes}"
+
+
+def no_number(schema: type[BaseModel], key: str, value: Any) -> Any:
+    """True and false are numbers in Python, and a slip where a recipe wants a number: as text they are refused."""
+    if not isinstance(value, bool) or key not in schema.model_fields:
+        return value
+    option = schema.model_json_schema()["properties"][key]
+    kinds = {entry.get("type") for entry in (option, *option.get("anyOf", []))}
+    return str(value).lower() if kinds & {"integer", "number"} else value
+
+
+def _choices(schema: dict[str, Any]) -> list[str]:
+    """The words that a Literal allows, and what else may stand in its place; nothing where there is no Literal."""
+    found = [schema, *schema.get("anyOf", [])]
+    words = [str(word) for entry in found for word in entry.get("enum", [entry["const"]] if "const" in entry else [])]
+    others = {"integer": "a whole number", "number": "a number", "null": "null"}
+    return words and words + [others[entry["type"]] for entry in found if entry.get("type") in others]
