@@ -121,7 +121,7 @@ def caption(
     output: Annotated[Path | None, typer.Option("--out", help="A .json, .jsonl or .csv file.")] = None,
 ) -> None:
     """Caption your own photos."""
-    from showtell.captioners import packaged_models
+    from showtell.loading import packaged_models
     from showtell.predict import Writer, caption_photos, find_photos
 
     words, changes = _photos_and_changes(photos)
@@ -287,7 +287,7 @@ def _show(scores: Any) -> None:
 
 def _photos_and_changes(words: list[str]) -> tuple[list[Path], list[str]]:
     """Paths, and overrides such as `decode.num_beams=3`; a file that is called so is a photo."""
-    from showtell.captioners import PLACES
+    from showtell.loading import PLACES
 
     changes = [word for word in words if _is_change(word)]
     may = ["decode", "captioner.views", *PLACES]
@@ -300,7 +300,7 @@ def _photos_and_changes(words: list[str]) -> tuple[list[Path], list[str]]:
 
 def _load(model: str, changes: list[str]) -> Any:
     """The model with the changes, on what this machine has; what is wrong with them is told before a photo is seen."""
-    from showtell.captioners import PLACES, load
+    from showtell.loading import PLACES, load
     from showtell.plumbing.device import device_of
     from showtell.recipe.check import check
     from showtell.settings.text import override

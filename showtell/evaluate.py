@@ -7,9 +7,10 @@ from rich.console import Console
 
 from showtell import checkpoint
 from showtell.cache import open_source
-from showtell.captioners import PLACES, Captioner, load, load_folder
+from showtell.captioners import Captioner
 from showtell.clip import Clip
 from showtell.data import Record, notes
+from showtell.loading import PLACES, load, load_folder
 from showtell.metrics.names import select
 from showtell.metrics.score import Scores, check_ready, score, to_json
 from showtell.plumbing.device import autocast, device_of

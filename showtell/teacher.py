@@ -10,12 +10,12 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import Tensor
 
-from showtell.captioners import load
 from showtell.captioners.ensemble import Ensemble
 from showtell.captioners.neural import Neural
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.joined import Joined
 from showtell.features import Features, Several
+from showtell.loading import load
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.settings.text import Recipe
 from showtell.tokenizers.captions import Tokenizer

@@ -9,8 +9,8 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
-from showtell.captioners import packaged_models
 from showtell.cli import app
+from showtell.loading import packaged_models
 from showtell.recipe.check import check
 from showtell.settings.text import load_recipe, override
 from tests.pages import PAGES, ROOT, blocks, commands

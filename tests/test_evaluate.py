@@ -13,10 +13,10 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from showtell import checkpoint
-from showtell.captioners import PLACES
 from showtell.cli import app
 from showtell.compare import compare_runs
 from showtell.evaluate import evaluate
+from showtell.loading import PLACES
 from showtell.metrics.score_files import score_files
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.predict import describe_all

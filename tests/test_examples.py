@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import showtell
-from showtell.captioners import packaged_models
+from showtell.loading import packaged_models
 from tests.report.small import small_captioner
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

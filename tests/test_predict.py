@@ -13,9 +13,9 @@ import pytest
 from rich.console import Console
 
 from showtell.cache import open_source
-from showtell.captioners import load
 from showtell.captioners.caption import Caption
 from showtell.data.scenes.scenes import scenes
+from showtell.loading import load
 from showtell.plumbing.errors import InputError
 from showtell.predict import Writer, caption_photos, describe_all, find_photos
 from tests.small import RECIPE

@@ -9,7 +9,7 @@ from PIL import Image
 
 from showtell import checkpoint
 from showtell.cache import encode
-from showtell.captioners import load
+from showtell.loading import load
 from showtell.plumbing.errors import InputError, ShowtellError
 from showtell.recipe.check import check
 from showtell.resume import differences, start_folder

@@ -10,13 +10,13 @@ from torch.testing import assert_close
 
 from showtell import checkpoint
 from showtell.cache import encode, open_augmented
-from showtell.captioners import load
 from showtell.captioners.ensemble import make_ensemble
 from showtell.data.record import Record
 from showtell.decoders import Recurrent
 from showtell.encoders import Lite
 from showtell.encoders.turned import VIEWS
 from showtell.features import Features
+from showtell.loading import load
 from showtell.losses.cross_entropy import cross_entropy
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.build import build_encoder

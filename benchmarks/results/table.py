@@ -11,10 +11,11 @@ from benchmarks.results.plan import DataSet, Plan
 from benchmarks.results.runs import Run, runs_of
 from benchmarks.results.work import state_of
 from showtell import checkpoint
-from showtell.captioners import Neural, load
+from showtell.captioners import Neural
 from showtell.captioners.nearest import NEIGHBOURS
 from showtell.data import Record
 from showtell.encoders.turned import VIEWS
+from showtell.loading import load
 from showtell.log import read_log
 from showtell.metrics import METRICS
 from showtell.metrics.humans import humans

@@ -15,12 +15,12 @@ from showtell import checkpoint
 from showtell.cache import Source
 from showtell.captioners.caption import Caption
 from showtell.captioners.captioner import Captioner
+from showtell.captioners.neighbours import Neighbours
 from showtell.encoders.encoder import Encoder
 from showtell.features import Features
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.files import write_json
 from showtell.recipe.build import build, build_encoder
-from showtell.retrieval import Neighbours
 from showtell.settings.text import Recipe
 
 NEIGHBOURS = "neighbours.json"

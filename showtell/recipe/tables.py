@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
+from showtell.captioners.neighbours import Neighbours
 from showtell.data import DATA
 from showtell.decode import STRATEGIES
 from showtell.decoders import DECODERS
@@ -14,7 +15,6 @@ from showtell.plumbing.errors import RecipeError
 from showtell.plumbing.messages import nearest
 from showtell.recipe.fixed import Evaluate, Train
 from showtell.regions import REGIONS
-from showtell.retrieval import Neighbours
 from showtell.settings.schema import no_number, schema_of, wording
 from showtell.settings.text import Recipe
 from showtell.tokenizers import TOKENIZERS
@@ -40,11 +40,7 @@ PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {
 }
 FIXED: dict[str, Callable[..., Any]] = {"train": Train, "evaluate": Evaluate}
 DEFAULTS = {"data": "auto", "encoder": "lite", "tokenizer": "words", "decoder": "transformer", "decode": "beam"}
-
-
 DEFAULTS |= {"captioner": "neural", "regions": "none"}
-
-
 ABSENT: dict[str, tuple[str, ...]] = {  # sections that a captioner has no use for
     "nearest": ("tokenizer", "decoder", "decode"),
     "ensemble": ("encoder", "regions", "tokenizer", "decoder"),  # each member has its own

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from showtell.captioners import load
 from showtell.checkpoint import read_recipe
 from showtell.data.scenes.judge import judge
 from showtell.data.scenes.scenes import read_scenes
 from showtell.evaluate import evaluate
+from showtell.loading import load
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.files import write_json
 from showtell.predict import caption_photos

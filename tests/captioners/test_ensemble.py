@@ -11,7 +11,6 @@ from typer.testing import CliRunner
 
 from showtell import checkpoint
 from showtell.cache import encode, open_source
-from showtell.captioners import load
 from showtell.captioners.ensemble import Ensemble, MeanDecoder, make_ensemble
 from showtell.cli import app
 from showtell.data.scenes.scenes import scenes
@@ -19,6 +18,7 @@ from showtell.encoders.joined import Joined
 from showtell.evaluate import evaluate
 from showtell.explain import explain
 from showtell.features import Several
+from showtell.loading import load
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.build import build
 from showtell.recipe.check import check

@@ -10,11 +10,12 @@ from PIL import Image
 import showtell
 from showtell import checkpoint
 from showtell.cache import open_source
-from showtell.captioners import CAPTIONERS, load, packaged_models
+from showtell.captioners import CAPTIONERS
 from showtell.captioners.ensemble import Ensemble
 from showtell.captioners.nearest import Nearest
 from showtell.captioners.neural import Neural
 from showtell.data.scenes.scenes import scenes
+from showtell.loading import load, packaged_models
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.predict import describe_all
 from showtell.recipe.build import build

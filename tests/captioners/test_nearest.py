@@ -9,10 +9,10 @@ import torch
 from rich.console import Console
 
 from showtell import checkpoint
-from showtell.captioners import load
 from showtell.captioners.nearest import NEIGHBOURS
 from showtell.evaluate import evaluate
 from showtell.explain import explain
+from showtell.loading import load
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.build import build
 from showtell.recipe.check import check

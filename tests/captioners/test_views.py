@@ -7,13 +7,13 @@ from rich.console import Console
 from safetensors.torch import save_file
 
 from showtell.cache import encode, open_source
-from showtell.captioners import load
 from showtell.captioners.ensemble import make_ensemble
 from showtell.captioners.views import decoder_of_views, encoder_of_views
 from showtell.data.scenes.scenes import scenes
 from showtell.encoders.turned import VIEWS
 from showtell.evaluate import evaluate
 from showtell.explain import explain
+from showtell.loading import load
 from showtell.plumbing.errors import RecipeError
 from showtell.recipe.check import check
 from showtell.regions import REGIONS

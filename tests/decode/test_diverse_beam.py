@@ -7,9 +7,9 @@ import torch
 from PIL import Image
 
 from showtell.cache import encode
-from showtell.captioners import load
 from showtell.data.scenes.scenes import scenes
 from showtell.decode import beam, diverse_beam
+from showtell.loading import load
 from showtell.plumbing.errors import RecipeError
 from tests.small import RECIPE
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from showtell.captioners import load
+from showtell.loading import load
 from showtell.recipe.build import build
 from showtell.recipe.check import check
 from showtell.settings.text import load_recipe, packaged_recipes

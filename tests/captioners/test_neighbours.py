@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from showtell.captioners.neighbours import Neighbours
 from showtell.metrics.cider import CiderD
 from showtell.plumbing.errors import InputError
-from showtell.retrieval import Neighbours
 
 WORDS = ["a", "a", "the", "dog", "red", "ball", "runs", "on", "grass", "two", "men"]
 
