@@ -122,7 +122,7 @@ def caption(
 ) -> None:
     """Caption your own photos."""
     from showtell.loading import packaged_models
-    from showtell.predict import Writer, caption_photos, find_photos
+    from showtell.predict.captions import Writer, caption_photos, find_photos
 
     words, changes = _photos_and_changes(photos)
     found = find_photos(words)
@@ -212,7 +212,7 @@ def explain(
     output: Annotated[Path, typer.Option("--out", help="Folder for the pictures.")] = Path("explained"),
 ) -> None:
     """Draw which part of the photo each word looked at."""
-    from showtell.predict import find_photos
+    from showtell.predict.captions import find_photos
     from showtell.report.explained import explain_photos
 
     words, changes = _photos_and_changes(photos)

@@ -16,7 +16,7 @@ from showtell.metrics.score import Scores, check_ready, score, to_json
 from showtell.plumbing.device import autocast, device_of
 from showtell.plumbing.errors import InputError, RecipeError, ShowtellError
 from showtell.plumbing.files import check_folder, write_json
-from showtell.predict import describe_all
+from showtell.predict.captions import describe_all
 from showtell.recipe.build import build
 from showtell.recipe.check import check
 from showtell.recipe.fixed import Evaluate

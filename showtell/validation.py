@@ -17,7 +17,7 @@ from showtell.metrics import METRICS
 from showtell.metrics.clipscore import make_ready
 from showtell.metrics.score import score
 from showtell.plumbing.errors import InputError
-from showtell.predict import describe_all
+from showtell.predict.captions import describe_all
 from showtell.recipe.fixed import LOSS
 from showtell.settings.text import Recipe
 

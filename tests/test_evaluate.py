@@ -19,7 +19,7 @@ from showtell.evaluate import evaluate
 from showtell.loading import PLACES
 from showtell.metrics.score_files import score_files
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.predict import describe_all
+from showtell.predict.captions import describe_all
 from showtell.recipe.build import build
 from showtell.recipe.check import check
 from tests.small import RECIPE, train_small, write_karpathy

@@ -16,7 +16,7 @@ from showtell.job import Job
 from showtell.log import read_log
 from showtell.metrics import METRICS
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.predict import describe_all
+from showtell.predict.captions import describe_all
 from showtell.recipe.build import build
 from showtell.validation import Validation, chooser
 from tests.small import FROZEN, small_recipe, train_small, write_karpathy

@@ -17,7 +17,7 @@ from showtell.evaluate import evaluate
 from showtell.loading import load
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.files import write_json
-from showtell.predict import caption_photos
+from showtell.predict.captions import caption_photos
 from showtell.recipe.build import build
 from showtell.recipe.check import check
 from showtell.report.demo_page import PhotoResults, SceneResults, write_demo_page

@@ -17,7 +17,7 @@ from showtell.captioners.neural import Neural
 from showtell.data.scenes.scenes import scenes
 from showtell.loading import load, packaged_models
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.predict import describe_all
+from showtell.predict.captions import describe_all
 from showtell.recipe.build import build
 from showtell.recipe.check import check
 from showtell.settings.text import override

@@ -17,7 +17,7 @@ from showtell.captioners.caption import Caption
 from showtell.data.scenes.scenes import scenes
 from showtell.loading import load
 from showtell.plumbing.errors import InputError
-from showtell.predict import Writer, caption_photos, describe_all, find_photos
+from showtell.predict.captions import Writer, caption_photos, describe_all, find_photos
 from tests.small import RECIPE
 
 CAPTIONS = {

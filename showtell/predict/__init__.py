@@ -1,0 +1,1 @@
+"""A captioner and photos -> captions."""
