@@ -5,7 +5,7 @@ from pathlib import Path
 
 import showtell
 from showtell.data.images import open_image
-from showtell.explain import explain
+from showtell.explain.attention import explain
 from showtell.report.demo import find_demo_photos
 from showtell.report.figures import attention_figure
 

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from rich.console import Console
 
 from showtell.captioners import Captioner
-from showtell.explain import explain
+from showtell.explain.attention import explain
 from showtell.plumbing.errors import InputError, Unreadable
 from showtell.plumbing.files import check_folder
 from showtell.plumbing.progress import Bar

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from showtell.explain import Explanation
+from showtell.explain.attention import Explanation
 from showtell.report.heat import overlay, thumbnail
 
 DPI = 150

@@ -16,7 +16,7 @@ from showtell.cli import app
 from showtell.data.scenes.scenes import scenes
 from showtell.encoders.joined import Joined
 from showtell.evaluate import evaluate
-from showtell.explain import explain
+from showtell.explain.attention import explain
 from showtell.features import Several
 from showtell.loading import load
 from showtell.plumbing.errors import InputError, RecipeError

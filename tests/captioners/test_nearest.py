@@ -11,7 +11,7 @@ from rich.console import Console
 from showtell import checkpoint
 from showtell.captioners.nearest import NEIGHBOURS
 from showtell.evaluate import evaluate
-from showtell.explain import explain
+from showtell.explain.attention import explain
 from showtell.loading import load
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.build import build

@@ -12,7 +12,7 @@ from showtell.captioners.views import decoder_of_views, encoder_of_views
 from showtell.data.scenes.scenes import scenes
 from showtell.encoders.turned import VIEWS
 from showtell.evaluate import evaluate
-from showtell.explain import explain
+from showtell.explain.attention import explain
 from showtell.loading import load
 from showtell.plumbing.errors import RecipeError
 from showtell.recipe.check import check

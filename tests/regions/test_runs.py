@@ -13,7 +13,7 @@ from showtell.captioners import Captioner
 from showtell.data import Record
 from showtell.encoders import Encoder
 from showtell.evaluate import evaluate
-from showtell.explain import explain
+from showtell.explain.attention import explain
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.build import build, build_encoder
 from showtell.regions import REGIONS

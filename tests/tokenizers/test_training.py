@@ -6,7 +6,7 @@ import pytest
 
 import showtell
 from showtell import train
-from showtell.explain import explain
+from showtell.explain.attention import explain
 from showtell.recipe.build import build
 from showtell.tokenizers import TOKENIZERS
 from tests.small import FROZEN, small_recipe, train_small
