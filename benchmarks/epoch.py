@@ -20,7 +20,7 @@ from showtell.recipe.check import check
 from showtell.recipe.fixed import Train
 from showtell.recipe.tables import options
 from showtell.settings.text import load_recipe
-from showtell.train import Job
+from showtell.training.loop import Job
 
 
 def run(quick: bool = False) -> list[Ratio]:

@@ -11,7 +11,7 @@ from showtell.encoders.grid import grid_features
 from showtell.encoders.pixels import Normalise, Square
 from showtell.recipe.check import check
 from showtell.settings.text import load_recipe
-from showtell.train import train
+from showtell.training.loop import train
 
 
 class Mine(showtell.Encoder):

@@ -11,7 +11,7 @@ from showtell.data.scenes.scenes import read_scenes
 from showtell.recipe.build import build
 from showtell.recipe.check import check
 from showtell.settings.text import load_recipe
-from showtell.train import train
+from showtell.training.loop import train
 
 SMALL = ["data.images=60", "data.val_images=6", "data.test_images=6", "train.max_steps=6", "train.batch_size=50"]
 

@@ -75,7 +75,7 @@ def train(
     """Train a recipe into a run folder."""
     from showtell.recipe.check import check
     from showtell.settings.text import load_recipe
-    from showtell.train import train as train_recipe
+    from showtell.training.loop import train as train_recipe
 
     folder = run or Path("runs") / Path(recipe).stem
     train_recipe(check(load_recipe(recipe, overrides or [])), folder, resume, err)

@@ -21,8 +21,8 @@ from showtell.recipe.build import build
 from showtell.recipe.check import check
 from showtell.recipe.fixed import Evaluate
 from showtell.recipe.tables import options
-from showtell.resume import MACHINE
 from showtell.settings.text import Recipe, override
+from showtell.training.resume import MACHINE
 
 OPEN = ("data", "decode", "evaluate", "captioner.views", *PLACES)  # what scoring may change; the rest made the weights
 

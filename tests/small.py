@@ -10,7 +10,7 @@ from rich.console import Console
 from showtell.data.scenes.scenes import scenes
 from showtell.recipe.check import check
 from showtell.settings.text import Recipe, override
-from showtell.train import train
+from showtell.training.loop import train
 
 RECIPE: Recipe = {
     "data": {"name": "scenes", "images": 24, "val_images": 6, "test_images": 6, "size": 32},

@@ -16,7 +16,7 @@ from showtell.recipe.build import build
 from showtell.recipe.check import check
 from showtell.recipe.tables import FIXED, PARTS
 from showtell.settings.text import load_recipe, packaged_recipes, read_yaml
-from showtell.train import train
+from showtell.training.loop import train
 from tests.encoders import test_every_encoder as contract
 from tests.pages import PAGES, ROOT, blocks
 from tests.test_rooms import ROOMS

@@ -16,12 +16,12 @@ from showtell.captioners.nearest import NEIGHBOURS
 from showtell.data import Record
 from showtell.encoders.turned import VIEWS
 from showtell.loading import load
-from showtell.log import read_log
 from showtell.metrics import METRICS
 from showtell.metrics.humans import humans
 from showtell.recipe.check import check
 from showtell.recipe.fixed import LOSS
 from showtell.settings.text import Recipe
+from showtell.training.log import read_log
 
 
 def section(plan: Plan, name: str, wanted: Sequence[Run], ready: Sequence[Run], records: Sequence[Record]) -> str:

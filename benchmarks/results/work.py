@@ -24,8 +24,8 @@ from showtell.metrics.names import chosen
 from showtell.plumbing.errors import InputError
 from showtell.recipe.check import check
 from showtell.recipe.rules import trains
-from showtell.resume import MACHINE
 from showtell.settings.text import Recipe, same, same_place
+from showtell.training.resume import MACHINE
 
 Say = Callable[[str], None]
 

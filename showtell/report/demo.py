@@ -22,7 +22,7 @@ from showtell.recipe.build import build
 from showtell.recipe.check import check
 from showtell.report.demo_page import PhotoResults, SceneResults, write_demo_page
 from showtell.settings.text import load_recipe
-from showtell.train import train
+from showtell.training.loop import train
 
 # Of scikit-image's photographs those that their makers gave to the public domain (NASA, SpaceX) or under CC0.
 PHOTOS = ("astronaut.png", "camera.png", "chelsea.png", "coffee.png", "rocket.jpg", "hubble_deep_field.jpg")

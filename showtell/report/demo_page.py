@@ -11,11 +11,11 @@ from showtell.data.images import open_image
 from showtell.data.record import Record
 from showtell.data.scenes.judge import Verdict
 from showtell.explain.attention import explain
-from showtell.log import read_log
 from showtell.metrics.score import Score
 from showtell.report import figures
 from showtell.report.heat import overlay, thumbnail
 from showtell.report.page import Card, Figure, Looked, Number, Section, write_page
+from showtell.training.log import read_log
 
 SIDE, WORD_SIDE = 480, 200  # pixels of the longer side of a photo and of a word's picture
 RIGHT, WRONG = 8, 4  # scenes shown

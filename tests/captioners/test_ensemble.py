@@ -23,7 +23,7 @@ from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.build import build
 from showtell.recipe.check import check
 from showtell.settings.text import load_recipe
-from showtell.train import train
+from showtell.training.loop import train
 from tests.small import FROZEN, RECIPE, train_small
 
 from .test_every_captioner import talkative

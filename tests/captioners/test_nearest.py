@@ -16,7 +16,7 @@ from showtell.loading import load
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.build import build
 from showtell.recipe.check import check
-from showtell.train import train
+from showtell.training.loop import train
 from tests.small import RECIPE
 
 

@@ -16,12 +16,12 @@ from showtell.clip import Clip
 from showtell.data import Record
 from showtell.decode import Decoded
 from showtell.evaluate import evaluate
-from showtell.log import read_log
 from showtell.losses.reward import Reward, check_reward
 from showtell.metrics.score import score
 from showtell.metrics.score_files import score_files
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.tokenizers.words import Words
+from showtell.training.log import read_log
 from tests.small import FROZEN, small_recipe, train_small
 from tests.test_evaluate import records_of
 
@@ -110,7 +110,7 @@ def test_training_chooses_the_epoch_by_it(folder, tmp_path):
 def test_training_is_refused_before_a_photo_is_encoded_where_the_model_is_missing(
     libraries, tmp_path, monkeypatch, override, told
 ):
-    monkeypatch.setattr("showtell.train._sources", lambda *a: pytest.fail("photos were read"))
+    monkeypatch.setattr("showtell.training.loop._sources", lambda *a: pytest.fail("photos were read"))
     with pytest.raises(InputError, match=told):
         train_small(tmp_path / "run", *FROZEN, "train.select=CLIPScore", *filter(None, [override]))
     assert not (tmp_path / "run").exists()
@@ -118,7 +118,7 @@ def test_training_is_refused_before_a_photo_is_encoded_where_the_model_is_missin
 
 def test_training_is_refused_at_once_where_the_libraries_are(tmp_path, monkeypatch):
     monkeypatch.setattr("showtell.metrics.clipscore.find_spec", lambda name: None)
-    monkeypatch.setattr("showtell.train._sources", lambda *a: pytest.fail("photos were read"))
+    monkeypatch.setattr("showtell.training.loop._sources", lambda *a: pytest.fail("photos were read"))
     told = "^train.select=CLIPScore: CLIPScore needs transformers or open_clip; pip install 'showtell\\[clip\\]'$"
     with pytest.raises(InputError, match=told):
         train_small(tmp_path / "run", "train.select=CLIPScore")
@@ -167,7 +167,7 @@ def test_training_is_rewarded_by_it(folder, tmp_path):
 def test_a_reward_without_its_model_is_refused_before_a_photo_is_encoded(
     libraries, tmp_path, monkeypatch, override, told
 ):
-    monkeypatch.setattr("showtell.train._sources", lambda *a: pytest.fail("photos were read"))
+    monkeypatch.setattr("showtell.training.loop._sources", lambda *a: pytest.fail("photos were read"))
     reward = ["train.loss=self_critical", "train.reward={RefCLIPScore: 1}"]
     with pytest.raises(InputError, match=told):
         train_small(tmp_path / "run", *FROZEN, *reward, override)

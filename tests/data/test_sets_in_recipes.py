@@ -13,7 +13,7 @@ from showtell.plumbing.errors import RecipeError
 from showtell.recipe.build import build
 from showtell.recipe.check import check
 from showtell.settings.text import load_recipe, packaged_recipes
-from showtell.train import train
+from showtell.training.loop import train
 from tests.data.sets import SOUND, Photo, write
 from tests.small import FROZEN, RECIPE, override
 

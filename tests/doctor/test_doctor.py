@@ -12,7 +12,7 @@ from rich.console import Console
 from showtell.cli import main
 from showtell.recipe.check import check
 from showtell.settings.text import load_recipe
-from showtell.train import train
+from showtell.training.loop import train
 from tests.doctor.drawn import data_set, drawing
 
 CAPTIONS = ["a brown dog runs over the grass", "the dog is running fast over grass"]

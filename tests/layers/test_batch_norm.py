@@ -6,7 +6,7 @@ from torch import nn
 
 from showtell.encoders import ConvNet, Timm
 from showtell.layers.batch_norm import spare_lone_values
-from showtell.log import read_log
+from showtell.training.log import read_log
 from tests.small import train_small
 
 VIEW = torch.tensor([[0.0, 0.0, 1.0, 1.0]])

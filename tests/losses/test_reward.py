@@ -52,7 +52,7 @@ def test_a_mix_is_the_weighted_sum_of_its_metrics():
 
 def test_a_metric_that_is_not_here_is_refused_by_name_before_a_photo_is_encoded(monkeypatch, tmp_path):
     monkeypatch.setitem(METRICS, "BLEU-2", METRICS["BLEU-2"]._replace(missing=lambda texts: "needs a moon"))
-    monkeypatch.setattr("showtell.train._sources", lambda *a: pytest.fail("photos were read"))
+    monkeypatch.setattr("showtell.training.loop._sources", lambda *a: pytest.fail("photos were read"))
     with pytest.raises(InputError, match=r"^train.reward: BLEU-2 needs a moon$"):
         train_small(tmp_path / "run", *FROZEN, "train.loss=self_critical", "train.reward={BLEU-2: 1}")
     assert not (tmp_path / "run").exists()

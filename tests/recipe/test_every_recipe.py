@@ -10,7 +10,7 @@ from showtell.loading import load
 from showtell.recipe.build import build
 from showtell.recipe.check import check
 from showtell.settings.text import load_recipe, packaged_recipes
-from showtell.train import train
+from showtell.training.loop import train
 
 DATA = ["data=scenes", "data.images=16", "data.val_images=4", "data.test_images=2"]
 SHORT = ["train.max_steps=2", "decode.max_length=8", "decode.min_length=0"]

@@ -21,7 +21,7 @@ from showtell.regions.windows import Windows, windows
 from showtell.settings.text import override
 from tests.regions.small import WRITERS, Images
 from tests.small import FROZEN, RECIPE, small_recipe, train_small
-from tests.test_resume import killed
+from tests.training.test_resume import killed
 
 WINDOWS = [*FROZEN, "encoder.image_size=32", "regions=windows"]
 TOPDOWN = ["decoder=topdown", "decoder.dim=12", "decoder.image_dim=8", "decoder.embedding_dim=7"]
@@ -62,7 +62,7 @@ def test_windows_train_with_a_grid_decoder_and_with_one_vector(tmp_path: Path) -
 
 def test_nearest_compares_windows(tmp_path: Path) -> None:
     from showtell.recipe.check import check
-    from showtell.train import train
+    from showtell.training.loop import train
 
     recipe = {"data": RECIPE["data"], "captioner": {"name": "nearest", "k": 2}}
     checked = check(override(recipe, [*WINDOWS, "regions.pool=mean"]))
@@ -111,7 +111,7 @@ def test_precomputed_features_train_resume_and_are_scored(decoder: list[str], fo
     changes = [*decoder, "encoder=timm", "regions=precomputed", f"regions.file={file}", "decode.max_length=6"]
     straight, run = tmp_path / "straight", tmp_path / "run"
     train_small(straight, *changes)
-    from showtell import train as module
+    from showtell.training import loop as module
 
     step, count = module.Job.step, 0
 

@@ -5,10 +5,10 @@ import importlib.util
 import pytest
 
 import showtell
-from showtell import train
 from showtell.explain.attention import explain
 from showtell.recipe.build import build
 from showtell.tokenizers import TOKENIZERS
+from showtell.training import loop as train
 from tests.small import FROZEN, small_recipe, train_small
 
 OPTIONS = {"words": ["tokenizer.min_count=1"], "sentencepiece": ["tokenizer.vocabulary_size=45"]}

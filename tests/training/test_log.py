@@ -8,8 +8,8 @@ import types
 
 import pytest
 
-from showtell.log import Log, read_log
 from showtell.plumbing.errors import RecipeError
+from showtell.training.log import Log, read_log
 
 
 def row(step, **more):

@@ -12,9 +12,9 @@ from showtell.cache import encode
 from showtell.loading import load
 from showtell.plumbing.errors import InputError, ShowtellError
 from showtell.recipe.check import check
-from showtell.resume import differences, start_folder
+from showtell.training.resume import differences, start_folder
 from tests.small import FROZEN, small_recipe, train_small
-from tests.test_resume import equal, killed
+from tests.training.test_resume import equal, killed
 
 SELF_CRITICAL = ["train.loss=self_critical", "train.samples=3", "train.save_every=2", "train.max_steps=5"]
 
@@ -123,13 +123,13 @@ def test_a_damaged_run_is_told_without_a_difference_that_is_none(tmp_path, begun
     ["train.start=nowhere", "tokenizer=sentencepiece", "train.attend_all=1", "captioner.views=flip", "decoder.dim=48"],
 )
 def test_what_is_known_beforehand_is_told_before_a_photo_is_encoded(tmp_path, monkeypatch, begun, mistake):
-    import showtell.train
+    import showtell.training.loop
 
     def too_late(*_, **__):
         raise AssertionError("photos are encoded")
 
-    monkeypatch.setattr(showtell.train, "open_source", too_late)
-    monkeypatch.setattr(showtell.train, "open_augmented", too_late)
+    monkeypatch.setattr(showtell.training.loop, "open_source", too_late)
+    monkeypatch.setattr(showtell.training.loop, "open_augmented", too_late)
     others = ["decoder=recurrent"] if "attend_all" in mistake else []
     if "views" in mistake:
         np.savez(tmp_path / "features.npz", a=np.zeros((2, 3)))

@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from showtell.captioners.neural import Neural
-from showtell.optimizer import learning_rate, make_optimizer
 from showtell.plumbing.device import autocast, device_of
 from showtell.plumbing.errors import InputError
 from showtell.recipe.build import build
 from showtell.recipe.fixed import Train
+from showtell.training.optimizer import learning_rate, make_optimizer
 from tests.small import FROZEN, small_recipe, train_small
 
 COSINE = {0: 0.25, 3: 1.0, 4: 1.0, 6: 0.05 + 0.95 * 0.853553, 8: 0.525, 12: 0.05, 13: 0.05}

@@ -13,8 +13,6 @@ from showtell.captioners.neural import Neural
 from showtell.captioners.views import encoder_of_views
 from showtell.data import Record, notes
 from showtell.encoders import Encoder
-from showtell.job import Job, check_attention, start_with
-from showtell.log import Log, check_extras
 from showtell.losses.reward import check_reward
 from showtell.plumbing.device import denormals_flushed, device_of
 from showtell.plumbing.errors import InputError, Interrupted
@@ -26,13 +24,15 @@ from showtell.recipe.rules import trains
 from showtell.recipe.tables import options
 from showtell.recipe.unused import unused
 from showtell.regions.precomputed import Precomputed
-from showtell.remember import remember
-from showtell.resume import differences, open_run, start_folder
 from showtell.settings.text import Recipe
-from showtell.teacher import Teacher
 from showtell.tokenizers import TOKENIZERS
 from showtell.tokenizers.captions import Tokenizer
-from showtell.validation import check_clip, chooser, clip_of
+from showtell.training.job import Job, check_attention, start_with
+from showtell.training.log import Log, check_extras
+from showtell.training.remember import remember
+from showtell.training.resume import differences, open_run, start_folder
+from showtell.training.teacher import Teacher
+from showtell.training.validation import check_clip, chooser, clip_of
 
 LOG_EVERY = 20  # steps
 

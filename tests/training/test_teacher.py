@@ -21,11 +21,11 @@ from showtell.losses.cross_entropy import cross_entropy
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.build import build_encoder
 from showtell.recipe.check import check
-from showtell.teacher import Teacher
 from showtell.tokenizers.captions import Special, batch
-from showtell.train import train
+from showtell.training.loop import train
+from showtell.training.teacher import Teacher
 from tests.small import FROZEN, RECIPE, small_recipe, train_small
-from tests.test_resume import equal, killed
+from tests.training.test_resume import equal, killed
 
 QUIET = Console(quiet=True)
 CAPTIONS = batch([[[3, 4, 5], [6]], [[7, 8, 10, 3, 3], []]], Special(bos=1, eos=2, pad=0))

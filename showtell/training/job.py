@@ -14,23 +14,23 @@ import torch
 from torch import Tensor
 
 from showtell import checkpoint
-from showtell.average import Average
-from showtell.batches import collate, epoch_steps
 from showtell.cache import Source
 from showtell.captioners.neural import Neural
-from showtell.log import FILES
 from showtell.losses.cross_entropy import cross_entropy
 from showtell.losses.reward import Reward
 from showtell.losses.self_critical import self_critical
 from showtell.losses.teacher_forcing import SCHEDULES
-from showtell.optimizer import learning_rate, make_optimizer
 from showtell.plumbing.device import autocast
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.fixed import Train
-from showtell.resume import UNAVERAGED, Checkpoint, Where, differences, digest
-from showtell.teacher import Teacher
 from showtell.tokenizers.captions import Captions
-from showtell.validation import LENGTHS, Validation, clip_of, goodness
+from showtell.training.average import Average
+from showtell.training.batches import collate, epoch_steps
+from showtell.training.log import FILES
+from showtell.training.optimizer import learning_rate, make_optimizer
+from showtell.training.resume import UNAVERAGED, Checkpoint, Where, differences, digest
+from showtell.training.teacher import Teacher
+from showtell.training.validation import LENGTHS, Validation, clip_of, goodness
 
 FIT_IMAGES = 512  # on so many training images the decoder measures frozen features
 

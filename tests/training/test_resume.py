@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from showtell import checkpoint, train
-from showtell.log import Log, read_log
+from showtell import checkpoint
 from showtell.plumbing.errors import InputError, Interrupted
+from showtell.training import loop as train
+from showtell.training.log import Log, read_log
 from tests.small import FROZEN, train_small, write_folder, write_karpathy
 
 ACCUMULATED = [*FROZEN, "train.accumulate=2"]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from showtell.batches import alike, collate, epoch_groups, epoch_steps, steps
 from showtell.tokenizers.captions import Special
+from showtell.training.batches import alike, collate, epoch_groups, epoch_steps, steps
 
 CAPTIONS = [5, 0, 1, 7, 2, 5, 5, 3]
 counts = st.lists(st.integers(0, 7), max_size=12)

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from showtell import checkpoint
-from showtell.average import Average
-from showtell.job import Job
-from showtell.log import read_log
+from showtell.training.average import Average
+from showtell.training.job import Job
+from showtell.training.log import read_log
 from tests.small import FROZEN, train_small
 
 EMA = [*FROZEN, "train.ema=0.9", "train.max_steps=7", "train.batch_size=40"]

@@ -9,16 +9,17 @@ import pytest
 import torch
 from PIL import Image
 
-from showtell import checkpoint, validation
+from showtell import checkpoint
 from showtell.cache import open_source
 from showtell.captioners.neural import Neural
-from showtell.job import Job
-from showtell.log import read_log
 from showtell.metrics import METRICS
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.predict.captions import describe_all
 from showtell.recipe.build import build
-from showtell.validation import Validation, chooser
+from showtell.training import validation
+from showtell.training.job import Job
+from showtell.training.log import read_log
+from showtell.training.validation import Validation, chooser
 from tests.small import FROZEN, small_recipe, train_small, write_karpathy
 
 STILL = [*FROZEN, "decoder.dropout=0", "decoder.feature_dropout=0", "train.precision=fp32"]

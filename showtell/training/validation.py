@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from showtell.batches import collate, steps
 from showtell.cache import Source
 from showtell.captioners.neural import Neural
 from showtell.clip import Clip
@@ -20,6 +19,7 @@ from showtell.plumbing.errors import InputError
 from showtell.predict.captions import describe_all
 from showtell.recipe.fixed import LOSS
 from showtell.settings.text import Recipe
+from showtell.training.batches import collate, steps
 
 CAPTIONS = 64  # of a batch: the logits of 64 photos with 12 sentences each took 2 GB
 LENGTHS = ("max_length", "min_length", "no_repeat_ngram_size")  # what greedy takes of the recipe's own decoding

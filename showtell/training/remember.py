@@ -15,8 +15,8 @@ from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.build import build, build_encoder
 from showtell.recipe.fixed import Train
 from showtell.recipe.tables import options
-from showtell.resume import check_same, open_run
 from showtell.settings.text import Recipe
+from showtell.training.resume import check_same, open_run
 
 
 def remember(recipe: Recipe, run: Path, resume: bool, console: Console, say: Callable[[str], None]) -> Path:
