@@ -19,8 +19,8 @@ from pathlib import Path
 
 from benchmarks.timing import Ratio, compare
 from showtell.metrics.cider import CiderD
-from showtell.metrics.files import read_references
 from showtell.metrics.tokenize import tokenize
+from showtell.scoring.formats import read_references
 
 OURS = """
 import json, sys

@@ -107,7 +107,7 @@ def evaluate(
     ] = None,
 ) -> None:
     """Caption a split with the run's best weights and score it: RUN/scores-SPLIT.json and a table."""
-    from showtell.evaluate import evaluate as evaluate_run
+    from showtell.scoring.evaluate import evaluate as evaluate_run
 
     _show(evaluate_run(run, split, overrides or [], err, output))
     folder = output or run
@@ -161,8 +161,8 @@ def score(
 ) -> None:
     """Score captions from anywhere by coco-caption's protocol."""
     from showtell.metrics.score import to_json
-    from showtell.metrics.score_files import score_files
     from showtell.plumbing.files import write_json
+    from showtell.scoring.files import score_files
 
     names = [name.strip() for name in metrics.split(",")] if metrics else None
     more: dict[str, Any] = {"clip": clip, "clip_protocol": protocol}
@@ -189,9 +189,9 @@ def compare(
     output: Annotated[Path | None, typer.Option("--out", help="A page (.html) or everything (.json).")] = None,
 ) -> None:
     """Say which run captions better, how sure that is, and on which photos each wins most."""
-    from showtell.compare import compare_runs
     from showtell.report.compared import lines, write_comparison
     from showtell.report.page import check_out
+    from showtell.scoring.compare import compare_runs
 
     path = check_out(output) if output is not None else None
     changes = [word for word in runs if _is_change(word)]

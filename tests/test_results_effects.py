@@ -12,10 +12,10 @@ from benchmarks.results import effects
 from benchmarks.results.effects import _common, _over_seeds, _signed, effect_section
 from benchmarks.results.page import number
 from benchmarks.results.plan import Effect, read_plan
-from showtell.compare import compare_runs
 from showtell.metrics import METRICS
 from showtell.metrics.significance import holm, intervals, paired
 from showtell.recipe.build import build
+from showtell.scoring.compare import compare_runs
 from tests.planned import copied, make_planned, planned_runs
 
 SHOWN = ["CIDEr-D", "BLEU-4", "ROUGE-L"]  # without METEOR, whose tables may not be here

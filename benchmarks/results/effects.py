@@ -15,10 +15,10 @@ from benchmarks.results.plan import Effect, Plan
 from benchmarks.results.runs import Run
 from showtell.data import Record
 from showtell.metrics import METRICS
-from showtell.metrics.files import read_candidates
 from showtell.metrics.metric import Metric, Rows
 from showtell.metrics.score import read, statistics
 from showtell.metrics.significance import Paired, holm, intervals, paired
+from showtell.scoring.formats import read_candidates
 
 References = Mapping[str, Sequence[str]]
 

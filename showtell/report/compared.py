@@ -12,7 +12,6 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from showtell.compare import SAME, Comparison, Difference, method, to_json
 from showtell.data import told
 from showtell.data.images import open_image
 from showtell.metrics import METRICS
@@ -23,6 +22,8 @@ from showtell.report.figures import COLOURS, DPI, THEMES, data_uri, picture_uri,
 from showtell.report.heat import thumbnail
 from showtell.report.page import Card, Figure, Section, write_page
 from showtell.report.scores import LESS
+from showtell.scoring.compare import to_json
+from showtell.scoring.comparison import SAME, Comparison, Difference, method
 
 SHOWN, PICTURED = 3, 8  # photos that a run wins: in the terminal, on the page
 FEW = 200  # resamples with which p is coarse

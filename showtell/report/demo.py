@@ -13,7 +13,6 @@ from rich.console import Console
 from showtell.checkpoint import read_recipe
 from showtell.data.scenes.judge import judge
 from showtell.data.scenes.scenes import read_scenes
-from showtell.evaluate import evaluate
 from showtell.loading import load
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.files import write_json
@@ -21,6 +20,7 @@ from showtell.predict.captions import caption_photos
 from showtell.recipe.build import build
 from showtell.recipe.check import check
 from showtell.report.demo_page import PhotoResults, SceneResults, write_demo_page
+from showtell.scoring.evaluate import evaluate
 from showtell.settings.text import load_recipe
 from showtell.training.loop import train
 

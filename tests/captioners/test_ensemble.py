@@ -15,13 +15,13 @@ from showtell.captioners.ensemble import Ensemble, MeanDecoder, make_ensemble
 from showtell.cli import app
 from showtell.data.scenes.scenes import scenes
 from showtell.encoders.joined import Joined
-from showtell.evaluate import evaluate
 from showtell.explain.attention import explain
 from showtell.features import Several
 from showtell.loading import load
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.build import build
 from showtell.recipe.check import check
+from showtell.scoring.evaluate import evaluate
 from showtell.settings.text import load_recipe
 from showtell.training.loop import train
 from tests.small import FROZEN, RECIPE, train_small

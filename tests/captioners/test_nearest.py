@@ -10,12 +10,12 @@ from rich.console import Console
 
 from showtell import checkpoint
 from showtell.captioners.nearest import NEIGHBOURS
-from showtell.evaluate import evaluate
 from showtell.explain.attention import explain
 from showtell.loading import load
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.build import build
 from showtell.recipe.check import check
+from showtell.scoring.evaluate import evaluate
 from showtell.training.loop import train
 from tests.small import RECIPE
 

@@ -11,12 +11,12 @@ from showtell.captioners.ensemble import make_ensemble
 from showtell.captioners.views import decoder_of_views, encoder_of_views
 from showtell.data.scenes.scenes import scenes
 from showtell.encoders.turned import VIEWS
-from showtell.evaluate import evaluate
 from showtell.explain.attention import explain
 from showtell.loading import load
 from showtell.plumbing.errors import RecipeError
 from showtell.recipe.check import check
 from showtell.regions import REGIONS
+from showtell.scoring.evaluate import evaluate
 from showtell.settings.text import override
 from tests.small import FROZEN, RECIPE
 

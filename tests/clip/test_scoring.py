@@ -15,15 +15,15 @@ from showtell.cli import app
 from showtell.clip import Clip
 from showtell.data import Record
 from showtell.decode import Decoded
-from showtell.evaluate import evaluate
 from showtell.losses.reward import Reward, check_reward
 from showtell.metrics.score import score
-from showtell.metrics.score_files import score_files
 from showtell.plumbing.errors import InputError, RecipeError
+from showtell.scoring.evaluate import evaluate
+from showtell.scoring.files import score_files
 from showtell.tokenizers.words import Words
 from showtell.training.log import read_log
+from tests.scoring.test_evaluate import records_of
 from tests.small import FROZEN, small_recipe, train_small
-from tests.test_evaluate import records_of
 
 BOTH = "evaluate.metrics=[BLEU-4, CLIPScore, RefCLIPScore]"
 
@@ -77,7 +77,7 @@ def test_a_run_is_scored_by_its_photos(run, folder):
     ],
 )
 def test_what_is_missing_is_told_before_anything_is_captioned(run, folder, monkeypatch, overrides, told):
-    monkeypatch.setattr("showtell.evaluate.describe_all", lambda *a, **o: pytest.fail("photos were captioned"))
+    monkeypatch.setattr("showtell.scoring.evaluate.describe_all", lambda *a, **o: pytest.fail("photos were captioned"))
     with pytest.raises(InputError, match=f"^{re.escape(told)}"):
         evaluate(run, "val", [BOTH, *(item.replace("FOLDER", str(folder)) for item in overrides)])
 
@@ -205,7 +205,7 @@ def test_photos_that_nobody_looks_at_and_looks_without_photos_are_told(files, fo
 
 
 def test_every_candidate_needs_a_photo_that_can_be_read(files, folder, monkeypatch):
-    monkeypatch.setattr("showtell.metrics.score_files.score", lambda *a, **o: pytest.fail("something was scored"))
+    monkeypatch.setattr("showtell.scoring.files.score", lambda *a, **o: pytest.fail("something was scored"))
     first = min((files / "photos").iterdir())
     first.write_bytes(first.read_bytes()[:80])
     told = refused(files, photos=files / "photos", clip=str(folder))

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from showtell.evaluate import evaluate
 from showtell.plumbing.errors import RecipeError
 from showtell.recipe.build import build
 from showtell.recipe.check import check
+from showtell.scoring.evaluate import evaluate
 from showtell.settings.text import load_recipe, packaged_recipes
 from showtell.training.loop import train
 from tests.data.sets import SOUND, Photo, write

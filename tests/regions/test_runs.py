@@ -12,12 +12,12 @@ from showtell.cache import open_source
 from showtell.captioners import Captioner
 from showtell.data import Record
 from showtell.encoders import Encoder
-from showtell.evaluate import evaluate
 from showtell.explain.attention import explain
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.build import build, build_encoder
 from showtell.regions import REGIONS
 from showtell.regions.windows import Windows, windows
+from showtell.scoring.evaluate import evaluate
 from showtell.settings.text import override
 from tests.regions.small import WRITERS, Images
 from tests.small import FROZEN, RECIPE, small_recipe, train_small

@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from showtell.compare import SAME, compare
 from showtell.plumbing.errors import InputError
 from showtell.report.compared import PICTURED, SHOWN, cautions, differences_figure, lines, write_comparison
-from tests.compare.test_comparison import BAD, GOOD, KNOWN, TWO, captions
+from showtell.scoring.comparison import SAME, compare
 from tests.report.test_page import Reader
+from tests.scoring.test_comparison import BAD, GOOD, KNOWN, TWO, captions
 
 
 @pytest.fixture

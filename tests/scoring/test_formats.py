@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from showtell.metrics.files import read_candidates, read_frequencies, read_references, read_training
 from showtell.plumbing.errors import InputError
+from showtell.scoring.formats import read_candidates, read_frequencies, read_references, read_training
 
 COCO_CAPTIONS = {
     "info": {},

@@ -6,13 +6,13 @@ import random
 import numpy as np
 import pytest
 
-from showtell.compare import SAME, compare, method
 from showtell.data import LeftOut
 from showtell.metrics import METRICS
 from showtell.metrics.metric import Metric
 from showtell.metrics.score import score
 from showtell.metrics.significance import holm
 from showtell.plumbing.errors import InputError
+from showtell.scoring.comparison import SAME, compare, method
 from tests.pages import ROOT, blocks
 
 WORDS = "a the dog cat man woman red blue car boat runs sits on near beach street grass water big two"

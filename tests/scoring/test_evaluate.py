@@ -14,14 +14,14 @@ from typer.testing import CliRunner
 
 from showtell import checkpoint
 from showtell.cli import app
-from showtell.compare import compare_runs
-from showtell.evaluate import evaluate
 from showtell.loading import PLACES
-from showtell.metrics.score_files import score_files
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.predict.captions import describe_all
 from showtell.recipe.build import build
 from showtell.recipe.check import check
+from showtell.scoring.compare import compare_runs
+from showtell.scoring.evaluate import evaluate
+from showtell.scoring.files import score_files
 from tests.small import RECIPE, train_small, write_karpathy
 
 NAMES = ["BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr-D"]
@@ -115,15 +115,15 @@ def test_copies_are_those_of_the_captions_that_the_run_was_trained_on(run, tmp_p
 
 
 def test_the_runs_own_data_is_read_for_copies_alone_and_may_be_anywhere(run, tmp_path, monkeypatch):
-    import showtell.evaluate
+    import showtell.scoring.evaluate
 
     def build(recipe, section):
         if recipe["data"]["name"] == "scenes":
             raise PermissionError(13, "Permission denied")
         return original(recipe, section)
 
-    original, said = showtell.evaluate.build, io.StringIO()
-    monkeypatch.setattr(showtell.evaluate, "build", build)
+    original, said = showtell.scoring.evaluate.build, io.StringIO()
+    monkeypatch.setattr(showtell.scoring.evaluate, "build", build)
     overrides = write_karpathy(tmp_path / "data")
     assert evaluate(run, "val", overrides)["copied"].value >= 0
     evaluate(run, "val", [*overrides, "evaluate.metrics=[BLEU-1]"], Console(file=said, width=400))
@@ -179,7 +179,7 @@ def test_what_made_the_weights_may_not_be_changed(frozen_run, item):
 
 
 def test_a_word_that_the_model_cannot_say_is_told_before_anything_is_made(frozen_run, tmp_path, monkeypatch):
-    monkeypatch.setattr("showtell.evaluate.open_source", lambda *a, **k: pytest.fail("photos were read"))
+    monkeypatch.setattr("showtell.scoring.evaluate.open_source", lambda *a, **k: pytest.fail("photos were read"))
     with pytest.raises(RecipeError, match=r"^decode.must has 'nosuch', but 'nosuch' is not among the words"):
         evaluate(frozen_run, "val", ["decode.must=[nosuch]"], out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -225,7 +225,7 @@ def test_scores_are_computed_in_fp32_unless_asked_otherwise(run, monkeypatch):
         seen.append(torch.is_autocast_enabled("cpu"))
         return describe_all(*arguments, **options)
 
-    monkeypatch.setattr("showtell.evaluate.describe_all", noted)
+    monkeypatch.setattr("showtell.scoring.evaluate.describe_all", noted)
     on_a_gpu(run)
     plain = evaluate(run, "val")["BLEU-4"].signature
     half = evaluate(run, "val", ["train.precision=bf16"])["BLEU-4"].signature

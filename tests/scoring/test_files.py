@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from showtell.metrics.score import to_json
-from showtell.metrics.score_files import score_files
 from showtell.plumbing.errors import InputError
+from showtell.scoring.files import score_files
 
 STANDARD = {"BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr-D"}
 
@@ -93,7 +93,7 @@ def loaded_by(code, *words):
 
 
 def test_metrics_are_there_without_torch():
-    assert "torch" not in loaded_by("import showtell.metrics, showtell.metrics.score_files")
+    assert "torch" not in loaded_by("import showtell.metrics, showtell.scoring.files")
 
 
 def test_the_command_scores_texts_without_torch(tmp_path):

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from showtell.metrics.clipscore import SEEING
-from showtell.metrics.files import read_candidates, read_frequencies, read_references, read_training
 from showtell.metrics.names import chosen
 from showtell.metrics.score import Scores, check_ready, score
 from showtell.plumbing.errors import InputError
+from showtell.scoring.formats import read_candidates, read_frequencies, read_references, read_training
 
 if TYPE_CHECKING:
     from showtell.clip import Clip

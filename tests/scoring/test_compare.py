@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 from showtell import checkpoint
 from showtell.cli import app
-from showtell.compare import compare_runs, to_json
-from showtell.evaluate import evaluate
 from showtell.metrics.clipscore import LIBRARIES
 from showtell.plumbing.errors import InputError, RecipeError
+from showtell.scoring.compare import compare_runs, to_json
+from showtell.scoring.evaluate import evaluate
 from tests.small import write_karpathy
 
 

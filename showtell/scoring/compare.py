@@ -10,12 +10,10 @@ from rich.console import Console
 
 from showtell.checkpoint import read_recipe
 from showtell.clip import Clip
-from showtell.compare.comparison import ALONE, Comparison, compare, method
 from showtell.data import Record
 from showtell.data.beside import photos_of
 from showtell.metrics import METRICS
 from showtell.metrics.clipscore import SEEING
-from showtell.metrics.files import read_candidates, read_references
 from showtell.metrics.names import chosen
 from showtell.metrics.significance import RESAMPLES
 from showtell.plumbing.errors import InputError, RecipeError
@@ -23,6 +21,8 @@ from showtell.recipe.build import build
 from showtell.recipe.check import check
 from showtell.recipe.fixed import Evaluate
 from showtell.recipe.tables import options
+from showtell.scoring.comparison import ALONE, Comparison, compare, method
+from showtell.scoring.formats import read_candidates, read_references
 from showtell.settings.text import override
 
 MODEL = ("evaluate.clip", "evaluate.clip_protocol")  # what CLIPScore looks with

@@ -1,0 +1,1 @@
+"""Captions -> scores: of a run, of files from anywhere, of runs compared."""
