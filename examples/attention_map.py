@@ -5,8 +5,8 @@ from pathlib import Path
 
 import showtell
 from showtell.data.images import open_image
+from showtell.demo.demo import find_demo_photos
 from showtell.explain.attention import explain
-from showtell.report.demo import find_demo_photos
 from showtell.report.figures import attention_figure
 
 photo = Path(sys.argv[1]) if len(sys.argv) > 1 else find_demo_photos()["chelsea.png"]

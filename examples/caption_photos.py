@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import showtell
-from showtell.report.demo import find_demo_photos
+from showtell.demo.demo import find_demo_photos
 
 photos = [Path(name) for name in sys.argv[1:]] or list(find_demo_photos().values())
 captioner = showtell.load("tiny")

@@ -45,7 +45,7 @@ def demo(
     output: Annotated[Path, typer.Option("--out", help="Folder for the page and its files.")] = Path("demo"),
 ) -> None:
     """Caption real photos, train on drawn scenes, score, and leave a report to look at (under 3 minutes)."""
-    from showtell.report.demo import run_demo
+    from showtell.demo.demo import run_demo
 
     page = run_demo(output, err)
     print(f"report: {page}")

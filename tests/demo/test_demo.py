@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from showtell.plumbing.errors import InputError
-from showtell.report import demo
+from showtell.demo import demo
 from tests.report.small import small_captioner
 
 QUICK = [

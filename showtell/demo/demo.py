@@ -19,7 +19,7 @@ from showtell.plumbing.files import write_json
 from showtell.predict.captions import caption_photos
 from showtell.recipe.build import build
 from showtell.recipe.check import check
-from showtell.report.demo_page import PhotoResults, SceneResults, write_demo_page
+from showtell.demo.page import PhotoResults, SceneResults, write_demo_page
 from showtell.scoring.evaluate import evaluate
 from showtell.settings.text import load_recipe
 from showtell.training.loop import train
