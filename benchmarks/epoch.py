@@ -13,9 +13,8 @@ from rich.console import Console
 
 from benchmarks.timing import Ratio, compare, seconds
 from showtell.cache import Source, encode, open_source
-from showtell.captioners.neural import Neural
 from showtell.features import Features
-from showtell.recipe.build import build
+from showtell.recipe.build import build, build_neural
 from showtell.recipe.check import check
 from showtell.recipe.fixed import Train
 from showtell.recipe.tables import options
@@ -71,7 +70,7 @@ def _job(images: int, quick: bool) -> tuple[Job, float]:
     records = [record for record in build(recipe, "data") if record.split == "train"]
     torch.manual_seed(0)
     tokenizer = build(recipe, "tokenizer").fit([text for record in records for text in record.references])
-    captioner = Neural.build(recipe, build(recipe, "encoder"), tokenizer)
+    captioner = build_neural(recipe, build(recipe, "encoder"), tokenizer)
     sources: list[Source] = []
     quiet = Console(quiet=True)
     fill = seconds(lambda: sources.append(open_source(records, captioner.encoder, console=quiet)))

@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 # Imported on first use: `showtell --help` must not wait for torch.
 _HOMES = {
-    "load": "captioners",
+    "load": "loading",
     "Neural": "captioners",
     "CAPTIONERS": "captioners",
     "DATA": "data",

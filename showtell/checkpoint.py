@@ -60,6 +60,11 @@ def restore(encoder: Encoder, decoder: Decoder | None, tensors: dict[str, Tensor
         module.load_state_dict(own, strict=False)
 
 
+def halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Floating numbers as fp16."""
+    return {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+
+
 def read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)

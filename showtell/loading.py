@@ -7,11 +7,13 @@ from pathlib import Path
 from showtell import checkpoint
 from showtell.captioners import CAPTIONERS
 from showtell.captioners.captioner import Captioner
-from showtell.captioners.hub import folder_of
+from showtell.plumbing.errors import InputError
+from showtell.recipe.build import Parts
 from showtell.recipe.check import check
-from showtell.settings.text import override
+from showtell.settings.text import Recipe, override
 
 PLACES = ("encoder.weights", "regions.file", "regions.model")  # files that a captioner reads, and may find elsewhere
+FILES = ["*.yaml", "*.json", "*.safetensors", "*.model", "*.md"]  # what is fetched: nothing that could be executed
 
 
 def packaged_models() -> dict[str, Path]:
@@ -33,4 +35,37 @@ def load(name: str | Path, moved: Sequence[str] = ()) -> Captioner:
 def load_folder(folder: Path, moved: Sequence[str] = ()) -> Captioner:
     """The captioner of a run folder, also where a packaged model has the folder's name."""
     recipe = check(override(checkpoint.read_recipe(folder), moved))
-    return CAPTIONERS[recipe["captioner"]["name"]].read(recipe, folder)
+    return CAPTIONERS[recipe["captioner"]["name"]].read(recipe, folder, Parts(recipe, load_folder))
+
+
+def steer(captioner: Captioner, overrides: Sequence[str]) -> Recipe:
+    """Let overrides such as `decode.num_beams=3` change how a captioner captions; the recipe with them is returned.
+
+    Raises RecipeError, before a photo is seen, for a decoding that the captioner cannot do.
+    """
+    recipe = check(override(captioner.recipe or {}, overrides))
+    captioner.decode = recipe.get("decode", captioner.decode)
+    captioner.views = recipe["captioner"].get("views", captioner.views)
+    captioner.check_decoding()
+    return recipe
+
+
+def folder_of(name_or_folder: str | Path) -> Path:
+    """A folder as it is, or a copy of the Hub's repository of that id; InputError where there is neither."""
+    folder = Path(name_or_folder)
+    return folder if folder.is_dir() else _from_hub(str(name_or_folder))
+
+
+def _from_hub(repo_id: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(repo_id, allow_patterns=FILES))
+    except LocalEntryNotFoundError:
+        reason = "it is out of reach, and no copy is kept here"
+    except HFValidationError:
+        reason = "its models are called OWNER/NAME"
+    except (HfHubHTTPError, OSError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    raise InputError(f"{repo_id!r} is no run folder, and the Hugging Face Hub gives no such model: {reason}")

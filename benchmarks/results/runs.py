@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from benchmarks.results.plan import FILE, Entry, Own, Plan
-from showtell.captioners.ensemble import recipe_of
 from showtell.plumbing.errors import InputError
 from showtell.recipe.check import check
 from showtell.recipe.rules import trains
 from showtell.recipe.tables import ABSENT, UNTRAINED
 from showtell.settings.text import Recipe, load_recipe, override
+from showtell.training.together import recipe_of
 
 Kind = Literal["trained", "ensemble", "decoded"]
 

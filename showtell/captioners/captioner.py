@@ -1,25 +1,31 @@
-"""What captions images, whatever it is made of: the contract that predict, evaluate, explain and the commands know."""
+"""What captions photos, whatever it is made of: the contract that predict, evaluate, compare and explain know.
+
+A captioner needs two methods, `caption` and `save_pretrained`. One that reads cached features, such as a trained
+network, has an encoder too: it writes `describe`, and `caption` follows from that. A captioner knows no recipe: it is
+built from parts, and `recipe` only says where it came from.
+"""
 
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import torch
 from PIL import Image
 
-from showtell import checkpoint
 from showtell.cache import encode
 from showtell.captioners.caption import Caption
-from showtell.captioners.hub import folder_of
+from showtell.captioners.views import encoder_of_views
 from showtell.data.images import open_image, upright_rgb
 from showtell.encoders.encoder import Encoder
+from showtell.encoders.turned import Views
 from showtell.features import Features
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import write_text
 from showtell.plumbing.hub import hub_is_out_of_reach
-from showtell.recipe.check import check
 from showtell.settings.text import Recipe
 
 C = TypeVar("C", bound="Captioner")
@@ -36,94 +42,89 @@ showtell.load("FOLDER_OR_HUB_ID").caption(["photo.jpg"])
 """
 
 
-class Captioner(ABC):
-    """`recipe` is the checked dict that it was built from.
+def no_options() -> None:
+    """A captioner whose section has nothing to set."""
 
-    `save_pretrained`, `from_pretrained` and `push_to_hub` mean what they mean for Hugging Face's models.
+
+class Builder(Protocol):
+    """How a captioner gets the parts that its recipe names: `build("decoder", feature_dim, vocabulary_size)`."""
+
+    def __call__(self, section: str, *arguments: Any) -> Any: ...
+
+    def captioner(self, folder: Path) -> "Captioner":
+        """The captioner that another folder holds."""
+
+
+class Captioner(ABC):
+    """`decode` and `views` say how it captions, and may be set; `recipe` says where it came from, if it has one.
+
+    `save_pretrained` and `push_to_hub` mean what they mean for Hugging Face's models.
     """
 
     name: str  # its own in CAPTIONERS, and in `captioner.name` of its recipes
-    encoder: Encoder
-    recipe: Recipe
-
-    @property
-    def eyes(self) -> Encoder:
-        """What gives the features that `describe` reads: the encoder, on every view of a photo that is asked for."""
-        return self.encoder
-
-    @property
-    @abstractmethod
-    def device(self) -> torch.device:
-        """Where its features go."""
+    options: ClassVar[Callable[..., Any]] = (
+        no_options  # whose keyword-only arguments are the recipe's section `captioner`
+    )
+    sections: tuple[str, ...] = ()  # what its recipes have beside data, captioner, train and evaluate
+    learns = False  # whether it is trained by steps
+    recipe: Recipe | None = None
+    decode: Mapping[str, Any] = MappingProxyType({})  # the strategy of decoding by `name`, and its settings
+    views: Views = "none"  # the views of a photo that it captions by, beside the upright one
+    encoder: Encoder | None = None  # what gives the features that `describe` reads, if it reads any
 
     @abstractmethod
-    def to(self, device: torch.device | str) -> "Captioner": ...
-
-    @abstractmethod
-    def describe(self, features: Features, **decode: Any) -> list[Caption]:
-        """The caption of each image from its features."""
-
-    def check_decoding(self) -> None:
-        """RecipeError where the recipe's decoding asks what this captioner cannot say: told before it sees a photo."""
-        return
-
-    @property
-    @abstractmethod
-    def manner(self) -> str:
-        """How it comes to its captions, for signatures of scores."""
-
-    @property
-    @abstractmethod
-    def parts(self) -> str:
-        """What it is made of, for its card."""
-
-    @property
-    def chosen_by(self) -> str | None:
-        """What its epoch was chosen by on validation, where it was."""
-        return None
-
-    @abstractmethod
-    def save_files(self, folder: Path, *, half: bool) -> None:
-        """Write everything but the card into a folder that is there."""
-
-    @classmethod
-    @abstractmethod
-    def read(cls: type[C], recipe: Recipe, folder: Path) -> C:
-        """What `save_files` wrote; InputError where files are missing or do not fit the checked recipe."""
-
     def caption(self, images: Sequence[str | Path | Image.Image], **decode: Any) -> list[Caption]:
-        """One caption for each path or PIL image, with the recipe's decoding or changes such as `num_beams=3`."""
-        if isinstance(images, str | Path | Image.Image):
-            raise InputError("caption takes a list of photos, also where it is one: caption([photo])")
-        opened = [upright_rgb(i) if isinstance(i, Image.Image) else self.open(Path(i)) for i in images]
-        return self.describe(encode(self.eyes, opened), **decode) if opened else []
+        """One caption for each path or PIL image, decoded as `decode` says, with changes such as `num_beams=3`.
 
-    def open(self, path: Path) -> Image.Image:
-        """The photo at a size that the encoder has use for; InputError where it cannot be read."""
-        return open_image(path, at_least=2 * self.encoder.image_size)
+        Raises InputError if a photo cannot be read, RecipeError if a change of the decoding is not allowed.
+        """
 
+    @abstractmethod
     def save_pretrained(self, folder: str | Path, *, half: bool = False) -> None:
-        """Write recipe, weights, all else it needs, and a card; a frozen encoder's weights stay with their source.
+        """Write all that `showtell.load` needs; a frozen encoder's weights stay with their source.
 
         `half` writes weights as fp16, half the size; they are read back as fp32.
         """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        self.save_files(folder, half=half)
-        if not (folder / "README.md").exists():
-            write_text(folder / "README.md", CARD.format(parts=self.parts))
 
     @classmethod
-    def from_pretrained(cls: type[C], name_or_folder: str | Path) -> C:
-        """A run or saved folder, or the id of a Hugging Face Hub repository.
+    def read(cls: type[C], recipe: Recipe, folder: Path, build: Builder) -> C:
+        """What `save_pretrained` wrote. Raises InputError if files are missing or do not fit the checked recipe."""
+        raise InputError(f"{folder} holds captioner {cls.name!r}, which cannot be loaded from a folder")
 
-        Raises InputError where there is none, where it holds another captioner, or its weights do not fit its recipe.
-        """
-        folder = folder_of(name_or_folder)
-        recipe = check(checkpoint.read_recipe(folder))
-        if (name := recipe["captioner"]["name"]) != cls.name:
-            raise InputError(f"{folder} holds captioner {name!r}, not {cls.name!r}; showtell.load({str(folder)!r})")
-        return cls.read(recipe, folder)
+    @property
+    def manner(self) -> str:
+        """How it comes to its captions, for signatures of scores."""
+        return self.name
+
+    @property
+    def parts(self) -> str:
+        """What it is made of, for its card."""
+        return f"captioner `{self.name}`"
+
+    @property
+    def chosen_by(self) -> str | None:
+        """The validation metric that chose its epoch, if one did."""
+        return None
+
+    @property
+    def device(self) -> torch.device:
+        """Where its features go."""
+        return torch.device("cpu")
+
+    def to(self: C, device: torch.device | str) -> C:
+        """Move its weights, if it has any."""
+        return self
+
+    def check_decoding(self) -> None:  # noqa: B027 - most captioners can do all that their section allows
+        """Raise RecipeError if `decode` asks for what it cannot do. Called before it sees a photo."""
+
+    def open(self, path: Path) -> Image.Image:
+        """The photo as `caption` takes it, with its path as `filename`. Raises InputError if it cannot be read."""
+        return open_image(path)
+
+    def describe(self, features: Features, **decode: Any) -> list[Caption]:
+        """The caption of each image from its features. A captioner without an encoder has no use for it."""
+        raise NotImplementedError(f"captioner {self.name!r} reads no features")
 
     def push_to_hub(self, repo_id: str, *, private: bool | None = None, token: str | None = None) -> str:
         """Save to a repository of the Hugging Face Hub; returns its URL."""
@@ -137,3 +138,30 @@ class Captioner(ABC):
             self.save_pretrained(folder)
             api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message="Upload a Showtell captioner")
         return str(url)
+
+
+def from_features(
+    captioner: Captioner, images: Sequence[str | Path | Image.Image], decode: Mapping[str, Any]
+) -> list[Caption]:
+    """`caption` for a captioner with an encoder: see the photos by it, and describe what it gives."""
+    assert captioner.encoder is not None
+    opened = photos(images, captioner.open)
+    seen_by = encoder_of_views(captioner.encoder, captioner.views)
+    return captioner.describe(encode(seen_by, opened), **decode) if opened else []
+
+
+@contextmanager
+def saved(captioner: Captioner, folder: str | Path) -> Iterator[Path]:
+    """The folder, which exists while its files are written; a card is added if it has none."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    yield folder
+    if not (folder / "README.md").exists():
+        write_text(folder / "README.md", CARD.format(parts=captioner.parts))
+
+
+def photos(images: Sequence[str | Path | Image.Image], open: Callable[[Path], Image.Image]) -> list[Image.Image]:
+    """Paths and PIL images -> upright RGB images; InputError for one photo that is no list."""
+    if isinstance(images, str | Path | Image.Image):
+        raise InputError("caption takes a list of photos, also for one photo: caption([photo])")
+    return [upright_rgb(image) if isinstance(image, Image.Image) else open(Path(image)) for image in images]

@@ -6,39 +6,76 @@ may have any encoders and decoders, but their tokenizer files are byte-equal: an
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+from PIL import Image
+from pydantic import Field
 
 from showtell import checkpoint
-from showtell.captioners.hub import folder_of
+from showtell.captioners import speaking
+from showtell.captioners.caption import Caption
+from showtell.captioners.captioner import Builder, Captioner, from_features, saved
 from showtell.captioners.mean import MeanDecoder
 from showtell.captioners.neural import Neural
+from showtell.data.images import open_image
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.joined import Joined
+from showtell.encoders.turned import Views
+from showtell.features import Features
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.recipe.check import check
 from showtell.settings.text import Recipe
 
-FROM_FIRST = ("data", "decode", "evaluate")  # and the views: what a new ensemble's recipe takes from its first member
+
+def options(*, members: Annotated[tuple[str, ...], Field(min_length=2)], views: Views = "none") -> None:
+    """Folders of trained captioners, as paths from the folder of the ensemble; `showtell ensemble` writes them."""
 
 
-class Ensemble(Neural):
-    """A neural captioner whose parts are those of its members, which stay whole."""
+class Ensemble(Captioner):
+    """`members` stay whole; what they see is encoded once for those that share an encoder."""
 
-    name = "ensemble"
+    name, options, sections = "ensemble", options, ("decode",)
+    recipe: Recipe
+    encoder: Encoder
 
     def __init__(self, members: Sequence[Neural], recipe: Recipe) -> None:
         sights = [_sight(member) for member in members]
         encoders: dict[str, Encoder] = {}
         for sight, member in zip(sights, members, strict=True):
             member.encoder = encoders.setdefault(sight, member.encoder)
-        decoder = MeanDecoder([member.decoder for member in members], [[*encoders].index(sight) for sight in sights])
-        encoder = members[0].encoder if len(encoders) == 1 else Joined([*encoders.values()])
-        super().__init__(encoder, decoder.eval(), members[0].tokenizer, recipe)
-        self.members = list(members)
+        self.members, self.recipe, self.tokenizer = list(members), recipe, members[0].tokenizer
+        self.encoder = members[0].encoder if len(encoders) == 1 else Joined([*encoders.values()])
+        order = [[*encoders].index(sight) for sight in sights]
+        self.decoder = MeanDecoder([member.decoder for member in members], order).eval()
+        self.decode, self.views = recipe["decode"], recipe["captioner"]["views"]
+        self.spelling = members[0].spelling
+
+    @property
+    def device(self) -> torch.device:
+        return self.members[0].device
+
+    def to(self, device: torch.device | str) -> "Ensemble":
+        self.encoder.to(device)
+        self.decoder.to(device)
+        return self
+
+    def open(self, path: Path) -> Image.Image:
+        return open_image(path, at_least=2 * self.encoder.image_size)
+
+    def caption(self, images: Sequence[str | Path | Image.Image], **decode: Any) -> list[Caption]:
+        return from_features(self, images, decode)
+
+    def describe(self, features: Features, **decode: Any) -> list[Caption]:
+        changed = speaking.changed(self.decode, decode)
+        return speaking.describe(self.decoder, features.to(self.device), self.tokenizer, self.spelling, changed)
+
+    def check_decoding(self) -> None:
+        speaking.check_decoding(self.decoder, self.spelling, self.decode)
 
     @property
     def manner(self) -> str:
         seeds = ",".join(str(member.recipe["train"]["seed"]) for member in self.members)
-        return f"mean of {len(self.members)} (seeds {seeds}): {super().manner}"
+        return f"mean of {len(self.members)} (seeds {seeds}): {speaking.manner(self.decode, self.views)}"
 
     @property
     def chosen_by(self) -> str | None:
@@ -48,50 +85,23 @@ class Ensemble(Neural):
     def parts(self) -> str:
         return "an ensemble of " + "; ".join(member.parts for member in self.members)
 
-    def save_files(self, folder: Path, *, half: bool = False) -> None:
-        for name, member in zip(self.recipe["captioner"]["members"], self.members, strict=True):
-            (folder / name).mkdir(parents=True, exist_ok=True)
-            member.save_files(folder / name, half=half)
-        checkpoint.write_recipe(folder, self.recipe)  # last: all there
+    def save_pretrained(self, folder: str | Path, *, half: bool = False) -> None:
+        with saved(self, folder) as path:
+            for name, member in zip(self.recipe["captioner"]["members"], self.members, strict=True):
+                member.save_pretrained(path / name, half=half)
+            checkpoint.write_recipe(path, speaking.recipe_of(self))  # last: a folder with a recipe has everything else
 
     @classmethod
-    def read(cls, recipe: Recipe, folder: Path) -> "Ensemble":
+    def read(cls, recipe: Recipe, folder: Path, build: Builder) -> "Ensemble":
         folders = [folder / name for name in recipe["captioner"]["members"]]
-        return cls(_read_members(folders), recipe)
+        check_members(folders)
+        return cls([_neural(build.captioner(each), each) for each in folders], recipe)
 
 
-def make_ensemble(runs: Sequence[str | Path], run: Path) -> Ensemble:
-    """Copy trained captioners, run folders or ids of the Hub, into an ensemble in the folder `run`.
-
-    Raises InputError where `run` exists, a run is none of captioner 'neural', or their tokenizers differ.
-    """
-    if len(runs) < 2:
-        raise InputError("an ensemble takes two runs or more")
-    if run.exists():
-        raise InputError(f"{run} exists; name another folder with --run")
-    members = _read_members([folder_of(name) for name in runs])
-    ensemble = Ensemble(members, recipe_of(members[0].recipe, len(members)))
-    try:
-        ensemble.save_pretrained(run)
-    except OSError as error:
-        raise InputError(f"{run} cannot hold an ensemble: {error.strerror}; name another with --run") from None
-    return ensemble
-
-
-def recipe_of(first: Recipe, count: int) -> Recipe:
-    """The recipe of an ensemble of so many members, by that of its first."""
-    members = [f"members/{number}" for number in range(1, count + 1)]
-    captioner = {"name": Ensemble.name, "members": members, "views": first["captioner"]["views"]}
-    sections = {section: first[section] for section in FROM_FIRST}
-    return check({**sections, "captioner": captioner, "train": {"seed": first["train"]["seed"]}})
-
-
-def _read_members(folders: Sequence[Path]) -> list[Neural]:
-    """Checked before any is built: that costs seconds each."""
-    recipes = [check(checkpoint.read_recipe(folder)) for folder in folders]
-    for recipe, folder in zip(recipes, folders, strict=True):
-        if (name := recipe["captioner"]["name"]) != Neural.name:
-            raise RecipeError(f"{folder} holds captioner {name!r}; an ensemble takes runs of captioner 'neural'")
+def check_members(folders: Sequence[Path]) -> None:
+    """InputError unless all folders have the same tokenizer files. It is checked before any is built, which is slow."""
+    for folder in folders:
+        checkpoint.read_recipe(folder)  # for its error
     words = [_tokenizer_files(folder) for folder in folders]
     for folder, files in zip(folders, words, strict=True):
         if files != words[0]:
@@ -99,7 +109,6 @@ def _read_members(folders: Sequence[Path]) -> list[Neural]:
                 f"{folders[0]} and {folder} have other tokenizers: {', '.join(words[0])} and {', '.join(files)} differ"
                 ", so an id means two words; train both on the same captions with the same tokenizer section"
             )
-    return [Neural.read(recipe, folder) for recipe, folder in zip(recipes, folders, strict=True)]
 
 
 def _tokenizer_files(folder: Path) -> dict[str, bytes]:
@@ -107,6 +116,12 @@ def _tokenizer_files(folder: Path) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in sorted(folder.glob("tokenizer.*"))}
     except OSError as error:
         raise InputError(f"{error.filename} cannot be read: {error.strerror}") from None
+
+
+def _neural(captioner: Captioner, folder: Path) -> Neural:
+    if not isinstance(captioner, Neural):
+        raise RecipeError(f"{folder} holds captioner {captioner.name!r}; an ensemble takes runs of captioner 'neural'")
+    return captioner
 
 
 def _sight(member: Neural) -> str:

@@ -4,23 +4,25 @@ Its folder: `model.safetensors` with the vectors, `neighbours.json` with the cap
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from rich.console import Console
 from torch import Tensor
 
 from showtell import checkpoint
 from showtell.cache import Source
 from showtell.captioners.caption import Caption
-from showtell.captioners.captioner import Captioner
+from showtell.captioners.captioner import Builder, Captioner, from_features, saved
 from showtell.captioners.neighbours import Neighbours
+from showtell.data.images import open_image
 from showtell.encoders.encoder import Encoder
 from showtell.features import Features
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.files import write_json
-from showtell.recipe.build import build, build_encoder
 from showtell.settings.text import Recipe
 
 NEIGHBOURS = "neighbours.json"
@@ -30,7 +32,10 @@ BATCH_SIZE = 64  # images
 class Nearest(Captioner):
     """The captioner without training (Devlin et al. 2015): what a trained one must beat."""
 
-    name = "nearest"
+    name, options = "nearest", Neighbours
+    sections = ("encoder", "regions")
+    recipe: Recipe
+    encoder: Encoder
 
     def __init__(self, encoder: Encoder, neighbours: Neighbours, recipe: Recipe) -> None:
         if encoder.trains:
@@ -39,10 +44,6 @@ class Nearest(Captioner):
                 "would first have to train; take encoder=lite or a timm encoder, with encoder.trainable=none"
             )
         self.encoder, self.neighbours, self.recipe = encoder, neighbours, recipe
-
-    @classmethod
-    def build(cls, recipe: Recipe, encoder: Encoder) -> "Nearest":
-        return cls(encoder, build(recipe, "captioner"), recipe)
 
     def fit(self, source: Source, console: Console | None = None) -> "Nearest":
         """Remember the photos of a source and their captions; choose k where the recipe gives none."""
@@ -60,6 +61,12 @@ class Nearest(Captioner):
         self.encoder.to(device)
         return self
 
+    def open(self, path: Path) -> Image.Image:
+        return open_image(path, at_least=2 * self.encoder.image_size)
+
+    def caption(self, images: Sequence[str | Path | Image.Image], **decode: Any) -> list[Caption]:
+        return from_features(self, images, decode)
+
     def describe(self, features: Features, **decode: Any) -> list[Caption]:
         """The caption that the nearest photos' captions agree on, as somebody wrote it; it has no ids."""
         if decode:
@@ -76,17 +83,20 @@ class Nearest(Captioner):
     def parts(self) -> str:
         return f"captions of the {self.neighbours.k} nearest photos by the `{self.recipe['encoder']['name']}` encoder"
 
-    def save_files(self, folder: Path, *, half: bool = False) -> None:
+    def save_pretrained(self, folder: str | Path, *, half: bool = False) -> None:
+        with saved(self, folder) as path:
+            self.save_files(path)
+
+    def save_files(self, folder: Path) -> None:
+        """All but the card. The model comes last: a folder with a model has everything else."""
         tensors, rest = self.neighbours.state()
         checkpoint.write_recipe(folder, self.recipe)
         write_json(folder / NEIGHBOURS, rest)
-        checkpoint.write_tensors(
-            folder / checkpoint.MODEL, checkpoint.weights(self.encoder) | tensors
-        )  # last: all there
+        checkpoint.write_tensors(folder / checkpoint.MODEL, checkpoint.weights(self.encoder) | tensors)
 
     @classmethod
-    def read(cls, recipe: Recipe, folder: Path) -> "Nearest":
-        captioner = cls.build(recipe, build_encoder(recipe))
+    def read(cls, recipe: Recipe, folder: Path, build: Builder) -> "Nearest":
+        captioner = cls(build("encoder"), build("captioner"), recipe)
         path = folder / checkpoint.MODEL
         tensors = checkpoint.read_tensors(path)
         own = {name: tensors.pop(name, None) for name in ("vectors", "centre", "deviation")}

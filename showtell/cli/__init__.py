@@ -88,7 +88,7 @@ def ensemble(
     run: Annotated[Path, typer.Option(help="Folder for the ensemble, which holds copies of the runs.")],
 ) -> None:
     """Put trained runs together: each word is the one that is likeliest by the mean of their probabilities."""
-    from showtell.captioners.ensemble import make_ensemble
+    from showtell.training.together import make_ensemble
 
     make_ensemble(runs, run)
     out.print(f"written: {run}; next: showtell evaluate {run}, showtell caption PHOTO --model {run}")
@@ -300,14 +300,11 @@ def _photos_and_changes(words: list[str]) -> tuple[list[Path], list[str]]:
 
 def _load(model: str, changes: list[str]) -> Any:
     """The model with the changes, on what this machine has; what is wrong with them is told before a photo is seen."""
-    from showtell.loading import PLACES, load
+    from showtell.loading import PLACES, load, steer
     from showtell.plumbing.device import device_of
-    from showtell.recipe.check import check
-    from showtell.settings.text import override
 
     captioner = load(model, [item for item in changes if item.partition("=")[0] in PLACES]).to(device_of("auto"))
-    captioner.recipe = check(override(captioner.recipe, changes))
-    captioner.check_decoding()
+    steer(captioner, changes)
     return captioner
 
 

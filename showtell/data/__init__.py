@@ -3,8 +3,6 @@
 A format's file only reads rows; `clean` makes records of them, for all formats alike.
 """
 
-from collections.abc import Callable
-
 from showtell.data.auto import auto
 from showtell.data.coco import coco
 from showtell.data.csvs import csvs
@@ -13,11 +11,11 @@ from showtell.data.folder import folder
 from showtell.data.join import join
 from showtell.data.karpathy import karpathy
 from showtell.data.photos import photos_beside
-from showtell.data.record import LeftOut, Record, Records, notes, told
+from showtell.data.record import DATA, LeftOut, Record, Records, notes, told
 from showtell.data.scenes.scenes import scenes as drawn_scenes
 from showtell.data.webdataset import webdataset
 
-DATA: dict[str, Callable[..., list[Record]]] = {
+DATA |= {
     "auto": auto,
     "karpathy": karpathy,
     "coco": coco,

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from showtell import data
 from showtell.data.photos import at_home
-from showtell.data.record import LeftOut, Record, Records
+from showtell.data.record import DATA, LeftOut, Record, Records
 from showtell.plumbing.errors import RecipeError
 
 
@@ -39,7 +38,7 @@ def _keyed(sections: Sequence[dict[str, Any]]) -> dict[str, Sequence[Record]]:
         number = 1
         while key in found:
             key, number = f"{wanted}-{number + 1}", number + 1
-        found[key] = data.DATA[name](**section)
+        found[key] = DATA[name](**section)
     return found
 
 

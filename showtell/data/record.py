@@ -1,6 +1,6 @@
 """The one record that every data format yields, and the list of them that says what it left out and why."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -50,3 +50,7 @@ def notes(records: Iterable[Record]) -> list[str]:
     """Lines for people before anything is done with a set: what it was taken for, and what was left out."""
     form, left_out = getattr(records, "form", ""), getattr(records, "left_out", ())
     return [f"data: {form}"] * bool(form) + [f"left out: {told(left_out)}"] * bool(left_out)
+
+
+# The table of formats; it is filled in __init__.py, and `join` reads its sets by it.
+DATA: dict[str, Callable[..., list[Record]]] = {}

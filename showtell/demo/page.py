@@ -1,11 +1,14 @@
 """What the demo found -> the sections of its page."""
 
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from showtell.loading import load_folder
 from showtell.captioners import Captioner, Neural
+from showtell.loading import load_folder
 from showtell.captioners.caption import Caption
 from showtell.data.images import open_image
 from showtell.data.record import Record
@@ -51,7 +54,8 @@ class SceneResults:
 
 
 def write_demo_page(path: Path, photos: PhotoResults, scenes: SceneResults) -> Path:
-    captioner = Neural.from_pretrained(scenes.run)
+    captioner = load_folder(scenes.run)
+    assert isinstance(captioner, Neural)
     lead = (
         "Two captioners made with Showtell: one that comes with it, on real photographs, and one that was trained "
         "just now, on drawn scenes."
@@ -85,7 +89,7 @@ def _photographs(photos: PhotoResults) -> Section:
     ]
     protocol = [
         ("photographs", f"inside scikit-image {importlib.metadata.version('scikit-image')}; public domain or CC0"),
-        ("decoding", _options(photos.captioner.recipe["decode"])),
+        ("decoding", _options(photos.captioner.decode)),
         ("command", f"showtell caption PHOTO --model {photos.model}"),
     ]
     text = (
@@ -180,7 +184,7 @@ def _looked(captioner: Captioner, path: Path) -> Looked:
     return Looked(figures.picture_uri(thumbnail(image, SIDE)), path.name, found.text, words)
 
 
-def _options(section: dict[str, object]) -> str:
+def _options(section: Mapping[str, Any]) -> str:
     """`beam(num_beams=5, ...)`."""
     options = ", ".join(f"{key}={value}" for key, value in section.items() if key != "name" and value is not None)
     return f"{section['name']}({options})"

@@ -2,8 +2,10 @@
 
 from showtell.encoders.cnn import ConvNet
 from showtell.encoders.concat import Concat
-from showtell.encoders.encoder import Encoder
+from showtell.encoders.encoder import ENCODERS, Encoder
 from showtell.encoders.lite.encoder import Lite
 from showtell.encoders.timm.encoder import Timm
 
-ENCODERS: dict[str, type[Encoder]] = {"cnn": ConvNet, "timm": Timm, "lite": Lite, "concat": Concat}
+ENCODERS |= {"cnn": ConvNet, "timm": Timm, "lite": Lite, "concat": Concat}
+
+__all__ = ["ENCODERS", "Encoder"]

@@ -12,8 +12,7 @@ from PIL import Image
 from pydantic import Field
 from torch import Tensor, nn
 
-from showtell import encoders
-from showtell.encoders.encoder import Encoder
+from showtell.encoders.encoder import ENCODERS, Encoder
 from showtell.encoders.frozen import digest, to_half_and_back
 from showtell.encoders.grid import check_grid_size, pool_grid
 from showtell.features import Features
@@ -71,7 +70,7 @@ def _built(part: Part, number: int) -> Encoder:
     section: Mapping[str, Any] = {"name": part} if isinstance(part, str) else part
     options = {key: value for key, value in section.items() if key != "name"}
     try:
-        return encoders.ENCODERS[section.get("name", "lite")](**options)
+        return ENCODERS[section.get("name", "lite")](**options)
     except ShowtellError as error:  # it speaks of `encoder`, and there are several
         raise type(error)(f"encoder.parts[{number}]: {error}") from None
 

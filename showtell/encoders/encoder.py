@@ -50,3 +50,6 @@ class Encoder(nn.Module, ABC):
     def pool(self, features: Features) -> Features:
         """Native features -> those that the recipe asked for (`grid_size`); cheap, without parameters."""
         return features
+
+
+ENCODERS: dict[str, type[Encoder]] = {}  # the table; it is filled in __init__.py, and `concat` builds its parts from it

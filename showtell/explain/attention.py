@@ -11,7 +11,10 @@ from PIL import Image
 from torch import Tensor
 
 from showtell.cache import encode
-from showtell.captioners import Captioner, Neural
+from showtell.captioners.captioner import Captioner
+from showtell.captioners.ensemble import Ensemble
+from showtell.captioners.neural import Neural
+from showtell.captioners.views import encoder_of_views
 from showtell.plumbing.errors import InputError
 
 
@@ -30,12 +33,12 @@ def explain(captioner: Captioner, image: Image.Image, **decode: Any) -> Explanat
 
     Raises InputError where the decoder has no attention over the image.
     """
-    if not isinstance(captioner, Neural):
+    if not isinstance(captioner, Neural | Ensemble):
         raise InputError(
             f"captioner {captioner.name!r} looks at no part of a photo, word by word; explain takes models with "
             "attention, such as those of recipe bern-6"
         )
-    features = encode(captioner.eyes, [image]).to(captioner.device)
+    features = encode(encoder_of_views(captioner.encoder, captioner.views), [image]).to(captioner.device)
     said = captioner.describe(features, **decode)[0]
     assert said.tokens is not None
     chosen = said.tokens[1:-1] if said.tokens[-1] == captioner.tokenizer.special.eos else said.tokens[1:]
@@ -52,8 +55,8 @@ def explain(captioner: Captioner, image: Image.Image, **decode: Any) -> Explanat
     )
 
 
-def _nothing_to_look_at(captioner: Neural) -> InputError:
-    if "decoder" not in captioner.recipe:
+def _nothing_to_look_at(captioner: Neural | Ensemble) -> InputError:
+    if isinstance(captioner, Ensemble):
         return InputError(
             "no member of this ensemble that looks through the first one's encoder has attention over the image, so no "
             "word looks at a part of it"

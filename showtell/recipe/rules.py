@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from showtell.captioners import CAPTIONERS
 from showtell.metrics import METRICS
 from showtell.metrics.copied import COPIED
 from showtell.plumbing.errors import RecipeError
@@ -52,7 +53,7 @@ def check_teacher(train: Mapping[str, Any]) -> None:
 
 def trains(recipe: Recipe) -> bool:
     """Whether a checked recipe's captioner learns by steps."""
-    return bool(recipe["captioner"]["name"] == "neural")
+    return CAPTIONERS[recipe["captioner"]["name"]].learns
 
 
 def refuse_neural(recipe: Recipe, captioner: str) -> None:

@@ -8,9 +8,10 @@ from rich.console import Console
 from showtell import checkpoint
 from showtell.cache import open_source
 from showtell.captioners import Captioner
+from showtell.captioners.views import encoder_of_views
 from showtell.clip import Clip
 from showtell.data import Record, notes
-from showtell.loading import PLACES, load, load_folder
+from showtell.loading import PLACES, load, load_folder, steer
 from showtell.metrics.names import select
 from showtell.metrics.score import Scores, check_ready, score, to_json
 from showtell.plumbing.device import autocast, device_of
@@ -18,10 +19,9 @@ from showtell.plumbing.errors import InputError, RecipeError, ShowtellError
 from showtell.plumbing.files import check_folder, write_json
 from showtell.predict.captions import describe_all
 from showtell.recipe.build import build
-from showtell.recipe.check import check
 from showtell.recipe.fixed import Evaluate
 from showtell.recipe.tables import options
-from showtell.settings.text import Recipe, override
+from showtell.settings.text import Recipe
 from showtell.training.resume import MACHINE
 
 OPEN = ("data", "decode", "evaluate", "captioner.views", *PLACES)  # what scoring may change; the rest made the weights
@@ -56,15 +56,14 @@ def evaluate(
         check_folder(out, "--out")
     moved = [item for key, item in asked.items() if key in PLACES]
     captioner = load_folder(run, moved) if run.is_dir() else load(run, moved)
-    own = captioner.recipe
-    captioner.recipe = check(override(own, overrides))
-    captioner.check_decoding()
-    _place(captioner, "train.device" in asked, console)
-    folder = run if out is None else _folder(out, captioner)
-    settings = Evaluate(**options(captioner.recipe, "evaluate"))
+    recipe = steer(captioner, overrides)
+    own = captioner.recipe or recipe
+    _place(captioner, recipe, "train.device" in asked, console)
+    folder = run if out is None else _folder(out, recipe)
+    settings = Evaluate(**options(recipe, "evaluate"))
     clip = Clip(settings.clip, settings.clip_protocol, device=captioner.device, console=console)
     check_ready(settings.metrics, clip)
-    data = build(captioner.recipe, "data")
+    data = build(recipe, "data")
     if console is not None:
         for line in notes(data):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -73,14 +72,16 @@ def evaluate(
     if not records:
         have = {record.split for record in everything}
         raise InputError(f"--split is {split!r}; captioned photos are there for {', '.join(sorted(have)) or 'none'}")
-    training = _training(own, captioner.recipe, everything, console) if "copied" in select(settings.metrics) else []
-    source = open_source(records, captioner.eyes, console=console, what=f"{split} photo")
-    precision = captioner.recipe["train"]["precision"] if "train.precision" in asked else "fp32"
+    training = _training(own, recipe, everything, console) if "copied" in select(settings.metrics) else []
+    assert captioner.encoder is not None
+    eyes = encoder_of_views(captioner.encoder, captioner.views)
+    source = open_source(records, eyes, console=console, what=f"{split} photo")
+    precision = recipe["train"]["precision"] if "train.precision" in asked else "fp32"
     with autocast(captioner.device, precision):
         found = describe_all(captioner, source, settings.batch_size, console)
     candidates = {image_id: caption.text for image_id, caption in found.items()}
     references = {record.image_id: list(record.references) for record in source.records}
-    said = protocol(captioner, split, getattr(data, "form", ""))
+    said = protocol(captioner, recipe, split, getattr(data, "form", ""))
     said |= {"precision": precision} if precision != "fp32" else {}
     photos = {record.image_id: record.path for record in source.records}
     scores = score(
@@ -95,12 +96,12 @@ def evaluate(
     return scores
 
 
-def _folder(out: Path, captioner: Captioner) -> Path:
+def _folder(out: Path, recipe: Recipe) -> Path:
     """A folder of its own for what is found, with the recipe; never a run's."""
     if (out / checkpoint.MODEL).exists() or (out / "members").exists():
         raise InputError(f"--out {out} is a run of its own; name another folder")
     out.mkdir(parents=True, exist_ok=True)
-    checkpoint.write_recipe(out, captioner.recipe)
+    checkpoint.write_recipe(out, recipe)
     return out
 
 
@@ -119,9 +120,9 @@ def _training(own: Recipe, recipe: Recipe, given: Sequence[Record], console: Con
     return captions
 
 
-def _place(captioner: Captioner, asked: bool, console: Console | None) -> None:
+def _place(captioner: Captioner, recipe: Recipe, asked: bool, console: Console | None) -> None:
     """Onto the recipe's device; where it is not there and nobody asked for it now, onto what this machine has."""
-    name = captioner.recipe["train"]["device"]
+    name = recipe["train"]["device"]
     try:
         captioner.to(device_of(name))
     except InputError:
@@ -133,9 +134,8 @@ def _place(captioner: Captioner, asked: bool, console: Console | None) -> None:
             console.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
-def protocol(captioner: Captioner, split: str, form: str = "") -> dict[str, str]:
+def protocol(captioner: Captioner, recipe: Recipe, split: str, form: str = "") -> dict[str, str]:
     """What a signature says beside the metric's own settings; `form` begins with the format that `auto` found."""
-    recipe = captioner.recipe
     chose = f" (chose the epoch by {captioner.chosen_by})" if split == "val" and captioner.chosen_by else ""
     return {
         "data": form.partition(":")[0] or recipe["data"]["name"],

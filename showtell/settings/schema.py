@@ -1,12 +1,13 @@
 """A callable's signature -> the options it takes, and how errors about them are worded."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
+from showtell.plumbing.errors import RecipeError
 from showtell.plumbing.messages import nearest
 
 TAKES = {  # what pydantic found wrong -> what the option takes
@@ -27,6 +28,23 @@ TAKES = {  # what pydantic found wrong -> what the option takes
     "less_than": "a number below {lt:g}",
     "less_than_equal": "{le:g} or less",
 }
+
+
+def choose(section: str, table: Mapping[str, Any], name: Any) -> Any:
+    """The entry of a section's table; RecipeError, with the names that it has, for another."""
+    if not isinstance(name, str) or name not in table:
+        raise RecipeError(f"{section}.name is {name!r}{nearest(name, table)}; it takes {', '.join(table)}")
+    return table[name]
+
+
+def validated(section: str, name: str | None, function: Callable[..., Any], values: Mapping[str, Any]) -> BaseModel:
+    """The options of a section, typed as the signature of its part `name` has them; a fixed section has no name."""
+    schema = schema_of(function)
+    given = {key: value for key, value in values.items() if key != "name" or name is None}
+    try:
+        return schema.model_validate({key: no_number(schema, key, value) for key, value in given.items()})
+    except ValidationError as error:
+        raise RecipeError(wording(section, name or section, given, schema, error)) from None
 
 
 @cache

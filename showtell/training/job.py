@@ -222,7 +222,7 @@ class Job:
                 }
             loss, _ = cross_entropy(captioner.decoder, features, captions, settings.label_smoothing, **reading)
             return loss, 0.0
-        lengths = {name: captioner.recipe["decode"][name] for name in LENGTHS if name in captioner.recipe["decode"]}
+        lengths = {name: captioner.decode[name] for name in LENGTHS if name in captioner.decode}
         reward, special = partial(self.reward, images=images), captioner.tokenizer.special
         drawing = {"samples": settings.samples, "baseline": settings.baseline, **lengths}
         return self_critical(captioner.decoder, features, special, reward, **drawing)

@@ -9,7 +9,6 @@ import torch
 from rich.console import Console
 
 from showtell.cache import Source, open_augmented, open_source
-from showtell.captioners.neural import Neural
 from showtell.captioners.views import encoder_of_views
 from showtell.data import Record, notes
 from showtell.encoders import Encoder
@@ -18,7 +17,7 @@ from showtell.plumbing.device import denormals_flushed, device_of
 from showtell.plumbing.errors import InputError, Interrupted
 from showtell.plumbing.interrupt import stop_signal
 from showtell.plumbing.progress import Bar
-from showtell.recipe.build import build, build_encoder
+from showtell.recipe.build import build, build_encoder, build_neural
 from showtell.recipe.fixed import Train
 from showtell.recipe.rules import trains
 from showtell.recipe.tables import options
@@ -65,7 +64,7 @@ def train(recipe: Recipe, run: Path, resume: bool = False, console: Console | No
     teacher = Teacher(settings.teacher, recipe, encoder, device) if settings.teacher is not None else None
     records = _records(recipe, console)
     tokenizer = _tokenizer(recipe, run if saved is not None else None, teacher, records)
-    captioner = Neural.build(recipe, encoder, tokenizer).to(device)
+    captioner = build_neural(recipe, encoder, tokenizer).to(device)
     check_attention(captioner, settings)
     captioner.check_decoding()
     if teacher is not None:

@@ -33,7 +33,7 @@ def remember(recipe: Recipe, run: Path, resume: bool, console: Console, say: Cal
     open_run(recipe, run, resume, say)
     settings = Train(**options(recipe, "train"))
     torch.manual_seed(settings.seed)  # an encoder may be drawn at random
-    captioner = Nearest.build(recipe, build_encoder(recipe)).to(device_of(settings.device))
+    captioner = Nearest(build_encoder(recipe), build(recipe, "captioner"), recipe).to(device_of(settings.device))
     everything = build(recipe, "data")
     for line in notes(everything):
         say(line)

@@ -29,7 +29,7 @@ class Teacher:
         self.name = name
         with torch.random.fork_rng(devices=[]):  # building it draws, and who is taught begins as who is not
             captioner = load(Path(name).expanduser())
-        if not isinstance(captioner, Neural):
+        if not isinstance(captioner, Neural | Ensemble):
             raise RecipeError(f"train.teacher={name}: it is a {captioner.name!r}, which has no probabilities to teach")
         own = (captioner.members[0] if isinstance(captioner, Ensemble) else captioner).recipe
         for key, now in recipe["tokenizer"].items():

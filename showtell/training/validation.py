@@ -80,7 +80,7 @@ class Validation:
             features = self.source(images.tolist()).to(self.captioner.device)
             part, words = cross_entropy(self.captioner.decoder, features, captions.to(self.captioner.device))
             loss, count = loss + float(part), count + words
-        lengths = {name: value for name, value in self.captioner.recipe["decode"].items() if name in LENGTHS}
+        lengths = {name: value for name, value in self.captioner.decode.items() if name in LENGTHS}
         found = describe_all(self.captioner, self.source, **lengths | {"name": "greedy"})
         texts = {image_id: caption.text for image_id, caption in found.items()}
         others: dict[str, Any] = {"training": self.training or None, "photos": self.photos, "clip": self.clip}

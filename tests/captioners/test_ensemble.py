@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from showtell import checkpoint
 from showtell.cache import encode, open_source
-from showtell.captioners.ensemble import Ensemble, MeanDecoder, make_ensemble
+from showtell.captioners.ensemble import MeanDecoder
 from showtell.cli import app
 from showtell.data.scenes.scenes import scenes
 from showtell.encoders.joined import Joined
@@ -24,6 +24,7 @@ from showtell.recipe.check import check
 from showtell.scoring.evaluate import evaluate
 from showtell.settings.text import load_recipe
 from showtell.training.loop import train
+from showtell.training.together import make_ensemble
 from tests.small import FROZEN, RECIPE, train_small
 
 from .test_every_captioner import talkative
@@ -132,7 +133,7 @@ def test_an_ensemble_goes_anywhere(runs, tmp_path, photos):
     shutil.move(tmp_path / "ac", tmp_path / "elsewhere")
     assert load(tmp_path / "elsewhere").caption(photos) == said
     load(tmp_path / "elsewhere").save_pretrained(tmp_path / "again", half=True)
-    assert [c.text for c in Ensemble.from_pretrained(tmp_path / "again").caption(photos)] == [c.text for c in said]
+    assert [c.text for c in load(tmp_path / "again").caption(photos)] == [c.text for c in said]
 
 
 def test_every_strategy_decodes_an_ensemble(runs, tmp_path, photos):

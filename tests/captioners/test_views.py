@@ -7,17 +7,15 @@ from rich.console import Console
 from safetensors.torch import save_file
 
 from showtell.cache import encode, open_source
-from showtell.captioners.ensemble import make_ensemble
 from showtell.captioners.views import decoder_of_views, encoder_of_views
 from showtell.data.scenes.scenes import scenes
 from showtell.encoders.turned import VIEWS
 from showtell.explain.attention import explain
-from showtell.loading import load
+from showtell.loading import load, steer
 from showtell.plumbing.errors import RecipeError
-from showtell.recipe.check import check
 from showtell.regions import REGIONS
 from showtell.scoring.evaluate import evaluate
-from showtell.settings.text import override
+from showtell.training.together import make_ensemble
 from tests.small import FROZEN, RECIPE
 
 from .test_every_captioner import talkative
@@ -31,8 +29,12 @@ def pictures():
 
 
 def seeing(captioner, views):
-    captioner.recipe = check(override(captioner.recipe, [f"captioner.views={views}"]))
+    steer(captioner, [f"captioner.views={views}"])
     return captioner
+
+
+def eyes(captioner):
+    return encoder_of_views(captioner.encoder, captioner.views)
 
 
 def probabilities(captioner, features, tokens):
@@ -60,7 +62,7 @@ def test_probabilities_are_the_mean_over_the_views(captioner, pictures, views):
     tokens[..., 0] = captioner.tokenizer.special.bos
     every = [pictures, *([view.of(picture) for picture in pictures] for view in VIEWS[views])]
     mean = sum(probabilities(captioner, encode(captioner.encoder, one), tokens) for one in every) / len(every)
-    found = probabilities(captioner, encode(seeing(captioner, views).eyes, pictures), tokens)
+    found = probabilities(captioner, encode(eyes(seeing(captioner, views)), pictures), tokens)
     torch.testing.assert_close(found, mean, atol=1e-6, rtol=1e-5)
 
 
@@ -70,7 +72,7 @@ WAYS = [{"name": "greedy"}, {"name": "beam"}, {"name": "sample", "seed": 1}, {"n
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way["name"])
 def test_captions_from_the_cache_are_those_of_live_photos_and_not_those_of_one_view(captioner, pictures, way, tmp_path):
     records = [record for record in scenes(**SETTINGS) if record.split == "test"]
-    source = open_source(records, seeing(captioner, "crops").eyes, folder=tmp_path, console=Console(quiet=True))
+    source = open_source(records, eyes(seeing(captioner, "crops")), folder=tmp_path, console=Console(quiet=True))
     cached = captioner.describe(source(range(len(records))), **way)
     live = captioner.caption(pictures, **way)
     assert [caption.text for caption in cached] == [caption.text for caption in live]

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from showtell.captioners.neural import Neural
-from showtell.recipe.build import build
+from showtell.recipe.build import build, build_neural
 from showtell.recipe.check import check
 from showtell.tokenizers.words import Words
 
@@ -23,7 +23,7 @@ def small_captioner(**sections: dict[str, Any]) -> Neural:
     }
     torch.manual_seed(3)
     checked = check(recipe | sections)
-    captioner = Neural.build(checked, build(checked, "encoder"), Words(min_count=1).fit(CAPTIONS))
+    captioner = build_neural(checked, build(checked, "encoder"), Words(min_count=1).fit(CAPTIONS))
     with torch.no_grad():
         for weight in captioner.decoder.parameters():
             if weight.ndim > 1:

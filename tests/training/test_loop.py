@@ -11,7 +11,7 @@ from PIL import Image
 
 from showtell import checkpoint
 from showtell.cache import open_source
-from showtell.captioners.neural import Neural
+from showtell.loading import load_folder
 from showtell.metrics import METRICS
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.predict.captions import describe_all
@@ -168,7 +168,7 @@ def test_the_best_weights_are_those_that_the_chosen_metric_names(tmp_path, monke
 
 def test_the_best_weights_give_the_loss_that_was_logged(tmp_path):
     rows = trained(tmp_path / "run", *STILL, "train.select=loss")
-    captioner = Neural.from_pretrained(tmp_path / "run")
+    captioner = load_folder(tmp_path / "run")
     records = [record for record in build(captioner.recipe, "data") if record.split == "val"]
     found = Validation(open_source(records, captioner.encoder), captioner).measure()
     assert found["val_loss"] == min(row["val_loss"] for row in rows) == -state(tmp_path / "run")["best"]

@@ -3,10 +3,9 @@
 import pytest
 import torch
 
-from showtell.captioners.neural import Neural
 from showtell.plumbing.device import autocast, device_of
 from showtell.plumbing.errors import InputError
-from showtell.recipe.build import build
+from showtell.recipe.build import build, build_neural
 from showtell.recipe.fixed import Train
 from showtell.training.optimizer import learning_rate, make_optimizer
 from tests.small import FROZEN, small_recipe, train_small
@@ -35,7 +34,7 @@ def test_a_constant_rate_has_a_warmup_too():
 def test_an_encoder_that_trains_may_have_its_own_rate(encoder_lr):
     recipe = small_recipe()
     settings = Train(lr=0.01, encoder_lr=encoder_lr, weight_decay=0.3)
-    captioner = Neural.build(recipe, build(recipe, "encoder"), build(recipe, "tokenizer").fit(["a dog"]))
+    captioner = build_neural(recipe, build(recipe, "encoder"), build(recipe, "tokenizer").fit(["a dog"]))
     groups = make_optimizer(captioner, settings).param_groups
     assert [group["scale"] for group in groups] == pytest.approx([1, 1, *[0.1 if encoder_lr else 1] * 2])
     for group in groups:
@@ -46,7 +45,7 @@ def test_an_encoder_that_trains_may_have_its_own_rate(encoder_lr):
 
 def test_oslos_biases_do_not_decay_though_they_have_two_axes():
     recipe = small_recipe("decoder=recurrent", "decoder.cell=oslo_gru")
-    captioner = Neural.build(recipe, build(recipe, "encoder"), build(recipe, "tokenizer").fit(["a dog"]))
+    captioner = build_neural(recipe, build(recipe, "encoder"), build(recipe, "tokenizer").fit(["a dog"]))
     still = {
         id(p) for g in make_optimizer(captioner, Train()).param_groups if not g["weight_decay"] for p in g["params"]
     }

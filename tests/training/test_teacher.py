@@ -10,7 +10,6 @@ from torch.testing import assert_close
 
 from showtell import checkpoint
 from showtell.cache import encode, open_augmented
-from showtell.captioners.ensemble import make_ensemble
 from showtell.data.record import Record
 from showtell.decoders import Recurrent
 from showtell.encoders import Lite
@@ -24,6 +23,7 @@ from showtell.recipe.check import check
 from showtell.tokenizers.captions import Special, batch
 from showtell.training.loop import train
 from showtell.training.teacher import Teacher
+from showtell.training.together import make_ensemble
 from tests.small import FROZEN, RECIPE, small_recipe, train_small
 from tests.training.test_resume import equal, killed
 
