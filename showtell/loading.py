@@ -9,7 +9,7 @@ from showtell.captioners import CAPTIONERS
 from showtell.captioners.captioner import Captioner
 from showtell.plumbing.errors import InputError
 from showtell.recipe.build import Parts
-from showtell.recipe.check import check
+from showtell.recipe.check import check, check_sections
 from showtell.settings.text import Recipe, override
 
 PLACES = ("encoder.weights", "regions.file", "regions.model")  # files that a captioner reads, and may find elsewhere
@@ -43,9 +43,15 @@ def steer(captioner: Captioner, overrides: Sequence[str]) -> Recipe:
 
     Raises RecipeError, before a photo is seen, for a decoding that the captioner cannot do.
     """
-    recipe = check(override(captioner.recipe or {}, overrides))
-    captioner.decode = recipe.get("decode", captioner.decode)
-    captioner.views = recipe["captioner"].get("views", captioner.views)
+    if captioner.recipe is None:
+        asked = override({}, overrides)
+        recipe = check_sections(asked, [*(["data"] if "data" in asked else []), "train", "evaluate"])
+        recipe["captioner"] = {"name": captioner.name}
+        captioner.decode = {**captioner.decode, **asked.get("decode", {})}
+    else:
+        recipe = check(override(captioner.recipe, overrides))
+        captioner.decode = recipe.get("decode", captioner.decode)
+        captioner.views = recipe["captioner"].get("views", captioner.views)
     captioner.check_decoding()
     return recipe
 

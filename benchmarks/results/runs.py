@@ -9,7 +9,7 @@ from benchmarks.results.plan import FILE, Entry, Own, Plan
 from showtell.plumbing.errors import InputError
 from showtell.recipe.check import check
 from showtell.recipe.rules import trains
-from showtell.recipe.tables import ABSENT, UNTRAINED
+from showtell.recipe.tables import UNTRAINED, absent
 from showtell.settings.text import Recipe, load_recipe, override
 from showtell.training.together import recipe_of
 
@@ -161,4 +161,4 @@ def given_of(plan: Plan, words: Sequence[str]) -> Given:
 
 def _of_training(item: str) -> bool:
     section, _, key = item.partition("=")[0].partition(".")
-    return section in ABSENT["nearest"] or (section == "train" and key not in UNTRAINED)
+    return section in absent("nearest") or (section == "train" and key not in UNTRAINED)

@@ -120,7 +120,9 @@ class Captioner(ABC):
 
     def open(self, path: Path) -> Image.Image:
         """The photo as `caption` takes it, with its path as `filename`. Raises InputError if it cannot be read."""
-        return open_image(path)
+        image = open_image(path)
+        image.filename = str(path)  # type: ignore[attr-defined]  # as Pillow calls it
+        return image
 
     def describe(self, features: Features, **decode: Any) -> list[Caption]:
         """The caption of each image from its features. A captioner without an encoder has no use for it."""

@@ -107,7 +107,7 @@ def evaluate(
     ] = None,
 ) -> None:
     """Caption a split with the run's best weights and score it: RUN/scores-SPLIT.json and a table."""
-    from showtell.scoring.evaluate import evaluate as evaluate_run
+    from showtell.scoring.evaluate import evaluate_run
 
     _show(evaluate_run(run, split, overrides or [], err, output))
     folder = output or run

@@ -20,7 +20,7 @@ from showtell.predict.captions import caption_photos
 from showtell.recipe.build import build
 from showtell.recipe.check import check
 from showtell.demo.page import PhotoResults, SceneResults, write_demo_page
-from showtell.scoring.evaluate import evaluate
+from showtell.scoring.evaluate import evaluate_run
 from showtell.settings.text import load_recipe
 from showtell.training.loop import train
 
@@ -131,7 +131,7 @@ def _train_on_scenes(run: Path, recipe: str, overrides: Sequence[str], console: 
     started = time.perf_counter()
     train(checked, run, console=console)
     seconds = time.perf_counter() - started
-    scores = evaluate(run, "test", console=console)
+    scores = evaluate_run(run, "test", console=console)
     captions = json.loads((run / "captions-test.json").read_text("utf-8"))
     truth = read_scenes(test[0].path.parent, "test")
     verdicts = {image_id: judge(caption, truth[image_id]) for image_id, caption in captions.items()}

@@ -15,11 +15,14 @@ import torch
 from PIL import Image
 from rich.console import Console
 
-from showtell.cache import Source
+from showtell.cache import Source, open_source
 from showtell.captioners.caption import Caption
 from showtell.captioners.captioner import Captioner
+from showtell.captioners.views import encoder_of_views
+from showtell.data import Record
 from showtell.data.folder import bare
 from showtell.plumbing.errors import InputError, Unreadable
+from showtell.plumbing.messages import count
 from showtell.plumbing.progress import Bar
 
 
@@ -36,6 +39,29 @@ def describe_all(
             found |= dict(zip((source.records[row].image_id for row in rows), captions, strict=True))
             bar.advance(len(rows))
     return found
+
+
+def caption_records(
+    captioner: Captioner,
+    records: Sequence[Record],
+    batch_size: int = 64,
+    console: Console | None = None,
+    what: str = "photo",
+) -> tuple[list[Record], dict[str, Caption]]:
+    """The records whose photos can be read, and the caption of each by image_id.
+
+    A captioner with an encoder reads features, which are cached; another one gets the photos themselves.
+    """
+    if captioner.encoder is not None:
+        seen_by = encoder_of_views(captioner.encoder, captioner.views)
+        source = open_source(records, seen_by, console=console, what=what)
+        return list(source.records), describe_all(captioner, source, batch_size, console)
+    photos = {record.image_id: record.path for record in records}
+    said = dict(caption_photos(captioner, photos, batch_size, console))
+    found = {image_id: caption for image_id, caption in said.items() if isinstance(caption, Caption)}
+    if console is not None and len(found) < len(said):
+        console.print(f"{len(said) - len(found):,} of {count(len(said), what)} cannot be read: skipped")
+    return [record for record in records if record.image_id in found], found
 
 
 def caption_photos(

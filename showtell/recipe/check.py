@@ -4,6 +4,7 @@ The keyword-only arguments of the chosen callable are what its section may set; 
 wording of the errors is ours.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from showtell.decode import check as check_ranges
@@ -12,7 +13,7 @@ from showtell.metrics.names import select as check_names
 from showtell.plumbing.errors import RecipeError
 from showtell.plumbing.messages import nearest
 from showtell.recipe.rules import check_reward_names, check_select, check_teacher, refuse_neural
-from showtell.recipe.tables import ABSENT, DEFAULTS, FIXED, NESTED, PARTS, UNTRAINED, validated
+from showtell.recipe.tables import DEFAULTS, FIXED, NESTED, PARTS, UNTRAINED, absent, validated
 from showtell.settings.text import Recipe
 
 
@@ -31,7 +32,7 @@ def check(recipe: Recipe) -> Recipe:
     captioner = _checked("captioner", recipe.get("captioner", {}))["name"]
     if captioner != "neural":
         refuse_neural(recipe, captioner)
-        sections = [section for section in sections if section not in ABSENT[captioner]]
+        sections = [section for section in sections if section not in absent(captioner)]
     asked = recipe.get("evaluate", {}).get("metrics")
     if isinstance(asked, str):
         check_names(asked)  # of an unknown name no list is wanted
@@ -59,3 +60,8 @@ def _checked(section: str, values: dict[str, Any], key: str | None = None) -> di
         sections = [each if isinstance(each, dict) else {word: each} for each in nested]
         checked[option] = [_checked(section, each, f"{key}.{option}[{number}]") for number, each in enumerate(sections)]
     return checked
+
+
+def check_sections(recipe: Recipe, sections: Sequence[str]) -> Recipe:
+    """Some sections, filled in and checked: for what has no whole recipe, such as a captioner of your own."""
+    return {section: _checked(section, recipe.get(section, {})) for section in sections}

@@ -9,7 +9,7 @@ from showtell.metrics.copied import COPIED
 from showtell.plumbing.errors import RecipeError
 from showtell.plumbing.messages import nearest
 from showtell.recipe.fixed import LOSS, Train
-from showtell.recipe.tables import ABSENT, UNTRAINED
+from showtell.recipe.tables import UNTRAINED, absent
 from showtell.settings.schema import schema_of
 from showtell.settings.text import Recipe
 
@@ -58,7 +58,7 @@ def trains(recipe: Recipe) -> bool:
 
 def refuse_neural(recipe: Recipe, captioner: str) -> None:
     """What a recipe sets of sections that do not apply is an error, not left unread."""
-    given = [f"{section}.{key}" for section in ABSENT[captioner] for key in recipe.get(section, {})]
+    given = [f"{section}.{key}" for section in absent(captioner) for key in recipe.get(section, {})]
     given += [f"train.{key}" for key in recipe.get("train", {}) if key in schema_of(Train).model_fields]
     for name in given:
         if name.removeprefix("train.") not in UNTRAINED:

@@ -31,10 +31,6 @@ PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {
 FIXED: dict[str, Callable[..., Any]] = {"train": Train, "evaluate": Evaluate}
 DEFAULTS = {"data": "auto", "encoder": "lite", "tokenizer": "words", "decoder": "transformer", "decode": "beam"}
 DEFAULTS |= {"captioner": "neural", "regions": "none"}
-ABSENT: dict[str, tuple[str, ...]] = {  # sections that a captioner has no use for
-    name: tuple(section for section in Neural.sections if section not in captioner.sections)
-    for name, captioner in CAPTIONERS.items()
-}
 NESTED = {"data": ("sets", "root"), "encoder": ("parts", "name")}  # a list of such sections, and what a word there sets
 UNTRAINED = ("seed", "device", "precision")  # what is left of `train` where nothing trains
 
@@ -51,7 +47,15 @@ def options(recipe: Recipe, section: str) -> dict[str, Any]:
     return validated(section, recipe[section]).model_dump()
 
 
+def absent(captioner: str) -> tuple[str, ...]:
+    """The sections that a captioner has no use for."""
+    return tuple(section for section in Neural.sections if section not in CAPTIONERS[captioner].sections)
+
+
 def chosen(section: str, name: Any, key: str | None = None) -> Callable[..., Any]:
+    if section == "captioner":  # the table of classes, to which a user may have added one
+        options: Callable[..., Any] = choose(key or section, CAPTIONERS, name).options
+        return options
     return FIXED[section] if section in FIXED else choose(key or section, PARTS[section], name)
 
 

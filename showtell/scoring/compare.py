@@ -18,7 +18,7 @@ from showtell.metrics.names import chosen
 from showtell.metrics.significance import RESAMPLES
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.build import build
-from showtell.recipe.check import check
+from showtell.recipe.check import check_sections
 from showtell.recipe.fixed import Evaluate
 from showtell.recipe.tables import options
 from showtell.scoring.comparison import ALONE, Comparison, compare, method
@@ -63,7 +63,7 @@ def compare_runs(
         given = {"training": training or None, "photos": {r.image_id: r.path for r in records if r.split == split}}
     if given and set(SEEING) & set(names):
         recipe = {"data": {"name": "scenes"}} if references is not None else read_recipe(runs[0])
-        settings = Evaluate(**options(check(override(recipe, overrides)), "evaluate"))
+        settings = Evaluate(**options(check_sections(override(recipe, overrides), ["evaluate"]), "evaluate"))
         given["clip"] = Clip(settings.clip, settings.clip_protocol, console=console)
     found = compare(said, known, metrics, resamples=resamples, seed=seed, console=console, **given)
     sources = {name: {"captions": str(path), "evaluated": _evaluated(path)} for name, path in files.items()}
@@ -113,7 +113,7 @@ def _known(
     built: dict[str, list[Record]] = {}
     known: dict[str, dict[str, list[str]]] = {}
     for name, run in runs.items():
-        recipe = check(override(read_recipe(run), overrides))
+        recipe = check_sections(override(read_recipe(run), overrides), ["data"])
         key = json.dumps(recipe["data"], sort_keys=True)
         built[key] = records = built[key] if key in built else build(recipe, "data")
         known[name] = {r.image_id: list(r.references) for r in records if r.split == split and r.references}

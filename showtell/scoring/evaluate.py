@@ -1,14 +1,13 @@
 """A run and a split -> `scores-<split>.json` and `captions-<split>.json`; every number says how it came about."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from showtell import checkpoint
-from showtell.cache import open_source
 from showtell.captioners import Captioner
-from showtell.captioners.views import encoder_of_views
 from showtell.clip import Clip
 from showtell.data import Record, notes
 from showtell.loading import PLACES, load, load_folder, steer
@@ -17,7 +16,7 @@ from showtell.metrics.score import Scores, check_ready, score, to_json
 from showtell.plumbing.device import autocast, device_of
 from showtell.plumbing.errors import InputError, RecipeError, ShowtellError
 from showtell.plumbing.files import check_folder, write_json
-from showtell.predict.captions import describe_all
+from showtell.predict.captions import caption_records
 from showtell.recipe.build import build
 from showtell.recipe.fixed import Evaluate
 from showtell.recipe.tables import options
@@ -28,23 +27,78 @@ OPEN = ("data", "decode", "evaluate", "captioner.views", *PLACES)  # what scorin
 
 
 def evaluate(
-    run: Path,
+    run: str | Path | Captioner, split: str = "val", overrides: Sequence[str] = (), out: str | Path | None = None
+) -> dict[str, Any]:
+    """Caption every photo of a split and score the captions: `showtell evaluate` from Python.
+
+    `run` is a run folder; with a folder `out` it may also be a packaged model, a Hub id, or a captioner of your own
+    (then give `overrides` such as `data.root=DIR`). Returns what scores-SPLIT.json holds: `{"scores": {metric:
+    {"value", "interval", "signature"}}, "per_image": {image_id: {metric: value}}}`; scores of BLEU, METEOR, ROUGE-L and
+    CIDEr-D are fractions, as coco-caption gives them (CIDEr-D up to 10).
+
+    Raises InputError if there is no such run or the split has no captioned photos, RecipeError for an override that
+    would change what made the weights.
+    """
+    place = run if isinstance(run, Captioner) else Path(run)
+    return to_json(evaluate_run(place, split, overrides, out=None if out is None else Path(out)))
+
+
+def evaluate_run(
+    run: Path | Captioner,
     split: str = "val",
     overrides: Sequence[str] = (),
     console: Console | None = None,
     out: Path | None = None,
 ) -> Scores:
-    """Caption every image of the split with the run's best weights, and score the captions.
+    """As `evaluate`, with what is found as Scores, and progress and notes on `console`.
 
-    What is found goes into the run, or into the folder `out` with the recipe as overridden, which `compare` takes too;
-    then `run` may also be the name of a packaged model or an id of the Hub.
-    Raises InputError where the split has no captioned images, RecipeError for an override of what made the weights.
+    Captions and scores go into the run, or into the folder `out` with the recipe as overridden, which `compare` takes.
     """
     asked = {item.partition("=")[0]: item for item in overrides}
+    captioner = _captioner(run, asked, out)
+    recipe = steer(captioner, overrides)
+    own = captioner.recipe or recipe
+    _place(captioner, recipe, "train.device" in asked, console)
+    folder = run if out is None else _folder(out, recipe)
+    assert isinstance(folder, Path)
+    settings = Evaluate(**options(recipe, "evaluate"))
+    clip = Clip(settings.clip, settings.clip_protocol, device=captioner.device, console=console)
+    check_ready(settings.metrics, clip)
+    everything, form = _captioned(recipe, console)
+    records = _of_split(everything, split)
+    training = _training(own, recipe, everything, console) if "copied" in select(settings.metrics) else []
+    precision = recipe["train"]["precision"] if "train.precision" in asked else "fp32"
+    with autocast(captioner.device, precision):
+        records, found = caption_records(captioner, records, settings.batch_size, console, what=f"{split} photo")
+    said = protocol(captioner, recipe, split, form) | ({"precision": precision} if precision != "fp32" else {})
+    candidates = {image_id: caption.text for image_id, caption in found.items()}
+    scores = score(
+        candidates,
+        {record.image_id: list(record.references) for record in records},
+        settings.metrics,
+        training=training or None,
+        photos={record.image_id: record.path for record in records},
+        clip=clip,
+        protocol=said,
+    )
+    write_json(folder / f"captions-{split}.json", candidates)
+    write_json(folder / f"scores-{split}.json", to_json(scores))
+    return scores
+
+
+def _captioner(run: Path | Captioner, asked: Mapping[str, str], out: Path | None) -> Captioner:
+    """The captioner to score; all that can be wrong with the request is told before it is loaded."""
     for key, item in asked.items():
         if not {key, key.partition(".")[0]} & {*OPEN, *MACHINE}:
-            changes = ", ".join([*OPEN, *MACHINE])
-            raise RecipeError(f"{item}: evaluate changes {changes} alone; the rest made the weights")
+            raise RecipeError(
+                f"{item}: evaluate changes only {', '.join([*OPEN, *MACHINE])}; the rest made the weights"
+            )
+    if out is not None:
+        check_folder(out, "--out")
+    if isinstance(run, Captioner):
+        if out is None:
+            raise InputError("a captioner has no folder for its scores; give out=FOLDER")
+        return run
     if out is None and not run.is_dir():
         raise InputError(
             f"{run} is no folder; evaluate takes the folder of a run that `showtell train` made, or with --out FOLDER "
@@ -52,48 +106,27 @@ def evaluate(
         )
     if out is None:
         check_folder(run, "the run", "give --out FOLDER")
-    else:
-        check_folder(out, "--out")
     moved = [item for key, item in asked.items() if key in PLACES]
-    captioner = load_folder(run, moved) if run.is_dir() else load(run, moved)
-    recipe = steer(captioner, overrides)
-    own = captioner.recipe or recipe
-    _place(captioner, recipe, "train.device" in asked, console)
-    folder = run if out is None else _folder(out, recipe)
-    settings = Evaluate(**options(recipe, "evaluate"))
-    clip = Clip(settings.clip, settings.clip_protocol, device=captioner.device, console=console)
-    check_ready(settings.metrics, clip)
+    return load_folder(run, moved) if run.is_dir() else load(run, moved)
+
+
+def _captioned(recipe: Recipe, console: Console | None) -> tuple[list[Record], str]:
+    """The photos with captions, and the form in which `auto` found them."""
+    if "data" not in recipe:
+        raise InputError("this captioner comes with no data; say what to score it on, for example data.root=DIR")
     data = build(recipe, "data")
     if console is not None:
         for line in notes(data):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
-    everything = [record for record in data if record.references]
+    return [record for record in data if record.references], getattr(data, "form", "")
+
+
+def _of_split(everything: Sequence[Record], split: str) -> list[Record]:
     records = [record for record in everything if record.split == split]
     if not records:
         have = {record.split for record in everything}
         raise InputError(f"--split is {split!r}; captioned photos are there for {', '.join(sorted(have)) or 'none'}")
-    training = _training(own, recipe, everything, console) if "copied" in select(settings.metrics) else []
-    assert captioner.encoder is not None
-    eyes = encoder_of_views(captioner.encoder, captioner.views)
-    source = open_source(records, eyes, console=console, what=f"{split} photo")
-    precision = recipe["train"]["precision"] if "train.precision" in asked else "fp32"
-    with autocast(captioner.device, precision):
-        found = describe_all(captioner, source, settings.batch_size, console)
-    candidates = {image_id: caption.text for image_id, caption in found.items()}
-    references = {record.image_id: list(record.references) for record in source.records}
-    said = protocol(captioner, recipe, split, getattr(data, "form", ""))
-    said |= {"precision": precision} if precision != "fp32" else {}
-    photos = {record.image_id: record.path for record in source.records}
-    scores = score(
-        *(candidates, references, settings.metrics),
-        training=training or None,
-        photos=photos,
-        clip=clip,
-        protocol=said,
-    )
-    write_json(folder / f"captions-{split}.json", candidates)
-    write_json(folder / f"scores-{split}.json", to_json(scores))
-    return scores
+    return records
 
 
 def _folder(out: Path, recipe: Recipe) -> Path:

@@ -21,7 +21,7 @@ from showtell.loading import load
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.build import build
 from showtell.recipe.check import check
-from showtell.scoring.evaluate import evaluate
+from showtell.scoring.evaluate import evaluate_run
 from showtell.settings.text import load_recipe
 from showtell.training.loop import train
 from showtell.training.together import make_ensemble
@@ -148,8 +148,8 @@ def test_runs_are_put_together_scored_and_explained_like_any(frozen_run, tmp_pat
     train_small(tmp_path / "two", *FROZEN, "train.seed=2")
     result = CliRunner().invoke(app, ["ensemble", str(frozen_run), str(tmp_path / "two"), "--run", str(tmp_path / "e")])
     assert result.exit_code == 0, result.output
-    signature = evaluate(tmp_path / "e", "val")["CIDEr-D"].signature
-    half = evaluate(tmp_path / "e", "val", ["train.precision=bf16"], out=tmp_path / "half")["CIDEr-D"].signature
+    signature = evaluate_run(tmp_path / "e", "val")["CIDEr-D"].signature
+    half = evaluate_run(tmp_path / "e", "val", ["train.precision=bf16"], out=tmp_path / "half")["CIDEr-D"].signature
     assert "|precision bf16" in half and "precision" not in signature
     assert "|split val (chose the epoch by CIDEr-D)|mean of 2 (seeds 0,2): beam(num_beams=2," in signature
     image = Image.open(scenes(**{k: v for k, v in RECIPE["data"].items() if k != "name"})[0].path).convert("RGB")

@@ -15,7 +15,7 @@ from showtell.loading import load
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.build import build
 from showtell.recipe.check import check
-from showtell.scoring.evaluate import evaluate
+from showtell.scoring.evaluate import evaluate_run
 from showtell.training.loop import train
 from tests.small import RECIPE
 
@@ -55,7 +55,7 @@ def damaged(run, tmp_path):
 def test_a_run_says_how_k_was_chosen_and_is_scored_like_any(run, tmp_path):
     said = built(tmp_path / "again")
     (chosen,) = re.findall(r"^k=(\d+): CIDEr-D [\d.]+ on training photos held out <- chosen$", said, re.MULTILINE)
-    signature = evaluate(tmp_path / "again", "val")["CIDEr-D"].signature
+    signature = evaluate_run(tmp_path / "again", "val")["CIDEr-D"].signature
     assert f"|split val|nearest(k={chosen},scale=standardise)|seed 0" in signature  # no epoch was chosen on val
     for name in (checkpoint.MODEL, NEIGHBOURS, checkpoint.RECIPE):
         assert (tmp_path / "again" / name).read_bytes() == (run / name).read_bytes()

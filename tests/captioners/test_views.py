@@ -14,7 +14,7 @@ from showtell.explain.attention import explain
 from showtell.loading import load, steer
 from showtell.plumbing.errors import RecipeError
 from showtell.regions import REGIONS
-from showtell.scoring.evaluate import evaluate
+from showtell.scoring.evaluate import evaluate_run
 from showtell.training.together import make_ensemble
 from tests.small import FROZEN, RECIPE
 
@@ -89,14 +89,14 @@ def test_words_are_explained_on_the_upright_photo(captioner, pictures):
 
 
 def test_a_run_is_evaluated_with_views_and_its_signature_says_so(frozen_run, tmp_path):
-    scores = evaluate(frozen_run, "val", ["captioner.views=flip"], out=tmp_path / "flip")
+    scores = evaluate_run(frozen_run, "val", ["captioner.views=flip"], out=tmp_path / "flip")
     assert "|mean over views (flip): beam(num_beams=2," in scores["CIDEr-D"].signature
-    plain = evaluate(frozen_run, "val", out=tmp_path / "plain")
+    plain = evaluate_run(frozen_run, "val", out=tmp_path / "plain")
     assert "views" not in plain["CIDEr-D"].signature
     with pytest.raises(RecipeError, match=r"^captioner.views is 'flap' \(did you mean flip\?\); 'neural' takes none, "):
-        evaluate(frozen_run, "val", ["captioner.views=flap"])
+        evaluate_run(frozen_run, "val", ["captioner.views=flap"])
     with pytest.raises(RecipeError, match=r"^captioner.name=nearest: evaluate changes data, decode, evaluate, capt"):
-        evaluate(frozen_run, "val", ["captioner.name=nearest"])
+        evaluate_run(frozen_run, "val", ["captioner.name=nearest"])
 
 
 def test_an_ensemble_looks_at_the_views_of_its_first_member(tmp_path):

@@ -18,7 +18,7 @@ from showtell.decode import Decoded
 from showtell.losses.reward import Reward, check_reward
 from showtell.metrics.score import score
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.scoring.evaluate import evaluate
+from showtell.scoring.evaluate import evaluate_run
 from showtell.scoring.files import score_files
 from showtell.tokenizers.words import Words
 from showtell.training.log import read_log
@@ -48,7 +48,7 @@ def files(folder, tmp_path):
 
 
 def test_a_run_is_scored_by_its_photos(run, folder):
-    found = evaluate(run, "val", [BOTH, f"evaluate.clip={folder}", "evaluate.clip_protocol=taipei"])
+    found = evaluate_run(run, "val", [BOTH, f"evaluate.clip={folder}", "evaluate.clip_protocol=taipei"])
     captions = json.loads((run / "captions-val.json").read_text())
     records = records_of("val")
     alone = score(
@@ -79,7 +79,7 @@ def test_a_run_is_scored_by_its_photos(run, folder):
 def test_what_is_missing_is_told_before_anything_is_captioned(run, folder, monkeypatch, overrides, told):
     monkeypatch.setattr("showtell.scoring.evaluate.describe_all", lambda *a, **o: pytest.fail("photos were captioned"))
     with pytest.raises(InputError, match=f"^{re.escape(told)}"):
-        evaluate(run, "val", [BOTH, *(item.replace("FOLDER", str(folder)) for item in overrides)])
+        evaluate_run(run, "val", [BOTH, *(item.replace("FOLDER", str(folder)) for item in overrides)])
 
 
 def test_a_protocol_that_is_none_is_an_error_of_the_recipe():
@@ -91,9 +91,9 @@ def test_a_protocol_that_is_none_is_an_error_of_the_recipe():
 @pytest.mark.parametrize("name", ["CLIPScore", "RefCLIPScore"])
 def test_a_model_is_loaded_only_where_a_metric_needs_it(run, folder, monkeypatch, name):
     monkeypatch.setattr(Clip, "load", lambda clip: pytest.fail("loaded"))
-    evaluate(run, "val", ["evaluate.metrics=[BLEU-4]", f"evaluate.clip={folder}"])
+    evaluate_run(run, "val", ["evaluate.metrics=[BLEU-4]", f"evaluate.clip={folder}"])
     with pytest.raises(pytest.fail.Exception, match="loaded"):
-        evaluate(run, "val", [f"evaluate.metrics=[{name}]", f"evaluate.clip={folder}"])
+        evaluate_run(run, "val", [f"evaluate.metrics=[{name}]", f"evaluate.clip={folder}"])
 
 
 def test_training_chooses_the_epoch_by_it(folder, tmp_path):

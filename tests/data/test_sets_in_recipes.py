@@ -11,7 +11,7 @@ from rich.console import Console
 from showtell.plumbing.errors import RecipeError
 from showtell.recipe.build import build
 from showtell.recipe.check import check
-from showtell.scoring.evaluate import evaluate
+from showtell.scoring.evaluate import evaluate_run
 from showtell.settings.text import load_recipe, packaged_recipes
 from showtell.training.loop import train
 from tests.data.sets import SOUND, Photo, write
@@ -72,7 +72,7 @@ def test_training_and_evaluation_say_what_the_set_was_taken_for_and_need_no_opti
     assert "data: csv: train.csv, val.csv, test.csv\n" in told.getvalue()
     assert "left out: 1 no such photo (first: gone.jpg)\n" in told.getvalue()
     said = io.StringIO()
-    scores = evaluate(tmp_path / "run", "val", console=Console(file=said, width=80))
+    scores = evaluate_run(tmp_path / "run", "val", console=Console(file=said, width=80))
     assert "data: csv: train.csv, val.csv, test.csv\n" in said.getvalue()
     assert "|data csv|" in scores["BLEU-1"].signature
     assert json.loads((tmp_path / "run/captions-val.json").read_text("utf-8")).keys() == {"v.jpg"}

@@ -17,7 +17,7 @@ from showtell.recipe.build import build, build_encoder
 from showtell.recipe.check import check
 from showtell.recipe.fixed import Evaluate, Train
 from showtell.recipe.rules import trains
-from showtell.recipe.tables import ABSENT, PARTS, options, part
+from showtell.recipe.tables import PARTS, absent, options, part
 from showtell.regions import REGIONS
 from showtell.settings.text import load_recipe, packaged_recipes, read_yaml
 from showtell.tokenizers import TOKENIZERS, Words
@@ -33,7 +33,7 @@ def checked(*overrides):
 @pytest.mark.parametrize("name", list(packaged_recipes()))
 def test_every_packaged_recipe_is_right(name, overrides):
     recipe = check(load_recipe(name, overrides))
-    assert list(recipe) == [s for s in SECTIONS.split(", ") if trains(recipe) or s not in ABSENT["nearest"]]
+    assert list(recipe) == [s for s in SECTIONS.split(", ") if trains(recipe) or s not in absent("nearest")]
     assert check(recipe) == recipe
     assert read_yaml(yaml.safe_dump(recipe, sort_keys=False)) == recipe
 

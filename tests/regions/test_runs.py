@@ -17,7 +17,7 @@ from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.build import build, build_encoder
 from showtell.regions import REGIONS
 from showtell.regions.windows import Windows, windows
-from showtell.scoring.evaluate import evaluate
+from showtell.scoring.evaluate import evaluate_run
 from showtell.settings.text import override
 from tests.regions.small import WRITERS, Images
 from tests.small import FROZEN, RECIPE, small_recipe, train_small
@@ -126,7 +126,7 @@ def test_precomputed_features_train_resume_and_are_scored(decoder: list[str], fo
         train_small(run, *changes)
     train_small(run, *changes, resume=True)
     assert (run / "model.safetensors").read_bytes() == (straight / "model.safetensors").read_bytes()
-    scores = evaluate(run, "val", ["evaluate.metrics=[CIDEr-D]"], Console(file=io.StringIO()))
+    scores = evaluate_run(run, "val", ["evaluate.metrics=[CIDEr-D]"], Console(file=io.StringIO()))
     assert scores
     with pytest.raises(InputError, match="so it cannot see another photo"):
         captioner(run).caption([photos("val")[0].path])

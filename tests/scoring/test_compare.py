@@ -15,7 +15,7 @@ from showtell.cli import app
 from showtell.metrics.clipscore import LIBRARIES
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.scoring.compare import compare_runs, to_json
-from showtell.scoring.evaluate import evaluate
+from showtell.scoring.evaluate import evaluate_run
 from tests.small import write_karpathy
 
 
@@ -23,7 +23,7 @@ from tests.small import write_karpathy
 def runs(frozen_run, tmp_path):
     """Two runs that were evaluated: one by beam search, one that stops early."""
     found = [shutil.copytree(frozen_run, tmp_path / name) for name in ("beam", "short")]
-    return found, [evaluate(found[0], "val"), evaluate(found[1], "val", ["decode.max_length=4"])]
+    return found, [evaluate_run(found[0], "val"), evaluate_run(found[1], "val", ["decode.max_length=4"])]
 
 
 def write(path, content):
@@ -65,7 +65,7 @@ def test_other_data_may_be_named(runs, tmp_path):
     folders, _ = runs
     overrides = write_karpathy(tmp_path / "data")
     for run in folders:
-        evaluate(run, "val", overrides)
+        evaluate_run(run, "val", overrides)
         assert len(json.loads((run / "captions-val.json").read_text())) == 2
     assert len(compare_runs(folders, "val", overrides).references) == 2
 

@@ -20,7 +20,7 @@ from showtell.predict.captions import describe_all
 from showtell.recipe.build import build
 from showtell.recipe.check import check
 from showtell.scoring.compare import compare_runs
-from showtell.scoring.evaluate import evaluate
+from showtell.scoring.evaluate import evaluate_run
 from showtell.scoring.files import score_files
 from tests.small import RECIPE, train_small, write_karpathy
 
@@ -37,7 +37,7 @@ def run(frozen_run, tmp_path):
 
 
 def test_scores_are_written_in_the_form_that_is_promised(run):
-    scores = evaluate(run, "val")
+    scores = evaluate_run(run, "val")
     content = read(run / "scores-val.json")
     assert list(content) == ["scores", "per_image"]
     assert list(content["scores"]) == list(scores) and set(NAMES) | {"CHAIRs", "copied"} <= set(scores)
@@ -54,7 +54,7 @@ def test_scores_are_written_in_the_form_that_is_promised(run):
 
 
 def test_the_captions_that_were_scored_stand_beside_the_scores(run):
-    scores = evaluate(run, "val")
+    scores = evaluate_run(run, "val")
     captions = read(run / "captions-val.json")
     assert list(captions) == [f"val-{number:05}.png" for number in range(6)]
     references = {r.image_id: list(r.references) for r in records_of("val")}
@@ -72,7 +72,7 @@ def records_of(split):
 
 
 def test_a_signature_says_data_split_decoding_and_seed(run):
-    signature = evaluate(run, "test", ["decode.num_beams=3"])["CIDEr-D"].signature.split("|")
+    signature = evaluate_run(run, "test", ["decode.num_beams=3"])["CIDEr-D"].signature.split("|")
     settings = checkpoint.read_recipe(run)["decode"] | {"num_beams": 3}
     decode = ",".join(f"{key}={value}" for key, value in settings.items() if key != "name" and value != [])
     assert signature[0] == "CIDEr-D" and signature[1].startswith("showtell ")
@@ -81,12 +81,12 @@ def test_a_signature_says_data_split_decoding_and_seed(run):
 
 
 def test_a_split_that_chose_the_epoch_says_so(run):
-    signature = evaluate(run, "val")["BLEU-4"].signature.split("|")
+    signature = evaluate_run(run, "val")["BLEU-4"].signature.split("|")
     assert "split val (chose the epoch by CIDEr-D)" in signature
 
 
 def test_decoding_and_metrics_may_be_changed(run):
-    scores = evaluate(run, "val", ["decode=greedy", "decode.max_length=4", "evaluate.metrics=[ROUGE-L, bleu-1]"])
+    scores = evaluate_run(run, "val", ["decode=greedy", "decode.max_length=4", "evaluate.metrics=[ROUGE-L, bleu-1]"])
     assert list(scores) == ["ROUGE-L", "BLEU-1"]
     assert "|greedy(max_length=4," in scores["BLEU-1"].signature
     assert max(len(text.split()) for text in read(run / "captions-val.json").values()) <= 3
@@ -94,7 +94,7 @@ def test_decoding_and_metrics_may_be_changed(run):
 
 def test_other_data_may_be_scored_with_a_run(run, tmp_path):
     overrides = write_karpathy(tmp_path / "data")
-    scores = evaluate(run, "val", overrides)
+    scores = evaluate_run(run, "val", overrides)
     assert len(scores["BLEU-1"].per_image) == 2
     assert "|data karpathy|" in scores["BLEU-1"].signature
 
@@ -104,13 +104,13 @@ def copied_by(signature):
 
 
 def test_copies_are_those_of_the_captions_that_the_run_was_trained_on(run, tmp_path):
-    own = copied_by(evaluate(run, "val")["copied"].signature)
+    own = copied_by(evaluate_run(run, "val")["copied"].signature)
     overrides, said = write_karpathy(tmp_path / "data"), io.StringIO()
-    assert copied_by(evaluate(run, "val", overrides)["copied"].signature) == own
+    assert copied_by(evaluate_run(run, "val", overrides)["copied"].signature) == own
     recipe = checkpoint.read_recipe(run)
     recipe["data"] = {"name": "karpathy", "root": str(tmp_path / "gone")}
     checkpoint.write_recipe(run, recipe)
-    there = evaluate(run, "val", overrides, Console(file=said, width=400))["copied"].signature
+    there = evaluate_run(run, "val", overrides, Console(file=said, width=400))["copied"].signature
     assert copied_by(there) != own and "the run's own data is not here" in said.getvalue()
 
 
@@ -125,63 +125,62 @@ def test_the_runs_own_data_is_read_for_copies_alone_and_may_be_anywhere(run, tmp
     original, said = showtell.scoring.evaluate.build, io.StringIO()
     monkeypatch.setattr(showtell.scoring.evaluate, "build", build)
     overrides = write_karpathy(tmp_path / "data")
-    assert evaluate(run, "val", overrides)["copied"].value >= 0
-    evaluate(run, "val", [*overrides, "evaluate.metrics=[BLEU-1]"], Console(file=said, width=400))
+    assert evaluate_run(run, "val", overrides)["copied"].value >= 0
+    evaluate_run(run, "val", [*overrides, "evaluate.metrics=[BLEU-1]"], Console(file=said, width=400))
     assert "own data" not in said.getvalue()
 
 
 def test_the_recipe_of_the_run_stays_as_it_is(run):
     before = (run / "recipe.yaml").read_bytes()
-    evaluate(run, "val", ["decode.num_beams=1"])
+    evaluate_run(run, "val", ["decode.num_beams=1"])
     assert (run / "recipe.yaml").read_bytes() == before
 
 
 def test_what_is_found_may_go_into_a_folder_of_its_own_that_compare_takes(run, tmp_path):
-    evaluate(run, "val")
+    evaluate_run(run, "val")
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     out = tmp_path / "some/greedy"
-    scores = evaluate(run, "val", ["decode=greedy"], out=out)
+    scores = evaluate_run(run, "val", ["decode=greedy"], out=out)
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
     assert sorted(path.name for path in out.iterdir()) == ["captions-val.json", "recipe.yaml", "scores-val.json"]
     assert checkpoint.read_recipe(out)["decode"]["name"] == "greedy"
     found = compare_runs([run, out], metrics=["CIDEr-D"])
     assert found.scores["greedy"]["CIDEr-D"].value == scores["CIDEr-D"].value
-    evaluate(run, "val", ["decode=greedy"], out=out)  # again
+    evaluate_run(run, "val", ["decode=greedy"], out=out)  # again
 
 
 def test_a_packaged_model_is_scored_into_a_folder_and_a_folder_of_its_name_is_a_run(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     overrides = write_karpathy(tmp_path / "data")
-    evaluate(Path("tiny"), "val", overrides, out=tmp_path / "scored")
+    evaluate_run(Path("tiny"), "val", overrides, out=tmp_path / "scored")
     packaged = read(tmp_path / "scored" / "captions-val.json")
     shutil.copytree(run, "tiny")
     for each in (Path("tiny"), run):
-        evaluate(each, "val", overrides)
+        evaluate_run(each, "val", overrides)
     assert read(tmp_path / "tiny" / "captions-val.json") == read(run / "captions-val.json") != packaged
 
 
 def test_what_is_found_never_goes_into_another_run(run, tmp_path):
     other = shutil.copytree(run, tmp_path / "other")
     with pytest.raises(InputError, match=f"^--out {re.escape(str(other))} is a run of its own; name another folder$"):
-        evaluate(run, "val", out=other)
+        evaluate_run(run, "val", out=other)
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=rf"^--out {re.escape(str(tmp_path))}/file is not a folder; name another$"):
-        evaluate(run, "val", out=tmp_path / "file")
+        evaluate_run(run, "val", out=tmp_path / "file")
 
 
 @pytest.mark.parametrize("item", ["train.lr=1", "encoder=lite", "encoder.image_size=32", "tokenizer.min_count=2"])
 def test_what_made_the_weights_may_not_be_changed(frozen_run, item):
     with pytest.raises(RecipeError) as error:
-        evaluate(frozen_run, "val", [item])
+        evaluate_run(frozen_run, "val", [item])
     changes = ", ".join(("data, decode, evaluate, captioner.views", *PLACES, "train.device, train.precision"))
-    told = f"{item}: evaluate changes {changes} alone; the rest made the weights"
-    assert str(error.value) == told
+    assert str(error.value).startswith(f"{item}: evaluate changes only {changes}; ")
 
 
 def test_a_word_that_the_model_cannot_say_is_told_before_anything_is_made(frozen_run, tmp_path, monkeypatch):
-    monkeypatch.setattr("showtell.scoring.evaluate.open_source", lambda *a, **k: pytest.fail("photos were read"))
+    monkeypatch.setattr("showtell.predict.captions.open_source", lambda *a, **k: pytest.fail("photos were read"))
     with pytest.raises(RecipeError, match=r"^decode.must has 'nosuch', but 'nosuch' is not among the words"):
-        evaluate(frozen_run, "val", ["decode.must=[nosuch]"], out=tmp_path / "out")
+        evaluate_run(frozen_run, "val", ["decode.must=[nosuch]"], out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -191,11 +190,11 @@ def test_features_that_were_moved_are_found_where_the_user_says(tmp_path):
     np.savez(tmp_path / "f.npz", **{record.image_id: generator.standard_normal((3, 5)) for record in records})
     regions = ["encoder=lite", "regions=precomputed", f"regions.file={tmp_path / 'f.npz'}", "decoder.sees=pooled"]
     train_small(tmp_path / "run", *regions, "train.max_steps=2")
-    before = evaluate(tmp_path / "run", "val")["CIDEr-D"].value
+    before = evaluate_run(tmp_path / "run", "val")["CIDEr-D"].value
     (tmp_path / "f.npz").rename(tmp_path / "g.npz")
     with pytest.raises(InputError, match="there is no such file"):
-        evaluate(tmp_path / "run", "val")
-    assert evaluate(tmp_path / "run", "val", [f"regions.file={tmp_path / 'g.npz'}"])["CIDEr-D"].value == before
+        evaluate_run(tmp_path / "run", "val")
+    assert evaluate_run(tmp_path / "run", "val", [f"regions.file={tmp_path / 'g.npz'}"])["CIDEr-D"].value == before
     words = ["caption", str(records[0].path), "--model", str(tmp_path / "run"), f"regions.file={tmp_path / 'g.npz'}"]
     assert "so it cannot see another photo" in str(CliRunner().invoke(app, words).exception)
 
@@ -207,15 +206,15 @@ def on_a_gpu(run):
 
 
 def test_a_run_of_a_device_that_is_not_here_is_scored_on_what_is(run):
-    wanted = evaluate(run, "val")["BLEU-4"]
+    wanted = evaluate_run(run, "val")["BLEU-4"]
     on_a_gpu(run)
     console = Console(file=io.StringIO(), width=200)
-    found = evaluate(run, "val", [], console)["BLEU-4"]
+    found = evaluate_run(run, "val", [], console)["BLEU-4"]
     assert (found.value, found.signature) == (wanted.value, wanted.signature)
     assert console.file.getvalue() == "the run's train.device=cuda:77 is not here: scoring on cpu\n"
-    assert evaluate(run, "val", ["train.device=cpu"])["BLEU-4"].value == wanted.value
+    assert evaluate_run(run, "val", ["train.device=cpu"])["BLEU-4"].value == wanted.value
     with pytest.raises(InputError, match=r"^train.device is 'cuda:77': .*; cpu always works$"):
-        evaluate(run, "val", ["train.device=cuda:77"])
+        evaluate_run(run, "val", ["train.device=cuda:77"])
 
 
 def test_scores_are_computed_in_fp32_unless_asked_otherwise(run, monkeypatch):
@@ -225,29 +224,29 @@ def test_scores_are_computed_in_fp32_unless_asked_otherwise(run, monkeypatch):
         seen.append(torch.is_autocast_enabled("cpu"))
         return describe_all(*arguments, **options)
 
-    monkeypatch.setattr("showtell.scoring.evaluate.describe_all", noted)
+    monkeypatch.setattr("showtell.predict.captions.describe_all", noted)
     on_a_gpu(run)
-    plain = evaluate(run, "val")["BLEU-4"].signature
-    half = evaluate(run, "val", ["train.precision=bf16"])["BLEU-4"].signature
+    plain = evaluate_run(run, "val")["BLEU-4"].signature
+    half = evaluate_run(run, "val", ["train.precision=bf16"])["BLEU-4"].signature
     assert seen == [False, True]
     assert "precision" not in plain and "|precision bf16" in half
 
 
 def test_a_split_without_captioned_photos_is_refused(frozen_run):
     with pytest.raises(InputError) as error:
-        evaluate(frozen_run, "dev")
+        evaluate_run(frozen_run, "dev")
     assert str(error.value) == "--split is 'dev'; captioned photos are there for test, train, val"
 
 
 def test_photos_without_captions_cannot_be_scored(frozen_run):
     with pytest.raises(InputError) as error:
-        evaluate(frozen_run, "test", ["data=folder", f"data.root={records_of('val')[0].path.parent}"])
+        evaluate_run(frozen_run, "test", ["data=folder", f"data.root={records_of('val')[0].path.parent}"])
     assert str(error.value) == "--split is 'test'; captioned photos are there for none"
 
 
 def test_an_unknown_metric_is_refused_before_anything_is_captioned(run):
     with pytest.raises(InputError, match=re.escape("'CIDR' is not a metric; there are BLEU-1")):
-        evaluate(run, "val", ["evaluate.metrics=[CIDR]"])
+        evaluate_run(run, "val", ["evaluate.metrics=[CIDR]"])
     assert not (run / "captions-val.json").exists()
 
 
@@ -261,11 +260,11 @@ def test_what_is_no_run_is_refused(tmp_path):
         (tmp_path, "is not a run: it has no recipe.yaml"),
     ):
         with pytest.raises(InputError, match=f"^{re.escape(f'{run} {told}')}$"):
-            evaluate(run, "val")
+            evaluate_run(run, "val")
 
 
 def test_a_run_without_weights_is_refused(run):
     (run / "model.safetensors").unlink()
     with pytest.raises(InputError) as error:
-        evaluate(run, "val")
+        evaluate_run(run, "val")
     assert str(error.value) == f"{run}/model.safetensors does not exist: {run} is no trained run"
