@@ -11,11 +11,15 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# Imported on first use: `showtell --help` must not wait for torch.
-_HOMES = {
+# Imported on first use: `showtell --help` must not wait for torch. No name here is that of a room or a file beside it:
+# importing `showtell.recipe` would put the room in the place of a door of that name.
+_DOORS = {
     "load": "loading",
-    "Neural": "captioners",
-    "CAPTIONERS": "captioners",
+    "load_recipe": "recipe.check",
+    "train": "training.loop",
+    "evaluate": "scoring.evaluate",
+    "score": "scoring.files",
+    "caption": "predict.captions",
     "DATA": "data",
     "TOKENIZERS": "tokenizers",
     "ENCODERS": "encoders",
@@ -23,15 +27,22 @@ _HOMES = {
     "DECODERS": "decoders",
     "STRATEGIES": "decode",
     "METRICS": "metrics",
+    "CAPTIONERS": "captioners",
+    "Captioner": "captioners.captioner",
+    "Caption": "captioners.caption",
     "Record": "data.record",
     "Features": "features",
     "Encoder": "encoders.encoder",
     "Decoder": "decoders.decoder",
 }
-__all__ = sorted([*_HOMES, "__version__"])
+__all__ = sorted([*_DOORS, "__version__"])
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"showtell.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'showtell' has no attribute {name!r}")
+    if name not in _DOORS:
+        raise AttributeError(f"module 'showtell' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"showtell.{_DOORS[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

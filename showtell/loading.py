@@ -25,7 +25,9 @@ def packaged_models() -> dict[str, Path]:
 def load(name: str | Path, moved: Sequence[str] = ()) -> Captioner:
     """A packaged model (`tiny`), a run folder, or the id of a Hugging Face Hub repository -> a captioner.
 
-    `moved` says where files of PLACES are by now, as `encoder.weights=FILE`.
+    `moved` says where files of PLACES are by now, as `encoder.weights=FILE`. The captioner's `caption(photos)` takes
+    paths and PIL images, and returns a Caption (text, tokens, log_prob) for each.
+    Raises InputError if there is no such model or its files are damaged, RecipeError if its recipe is not allowed.
 
     >>> load("tiny").caption(["photo.jpg"])  # doctest: +SKIP
     """

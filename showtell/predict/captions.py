@@ -4,6 +4,7 @@ import contextlib
 import csv
 import io
 import json
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,9 +22,33 @@ from showtell.captioners.captioner import Captioner
 from showtell.captioners.views import encoder_of_views
 from showtell.data import Record
 from showtell.data.folder import bare
+from showtell.loading import load
 from showtell.plumbing.errors import InputError, Unreadable
 from showtell.plumbing.messages import count
 from showtell.plumbing.progress import Bar
+
+
+def caption(
+    photos: str | Path | Sequence[str | Path], model: str | Path | Captioner = "tiny", **decode: Any
+) -> dict[str, str]:
+    """Caption photos and folders of photos: `showtell caption` from Python.
+
+    `model` is a packaged model, a run folder, a Hub id or a captioner; `decode` changes its decoding, for example
+    `num_beams=3`. Returns one caption for each photo, by file name (by path within its folder, if a folder is named).
+    A photo that cannot be read is not in it; a warning says why.
+
+    Raises InputError if a path does not exist or there is no such model, RecipeError for a decoding option that the
+    model does not have.
+    """
+    named = [photos] if isinstance(photos, str | Path) else photos
+    captioner = model if isinstance(model, Captioner) else load(model)
+    captions: dict[str, str] = {}
+    for image_id, found in caption_photos(captioner, find_photos([Path(path) for path in named]), **decode):
+        if isinstance(found, Unreadable):
+            warnings.warn(f"{image_id} is skipped: {found.reason}", stacklevel=2)
+        else:
+            captions[image_id] = found.text
+    return captions
 
 
 @torch.no_grad()  # an encoder that trains would keep what its gradients need, of every photo

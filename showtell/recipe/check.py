@@ -5,6 +5,7 @@ wording of the errors is ours.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from showtell.decode import check as check_ranges
@@ -15,6 +16,7 @@ from showtell.plumbing.messages import nearest
 from showtell.recipe.rules import check_reward_names, check_select, check_teacher, refuse_neural
 from showtell.recipe.tables import DEFAULTS, FIXED, NESTED, PARTS, UNTRAINED, absent, validated
 from showtell.settings.text import Recipe
+from showtell.settings.text import load_recipe as read_recipe
 
 
 def check(recipe: Recipe) -> Recipe:
@@ -60,6 +62,18 @@ def _checked(section: str, values: dict[str, Any], key: str | None = None) -> di
         sections = [each if isinstance(each, dict) else {word: each} for each in nested]
         checked[option] = [_checked(section, each, f"{key}.{option}[{number}]") for number, each in enumerate(sections)]
     return checked
+
+
+def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """A packaged recipe or a YAML file, with overrides such as `"encoder=lite"`, as nested dicts of plain values.
+
+    Every option of every section is filled in and checked. It looks at no file of the data.
+    Raises RecipeError if there is no such recipe, or a section, part, option or value is not allowed.
+
+    >>> load_recipe("bern-6", ["encoder=lite"])["encoder"]["name"]
+    'lite'
+    """
+    return check(read_recipe(str(name_or_path), overrides))
 
 
 def check_sections(recipe: Recipe, sections: Sequence[str]) -> Recipe:

@@ -1,19 +1,43 @@
 """Files of captions and of references, from anywhere, -> scores. Only what looks at photos waits for torch."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from showtell.metrics.clipscore import SEEING
 from showtell.metrics.names import chosen
-from showtell.metrics.score import Scores, check_ready, score
+from showtell.metrics.score import Scores, check_ready, to_json
+from showtell.metrics.score import score as score_texts
 from showtell.plumbing.errors import InputError
 from showtell.scoring.formats import read_candidates, read_frequencies, read_references, read_training
 
 if TYPE_CHECKING:
     from showtell.clip import Clip
+
+
+def score(
+    candidates: Mapping[str, str] | str | Path,
+    references: Mapping[str, Sequence[str]] | str | Path,
+    metrics: str | Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """Score captions by coco-caption's protocol: `showtell score` from Python.
+
+    `candidates` are one caption for each image_id, `references` several; both may also be the path of a file as
+    `showtell score` takes it. `metrics` are names such as `"CIDEr-D"` or `"BLEU"`; if not given, all that read texts.
+    Returns `{"scores": {metric: {"value", "interval", "signature"}}, "per_image": {image_id: {metric: value}}}`.
+    An empty caption is a candidate like others. References of images without a candidate are not used.
+
+    Raises InputError if a candidate has no references, a file cannot be read, or a metric is not known.
+
+    >>> score({"a.jpg": "a dog runs"}, {"a.jpg": ["a dog", "the dog is running"]}, "length")["per_image"]
+    {'a.jpg': {'length': 3.0}}
+    """
+    said = candidates if isinstance(candidates, Mapping) else read_candidates(Path(candidates))
+    known = references if isinstance(references, Mapping) else read_references(Path(references), said)
+    wanted = {image_id: texts for image_id, texts in known.items() if image_id in said}
+    return to_json(score_texts(said, wanted, metrics))
 
 
 def score_files(
@@ -47,7 +71,7 @@ def score_files(
     learned = read_training(training) if training else None
     corpus = read_frequencies(frequencies) if frequencies else None
     seen = _photos(list(said), photos, metrics, model) if photos and model else None
-    return score(said, kept, metrics, training=learned, frequencies_of=corpus, photos=seen, clip=model)
+    return score_texts(said, kept, metrics, training=learned, frequencies_of=corpus, photos=seen, clip=model)
 
 
 def _model(name: str | None, protocol: str, console: Console | None) -> "Clip":

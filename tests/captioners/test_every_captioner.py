@@ -286,5 +286,5 @@ def test_what_the_library_offers_is_there(name):
 
 
 def test_what_it_does_not_offer_is_no_attribute():
-    with pytest.raises(AttributeError, match=r"^module 'showtell' has no attribute 'caption'$"):
-        showtell.caption  # noqa: B018
+    with pytest.raises(AttributeError, match=r"^module 'showtell' has no attribute 'captions'$"):
+        showtell.captions  # noqa: B018

@@ -258,7 +258,7 @@ MISTAKES = {  # what is written -> what is told after "error: "
     "FOLDER any model that `showtell caption` takes",
     "evaluate empty": "empty is not a run: it has no recipe.yaml",
     "evaluate RUN --split dev": "--split is 'dev'; captioned photos are there for test, train, val",
-    "evaluate RUN train.lr=1": "train.lr=1: evaluate changes data, decode, evaluate, captioner.views, encoder.",
+    "evaluate RUN train.lr=1": "train.lr=1: evaluate changes only data, decode, evaluate, captioner.views, encoder.",
     "caption none.jpg": "none.jpg does not exist; name photos or folders of photos",
     "caption empty": "empty: no photos in it; looked, also in its folders, for .jpg",
     "caption album --model RUN --out out.txt": "--out is 'out.txt'; it takes a name that ends in .json, .jsonl or .csv",
