@@ -52,7 +52,7 @@ def test_finished_runs_are_left_alone(made, results):
     before = {path: path.stat().st_mtime_ns for path in (made / "runs").rglob("*")}
     code, out, err = results()
     assert (code, err) == (0, "")
-    assert "other: no root is given, so Other is left out (other=DIR)" in out
+    assert "other: no root is given, so Other is skipped (other=DIR)" in out
     assert "8 runs: 8 are there, 0 to make" in out
     assert {path: path.stat().st_mtime_ns for path in (made / "runs").rglob("*")} == before
 
@@ -99,11 +99,11 @@ def test_what_has_no_training_of_its_own_has_no_minutes(results, tmp_path):
 def test_the_protocol_says_which_recipe_did_otherwise(results, tmp_path):
     results()
     page = (tmp_path / "page.md").read_text()
-    assert "\nDecoding of `bern-1`, `longer`, `both`: greedy, max_length 40," in page
-    assert "\nDecoding of `wider`: beam, num_beams 2," in page
-    assert "\nDecoding of `both-flipped`: greedy, " in page and ", views flip.\n" in page
-    assert "\nThe epoch was chosen by CIDEr-D on the validation photos, their captions greedy." in page
-    assert "\nSeeds 1, 2, of `longer` seed 2: mean ± standard deviation." in page
+    assert "\n- Decoding of `bern-1`, `longer`, `both`: greedy, max_length 40," in page
+    assert "\n- Decoding of `wider`: beam, num_beams 2," in page
+    assert "\n- Decoding of `both-flipped`: greedy, " in page and ", views flip.\n" in page
+    assert "\n- The epoch was chosen with CIDEr-D on the validation photos, captioned by greedy decoding." in page
+    assert "\n- Seeds 1, 2 (`longer`: seed 2), mean ± standard deviation over the seeds." in page
 
 
 def test_a_metric_that_few_runs_lack_is_a_blank(made, results, tmp_path):
@@ -195,7 +195,7 @@ def test_an_ensemble_of_other_runs_is_told(made, tmp_path):
 
 
 def test_a_dry_run_prints_what_is_missing(made, results):
-    assert results("--dry-run") == (0, "other: no root is given, so Other is left out (other=DIR)\n", "")
+    assert results("--dry-run") == (0, "other: no root is given, so Other is skipped (other=DIR)\n", "")
     code, out, _ = results("--dry-run", "--runs", made / "none", "--only", "nearest")
     assert code == 0 and out.splitlines()[1:] == [
         f"showtell train nearest data.root={made}/small encoder.image_size=64 --run {made}/none/small-nearest",
@@ -229,7 +229,7 @@ def test_a_table_of_the_same_photos_says_how_it_alone_is_made(made):
     plan = read_plan(made / "plan.yaml")
     plan.datasets["other"].root_of = "small"
     text = command.section(plan, "other", runs_of(plan, "other", str(made / "small"), made / "none"), [], [])
-    assert 'make results SMALL=datasets/small RESULTS="--only other"  # all of it' in text
+    assert 'make results SMALL=datasets/small RESULTS="--only other"  # does all of this' in text
 
 
 @pytest.fixture
@@ -300,7 +300,7 @@ def test_a_run_that_fails_costs_only_itself(made, tmp_path):
 
 
 def test_a_mistake_is_one_line(results):
-    told = "error: --only bern-9: no run, recipe or data set of that name is to be made\n"
+    told = "error: --only bern-9: the plan has no run, recipe or data set of that name for the data given\n"
     assert results("--only", "bern-9")[::2] == (2, told)
     assert results("none=x")[::2] == (2, "error: 'none' is no data set of the plan; it has small, other\n")
 

