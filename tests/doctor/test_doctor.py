@@ -112,7 +112,7 @@ def test_the_page_holds_the_copies_and_every_name_and_asks_nothing_of_the_networ
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_no_line_is_wider_than_the_terminal(doctor, broken, monkeypatch, width):
-    monkeypatch.setattr("showtell.cli.out._width", width)
+    monkeypatch.setattr("showtell.cli.words.out._width", width)
     lines = doctor(broken)[1].splitlines()
     assert max(map(len, lines)) <= width
     assert any(len(line) > 60 for line in lines)

@@ -1,0 +1,88 @@
+"""Commands that score: evaluate, score, compare."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from showtell.cli.words import err, is_change, out, show
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder; with --out any model.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY=VALUE", help="Of data, decode, evaluate, captioner.views."),
+    ] = None,
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "val",
+    output: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Instead of RUN; `compare` takes it as one.")
+    ] = None,
+) -> None:
+    """Caption a split with the run's best weights and score it: RUN/scores-SPLIT.json and a table."""
+    from showtell.scoring.evaluate import evaluate_run
+
+    show(evaluate_run(run, split, overrides or [], err, output))
+    folder = output or run
+    out.print(f"written: {folder / f'scores-{split}.json'}, {folder / f'captions-{split}.json'}")
+
+
+def score(
+    candidates: Annotated[Path, typer.Option(help="{image_id: caption}, or a COCO results list.")],
+    references: Annotated[Path, typer.Option(help="{image_id: [captions]}, COCO or Karpathy JSON.")],
+    metrics: Annotated[str | None, typer.Option(help="Names, with commas between; all unless given.")] = None,
+    training: Annotated[Path | None, typer.Option(help="JSON of the training captions: tells copies.")] = None,
+    frequencies: Annotated[Path | None, typer.Option(help="References JSON: CIDEr's document frequencies.")] = None,
+    photos: Annotated[Path | None, typer.Option(metavar="DIR", help="The photos, for CLIPScore.")] = None,
+    clip: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="CLIPScore's: hub id, folder, or open_clip:ARCHITECTURE/TAG."),
+    ] = None,
+    protocol: Annotated[str, typer.Option(help="CLIPScore's: paper, taipei or torchmetrics.")] = "paper",
+    output: Annotated[Path | None, typer.Option("--out", help="A JSON file for the scores.")] = None,
+) -> None:
+    """Score captions from anywhere by coco-caption's protocol."""
+    from showtell.metrics.score import to_json
+    from showtell.plumbing.files import write_json
+    from showtell.scoring.files import score_files
+
+    names = [name.strip() for name in metrics.split(",")] if metrics else None
+    more: dict[str, Any] = {"clip": clip, "clip_protocol": protocol}
+    more |= {"training": training, "frequencies": frequencies, "photos": photos}
+    scores = score_files(candidates, references, names, err, **more)
+    show(scores)
+    if output is not None:
+        write_json(output, to_json(scores))
+
+
+def compare(
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN", help="Run folders, each compared with the first; and data.key=value.")
+    ],
+    split: Annotated[str, typer.Option(help="train, val or test: of the captions that `evaluate` wrote.")] = "val",
+    references: Annotated[
+        Path | None, typer.Option(help="References as `score` takes them; a RUN may then be a JSON of captions.")
+    ] = None,
+    photos: Annotated[Path | None, typer.Option(metavar="DIR", help="The photos, beside --references.")] = None,
+    metrics: Annotated[str | None, typer.Option(help="Names, with commas between; all unless given.")] = None,
+    resamples: Annotated[int, typer.Option(help="Of the bootstrap, and swaps.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Of what is drawn.")] = 0,
+    output: Annotated[Path | None, typer.Option("--out", help="A page (.html) or everything (.json).")] = None,
+) -> None:
+    """Say which run captions better, how sure that is, and on which photos each wins most."""
+    from showtell.report.compared import lines, write_comparison
+    from showtell.report.page import check_out
+    from showtell.scoring.compare import compare_runs
+
+    path = check_out(output) if output is not None else None
+    changes = [word for word in runs if is_change(word)]
+    folders = [Path(word) for word in runs if word not in changes]
+    settings: dict[str, Any] = {"metrics": metrics, "resamples": resamples, "seed": seed}
+    found = compare_runs(folders, split, changes, references, photos, console=err, **settings)
+    for line in lines(found):
+        out.print(line)
+    if path is not None:
+        write_comparison(path, found, shlex.join(["showtell", *sys.argv[1:]]))
+        out.print(f"written: {path}")

@@ -1,0 +1,60 @@
+"""Commands that make runs: train, ensemble, features."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from showtell.cli.words import Overrides, Recipe, err, out
+
+
+def train(
+    recipe: Recipe,
+    overrides: Overrides = None,
+    run: Annotated[Path | None, typer.Option(help="Folder for the run; runs/RECIPE unless given.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+) -> None:
+    """Train a recipe into a run folder."""
+    from showtell.recipe.check import check
+    from showtell.settings.text import load_recipe
+    from showtell.training.loop import train as train_recipe
+
+    folder = run or Path("runs") / Path(recipe).stem
+    train_recipe(check(load_recipe(recipe, overrides or [])), folder, resume, err)
+    out.print(f"trained: {folder}; next: showtell evaluate {folder}, showtell caption PHOTO --model {folder}")
+
+
+def ensemble(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN", help="Run folders, of the same tokenizer; two or more.")],
+    run: Annotated[Path, typer.Option(help="Folder for the ensemble, which holds copies of the runs.")],
+) -> None:
+    """Put trained runs together: each word is the one that is likeliest by the mean of their probabilities."""
+    from showtell.training.together import make_ensemble
+
+    make_ensemble(runs, run)
+    out.print(f"written: {run}; next: showtell evaluate {run}, showtell caption PHOTO --model {run}")
+
+
+def features(recipe: Recipe, overrides: Overrides = None) -> None:
+    """Fill the feature cache for every photo of a recipe's data, and every view that training takes; do not train."""
+    import torch
+
+    from showtell.cache import open_source, turned_encoders
+    from showtell.data import notes
+    from showtell.plumbing.device import device_of
+    from showtell.recipe.build import build, build_encoder
+    from showtell.recipe.check import check
+    from showtell.settings.text import load_recipe
+
+    checked = check(load_recipe(recipe, overrides or []))
+    torch.manual_seed(checked["train"]["seed"])  # as `train` does: random weights are then the same
+    records, encoder = build(checked, "data"), build_encoder(checked).to(device_of(checked["train"]["device"]))
+    for line in notes(records):
+        err.print(line, markup=False, soft_wrap=True)
+    views = checked["train"].get("augment", "none")  # a captioner that takes no steps has none
+    turned = turned_encoders(encoder, views, "train.augment")
+    upright = open_source(records, encoder, console=err)
+    training = [record for record in upright.records if record.split == "train" and record.references]
+    for source in (upright, *(open_source(training, each, console=err) for each in turned if training)):
+        for folder in source.folders:
+            out.print(f"cached: {len(source):,} photos in {folder}", soft_wrap=True)

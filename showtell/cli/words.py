@@ -1,0 +1,66 @@
+"""What several commands share: their arguments, where they print, and how they load a model."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from showtell.plumbing.errors import InputError, Unreadable
+from showtell.plumbing.messages import count, printable
+
+out, err = Console(soft_wrap=True, highlight=False, markup=False), Console(stderr=True, highlight=False)
+Recipe = Annotated[
+    str, typer.Argument(metavar="RECIPE", help="A packaged recipe (see `showtell recipes`) or the path of a YAML.")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Such as encoder=lite, train.lr=1e-4.")
+]
+Photos = Annotated[
+    list[str], typer.Argument(metavar="PHOTO_OR_FOLDER", help="Photos, folders of photos, decode.key=value.")
+]
+Model = Annotated[str, typer.Option(help="A run folder, a packaged model, or a Hugging Face Hub id.")]
+SOME_UNREADABLE = 3
+
+
+def show(scores: Any) -> None:
+    from showtell.report.scores import lines
+
+    for line in lines(scores):
+        out.print(line)
+
+
+def photos_and_changes(words: list[str]) -> tuple[list[Path], list[str]]:
+    """Paths, and overrides such as `decode.num_beams=3`; a file that is called so is a photo."""
+    from showtell.loading import PLACES
+
+    changes = [word for word in words if is_change(word)]
+    may = ["decode", "captioner.views", *PLACES]
+    if wrong := [word for word in changes if not {*may} & {word.partition("=")[0], word.partition(".")[0]}]:
+        raise InputError(
+            f"{wrong[0]} is not a photo, and here {', '.join(may)} alone can be changed: decode.num_beams=3"
+        )
+    return [Path(word) for word in words if word not in changes], changes
+
+
+def load_model(model: str, changes: list[str]) -> Any:
+    """The model with the changes, on what this machine has; what is wrong with them is told before a photo is seen."""
+    from showtell.loading import PLACES, load, steer
+    from showtell.plumbing.device import device_of
+
+    captioner = load(model, [item for item in changes if item.partition("=")[0] in PLACES]).to(device_of("auto"))
+    steer(captioner, changes)
+    return captioner
+
+
+def is_change(word: str) -> bool:
+    return bool(re.match(r"^[a-z]+(\.[a-z_]+)?=", word)) and not Path(word).exists()
+
+
+def report_unreadable(failed: dict[str, Unreadable], total: int) -> None:
+    if failed:
+        for image_id, error in failed.items():
+            err.print(f"not read: {printable(image_id)}: {error.reason}", markup=False, soft_wrap=True)
+        err.print(f"{len(failed):,} of {count(total, 'photo')} cannot be read")
+        raise typer.Exit(SOME_UNREADABLE)
