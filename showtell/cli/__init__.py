@@ -6,6 +6,7 @@ What a command imports stands inside it: help must not wait for torch.
 
 import io
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -22,7 +23,9 @@ app = typer.Typer(
     epilog="Start with `showtell demo`, or `showtell caption photo.jpg`.",
 )
 
-COMMANDS = {  # in the order of the help: the function, and an example for its help
+COMMANDS: dict[
+    str, tuple[Callable[..., None], str]
+] = {  # in the order of the help, each with an example
     "demo": (looking.demo, "Example: `showtell demo --out demo`"),
     "recipes": (looking.recipes, "Examples: `showtell recipes`, `showtell recipes bern-6 > mine.yaml`"),
     "train": (

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from showtell.encoders import Lite
-from showtell.encoders.lite.encoder import SameConv, fused, published
-from showtell.encoders.lite.encoder import encoder as lite
+from showtell.encoders.lite import encoder as lite
+from showtell.encoders.lite import fused
+from showtell.encoders.lite.encoder import SameConv, published
 from showtell.plumbing.errors import RecipeError
 from showtell.plumbing.torchvision_repair import repair_torchvision
 
