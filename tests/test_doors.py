@@ -39,7 +39,7 @@ def test_a_recipe_comes_with_every_default_and_no_data_is_looked_at():
 
 
 def test_evaluate_returns_what_it_writes(frozen_run, tmp_path):
-    found = showtell.scoring.evaluate(frozen_run, "val", ["evaluate.metrics=[BLEU-1]"], tmp_path / "out")
+    found = showtell.evaluate(frozen_run, "val", ["evaluate.metrics=[BLEU-1]"], tmp_path / "out")
     assert found == json.loads((tmp_path / "out" / "scores-val.json").read_text())
 
 
@@ -73,8 +73,8 @@ def test_train_takes_what_load_recipe_gives(tmp_path):
     recipe = showtell.load_recipe(
         "scenes", ["train.max_steps=1", "data.images=24", "data.val_images=4", "data.test_images=4"]
     )
-    assert showtell.training.loop(recipe, tmp_path / "run") == tmp_path / "run"
+    assert showtell.train(recipe, tmp_path / "run") == tmp_path / "run"
     assert Path(tmp_path / "run" / "model.safetensors").exists()
     with pytest.raises(InputError, match="--resume"):
-        showtell.training.loop(recipe, tmp_path / "run")
-    assert showtell.training.loop(recipe, tmp_path / "run", resume=True) == tmp_path / "run"
+        showtell.train(recipe, tmp_path / "run")
+    assert showtell.train(recipe, tmp_path / "run", resume=True) == tmp_path / "run"

@@ -12,6 +12,7 @@ from benchmarks.results.runs import Run, runs_of
 from benchmarks.results.work import state_of
 from showtell import checkpoint
 from showtell.captioners import Neural
+from showtell.captioners.ensemble import Ensemble
 from showtell.captioners.nearest import NEIGHBOURS
 from showtell.data import Record
 from showtell.encoders.turned import VIEWS
@@ -153,7 +154,7 @@ def _costs(runs: Sequence[Run]) -> list[str]:
     if runs[0].kind == "decoded":
         return ["", "", ""]
     captioner = load(runs[0].folder)
-    if not isinstance(captioner, Neural):
+    if not isinstance(captioner, Neural | Ensemble):
         return ["0", "", ""]
     parts = (captioner.encoder, captioner.decoder)
     trained = f"{sum(p.numel() for part in parts for p in part.parameters() if p.requires_grad) / 1e6:.2f} M"

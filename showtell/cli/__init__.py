@@ -23,9 +23,7 @@ app = typer.Typer(
     epilog="Start with `showtell demo`, or `showtell caption photo.jpg`.",
 )
 
-COMMANDS: dict[
-    str, tuple[Callable[..., None], str]
-] = {  # in the order of the help, each with an example
+COMMANDS: dict[str, tuple[Callable[..., None], str]] = {  # in the order of the help, each with an example
     "demo": (looking.demo, "Example: `showtell demo --out demo`"),
     "recipes": (looking.recipes, "Examples: `showtell recipes`, `showtell recipes bern-6 > mine.yaml`"),
     "train": (

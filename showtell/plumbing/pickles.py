@@ -1,12 +1,17 @@
 """A pickle of numbers -> what it holds, without running any of it.
 
-A pickle is a program: it may name any function and call it. Here it may name those alone that numpy's arrays are made
-of, each by its full name; whatever else it names is refused before anything of it is called.
+A pickle is a program: it may name any function and call it. Python's own unpickler runs that program, and numpy trusts
+what it is given there: a few bytes can write to any address. So the program is read here, one instruction at a time
+(`pickletools` splits it), by a machine that knows dicts, lists, tuples, texts and numbers, and a stand-in for each of
+the few names that numpy's arrays are made of. An array is made from a stand-in only if its type is numeric and it has
+exactly the bytes that its shape says. For example, shape (2, 3) of '<f4' takes 24 bytes; 23 or 25 are an error.
 """
 
-import pickle
-from collections import OrderedDict
-from importlib import import_module
+import pickletools
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -14,57 +19,302 @@ import numpy as np
 
 from showtell.plumbing.errors import InputError
 
-
-def _latin1(text: str, encoding: str) -> bytes:
-    """What `_codecs.encode` is used for: old pickles keep bytes as letters."""
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"letters in {encoding!r}")
-    return text.encode("latin1")
-
-
-def _made_by_numpy() -> dict[str, Any]:
-    """The functions that numpy's own pickles name, as numpy 1 and 2 call them."""
-    core = "numpy._core" if int(np.__version__.split(".")[0]) > 1 else "numpy.core"
-    found: dict[str, Any] = {}
-    for name in ("multiarray._reconstruct", "multiarray.scalar", "numeric._frombuffer"):
-        module, _, function = name.partition(".")
-        own = getattr(import_module(f"{core}.{module}"), function)
-        found |= {f"numpy.core.{name}": own, f"numpy._core.{name}": own}
-    return found
+TYPES = {f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)} | {"b1", "f2", "f4", "f8"}
+MOST_DIMENSIONS = 8
+DEEPEST = 50  # containers inside of containers
+SHARED = 4  # a pickle may repeat a part by its number; all repeats together may take so many times its bytes
+LARGEST_INT = 2**64
 
 
-ALLOWED: dict[str, Any] = {
-    "numpy.ndarray": np.ndarray,
-    "numpy.dtype": np.dtype,
-    "collections.OrderedDict": OrderedDict,
-    "_codecs.encode": _latin1,
-    **_made_by_numpy(),
-}
+def load(path: Path, key: str = "") -> Any:
+    """Dicts, lists, tuples, texts and numbers, with numpy arrays and scalars in them.
 
-
-class _Numbers(pickle.Unpickler):
-    """Dicts, lists, tuples, texts and numbers are a pickle's own; of all else it gets what stands in ALLOWED."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if f"{module}.{name}" not in ALLOWED:
-            raise _Refused(f"{module}.{name}")
-        return ALLOWED[f"{module}.{name}"]
+    `key` is the option that named the file, for errors. Raises InputError if the pickle asks for anything else, or is
+    damaged.
+    """
+    name = f"{key}={path}" if key else str(path)
+    try:
+        content = path.read_bytes()
+        return _Finished(len(content)).value(_Machine().run(content))
+    except _Refused as refused:
+        raise InputError(
+            f"{name}: a pickle that asks for {refused}, and only numpy arrays in dicts and lists are read "
+            "from pickles, as any other could run a program; save the arrays as .npz or .safetensors"
+        ) from None
+    except Exception as error:  # a damaged one makes the reader raise nearly anything
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{name}: damaged, or no pickle ({reason[:200]})") from error
 
 
 class _Refused(Exception):
-    """Something that a pickle of numbers has no use for."""
+    """A name that a pickle of numbers has no use for."""
 
 
-def load_restricted(path: Path) -> Any:
-    """Raises InputError where the pickle names anything but numbers, or is damaged."""
-    try:
-        with path.open("rb") as file:
-            return _Numbers(file).load()
-    except _Refused as refused:
-        raise InputError(
-            f"regions.file={path}: a pickle that asks for {refused}, and only numpy arrays in dicts and lists are read "
-            "from pickles, as any other could run a program; save the arrays as .npz or .safetensors"
-        ) from None
-    except Exception as error:  # a damaged one makes the unpickler raise nearly anything
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"regions.file={path}: damaged, or no pickle ({reason})") from error
+class _Mark:
+    """Where a container's items begin on the stack."""
+
+
+@dataclass
+class _Type:
+    """Stands in for numpy.dtype."""
+
+    code: str
+    order: str = "="
+
+    def build(self, state: Any) -> None:
+        version, order, *rest = state
+        known = [None, None, None, -1, -1, 0]
+        if version != 3 or order not in ("<", ">", "|", "=") or rest[:6] != known or any(rest[6:]):
+            raise ValueError("a type of numbers with a state of its own")
+        self.order = order
+
+    @property
+    def real(self) -> "np.dtype[Any]":
+        return np.dtype(f"{self.order}{self.code}")
+
+
+class _Array:
+    """Stands in for numpy.ndarray until its state is there."""
+
+    made: "np.ndarray[Any, Any] | None" = None
+
+    def build(self, state: Any) -> None:
+        shape, kind, by_columns, content = state[-4:]
+        if len(state) not in (4, 5) or not isinstance(by_columns, bool | int):
+            raise ValueError("an array with a state of its own")
+        self.made = _array(content, kind, shape, "F" if by_columns else "C")
+
+
+def _array(content: Any, kind: Any, shape: Any, order: str) -> "np.ndarray[Any, Any]":
+    if isinstance(content, str):
+        content = content.encode("latin1")  # how Python 2 kept bytes
+    if not isinstance(content, bytes | bytearray) or not isinstance(kind, _Type):
+        raise ValueError("an array of other things than numbers")
+    if not isinstance(shape, tuple) or len(shape) > MOST_DIMENSIONS or not all(_is_count(side) for side in shape):
+        raise ValueError("an array whose shape is no tuple of sizes")
+    if len(content) != prod(shape) * kind.real.itemsize:
+        raise ValueError(f"an array of shape {shape} with {len(content)} bytes")
+    # No copy: a pickle may use the same bytes a thousand times, and what is kept of that is decided at the end.
+    return np.frombuffer(content, kind.real).reshape(shape, order="F" if order == "F" else "C")
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**48
+
+
+def _type(code: Any, *rest: Any) -> _Type:
+    if code not in TYPES or not all(isinstance(each, bool | int) for each in rest):
+        raise ValueError(f"numbers of type {str(code)[:20]!r}")
+    return _Type(code)
+
+
+def _scalar(kind: Any, content: Any) -> Any:
+    return _array(content, kind, (), "C")[()]
+
+
+def _empty(array: Any, shape: Any, code: Any) -> _Array:
+    return _Array()
+
+
+def _from_buffer(content: Any, kind: Any, shape: Any, order: Any) -> "np.ndarray[Any, Any]":
+    return _array(content, kind, shape, order)
+
+
+def _bytes(text: str, encoding: str) -> bytes:
+    """What `_codecs.encode` is used for: old pickles keep bytes as letters."""
+    if encoding not in ("latin1", "latin-1"):
+        raise ValueError(f"letters in {str(encoding)[:20]!r}")
+    return text.encode("latin1")
+
+
+def _no_bytes() -> bytes:
+    return b""
+
+
+def _pairs(items: Any = ()) -> dict[Any, Any]:
+    return {key: value for key, value in items}  # noqa: C416 - dict() would take other things than pairs
+
+
+CALLS: dict[str, Callable[..., Any]] = {
+    "numpy.dtype": _type,
+    "collections.OrderedDict": _pairs,
+    "_codecs.encode": _bytes,
+    "builtins.bytes": _no_bytes,
+    "__builtin__.bytes": _no_bytes,
+}
+for _core in ("numpy.core", "numpy._core"):  # as numpy 1 and numpy 2 call it
+    CALLS[f"{_core}.multiarray._reconstruct"] = _empty
+    CALLS[f"{_core}.multiarray.scalar"] = _scalar
+    CALLS[f"{_core}.numeric._frombuffer"] = _from_buffer
+NAMES = {**CALLS, "numpy.ndarray": _Array}
+
+PLAIN = {"BININT", "BININT1", "BININT2", "BINFLOAT", "FLOAT", "INT", "LONG", "LONG1", "LONG4"}  # their argument is it
+PLAIN |= {"STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"}
+PLAIN |= {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"}
+CONSTANT: dict[str, Callable[[], Any]] = {
+    "NONE": lambda: None,
+    "NEWTRUE": lambda: True,
+    "NEWFALSE": lambda: False,
+    "EMPTY_LIST": list,
+    "EMPTY_DICT": dict,
+    "EMPTY_TUPLE": tuple,
+    "MARK": _Mark,
+}
+TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+SKIPPED = ("PROTO", "FRAME")
+
+
+class _Machine:
+    """The stack and the memo of one pickle. Each instruction makes at most as much as its own bytes say."""
+
+    def __init__(self) -> None:
+        self.stack: list[Any] = []
+        self.memo: dict[int, Any] = {}
+
+    def run(self, content: bytes) -> Any:
+        for opcode, argument, _ in pickletools.genops(BytesIO(content)):
+            name = opcode.name
+            if name == "STOP":
+                return self.stack.pop()
+            if name in PLAIN:
+                self.stack.append(_small(argument))
+            elif name in CONSTANT:
+                self.stack.append(CONSTANT[name]())
+            elif name in TUPLES:
+                self.stack.append(tuple(self._last(TUPLES[name])))
+            elif name not in SKIPPED:
+                step = getattr(self, f"_{name.lower()}", None)
+                if step is None:
+                    raise _Refused(f"the instruction {name}")
+                step(argument)
+        raise ValueError("it has no end")
+
+    def _last(self, count: int) -> list[Any]:
+        items = self.stack[-count:]
+        if len(items) < count:
+            raise ValueError("an instruction without its items")
+        del self.stack[-count:]
+        return items
+
+    def _since_mark(self) -> list[Any]:
+        at = next(place for place in range(len(self.stack) - 1, -1, -1) if isinstance(self.stack[place], _Mark))
+        items = self.stack[at + 1 :]
+        del self.stack[at:]
+        return items
+
+    def _tuple(self, _: Any) -> None:
+        self.stack.append(tuple(self._since_mark()))
+
+    def _list(self, _: Any) -> None:
+        self.stack.append(self._since_mark())
+
+    def _dict(self, _: Any) -> None:
+        items = self._since_mark()
+        self.stack.append(dict(zip(items[::2], items[1::2], strict=True)))
+
+    def _append(self, _: Any) -> None:
+        (item,) = self._last(1)
+        self._top(list).append(item)
+
+    def _appends(self, _: Any) -> None:
+        items = self._since_mark()
+        self._top(list).extend(items)
+
+    def _setitem(self, _: Any) -> None:
+        key, value = self._last(2)
+        self._top(dict)[key] = value
+
+    def _setitems(self, _: Any) -> None:
+        items = self._since_mark()
+        self._top(dict).update(zip(items[::2], items[1::2], strict=True))
+
+    def _top(self, kind: type) -> Any:
+        if type(self.stack[-1]) is not kind:
+            raise ValueError(f"items for something that is no {kind.__name__}")
+        return self.stack[-1]
+
+    def _pop(self, _: Any) -> None:
+        self.stack.pop()
+
+    def _pop_mark(self, _: Any) -> None:
+        self._since_mark()
+
+    def _dup(self, _: Any) -> None:
+        self.stack.append(self.stack[-1])
+
+    def _put(self, number: int) -> None:
+        self.memo[number] = self.stack[-1]
+
+    _binput = _long_binput = _put
+
+    def _memoize(self, _: Any) -> None:
+        self.memo[len(self.memo)] = self.stack[-1]
+
+    def _get(self, number: int) -> None:
+        self.stack.append(self.memo[number])
+
+    _binget = _long_binget = _get
+
+    def _global(self, names: str) -> None:
+        self._name(*names.split(" ", 1))
+
+    def _stack_global(self, _: Any) -> None:
+        self._name(*self._last(2))
+
+    def _name(self, module: Any, name: Any) -> None:
+        full = f"{module}.{name}"
+        if full not in NAMES:
+            raise _Refused(full[:100])
+        self.stack.append(NAMES[full])
+
+    def _reduce(self, _: Any) -> None:
+        function, arguments = self._last(2)
+        if function not in CALLS.values() or not isinstance(arguments, tuple):
+            raise ValueError("a call of something that is no function")
+        self.stack.append(function(*arguments))
+
+    def _build(self, _: Any) -> None:
+        (state,) = self._last(1)
+        if not isinstance(self.stack[-1], _Array | _Type) or not isinstance(state, tuple):
+            raise ValueError("a state for something that takes none")
+        self.stack[-1].build(state)
+
+
+def _small(value: Any) -> Any:
+    if type(value) is int and not -LARGEST_INT < value < LARGEST_INT:
+        raise ValueError("a whole number of more than 64 bits")
+    return value
+
+
+class _Finished:
+    """Stand-ins -> arrays, all through. A part that a pickle repeats by its number is counted each time."""
+
+    def __init__(self, file_bytes: int) -> None:
+        self.left = SHARED * file_bytes + 1_000_000
+
+    def value(self, made: Any, depth: int = 0) -> Any:
+        self.left -= 1
+        if depth > DEEPEST:
+            raise ValueError(f"containers deeper than {DEEPEST}")
+        if isinstance(made, _Array):
+            made = made.made
+            if made is None:
+                raise ValueError("an array without values")
+        if isinstance(made, np.ndarray):
+            self.left -= made.nbytes
+        if self.left < 0:
+            raise ValueError("a part that is repeated too often")
+        if type(made) in (list, tuple):
+            return type(made)(self.value(item, depth + 1) for item in made)
+        if type(made) is dict:
+            return {self.key(key): self.value(item, depth + 1) for key, item in made.items()}
+        if isinstance(made, np.ndarray):
+            return made.astype(made.dtype.newbyteorder("="))  # a copy in this machine's order of bytes
+        if made is None or isinstance(made, str | bytes | bytearray | bool | int | float | np.generic):
+            return made
+        raise _Refused("something that is no number")
+
+    def key(self, key: Any) -> Any:
+        if not isinstance(key, str | bytes | bool | int | float | np.generic):
+            raise ValueError("a key that is no text and no number")
+        return key

@@ -6,7 +6,7 @@ What each form calls the features and boxes of an image `ID`:
     .npz              ID and ID:boxes
     .safetensors      ID and ID:boxes
     .h5, .hdf5        datasets ID and ID:boxes, or a group ID with `features` and `boxes`
-    .pkl, .pickle     a dict ID -> array, or ID -> {features: array, boxes: array}; read by `restricted`, and whole
+    .pkl, .pickle     a dict ID -> array, or ID -> {features: array, boxes: array}; read whole, by plumbing.pickles
 """
 
 import os
@@ -20,11 +20,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from showtell.plumbing import pickles
 from showtell.plumbing.errors import InputError
-from showtell.plumbing.pickles import load_restricted
 
 Array = NDArray[Any]
 FEATURES, BOXES = "features", "boxes"
+MOST_UNSTORED = 1_000_000  # bytes of a data set that a file need not store
+MOST_COMPRESSED = 1_100  # deflate makes nothing smaller by more than 1,032
 
 
 class Reader(ABC):
@@ -93,7 +95,7 @@ class Folder(Reader):
     def features(self, name: str) -> Array:
         path = self._files[name]
         if path.suffix == ".npy":
-            return np.asarray(np.load(path, allow_pickle=False))
+            return _whole(path)
         with np.load(path, allow_pickle=False) as arrays:
             if FEATURES not in arrays:
                 held = ", ".join(arrays.files[:5]) or "nothing"
@@ -104,9 +106,14 @@ class Folder(Reader):
         path = self._files[name]
         if path.suffix == ".npy":
             beside = self._files.get(f"{name}.{BOXES}")
-            return None if beside is None else np.asarray(np.load(beside, allow_pickle=False))
+            return None if beside is None else _whole(beside)
         with np.load(path, allow_pickle=False) as arrays:
             return np.asarray(arrays[BOXES]) if BOXES in arrays else None
+
+
+def _whole(path: Path) -> Array:
+    """A .npy file. It is mapped first: numpy then compares the header's shape with the bytes that are there."""
+    return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
 
 
 class _Shapes(Mapping[str, tuple[int, ...]]):
@@ -205,6 +212,7 @@ class Hdf5(Reader):
                 self._boxes[above] = place
             else:
                 name = above if above and last == FEATURES else place
+                _check_stored(place, array)
                 self.shapes[name], self._places[name] = tuple(array.shape or ()), place
 
     def features(self, name: str) -> Array:
@@ -230,6 +238,13 @@ def _datasets(path: Path, group: Any, place: str = "", above: tuple[Any, ...] = 
             yield from _datasets(path, item, f"{place}{name}/", above)
 
 
+def _check_stored(place: str, array: Any) -> None:
+    """ValueError for a data set that claims far more values than the file stores: those are one value repeated."""
+    claimed, stored = array.size * array.dtype.itemsize if array.size else 0, array.id.get_storage_size()
+    if claimed > MOST_UNSTORED and claimed > MOST_COMPRESSED * stored:
+        raise ValueError(f"{place!r} claims {claimed:,} bytes and stores {stored:,}")
+
+
 def _linked(path: Path, group: Any, name: str, place: str) -> Any:
     try:
         return group[name]
@@ -249,7 +264,7 @@ class Pickled(Reader):
     """A dict of arrays, all of it in memory, as this form allows no other reading."""
 
     def __init__(self, path: Path) -> None:
-        found = load_restricted(path)
+        found = pickles.load(path, "regions.file")
         if not isinstance(found, dict):
             raise InputError(f"regions.file={path}: holds a {type(found).__name__}, not a dict of arrays by image id")
         both = {str(name): entry if isinstance(entry, dict) else {FEATURES: entry} for name, entry in found.items()}

@@ -77,7 +77,7 @@ def test_a_run_is_scored_by_its_photos(run, folder):
     ],
 )
 def test_what_is_missing_is_told_before_anything_is_captioned(run, folder, monkeypatch, overrides, told):
-    monkeypatch.setattr("showtell.scoring.evaluate.describe_all", lambda *a, **o: pytest.fail("photos were captioned"))
+    monkeypatch.setattr("showtell.predict.captions.describe_all", lambda *a, **o: pytest.fail("photos were captioned"))
     with pytest.raises(InputError, match=f"^{re.escape(told)}"):
         evaluate_run(run, "val", [BOTH, *(item.replace("FOLDER", str(folder)) for item in overrides)])
 

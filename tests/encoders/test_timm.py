@@ -177,7 +177,7 @@ def test_importing_the_encoders_imports_no_network_library() -> None:
 
 def test_torchvision_imports_after_the_repair_and_only_broken_ones_are_touched() -> None:
     code = """
-from showtell.encoders.torchvision_repair import repair_torchvision
+from showtell.plumbing.torchvision_repair import repair_torchvision
 repair_torchvision()
 import torchvision
 repair_torchvision()

@@ -55,7 +55,11 @@ class Runs:
         return print, ("run",)
 
 
-@pytest.mark.parametrize("content", [{}, {"a": 1}, {"Conv_0": {"kernel": 1}}, [1, 2], Runs()], ids=lambda content: type(content).__name__)
+@pytest.mark.parametrize(
+    "content",
+    [{}, {"a": 1}, {"Conv_0": {"kernel": 1}}, [1, 2], Runs()],
+    ids=["no layer", "a number", "no bias", "a list", "a call"],
+)
 def test_anything_else_is_nothing_and_is_not_run(tmp_path, capsys, content):
     assert read_layers(write(tmp_path / "other.pkl", content), network()) is None
     assert capsys.readouterr().out == ""

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from showtell.plumbing import pickles
 from showtell.plumbing.errors import InputError
-from showtell.plumbing.pickles import load_restricted
 
 PICKLE = b"\x80"  # how one begins; torch's own files are zip archives
 NAMES = {"kernel": "weight", "bias": "bias"}
@@ -34,7 +34,7 @@ def _layers(path: Path) -> dict[str, dict[str, Any]] | None:
         if file.read(1) != PICKLE:
             return None
     try:
-        content = load_restricted(path)
+        content = pickles.load(path)
     except InputError:
         return None  # an old file of torch's, perhaps: told by who reads those
     networks = [content, *(content.values() if isinstance(content, dict) else ())]
