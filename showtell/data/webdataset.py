@@ -3,21 +3,31 @@
 Nothing of a stranger's tar decides where a file lands: photos are numbered, links and devices are left out, and a tar
 without compression holds no more than its own size. The folder is made beside its place and renamed when it is whole.
 
-`key.jpg` is the photo of `key`, and `key.mask.png` beside it another field of the same sample; of photos that are as
-good, such as `key.0.jpg` and `key.1.jpg`, the first is taken. Where a field comes again with other content, be it
-`key.jpg` or `key.txt`, two samples share the key: then different photos are one id for different photos.
+Which text belongs to which photo is decided for each tar, when all its names are known:
+
+    0001.jpg 0001.caption.txt 0001.mask.png    sample 0001: its photo, its caption, and a field that is not used
+    22.00.jpg 22.00.txt 22.01.jpg 22.01.txt    photos 22.00 and 22.01: the dot belongs to the name
+
+The first is webdataset's rule: a key ends at the first dot, and the rest names a field. A tar in which a text has the
+whole name of a photo with a dot in it follows the second: whole names are equal, or text and photo are not a pair.
+What has no partner is skipped with a reason.
+
+Of photos that are as good, such as `key.0.jpg` and `key.1.jpg`, the first is taken. If a field comes again with other
+content, be it `key.jpg` or `key.txt`, two samples share the key: then different photos are one id for different photos.
 """
 
 import json
 import os
+import re
 import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import count
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
+from typing import Any, NamedTuple
 
 from showtell.data.clean import Row, to_records, writable
 from showtell.data.photos import SUFFIXES, existing_folder
@@ -27,10 +37,11 @@ from showtell.data.table import CAPTION
 from showtell.plumbing.errors import InputError
 from showtell.settings.bounds import Share
 
-EDITION = 3  # of what is unpacked, to be raised when the same tars come to give another folder
+EDITION = 4  # of what is unpacked, to be raised when the same tars come to give another folder
 INDEX = "samples.json"
 LARGEST = 256 * 2**20  # bytes: no photo is larger
 TEXTS = (".txt", ".caption", ".json")
+CAPTION_WORD = re.compile(rf"(?:{'|'.join(CAPTION)})[ _-]?\d*")  # as in `0001.caption.txt`, `0001.text_2.txt`
 TEXT_LARGEST = 2**20
 SPARE = 2**28  # bytes that stay free on the disk
 BLOCK = 2**20  # bytes of a tar's end that are looked at at once
@@ -104,24 +115,35 @@ def _make(folder: Path, shards: list[Path]) -> None:
             raise InputError(f"{folder}: cannot be written ({error.strerror}); {where}") from error
 
 
+class _Member(NamedTuple):
+    """A photo or a text of a tar: photos have a file, texts have captions."""
+
+    name: str
+    stem: str  # the name without its ending
+    digest: bytes
+    file: str = ""
+    captions: Sequence[Any] = ()
+
+
 @dataclass
 class _Sample:
     """What a tar has under one key."""
 
     plain: bool = False  # whether its photos are called `key.jpg`, or `key.mask.png`
-    photos: dict[bytes, str] = field(default_factory=dict)  # digest -> file, which only the first of them has
+    photos: dict[bytes, str] = field(default_factory=dict)  # digest -> file
     captions: list[Any] = field(default_factory=list)
     fields: dict[str, bytes] = field(default_factory=dict)  # name -> digest
     again: bool = False  # whether a field came with other content
 
-    def notes(self, name: str, digest: bytes) -> None:
-        self.again |= self.fields.setdefault(name, digest) != digest
-
-    def takes(self, plain: bool) -> bool:
-        """Whether such a photo may be the sample's, beside those that are there."""
+    def add(self, member: _Member, plain: bool) -> None:
+        self.again |= self.fields.setdefault(member.name, member.digest) != member.digest
+        self.captions += member.captions
+        if not member.file:
+            return
         if plain and not self.plain:
             self.plain, self.photos = True, {}
-        return plain == self.plain
+        if plain == self.plain:
+            self.photos.setdefault(member.digest, member.file)
 
     @property
     def meant(self) -> list[str]:
@@ -131,19 +153,14 @@ class _Sample:
 def _unpack_all(half: Path, shards: list[Path]) -> None:
     samples: list[dict[str, Any]] = []
     left_out: list[LeftOut] = []
-    photos = 0
+    numbers = count()
     for number, shard in enumerate(shards):
-        found: dict[str, _Sample] = {}
-        for name, content in _members(shard, left_out):
-            key, ending, plain = _key(name)
-            sample, digest = found.setdefault(key, _Sample()), blake2b(content).digest()
-            sample.notes(name, digest)
-            if ending in TEXTS:
-                sample.captions += _captions(content, ending)
-            elif sample.takes(plain) and digest not in sample.photos:
-                sample.photos[digest], photos = f"{photos:08}{ending}", photos + 1
-                if len(sample.photos) == 1:
-                    (half / sample.photos[digest]).write_bytes(content)
+        members = list(_unpacked(half, shard, numbers, left_out))
+        found = _samples(members)
+        kept = {sample.meant[0] for sample in found.values() if sample.photos}
+        for member in members:
+            if member.file and member.file not in kept:
+                (half / member.file).unlink()
         samples += (
             {"shard": number, "key": key, "photos": sample.meant, "captions": sample.captions}
             for key, sample in found.items()
@@ -153,6 +170,62 @@ def _unpack_all(half: Path, shards: list[Path]) -> None:
         left_out += (LeftOut(f"{shard.name} {key}", "caption without photo") for key in alone)
     index = json.dumps({"samples": samples, "left_out": left_out})
     (half / INDEX).write_text(index, encoding="utf-8")
+
+
+def _unpacked(half: Path, shard: Path, numbers: Iterator[int], left_out: list[LeftOut]) -> Iterator[_Member]:
+    """A tar's members. Every photo is written: which ones are needed is known when all names are."""
+    for name, content in _members(shard, left_out):
+        stem, ending = _split(name)
+        digest = blake2b(content).digest()
+        if ending in TEXTS:
+            yield _Member(name, stem, digest, captions=_captions(content, ending))
+            continue
+        # Not a bare number: features of regions are also looked up by a photo's file name.
+        file = f"photo-{next(numbers):08}{ending}"
+        (half / file).write_bytes(content)
+        yield _Member(name, stem, digest, file)
+
+
+def _samples(members: Sequence[_Member]) -> dict[str, _Sample]:
+    photos = {member.stem for member in members if member.file}
+    whole = any(_names_a_dotted_photo(member, photos) for member in members)
+    found: dict[str, _Sample] = {}
+    for member in members:
+        key = _whole_key(member, photos) if whole else _short_key(member, photos)
+        found.setdefault(key, _Sample()).add(member, plain=member.stem == key)
+    return found
+
+
+def _names_a_dotted_photo(member: _Member, photos: Collection[str]) -> bool:
+    """Whether a text has the whole name of a photo with a dot in it. JSON without a text says nothing of names."""
+    key = _whole_key(member, photos)
+    has_text = any(isinstance(caption, str) for caption in member.captions)
+    return has_text and key in photos and key != _cut(key)
+
+
+def _whole_key(member: _Member, photos: Collection[str]) -> str:
+    """The whole name; of a text also without a word for captions, if a photo is called so: `22.00.caption.txt`."""
+    before, _, word = member.stem.rpartition(".")
+    if not member.file and member.stem not in photos and before in photos and CAPTION_WORD.fullmatch(word.lower()):
+        return before
+    return member.stem
+
+
+def _short_key(member: _Member, photos: Collection[str]) -> str:
+    """The name up to its first dot.
+
+    Not of `22.01.txt` beside `22.00.jpg` alone: that may be the caption of a photo that is missing.
+    """
+    key = _cut(member.stem)
+    between = member.stem[len(key) + 1 :]
+    if member.file or not between or key in photos or CAPTION_WORD.fullmatch(between.lower()):
+        return key
+    return member.stem
+
+
+def _cut(stem: str) -> str:
+    directory, slash, base = stem.rpartition("/")
+    return directory + slash + base.partition(".")[0]
 
 
 def _members(shard: Path, left_out: list[LeftOut]) -> Iterator[tuple[str, bytes]]:
@@ -165,14 +238,14 @@ def _members(shard: Path, left_out: list[LeftOut]) -> Iterator[tuple[str, bytes]
                     raise tarfile.ReadError("damaged")
                 last = member.offset
                 tar.members.clear()  # type: ignore[attr-defined]  # it would keep all of them
-                key, ending, _ = _key(member.name)
+                stem, ending = _split(member.name)
                 if not member.isreg() or member.issparse():
                     if not member.isdir():
                         left_out.append(
                             LeftOut(f"{shard.name} {writable(member.name[:200])}", "link or device in a tar")
                         )
                 elif ending and member.size > (TEXT_LARGEST if ending in TEXTS else LARGEST):
-                    left_out.append(LeftOut(f"{shard.name} {key}", "file too large"))
+                    left_out.append(LeftOut(f"{shard.name} {stem}", "file too large"))
                 elif ending:
                     yield member.name, _content(tar, member)
             _check_end(shard, tar.offset)
@@ -194,18 +267,19 @@ def _check_end(shard: Path, offset: int) -> None:
                 raise tarfile.ReadError("damaged")
 
 
-def _key(name: str) -> tuple[str, str, bool]:
-    """The key, which is the name up to the first full stop after its folders, the ending if it is one of ours, and
-    whether nothing stands between the two.
+def _split(name: str) -> tuple[str, str]:
+    """The name without its ending, and the ending if it is one of ours.
 
-    >>> _key("a/7.jpg"), _key("a/7.mask.PNG"), _key("7.mp4")
-    (('a/7', '.jpg', True), ('a/7', '.png', False), ('7', '', True))
+    Hidden files have none: macOS writes `._7.jpg` beside `7.jpg`.
+
+    >>> _split("a/22.00.jpg"), _split("7.mask.PNG"), _split("7.mp4"), _split("a/._7.jpg")
+    (('a/22.00', '.jpg'), ('7.mask', '.png'), ('7', ''), ('a/._7', ''))
     """
     directory, slash, base = writable(name).rpartition("/")
-    stem, _, rest = base.partition(".")
-    between, _, last = rest.rpartition(".")
+    stem, _, last = base.rpartition(".")
     ending = f".{last.lower()}"
-    return directory + slash + stem, ending if stem and ending in (*SUFFIXES, *TEXTS) else "", not between
+    ours = ending in (*SUFFIXES, *TEXTS) and stem and not base.startswith(".")
+    return directory + slash + stem, ending if ours else ""
 
 
 def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

@@ -117,6 +117,100 @@ def test_other_fields_of_a_sample_are_not_its_photo(order: int, tmp_path: Path) 
     assert record.path.read_bytes() == photo(2) and read(path).left_out == ()
 
 
+def text(caption: str) -> bytes:
+    return caption.encode()
+
+
+def captions(records: Records) -> dict[str, tuple[str, ...]]:
+    return {r.image_id: r.references for r in records}
+
+
+def shades(records: Records) -> dict[str, int]:
+    """Which photo each id has, by the shade that `photo` painted it."""
+    return {r.image_id: Image.open(r.path).getpixel((0, 0))[0] for r in records}
+
+
+def test_photos_whose_names_have_dots_keep_their_own_captions(tmp_path: Path) -> None:
+    names = [f"22.0{number}" for number in range(8)]
+    photos = [(f"{name}.png", photo(shade)) for shade, name in enumerate(names)]
+    records = read(make(tmp_path, *photos, *((f"{name}.txt", text(f"Photo {name}")) for name in names)))
+    assert captions(records) == {name: (f"Photo {name}",) for name in names}
+    assert shades(records) == {name: shade for shade, name in enumerate(names)} and records.left_out == ()
+    assert len(list(records[0].path.parent.glob("*.png"))) == 8
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_text_belongs_to_the_photo_of_its_whole_name(order: int, tmp_path: Path) -> None:
+    members = [("a.png", photo(1)), ("a.b.png", photo(2)), ("a.txt", b"A dog"), ("a.b.txt", b"A cat")]
+    records = read(make(tmp_path, *members[::order]))
+    assert captions(records) == {"a": ("A dog",), "a.b": ("A cat",)} and shades(records) == {"a": 1, "a.b": 2}
+
+
+def test_where_dots_belong_to_names_what_has_no_partner_is_named(tmp_path: Path) -> None:
+    pair = [("a.b.png", photo(1)), ("a.txt", b"A dog"), ("a.b.txt", b"A cat"), ("1.png", photo(2)), ("1.txt", b"A cow")]
+    lonely = [("1.5.txt", b"A pig"), ("2.7.png", photo(3)), ("2.txt", b"A hen")]
+    records = read(make(tmp_path, *pair, *lonely))
+    assert captions(records) == {"a.b": ("A cat",), "1": ("A cow",)}
+    lost = {(each.name, each.reason) for each in records.left_out}
+    texts = {(f"train-0.tar {name}", "caption without photo") for name in ("a", "1.5", "2")}
+    assert lost == texts | {("2.7", "no caption")}
+
+
+@pytest.mark.parametrize("name", ["7.caption.txt", "7.caption", "7.json", "7.text_2.txt", "7.en.txt"])
+def test_fields_of_a_sample_with_a_plain_photo_are_its_captions(name: str, tmp_path: Path) -> None:
+    content = b'{"caption": "A cat"}' if name.endswith("json") else b"A cat"
+    members = [("7.txt", b"A dog"), (name, content), ("7.seg.png", photo(1)), ("7.png", photo(2))]
+    records = read(make(tmp_path, *members, ("7.seg.json", b'{"classes": [1]}')))
+    assert captions(records) == {"7": ("A dog", "A cat")} and shades(records) == {"7": 2} and records.left_out == ()
+
+
+def test_a_word_for_captions_may_follow_a_name_with_dots(tmp_path: Path) -> None:
+    members = [(f"22.0{n}.png", photo(n)) for n in (1, 2)] + [
+        (f"22.0{n}.caption.txt", text(f"Dog {n}")) for n in (1, 2)
+    ]
+    records = read(make(tmp_path, *members))
+    assert captions(records) == {"22.01": ("Dog 1",), "22.02": ("Dog 2",)} and records.left_out == ()
+
+
+def test_a_caption_whose_own_photo_may_be_missing_goes_to_no_other(tmp_path: Path) -> None:
+    path = make(tmp_path, ("22.00.png", photo(1)), ("22.01.txt", b"A cat"), ("b.png", photo(2)), ("b.txt", b"A dog"))
+    records = read(path)
+    assert captions(records) == {"b": ("A dog",)}
+    assert {each.name for each in records.left_out} == {"train-0.tar 22.01", "22"}
+
+
+def test_one_photo_of_a_sample_takes_the_captions_of_its_key(tmp_path: Path) -> None:
+    records = read(make(tmp_path, ("a.image.png", photo(1)), ("a.txt", b"A dog"), ("a.caption.txt", b"A cat")))
+    assert captions(records) == {"a": ("A dog", "A cat")}
+
+
+def test_names_in_folders_of_a_tar_are_told_apart(tmp_path: Path) -> None:
+    members = [(f"d{n}/22.00{end}", made) for n in (1, 2) for end, made in ((".png", photo(n)), (".txt", text(f"{n}")))]
+    records = read(make(tmp_path, *members))
+    assert captions(records) == {"d1/22.00": ("1",), "d2/22.00": ("2",)} and shades(records) == {
+        "d1/22.00": 1,
+        "d2/22.00": 2,
+    }
+
+
+def test_hidden_files_are_no_samples(tmp_path: Path) -> None:
+    hidden = [("._22.00.png", b"Mac OS X"), ("._22.00.txt", b"Mac OS X"), ("__MACOSX/._22.00.txt", b"Mac OS X")]
+    records = read(make(tmp_path, ("22.00.png", photo(1)), ("22.00.txt", b"A dog"), *hidden))
+    assert captions(records) == {"22.00": ("A dog",)} and records.left_out == ()
+
+
+def test_dotted_keys_that_two_tars_share_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    for number in (1, 2):
+        with tarfile.open(tmp_path / f"set/train-{number}.tar", "w") as tar:
+            add(tar, "22.00.png", photo(number))
+            add(tar, "22.00.txt", text(f"Photo {number}"))
+    assert found(tmp_path / "set") == {
+        "train-1/22.00": ("train", ("Photo 1",)),
+        "train-2/22.00": ("train", ("Photo 2",)),
+    }
+
+
 def test_a_hostile_tar_writes_nothing_outside_and_follows_no_link(tmp_path: Path, cache: Path) -> None:
     (tmp_path / "secret.jpg").write_bytes(b"secret")
     (tmp_path / "set").mkdir()
