@@ -103,6 +103,15 @@ def test_seeds_that_differ_are_surer_together_than_alone():
     assert together.difference == pytest.approx((other - first).mean())
 
 
+def test_a_share_over_seeds_is_tested_by_what_each_photo_contributes():
+    """Captions of four photos repeat something, with any seed: p is 1/8, whatever the lengths."""
+    metric = METRICS["repeats-4"]
+    first, other = np.tile([0.0, 3.0], (2, 200, 3))
+    first[:4, ::2], other[:, 1::2] = 1, 7
+    (found,) = paired([_over_seeds(metric, 3)], [first], [other])
+    assert found.difference == pytest.approx(-4 / 600) and found.p_randomization == 1 / 8
+
+
 def test_an_entry_without_seeds_stands_beside_every_seed(made):
     rows = cells(section(made, "bern-1", "nearest"))
     alone = compare_runs([made / "runs/small-nearest", made / "runs/small-both"], metrics=SHOWN).scores

@@ -81,7 +81,11 @@ def _over_seeds(metric: Metric, seeds: int) -> Metric:
     def value(sums: Rows, images: int) -> Rows:
         return np.mean([metric.value(own, images) for own in np.split(sums, seeds, axis=-1)], axis=0)
 
-    return metric._replace(value=value)
+    def contributions(rows: Rows) -> Rows:
+        assert metric.contributions is not None
+        return np.mean([metric.contributions(own) for own in np.split(rows, seeds, axis=-1)], axis=0)
+
+    return metric._replace(value=value, contributions=contributions if metric.contributions else None)
 
 
 def _table(effect: Effect, sides: Sequence[Side], names: Sequence[str], seeds: int) -> list[str]:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from showtell.metrics.metric import Metric, Rows, Texts, ratio
+from showtell.metrics.metric import Metric, Rows, Texts, ratio, shares
 from showtell.metrics.objects import named
 
 
@@ -59,9 +59,15 @@ def _of_mentions(sums: Rows, images: object) -> Rows:
     return ratio(sums[..., 1:], images)
 
 
+def _contributions(rows: Rows) -> Rows:
+    return shares(rows[:, 1:])
+
+
 def facts(texts: Texts) -> str:
     return "COCO's 80 objects, there if a reference names them"
 
 
 CHAIR_S = Metric(statistics, facts=facts, group="hidden", lower=True)  # of captions
-CHAIR_I = Metric(statistics, _of_mentions, facts, group="hidden", lower=True)  # of mentions
+CHAIR_I = Metric(  # of mentions
+    statistics, _of_mentions, facts, group="hidden", lower=True, contributions=_contributions
+)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from showtell.metrics.metric import Metric, Rows, Texts, ratio
+from showtell.metrics.metric import Metric, Rows, Texts, ratio, shares
 
 
 def _spread(texts: Texts, n: int) -> Rows:
@@ -43,7 +43,7 @@ def _repeated(texts: Texts, n: int) -> Rows:
 
 def repeats(n: int) -> Metric:
     """The share of n-grams that stood in the same candidate before: seq-rep-n of Welleck et al. (arXiv:1908.04319)."""
-    return Metric(partial(_repeated, n=n), ratio, group="hidden", lower=True)
+    return Metric(partial(_repeated, n=n), ratio, group="hidden", lower=True, contributions=shares)
 
 
 def _length(texts: Texts) -> Rows:

@@ -69,6 +69,26 @@ def ratio(sums: Rows, images: Any) -> Rows:
     return np.divide(part, whole, out=np.zeros_like(part, dtype=float), where=whole > 0)
 
 
+def shares(rows: Rows) -> Rows:
+    """Rows of (part, whole) -> what each image contributes to the share over all, in two ways (images, 2).
+
+    Both have the share as their mean. With parts 1, 0, 0 and wholes 2, 4, 6 the share is 1/12, the mean whole is 4:
+
+        part / mean whole                      .250  .000  .000    the means of both are 1/12
+        .. + share * (1 - whole / mean whole)  .292  .000 -.042
+
+    The second is the share's influence function (the delta method for a ratio). Its variance is right if wholes vary.
+    But images without a part get small values too, which hide how few images have one. The first shows how few; its
+    variance is too small if larger wholes bring no more parts. So a test takes the larger p of both.
+    """
+    part, whole = rows[:, 0], rows[:, 1]
+    total = whole.sum()
+    if total == 0:
+        return np.zeros((len(rows), 2))
+    counted, weight = part * (len(rows) / total), whole * (len(rows) / total)
+    return np.column_stack([counted, counted + part.sum() / total * (1 - weight)])
+
+
 def _nothing(texts: Texts | None) -> str | None:
     return None
 
@@ -82,7 +102,8 @@ class Metric(NamedTuple):
 
     `statistics(texts)` -> (images, figures), and `value(sums (..., figures), images (...))` -> (...), where sums are
     added rows and images says how many. `missing(texts)` says why the metric cannot be had and what to do, or nothing;
-    asked with None, it says whether this machine has what it takes.
+    asked with None, it says whether this machine has what it takes. `contributions(rows)` -> (images, ways) has
+    the value as its mean: what each image contributes, in one way or more, of which a paired test takes the largest p.
     """
 
     statistics: Callable[[Texts], Rows]
@@ -93,3 +114,4 @@ class Metric(NamedTuple):
     lower: bool = False  # whether less is better
     tokens: str = NAME  # how its texts became words, for the signature
     resampled: bool = True  # False: a figure of the whole set, which an image drawn twice would spoil
+    contributions: Callable[[Rows], Rows] | None = None

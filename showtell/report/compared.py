@@ -70,10 +70,10 @@ def cautions(found: Comparison) -> list[str]:
     """What is to be known before a difference is told."""
     tests = sum(map(len, found.differences.values()))
     said = []
-    if any(difference.exact for _, difference in _all(found)):
-        said.append(
-            f"{len(found.references)} images are few: all their swaps were tried, and hardly any p can be small"
-        )
+    if few := [name for name, difference in _all(found) if difference.exact]:
+        images = len(found.references)
+        which = f"{images} images are few" if 2**images <= found.resamples else f"few images differ in {_listed(few)}"
+        said.append(f"{which}: all their swaps were tried, and hardly any p can be small")
     if tests and found.resamples < FEW:
         said.append(f"{found.resamples} resamples are few: no p can be below {1 / (found.resamples + 1):.3f}")
     if tests > 1:
@@ -83,6 +83,10 @@ def cautions(found: Comparison) -> list[str]:
             f"{runs} Choose the metric that decides before you look."
         )
     return said
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(dict.fromkeys(names))
 
 
 def _all(found: Comparison) -> list[tuple[str, Difference]]:

@@ -35,7 +35,7 @@ class Difference:
     interval: tuple[float, float]
     p_bootstrap: float
     p_randomization: float
-    exact: bool  # whether every swap there is was tried
+    exact: bool  # whether all swaps of the photos that differ were tried
     p: float
     verdict: str
 
@@ -178,10 +178,13 @@ def _verdict(metric: Metric, pair: Paired, p: float) -> str:
 def method(found: Comparison) -> str:
     """What intervals and p are, in one line."""
     every = [each for by_run in found.differences.values() for each in by_run.values()]
-    swaps = f"all 2^{len(found.references)}" if any(each.exact for each in every) else f"{found.resamples} drawn"
+    swaps = f"{found.resamples} drawn"
+    if any(each.exact for each in every):
+        few = 2 ** len(found.references) <= found.resamples
+        swaps = f"all 2^{len(found.references)}" if few else f"{swaps} (all if few photos differ)"
     holm = f"; p Holm: the larger, corrected for {len(found.others)} runs, which counts" * (len(found.others) > 1)
     return (
         f"p boot: paired bootstrap, {found.resamples} resamples shifted to mean 0; p swap: approximate randomization, "
-        f"{swaps} swaps; two-sided, (n + 1) / (drawn + 1), seed {found.seed}{holm}; a difference is shown where both p "
-        "are below .05 and the interval leaves out 0"
+        f"{swaps} swaps, p at least 2^(1 - photos that differ); two-sided, (n + 1) / (drawn + 1), seed {found.seed}"
+        f"{holm}; a difference is shown where both p are below .05 and the interval leaves out 0"
     )

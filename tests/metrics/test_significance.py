@@ -199,6 +199,165 @@ def test_two_captioners_of_few_images_are_never_called_different():
     assert found.exact and found.p_randomization == 2 / 32
 
 
+REPEATS, CHAIR_I = METRICS["repeats-4"], METRICS["CHAIRi"]
+
+
+def repeating(count, said, images=200):
+    """Rows of `repeats`: `count` captions repeat one n-gram, of as many as each says."""
+    parts = np.zeros(images)
+    parts[:count] = 1
+    return np.column_stack([parts, np.broadcast_to(said, images)]).astype(float)
+
+
+@pytest.mark.parametrize(("count", "p"), [(0, 1), (1, 1), (2, 0.5), (4, 0.125), (6, 1 / 32)])
+def test_p_of_a_share_is_that_of_the_sign_test_whatever_the_lengths(count, p):
+    first, other = repeating(count, 3), repeating(0, 7)
+    for one, another in ((first, other), (other, first)):
+        (found,) = paired([REPEATS], [one], [another])
+        assert found.p_randomization == p and found.exact == (count > 0)
+
+
+@pytest.mark.parametrize("wins", [8, 7, 6])
+def test_lengths_that_vary_make_p_of_a_share_no_smaller(wins):
+    """Eight photos differ, of which one run repeats in `wins`; the runs say equally much, each photo another number."""
+    generator = np.random.default_rng(wins)
+    lengths = generator.integers(2, 9, 200)
+    first, other = repeating(wins, lengths), repeating(0, generator.permutation(lengths))
+    other[wins:8, 0] = 1
+    (found,) = paired([REPEATS], [first], [other])
+    sign_test = min(1, 2 * sum(math.comb(8, k) for k in range(wins, 9)) / 2**8)
+    assert found.p_randomization >= sign_test
+
+
+WIDTHS = {"BLEU-4": 10, "CHAIRi": 3, "CHAIRs": 3, "repeats-2": 2, "repeats-4": 2}
+
+
+@pytest.mark.parametrize("name", [*WIDTHS, "length", "copied", "CIDEr-D"])
+def test_no_p_is_below_what_the_photos_that_differ_allow(name):
+    """Four of 200 photos differ, as far as they can: p is 1/8 or more, for every metric."""
+    metric, width = METRICS[name], WIDTHS.get(name, 1)
+    first = np.ones((200, width)) * np.arange(1, width + 1)
+    other = first.copy()
+    other[:4, : {10: 4, 1: 1}.get(width, width - 1)] = 0  # BLEU's matches, shares' parts
+    for one, another in ((first, other), (other, first)):
+        (found,) = paired([metric], [one], [another])
+        assert found.difference != 0 and found.p_randomization >= 1 / 8
+
+
+def test_matches_that_few_photos_have_decide_nothing():
+    """BLEU-4 of 200 captions of ten and six words: four of the longer ones match one 4-gram, and no other does."""
+    rows = []
+    for words, matching in ((10, 4), (6, 0)):
+        totals = [words, words - 1, words - 2, words - 3]
+        matches = np.tile([words // 2, words // 3, words // 4, 0], (200, 1))
+        matches[:matching, 3] = 1
+        rows.append(np.column_stack([matches, np.tile([*totals, words, 10], (200, 1))]).astype(float))
+    (found,) = paired([bleu(4)], rows[:1], rows[1:])
+    assert found.difference < -0.05 and found.p_randomization >= 1 / 8
+
+
+@pytest.mark.parametrize("name", ["repeats-2", "repeats-4", "CHAIRi"])
+def test_contributions_to_a_share_have_it_as_their_mean(name):
+    metric = METRICS[name]
+    rows = np.random.default_rng(12).integers(0, 9, (30, 3)).astype(float)[:, : 3 if name == "CHAIRi" else 2]
+    ways = metric.contributions(rows)
+    assert ways.mean(axis=0) == pytest.approx([float(metric.value(rows.sum(axis=0), 30))] * 2)
+    assert not metric.contributions(np.zeros_like(rows)).any()
+
+
+def test_the_influence_on_a_share_is_that_of_leaving_an_image_out():
+    rows = np.random.default_rng(13).integers(1, 9, (500, 2)).astype(float)
+    without = REPEATS.value(rows.sum(axis=0) - rows, 499)
+    influence = REPEATS.contributions(rows)[:, 1] - REPEATS.value(rows.sum(axis=0), 500)
+    assert influence == pytest.approx(499 * (without.mean() - without), abs=0.01 * np.abs(influence).max())
+
+
+def matching(generator, images, words, right):
+    """Rows of BLEU: captions of about so many words, each right with this chance, of references of 9 to 13 words."""
+    rows = np.zeros((images, 10))
+    rows[:, 9] = generator.integers(9, 14, images)
+    for row in rows:
+        hits = generator.random(generator.integers(words - 2, words + 3)) < right
+        row[8] = len(hits)
+        for order in range(4):
+            windows = np.lib.stride_tricks.sliding_window_view(hits, order + 1)
+            row[order], row[4 + order] = windows.all(axis=1).sum(), len(windows)
+    return rows
+
+
+def tuned(words, goal, metric):
+    """Photos with captions of so many words that have this BLEU."""
+    low, high = 0.1, 1.0
+    for _ in range(12):
+        right = (low + high) / 2
+        rows = matching(np.random.default_rng(words), 2000, words, right)
+        low, high = (right, high) if metric.value(rows.sum(axis=0), 2000) < goal else (low, right)
+    return rows
+
+
+def part_of(generator, wholes, rate):
+    return np.column_stack([generator.binomial(wholes, rate), wholes]).astype(float)
+
+
+def with_captions(parts):
+    return np.column_stack([parts[:, 0] > 0, parts]).astype(float)
+
+
+def equal_systems():
+    """By name: a metric, and all photos of two systems of the same score and other lengths, or another spread."""
+    generator, many = np.random.default_rng(14), 20_000
+    short, long = np.full(many, 3), generator.integers(1, 14, many)
+    few, more = (1 + generator.poisson(mean, many) for mean in (1, 4))
+    said = [generator.integers(low, high, (many, 1)) for low, high in ((8, 13), (2, 19))]
+    apart = np.column_stack([generator.random(many) < 0.3, few]).astype(float)  # a part whatever the whole
+    apart_more = np.column_stack([generator.random(many) < 0.3 * more.mean() / few.mean(), more]).astype(float)
+    coins = [(generator.random((many, 3)) < 0.2).astype(float) for _ in range(2)]
+    return {
+        "rare repeats": (REPEATS, part_of(generator, short, 0.02), part_of(generator, long, 0.02)),
+        "many repeats": (REPEATS, part_of(generator, short, 0.2), part_of(generator, long, 0.2)),
+        "CHAIRi": (CHAIR_I, with_captions(part_of(generator, few, 0.2)), with_captions(part_of(generator, more, 0.2))),
+        "CHAIRi apart": (CHAIR_I, with_captions(apart), with_captions(apart_more)),
+        "CHAIRs": (METRICS["CHAIRs"], *coins),
+        "length": (METRICS["length"], *said),
+        "BLEU-1": (bleu(1), *(tuned(words, 0.5, bleu(1)) for words in (8, 12))),
+        "BLEU-4": (bleu(4), *(tuned(words, 0.3, bleu(4)) for words in (8, 12))),
+    }
+
+
+def shares_called_different(systems, images, times):
+    """How often p of swaps is below .05, by name, of photos drawn from all there are."""
+    called = dict.fromkeys(systems, 0)
+    metrics = [metric for metric, _, _ in systems.values()]
+    for seed in range(times):
+        generator = np.random.default_rng(seed)
+        rows = [[side[generator.integers(len(side), size=images)] for side in sides] for _, *sides in systems.values()]
+        found = paired(metrics, [one for one, _ in rows], [other for _, other in rows], resamples=199, seed=seed)
+        for name, pair in zip(systems, found, strict=True):
+            called[name] += pair.p_randomization <= 0.05
+    return {name: count / times for name, count in called.items()}
+
+
+@pytest.mark.parametrize(("images", "times"), [(60, 800), (200, 500)])
+def test_systems_of_equal_scores_and_other_lengths_are_called_different_as_seldom_as_the_level_says(images, times):
+    """At most .06, and one standard error of .01. Swapping whole captions had .07 of the repeats."""
+    shares = shares_called_different(equal_systems(), images, times)
+    assert max(shares.values()) <= 0.07, shares
+    assert min(shares[name] for name in ("many repeats", "CHAIRs", "length")) >= 0.01, shares
+
+
+def test_a_real_difference_of_shares_is_found_in_spite_of_other_lengths():
+    generator = np.random.default_rng(15)
+    short, long = np.full(5000, 3), generator.integers(1, 14, 5000)
+    systems = {
+        "repeats": (REPEATS, part_of(generator, short, 0.05), part_of(generator, long, 0.12)),
+        "CHAIRi": (
+            CHAIR_I,
+            *(with_captions(part_of(generator, wholes, r)) for wholes, r in ((short, 0.1), (long, 0.2))),
+        ),
+    }
+    assert min(shares_called_different(systems, 200, times=100).values()) >= 0.9
+
+
 def test_metrics_are_tested_alike_alone_and_together():
     rows = np.random.default_rng(10).random((2, 2, 40, 1))
     together = paired([MEAN, MEAN], list(rows[0]), list(rows[1]))

@@ -77,6 +77,9 @@ def test_many_tests_and_few_images_are_cautioned_about():
     assert cautions(compare(TWO, KNOWN, "BLEU-1", resamples=9)) == ["9 resamples are few: no p can be below 0.100"]
     few = {image_id: KNOWN[image_id] for image_id in list(KNOWN)[:5]}
     assert cautions(compare(TWO, few, "BLEU-1"))[0].startswith("5 images are few: ")
+    almost = {image_id: text + " and" * (image_id in few) for image_id, text in GOOD.items()}
+    (caution,) = cautions(compare({"good": GOOD, "almost": almost}, KNOWN, "length"))
+    assert "few images differ in length" in caution
 
 
 def test_the_page_holds_values_tests_a_picture_and_the_photos(tmp_path, photos):

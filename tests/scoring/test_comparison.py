@@ -77,6 +77,20 @@ def test_equal_captioners_are_rarely_called_different():
     assert shown <= 7
 
 
+@pytest.mark.parametrize(
+    ("repeating", "p", "verdict"), [(1, 1, SAME), (4, 0.125, SAME), (5, 0.0625, SAME), (9, 2**-8, "better")]
+)
+def test_captions_that_repeat_count_by_the_photos_that_differ_not_by_their_length(repeating, p, verdict):
+    """200 captions of six words, of which some repeat four words, and 200 of ten that repeat nothing."""
+    plain = [f"{at}a {at}b {at}c {at}d {at}e {at}f" for at in range(200)]
+    short = {str(at): "a a a a a a" if at < repeating else text for at, text in enumerate(plain)}
+    long = {str(at): f"{text} {at}g {at}h {at}i {at}j" for at, text in enumerate(plain)}
+    known = {str(at): [text] for at, text in enumerate(plain)}
+    found = compare({"short": short, "long": long}, known, "repeats-4")
+    difference = found.differences["repeats-4"]["long"]
+    assert difference.p_randomization == p and difference.verdict == verdict
+
+
 def metric(**options):
     """The number of words, of each image."""
     return Metric(lambda texts: np.array([[len(text.split())] for text in texts.candidates]), **options)
