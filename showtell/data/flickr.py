@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from showtell.data.clean import Row, to_records
-from showtell.data.photos import existing_folder
+from showtell.data.photos import existing_folder, without_ending
 from showtell.data.record import LeftOut, Records
 from showtell.data.splits import HOLDER, Division, Files, Split, first_by_split, named_files
 from showtell.data.table import read_table
@@ -109,7 +109,7 @@ def _listed(rows: list[Row], lists: Files, left_out: list[LeftOut]) -> Iterator[
     seen = set()
     for row in rows:
         name = row.photo if isinstance(row.photo, str) else ""
-        key = name if name in split_of else name.rpartition(".")[0]
+        key = name if name in split_of else without_ending(name)
         if key in split_of or not name:
             seen.add(key)
             yield row._replace(split=split_of.get(key))

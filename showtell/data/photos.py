@@ -21,6 +21,7 @@ PLACES = (
     *("flickr30k_images", "flickr30k-images", "flickr30k_images/flickr30k_images", "Images/Images", "."),
 )
 MISSING = "no such photo"
+SEVERAL = "several photos of that name"
 SOME = 1000
 WAYS: tuple[Callable[[str, str], str], ...] = (  # how a file may name a photo beside its folder
     lambda folder, name: name,
@@ -60,8 +61,22 @@ class Listing:
         if names is None:
             names = self._folders[folder] = dict(listed(folder))
         if name not in names:
-            name = next((other for other in _spellings(name) if other in names), name)
+            spelled = [other for other in _spellings(name) if other in names]
+            with_ending = [other for other in spelled if other.lower().endswith(SUFFIXES)]
+            if len(with_ending) > 1 and not name.strip().lower().endswith(SUFFIXES):
+                return f"{folder}/{name}", SEVERAL  # `1` beside 1.jpg and 1.png: nobody knows which is meant
+            name = next(iter(spelled), name)
         return f"{folder}/{name}", names.get(name, MISSING)
+
+
+def without_ending(name: str) -> str:
+    """A photo's name without `.jpg` or the like; other dots belong to the name.
+
+    >>> without_ending("a/22.00.jpg"), without_ending("22.00")
+    ('a/22.00', '22.00')
+    """
+    stem, dot, ending = name.rpartition(".")
+    return stem if dot + ending.lower() in (*SUFFIXES, *NOT_READ) and stem.rpartition("/")[2] else name
 
 
 def listed(folder: str) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from showtell.data.images import upright_size
+from showtell.data.photos import without_ending
 from showtell.data.record import LeftOut, Record
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.frozen import digest
@@ -180,7 +181,7 @@ def _written(path: Path) -> tuple[str, int, int]:
 def _names(record: Record) -> Iterator[str]:
     for name in (record.image_id, record.path.name):
         yield name
-        yield str(Path(name).with_suffix("")) if name else name
+        yield without_ending(name)  # not `22` for `22.00`, which may be another photo
 
 
 class Given:

@@ -75,14 +75,20 @@ def files_of(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path
     for where, _, names in os.walk(path, followlinks=True):
-        yield from (Path(where, name) for name in names if name.endswith((".npy", ".npz")))
+        # macOS writes a hidden `._7.npy` beside `7.npy`.
+        yield from (Path(where, name) for name in names if name.endswith((".npy", ".npz")) and name[0] != ".")
 
 
 class Folder(Reader):
     """One file an image; names are paths below the folder, without .npy or .npz."""
 
     def __init__(self, folder: Path) -> None:
-        self._files = {path.relative_to(folder).as_posix()[:-4]: path for path in files_of(folder)}
+        self._files: dict[str, Path] = {}
+        for path in files_of(folder):
+            name = path.relative_to(folder).as_posix()[:-4]
+            if name in self._files:
+                raise InputError(f"regions.file={folder}: {name}.npy and {name}.npz are of one image; delete one")
+            self._files[name] = path
         self.shapes = _Shapes(self.shape, [name for name in self._files if not name.endswith(f".{BOXES}")])
 
     def shape(self, name: str) -> tuple[int, ...]:

@@ -7,10 +7,11 @@ from pathlib import Path, PurePosixPath
 from rich.console import Console
 
 from showtell.captioners import Captioner
-from showtell.explain.attention import explain
-from showtell.plumbing.errors import InputError, Unreadable
-from showtell.plumbing.files import check_folder
-from showtell.plumbing.progress import Bar
+from showtell.data.photos import without_ending
+from showtell.errors import InputError, Unreadable
+from showtell.explain import explain
+from showtell.files import check_folder
+from showtell.progress import Bar
 from showtell.report.figures import attention_figure, png
 
 LONGEST = 100  # characters of a picture's name
@@ -44,7 +45,7 @@ def picture_names(photos: Mapping[str, Path], folder: Path) -> dict[str, Path]:
     taken = {os.path.realpath(path).lower() for path in photos.values()}  # some file systems do not tell A from a
     names = {}
     for image_id in photos:
-        name = str(PurePosixPath(image_id.replace("\\", "/")).with_suffix("")) if image_id else ""
+        name = without_ending(str(PurePosixPath(image_id.replace("\\", "/")))) if image_id else ""
         name = name.replace("/", "_").replace(":", "_").strip("._ ")[-LONGEST:] or "photo"
         names[image_id], number = folder / f"{name}.png", 1
         while os.path.realpath(names[image_id]).lower() in taken:

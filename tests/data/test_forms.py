@@ -103,6 +103,33 @@ def test_photos_that_no_official_list_names_are_left_out(tmp_path: Path) -> None
     assert "split by Flickr_8k.trainImages.txt, Flickr_8k.testImages.txt" in records.form
 
 
+def test_a_list_of_names_with_dots_names_no_other_photo(tmp_path: Path) -> None:
+    """`22` is in the list, and `22.00` is another photo, not `22` with an ending."""
+    files = {"Flickr8k.token.txt": "22.00#0\tA dog\n22#0\tA cat\n3.5.jpg#0\tA cow\n"}
+    files |= {"Flickr_8k.trainImages.txt": "22\n3.5\n", "Flickr_8k.testImages.txt": "7.jpg\n"}
+    put(tmp_path, files, *(f"Images/{name}.jpg" for name in ("22.00", "22", "3.5")))
+    records = DATA["flickr"](root=tmp_path)
+    assert {r.image_id: (r.path.name, r.split) for r in records} == {
+        "22": ("22.jpg", "train"),
+        "3.5.jpg": ("3.5.jpg", "train"),
+    }
+    assert LeftOut("22.00", "in no split list") in records.left_out
+
+
+@pytest.mark.parametrize("form", ["csv", "folder"])
+def test_names_without_an_ending_may_have_dots_and_must_mean_one_photo(form: str, tmp_path: Path) -> None:
+    rows = "file_name,caption\n22,A dog\n22.00,A cat\n22.01,A cow\n1.5,A hen\n"
+    photos = ("22.jpg", "22.00.jpg", "22.01.png", "22.01.jpg", "1.5.jpg", "1.jpg")
+    put(tmp_path, {"metadata.csv" if form == "folder" else "captions.csv": rows}, *photos)
+    records = DATA[form](root=tmp_path, split="train")
+    assert {r.image_id: (r.path.name, r.references) for r in records} == {
+        "22": ("22.jpg", ("A dog",)),
+        "22.00": ("22.00.jpg", ("A cat",)),
+        "1.5": ("1.5.jpg", ("A hen",)),
+    }
+    assert records.left_out == (LeftOut("22.01", "several photos of that name"),)
+
+
 def test_flickr30ks_table_is_read_but_for_its_bad_row(tmp_path: Path) -> None:
     rows = ["image_name| comment_number| comment", "1.jpg| 0| Two men , one dog .", "1.jpg| 1| A dog ."]
     rows += ["2.jpg| 0| A cat .", "2.jpg| 4   A dog runs ."]  # as its row 2199200615.jpg lacks a bar

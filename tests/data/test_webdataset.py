@@ -193,6 +193,12 @@ def test_names_in_folders_of_a_tar_are_told_apart(tmp_path: Path) -> None:
     }
 
 
+def test_a_photos_own_file_is_called_by_no_key(tmp_path: Path) -> None:
+    """Features of regions go by file names too: those of `00000000` are not those of the first photo."""
+    (record,) = read(make(tmp_path, ("a.png", photo(1)), ("a.txt", b"A dog")))
+    assert not record.path.stem.isdigit()
+
+
 def test_hidden_files_are_no_samples(tmp_path: Path) -> None:
     hidden = [("._22.00.png", b"Mac OS X"), ("._22.00.txt", b"Mac OS X"), ("__MACOSX/._22.00.txt", b"Mac OS X")]
     records = read(make(tmp_path, ("22.00.png", photo(1)), ("22.00.txt", b"A dog"), *hidden))

@@ -88,6 +88,13 @@ def test_features_go_by_image_id_or_file_with_its_suffix_or_without(key: str, tm
     assert opened(encoder, "x/dog.jpg")[0]([0]).pooled.tolist() == [[1, 2]]
 
 
+def test_features_of_a_name_cut_at_its_dot_are_another_photos(tmp_path: Path) -> None:
+    encoder = Precomputed(file=stored(tmp_path, **{"22": [[1, 2]], "22.01": [[3, 4]]}))
+    source, _ = opened(encoder, "22.00", "22.01.jpg", "22.jpg")
+    assert [record.image_id for record in source.records] == ["22.01.jpg", "22.jpg"]
+    assert source([0, 1]).pooled.tolist() == [[3, 4], [1, 2]]
+
+
 def test_a_name_that_would_be_two_photos_is_an_error(tmp_path: Path) -> None:
     encoder = Precomputed(file=stored(tmp_path, dog=[[1, 2]]))
     with pytest.raises(InputError, match=r"'dog' would be both 'x/dog\.jpg' and 'y/dog\.jpg'; name features by"):

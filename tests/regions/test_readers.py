@@ -136,6 +136,21 @@ def test_an_image_of_a_folder_that_names_its_features_otherwise_is_told(tmp_path
         open_features(tmp_path).features("a")
 
 
+def test_a_folder_of_names_with_dots_keeps_them_apart_and_reads_no_hidden_file(tmp_path: Path) -> None:
+    for number in range(2):
+        np.save(tmp_path / f"22.0{number}.npy", np.full((1, 2), number))
+    (tmp_path / "._22.00.npy").write_bytes(b"Mac OS X")
+    reader = open_features(tmp_path)
+    assert {name: reader.features(name).tolist() for name in reader.shapes} == {"22.00": [[0, 0]], "22.01": [[1, 1]]}
+
+
+def test_two_files_of_features_for_one_image_are_an_error(tmp_path: Path) -> None:
+    np.save(tmp_path / "7.npy", np.zeros((1, 2)))
+    np.savez(tmp_path / "7.npz", features=np.ones((1, 2)))
+    with pytest.raises(InputError, match=r"regions\.file=.*7\.npy and 7\.npz.*delete one"):
+        open_features(tmp_path)
+
+
 def test_arrays_of_objects_are_not_unpickled(tmp_path: Path) -> None:
     np.savez(tmp_path / "all.npz", a=np.array([{"run": "this"}], dtype=object))
     with pytest.raises(ValueError, match="allow_pickle=False"):

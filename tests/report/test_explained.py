@@ -44,6 +44,7 @@ def test_every_photo_gets_its_picture_and_an_unreadable_one_its_reason(tmp_path)
         ("/photos/dog.jpg", "photos_dog.png"),
         ("my.dog.jpg", "my.dog.png"),
         ("plain", "plain.png"),
+        ("22.00", "22.00.png"),  # a key of a tar: its dots are no ending
         (".jpg", "jpg.png"),
         ("...", "photo.png"),
         ("x" * 300 + ".jpg", "x" * 100 + ".png"),
