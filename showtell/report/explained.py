@@ -8,10 +8,10 @@ from rich.console import Console
 
 from showtell.captioners import Captioner
 from showtell.data.photos import without_ending
-from showtell.errors import InputError, Unreadable
-from showtell.explain import explain
-from showtell.files import check_folder
-from showtell.progress import Bar
+from showtell.explain.attention import explain
+from showtell.plumbing.errors import InputError, Unreadable
+from showtell.plumbing.files import check_folder
+from showtell.plumbing.progress import Bar
 from showtell.report.figures import attention_figure, png
 
 LONGEST = 100  # characters of a picture's name
