@@ -9,7 +9,7 @@ V vocabulary, K captions of an image (beams, samples, references), H heads.
 import importlib
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Imported on first use: `showtell --help` must not wait for torch. No name here is that of a room or a file beside it:
 # importing `showtell.recipe` would put the room in the place of a door of that name.
@@ -27,6 +27,7 @@ _DOORS = {
     "DECODERS": "decoders",
     "STRATEGIES": "decode",
     "METRICS": "metrics",
+    "LOSSES": "losses",
     "CAPTIONERS": "captioners",
     "Captioner": "captioners.captioner",
     "Caption": "captioners.caption",

@@ -5,6 +5,7 @@ get back from its named source: trained parameters, the buffers beside them, and
 """
 
 import json
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +17,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from showtell import __version__
 from showtell.decoders.decoder import Decoder
 from showtell.encoders.encoder import Encoder
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import sync, whole, write_text
-from showtell.settings.text import Recipe, read_recipe_file
+from showtell.settings.text import VERSION, Recipe, read_recipe_file
 
 MODEL, RECIPE = "model.safetensors", "recipe.yaml"
 
@@ -83,13 +85,23 @@ def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
 
 
 def write_recipe(folder: Path, recipe: Recipe) -> None:
-    write_text(folder / RECIPE, yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True))
+    """Its first line says which version of Showtell wrote it."""
+    versioned = {VERSION: __version__, **recipe}
+    write_text(folder / RECIPE, yaml.safe_dump(versioned, sort_keys=False, allow_unicode=True))
 
 
 def read_recipe(folder: Path) -> Recipe:
+    """Raises InputError for a folder that is no run, or a run of Showtell 0.1, whose files meant other things."""
     if not (folder / RECIPE).is_file():
         raise InputError(f"{folder} is not a run: it has no {RECIPE}")
-    return read_recipe_file(folder / RECIPE)
+    recipe = read_recipe_file(folder / RECIPE)
+    if VERSION not in recipe:
+        raise InputError(
+            f"{folder} was made by Showtell 0.1, and this is {__version__}, which reads runs from 0.2 on; train it "
+            f"anew: showtell train {shlex.quote(str(folder / RECIPE))} --run {shlex.quote(f'{folder}-anew')}"
+        )
+    del recipe[VERSION]
+    return recipe
 
 
 def write_training(run: Path, tensors: dict[str, dict[str, Tensor]], state: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 import yaml
 
+import showtell
 from showtell import checkpoint
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.files import whole, write_text
@@ -204,7 +205,7 @@ def test_a_recipe_comes_back_as_it_was(tmp_path):
     recipe = {"encoder": {"name": "timm", "grid_size": None}, "train": {"lr": 4e-4, "wandb": "off", "milestones": [3]}}
     checkpoint.write_recipe(tmp_path, recipe)
     assert checkpoint.read_recipe(tmp_path) == recipe
-    assert yaml.safe_load((tmp_path / "recipe.yaml").read_text()) == recipe
+    assert yaml.safe_load((tmp_path / "recipe.yaml").read_text()) == {"showtell": showtell.__version__, **recipe}
 
 
 def test_a_folder_without_a_recipe_is_not_a_run(tmp_path):

@@ -18,7 +18,7 @@ files: {vgg16: weights/vgg16.ckpt}
 recipes:
   lyon: [encoder=lite]
   lyon-vgg: [encoder.weights=$vgg16]
-  rewarded: {start: lyon, overrides: [train.loss=self_critical, train.epochs=2]}
+  rewarded: {start: lyon, overrides: [loss=self_critical, train.epochs=2]}
   scheduled: {start: lyon, recipe: lyon-scheduled, overrides: [encoder=lite]}
   vgg-greedy: {decoded: lyon-vgg, overrides: [decode.num_beams=1]}
   together: {ensemble: lyon}
@@ -79,7 +79,7 @@ def test_what_begins_with_a_run_has_its_recipe_overrides_and_seed(plan):
     runs = named(plan())
     run = runs["ucm-rewarded-2"]
     assert run.recipe == "lyon" and run.needs == (runs["ucm-lyon-2"],)
-    assert run.overrides == ("encoder=lite", "train.epochs=3", "decoder.dim=32", "train.loss=self_critical")
+    assert run.overrides == ("encoder=lite", "train.epochs=3", "decoder.dim=32", "loss=self_critical")
     assert run.make[-4:-2] == [f"train.start={ROOT}/none/ucm-lyon-2", "train.seed=2"]
     assert runs["ucm-scheduled-1"].recipe == "lyon-scheduled"
     assert runs["ucm-scheduled-1"].overrides == ("encoder=lite", "train.epochs=8")

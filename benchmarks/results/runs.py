@@ -1,11 +1,13 @@
 """A plan and where its data lie -> the runs, each a folder with the commands that make and score it."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from benchmarks.results.plan import FILE, Entry, Own, Plan
+from showtell.losses import LOSSES
 from showtell.plumbing.errors import InputError
 from showtell.recipe.check import check
 from showtell.recipe.rules import trains
@@ -133,8 +135,11 @@ def _needs(given: Entry, entry: str, name: str, seed: int | None, above: Mapping
 
 
 def _last(overrides: Sequence[str], files: Mapping[str, str]) -> tuple[str, ...]:
-    """The last override of each key, with the files in their places."""
+    """The last override of each key, with the files in their places. A loss drops the options of another loss."""
     kept = {item.partition("=")[0]: item for item in overrides}
+    if "loss" in kept:
+        takes = inspect.signature(LOSSES[kept["loss"].partition("=")[2]]).parameters
+        kept = {key: item for key, item in kept.items() if not key.startswith("loss.") or key[5:] in takes}
     return tuple(FILE.sub(lambda found: files.get(found[1], found[0]), item) for item in kept.values())
 
 

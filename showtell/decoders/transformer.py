@@ -83,6 +83,7 @@ class Transformer(Decoder):
         if dim % heads:
             raise RecipeError(f"decoder.dim {dim} is not a multiple of decoder.heads {heads}")
         self.conditioning, self.sees, self.heads, self.max_length = conditioning, sees, heads, max_length
+        self.attends = sees == "tokens"  # one pooled vector leaves nothing to look at
         self.visual = Projection(feature_dim, dim, feature_dropout)
         self.place = Place(dim) if sees == "tokens" else None
         self.reads_boxes = self.place is not None

@@ -118,8 +118,8 @@ def _training(scenes: SceneResults, captioner: Neural) -> Section:
     trained = sum(p.numel() for part in parts for p in part.parameters() if p.requires_grad)
     steps = max((row["step"] for row in rows[scenes.recipe]), default=0)
     text = "Loss on the next word, in nats, while the model learns."
-    if settings["label_smoothing"]:
-        text += f" In training it includes label smoothing of {settings['label_smoothing']}."
+    if smoothing := captioner.recipe["loss"].get("label_smoothing"):
+        text += f" In training it includes label smoothing of {smoothing}."
     protocol = [
         ("model", f"{_options(captioner.recipe['encoder'])}; {_options(captioner.recipe['decoder'])}"),
         ("trained", f"{trained:,} parameters, {steps:,} steps of {settings['batch_size']} captions"),

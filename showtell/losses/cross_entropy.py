@@ -1,14 +1,21 @@
 """Captions -> a number to make smaller. The only place that shifts words against predictions, and that knows -100."""
 
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import cross_entropy as torch_cross_entropy
 
 from showtell.decoders.decoder import Decoder
 from showtell.features import Features
-from showtell.losses.teacher_forcing import read
+from showtell.losses.loss import Learnt, Loss, Teaching
+from showtell.losses.teacher_forcing import SCHEDULES, read
+from showtell.settings.bounds import Count, Share
 from showtell.tokenizers.captions import Captions
 
 IGNORE = -100
+Labels = Literal["caption", "prompt+caption"]
 
 
 def cross_entropy(
@@ -22,12 +29,14 @@ def cross_entropy(
     piece: int | None = None,
     taught: Tensor | None = None,
     share: float = 0.0,
+    labels: Labels = "caption",
 ) -> tuple[Tensor, int]:
     """The summed loss of the next real word, and the number of words it sums over.
 
-    `truth` and `piece` say how the words are read (`forcing.read`). `taught` (B K T-1 V) are the log probabilities of a
-    teacher, whose cross entropy makes up `share` of the loss. `attend_all` weighs how far each caption's
-    attention to each token, added over its words, is from 1 (doubly stochastic, arXiv:1502.03044), once a word.
+    `truth` and `piece` say how the words are read (`teacher_forcing.read`). `taught` (B K T-1 V) are the log
+    probabilities of a teacher, whose cross entropy makes up `share` of the loss. `attend_all` weighs how far each
+    caption's attention to each token, added over its words, is from 1 (doubly stochastic, arXiv:1502.03044), once a
+    word.
 
     >>> # bos a dog eos pad  ->  reads: bos a dog eos, predicts: a dog eos (pad is ignored)
     """
@@ -59,3 +68,50 @@ def _unevenness(attention: Tensor, real: Tensor, tokens: Tensor) -> Tensor:
     seen = (attention.mean(3) * real[..., None]).sum(2)  # B K N
     counts = real.any(-1)[..., None] & tokens[:, None]
     return ((1 - seen)[counts] ** 2).mean()
+
+
+class CrossEntropy(Loss):
+    """Each next word of people's captions (teacher forcing), with what is often added to it."""
+
+    def __init__(
+        self,
+        *,
+        label_smoothing: Share = 0.1,
+        attend_all: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0,  # weight of doubly stochastic attention
+        scheduled_sampling: Literal["none", "linear", "exponential", "inverse_sigmoid"] = "none",
+        truth: Annotated[float, Field(gt=0, le=1)] = 0.75,  # where it ends: how likely the next input is the true word
+        truncate: Count | None = None,  # words after which backpropagation stops
+        teacher: str | None = None,  # a run or an ensemble whose probabilities are learnt beside people's words
+        teacher_share: Annotated[float, Field(gt=0, le=1)] = 0.5,  # of the loss
+        labels: Labels = "caption",  # whether a prompt's words are learnt too
+    ) -> None:
+        self.label_smoothing, self.attend_all, self.truncate = label_smoothing, attend_all, truncate
+        self.schedule, self.truth, self.labels = SCHEDULES[scheduled_sampling], truth, labels
+        self.teacher, self.teacher_share = teacher, teacher_share
+        self.needs_attention = f"loss.attend_all is {attend_all}" if attend_all else ""
+        self.teaching: Teaching | None = None
+
+    def begin(self, learnt: Learnt) -> None:
+        self.teaching = learnt.teacher
+
+    def __call__(
+        self, decoder: Decoder, features: Features, captions: Captions, images: Sequence[int], done: float
+    ) -> tuple[Tensor, float]:
+        taught: dict[str, Any] = {}
+        if self.teaching is not None:
+            taught = {"taught": self.teaching(features, captions.tokens[..., :-1]), "share": self.teacher_share}
+        loss, _ = cross_entropy(
+            decoder,
+            features,
+            captions,
+            self.label_smoothing,
+            attend_all=self.attend_all,
+            truth=self.schedule(done, self.truth),
+            piece=self.truncate,
+            labels=self.labels,
+            **taught,
+        )
+        return loss, 0.0
+
+    def units(self, captions: Captions) -> int:
+        return int(captions.mask[..., 1:].sum())

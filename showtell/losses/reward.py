@@ -30,7 +30,7 @@ def check_reward(weights: Mapping[str, float] | None, clip: Clip) -> None:
     for name in asked:
         # Of what a metric may ask for, texts, photos and CLIP are here.
         if reason := METRICS[name].missing(Texts([], [], photos=[], clip=clip)):
-            raise InputError(f"train.reward: {name} {reason}")
+            raise InputError(f"loss.reward: {name} {reason}")
     make_ready(asked, clip)
 
 

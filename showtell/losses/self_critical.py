@@ -1,19 +1,27 @@
 """Sampled captions and their rewards -> a number to make smaller: self-critical training."""
 
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Annotated, Any, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import cross_entropy as torch_cross_entropy
 
+from showtell.clip import Clip
 from showtell.decode import Decoded, greedy, sample
+from showtell.decode.options import HIGHEST
 from showtell.decoders.decoder import Decoder
 from showtell.features import Features
 from showtell.losses.cross_entropy import IGNORE
-from showtell.tokenizers.captions import Special
+from showtell.losses.loss import Learnt, Loss
+from showtell.losses.reward import Reward, check_reward
+from showtell.tokenizers.captions import Captions, Special
 
 Baseline = Literal["mean", "greedy"]
+Samples = Annotated[int, Field(ge=2, le=HIGHEST["num_return_sequences"])]
+LENGTHS = ("max_length", "min_length", "no_repeat_ngram_size")  # what drawing takes of the recipe's own decoding
 
 
 def self_critical(
@@ -50,3 +58,31 @@ def self_critical(
         logits.flatten(0, 2).float(), targets.flatten(), ignore_index=IGNORE, reduction="none"
     ).view(real.shape)
     return (advantages * losses.sum(dim=-1)).sum(), float(rewards.mean())
+
+
+class SelfCritical(Loss):
+    """Captions that the captioner draws itself, each likelier or less likely by how good the metrics find it."""
+
+    def __init__(
+        self,
+        *,
+        samples: Samples = 5,  # captions drawn of each image
+        reward: dict[str, Annotated[float, Field(allow_inf_nan=False)]] | None = None,  # weights by metric
+        baseline: Baseline = "mean",  # what a drawn caption must beat
+    ) -> None:
+        self.samples, self.weights, self.baseline = samples, reward, baseline
+
+    def check(self, clip: Clip) -> None:
+        check_reward(self.weights, clip)
+
+    def begin(self, learnt: Learnt) -> None:
+        self.reward = Reward(learnt.records, learnt.tokenizer, self.weights, learnt.clip)
+        self.special = learnt.tokenizer.special
+        self.lengths = {name: learnt.decode[name] for name in LENGTHS if name in learnt.decode}
+
+    def __call__(
+        self, decoder: Decoder, features: Features, captions: Captions, images: Sequence[int], done: float
+    ) -> tuple[Tensor, float]:
+        reward = partial(self.reward, images=images)
+        drawing: dict[str, Any] = {"samples": self.samples, "baseline": self.baseline, **self.lengths}
+        return self_critical(decoder, features, self.special, reward, **drawing)

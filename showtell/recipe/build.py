@@ -10,6 +10,7 @@ from showtell.captioners.neural import Neural
 from showtell.decoders.decoder import Decoder
 from showtell.encoders.encoder import Encoder
 from showtell.plumbing.errors import RecipeError
+from showtell.recipe.fits import FITS
 from showtell.recipe.tables import options, part
 from showtell.settings.text import Recipe
 from showtell.tokenizers.captions import Tokenizer
@@ -37,9 +38,10 @@ def build_neural(recipe: Recipe, encoder: Encoder, tokenizer: Tokenizer) -> Neur
 
 
 def build_decoder(recipe: Recipe, encoder: Encoder, tokenizer: Tokenizer) -> Decoder:
-    """A decoder that reads what the encoder gives; RecipeError if it cannot."""
+    """A decoder that reads what the encoder gives. Raises RecipeError if the built parts do not fit (`fits.py`)."""
     decoder: Decoder = build(recipe, "decoder", encoder.dim, len(tokenizer))
-    _check_fit(encoder, decoder, recipe)
+    for fit in FITS:
+        fit(recipe, encoder, decoder, tokenizer)
     return decoder
 
 
@@ -57,18 +59,3 @@ def _build_seeing(recipe: Recipe) -> Encoder:
     except RecipeError as error:  # by itself it knows its options, and not whose section they stand in
         raise RecipeError(f"{'' if str(error).startswith('encoder') else 'encoder.'}{error}") from None
     return encoder
-
-
-def _check_fit(encoder: Encoder, decoder: Decoder, recipe: Recipe) -> None:
-    """Whether the decoder can read what the regions give; of a grid that is seen when the first image comes."""
-    if None not in (decoder.regions, encoder.count) and decoder.regions != encoder.count:
-        raise RecipeError(
-            f"decoder.regions is {decoder.regions}, and regions {recipe['regions']['name']!r} gives "
-            f"{encoder.count} an image; decoder.regions={encoder.count} takes them"
-        )
-    if decoder.reads_boxes and not encoder.places:
-        raise RecipeError(
-            f"decoder {recipe['decoder']['name']!r} reads where each region lies, and regions.file="
-            f"{recipe['regions']['file']} has no boxes; add them, or take a decoder that reads none: "
-            "decoder.sees=pooled, decoder=attend without decoder.image_dim, decoder=topdown"
-        )

@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from showtell.decode import check as check_ranges
-from showtell.decode.options import check_positions
 from showtell.metrics.names import select as check_names
 from showtell.plumbing.errors import RecipeError
 from showtell.plumbing.messages import nearest
-from showtell.recipe.rules import check_reward_names, check_select, check_teacher, refuse_neural
+from showtell.recipe.rules import RULES, refuse_neural
 from showtell.recipe.tables import DEFAULTS, FIXED, NESTED, PARTS, UNTRAINED, absent, validated
 from showtell.settings.text import Recipe
 from showtell.settings.text import load_recipe as read_recipe
@@ -41,14 +39,8 @@ def check(recipe: Recipe) -> Recipe:
     checked = {section: _checked(section, recipe.get(section, {})) for section in sections}
     if captioner != "neural":
         checked["train"] = {key: checked["train"][key] for key in UNTRAINED}
-    if "decode" in checked:
-        check_ranges(**checked["decode"])
-    if captioner == "neural":
-        check_select(checked["train"]["select"])
-        check_reward_names(checked["train"]["reward"])
-        check_teacher(checked["train"])
-        check_positions(checked["decoder"].get("max_length"), checked["decode"].get("max_length"))
-    check_names(checked["evaluate"]["metrics"])
+    for rule in RULES:
+        rule(checked)
     return checked
 
 

@@ -1,4 +1,4 @@
-"""The sections that have no table: how a captioner is trained, and what evaluation computes."""
+"""The sections that have no table: what every training has, and what evaluation computes."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -7,11 +7,9 @@ from pydantic import Field
 
 from showtell.clip import DEFAULT as CLIP
 from showtell.clip.protocols import Name as ClipProtocol
-from showtell.decode.options import HIGHEST
 from showtell.encoders.turned import Views
 from showtell.settings.bounds import Count, Positive, Share
 
-Samples = Annotated[int, Field(ge=2, le=HIGHEST["num_return_sequences"])]
 LOSS = "loss"  # what `train.select` calls the validation loss; all its other names are metrics
 
 
@@ -33,19 +31,8 @@ class Train:
     milestones: tuple[Count, ...] = ()  # epochs after which lr is multiplied by gamma
     gamma: Positive = 0.2
     clip: Positive = 1.0
-    label_smoothing: Share = 0.1
-    loss: Literal["cross_entropy", "self_critical"] = "cross_entropy"
-    samples: Samples = 5  # captions drawn of each image, where the loss is self_critical
-    reward: dict[str, Annotated[float, Field(allow_inf_nan=False)]] | None = None  # by metric; CIDEr-D where not given
-    baseline: Literal["mean", "greedy"] = "mean"  # what a drawn caption must beat
-    attend_all: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0  # weight of doubly stochastic attention
-    scheduled_sampling: Literal["none", "linear", "exponential", "inverse_sigmoid"] = "none"
-    truth: Annotated[float, Field(gt=0, le=1)] = 0.75  # where it ends: how likely the next input is the true word
-    truncate: Count | None = None  # words after which backpropagation stops
     augment: Views = "none"  # the views of a photo that training sees
     start: str | None = None  # a run whose weights and tokenizer training begins with
-    teacher: str | None = None  # a run or an ensemble whose probabilities are learnt beside people's words
-    teacher_share: Annotated[float, Field(gt=0, le=1)] = 0.5  # of the loss
     ema: Share = 0.0  # decay of a moving average of the weights, which validation and the saved models use; 0: none
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     select: str = (

@@ -1,11 +1,13 @@
-"""Rules between sections."""
+"""Rules between the options of a recipe: each is a small function of the checked recipe. They are asked in order."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
 
 from showtell.captioners import CAPTIONERS
+from showtell.decode.options import check as check_ranges
+from showtell.decode.options import check_positions
 from showtell.metrics import METRICS
 from showtell.metrics.copied import COPIED
+from showtell.metrics.names import select
 from showtell.plumbing.errors import RecipeError
 from showtell.plumbing.messages import nearest
 from showtell.recipe.fixed import LOSS, Train
@@ -14,46 +16,62 @@ from showtell.settings.schema import schema_of
 from showtell.settings.text import Recipe
 
 
-def check_select(name: str) -> None:
-    allowed = [LOSS, *METRICS]
-    for each in (part.strip() for part in name.split(",")):
-        if each not in allowed:
-            raise RecipeError(f"train.select is {name!r}{nearest(each, allowed)}; 'train' takes {', '.join(allowed)}")
-
-
-def check_reward_names(weights: Mapping[str, float] | None) -> None:
-    if weights is None:
-        return
-    for name in weights:
-        if name not in METRICS:
-            raise RecipeError(f"train.reward has {name!r}{nearest(name, METRICS)}; it takes {', '.join(METRICS)}")
-        if METRICS[name].lower and weights[name] > 0:
-            raise RecipeError(
-                f"train.reward has {name}: {weights[name]:g}, and less of it is better; give it a weight below 0"
-            )
-        if not METRICS[name].resampled:
-            raise RecipeError(
-                f"train.reward has {name}, a figure of a whole set of captions and not of one; leave it out"
-            )
-        if METRICS[name] is COPIED:
-            raise RecipeError(
-                f"train.reward has {name}, which would look through all training captions each time; leave it out"
-            )
-    if not any(weights.values()):
-        raise RecipeError(f"train.reward is {weights}; it takes metrics with weights, as {{CIDEr-D: 1, BLEU-4: 0.5}}")
-
-
-def check_teacher(train: Mapping[str, Any]) -> None:
-    if train["teacher"] is not None and train["loss"] != "cross_entropy":
-        raise RecipeError(
-            f"train.teacher is {train['teacher']!r}, and train.loss={train['loss']} learns from rewards; "
-            "leave train.teacher out, or take train.loss=cross_entropy"
-        )
-
-
 def trains(recipe: Recipe) -> bool:
     """Whether a checked recipe's captioner learns by steps."""
     return CAPTIONERS[recipe["captioner"]["name"]].learns
+
+
+def decoding_in_range(recipe: Recipe) -> None:
+    check_ranges(**recipe.get("decode", {}))
+
+
+def known_selection(recipe: Recipe) -> None:
+    """`train.select` is a metric, `loss`, or several with commas between."""
+    allowed = [LOSS, *METRICS]
+    names = recipe["train"].get("select", LOSS)
+    for each in (part.strip() for part in names.split(",")):
+        if each not in allowed:
+            raise RecipeError(f"train.select is {names!r}{nearest(each, allowed)}; 'train' takes {', '.join(allowed)}")
+
+
+def rewards_of_one_caption(recipe: Recipe) -> None:
+    """A reward is of one caption: not of a whole set, and not of what would take minutes each time."""
+    weights = recipe.get("loss", {}).get("reward")
+    if weights is None:
+        return
+    for name, weight in weights.items():
+        if name not in METRICS:
+            raise RecipeError(f"loss.reward has {name!r}{nearest(name, METRICS)}; it takes {', '.join(METRICS)}")
+        if METRICS[name].lower and weight > 0:
+            raise RecipeError(f"loss.reward has {name}: {weight:g}, and less of it is better; give it a weight below 0")
+        if not METRICS[name].resampled:
+            raise RecipeError(
+                f"loss.reward has {name}, a figure of a whole set of captions and not of one; leave it out"
+            )
+        if METRICS[name] is COPIED:
+            raise RecipeError(
+                f"loss.reward has {name}, which would look through all training captions each time; leave it out"
+            )
+    if not any(weights.values()):
+        raise RecipeError(f"loss.reward is {weights}; it takes metrics with weights, as {{CIDEr-D: 1, BLEU-4: 0.5}}")
+
+
+def captions_within_positions(recipe: Recipe) -> None:
+    """A caption may be no longer than the decoder can read."""
+    check_positions(recipe.get("decoder", {}).get("max_length"), recipe.get("decode", {}).get("max_length"))
+
+
+def known_metrics(recipe: Recipe) -> None:
+    select(recipe["evaluate"]["metrics"])
+
+
+RULES: tuple[Callable[[Recipe], None], ...] = (
+    decoding_in_range,
+    known_selection,
+    rewards_of_one_caption,
+    captions_within_positions,
+    known_metrics,
+)
 
 
 def refuse_neural(recipe: Recipe, captioner: str) -> None:

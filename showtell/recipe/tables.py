@@ -1,5 +1,6 @@
 """The tables of every section, and the part that a recipe chooses from them."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from showtell.data import DATA
 from showtell.decode import STRATEGIES
 from showtell.decoders import DECODERS
 from showtell.encoders import ENCODERS
+from showtell.losses import LOSSES
 from showtell.plumbing.errors import RecipeError
 from showtell.recipe.fixed import Evaluate, Train
 from showtell.regions import REGIONS
@@ -25,12 +27,13 @@ PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {
     "regions": REGIONS,
     "tokenizer": TOKENIZERS,
     "decoder": DECODERS,
+    "loss": LOSSES,
     "decode": STRATEGIES,
     "captioner": {name: captioner.options for name, captioner in CAPTIONERS.items()},
 }
 FIXED: dict[str, Callable[..., Any]] = {"train": Train, "evaluate": Evaluate}
 DEFAULTS = {"data": "auto", "encoder": "lite", "tokenizer": "words", "decoder": "transformer", "decode": "beam"}
-DEFAULTS |= {"captioner": "neural", "regions": "none"}
+DEFAULTS |= {"captioner": "neural", "regions": "none", "loss": "cross_entropy"}
 NESTED = {"data": ("sets", "root"), "encoder": ("parts", "name")}  # a list of such sections, and what a word there sets
 UNTRAINED = ("seed", "device", "precision")  # what is left of `train` where nothing trains
 
@@ -45,6 +48,12 @@ def part(recipe: Recipe, section: str) -> Callable[..., Any]:
 def options(recipe: Recipe, section: str) -> dict[str, Any]:
     """The section's keyword arguments, typed as the chosen callable has them."""
     return validated(section, recipe[section]).model_dump()
+
+
+def defaults(recipe: Recipe, section: str) -> dict[str, Any]:
+    """What the options of a section's part are if nobody sets them; those that must be set are not in it."""
+    parameters = inspect.signature(part(recipe, section)).parameters
+    return {name: each.default for name, each in parameters.items() if each.default is not each.empty}
 
 
 def absent(captioner: str) -> tuple[str, ...]:

@@ -1,41 +1,47 @@
-"""Options of `train` that have no effect beside others: told before training, so that nobody waits for what they do."""
+"""Warn before training about options that another one disables, for example `gamma` without `schedule=milestones`."""
 
 import json
-from dataclasses import fields
+from collections.abc import Mapping
+from typing import Any
 
-from showtell.recipe.fixed import Train
+from showtell.recipe.tables import defaults
+from showtell.settings.text import Recipe
 
-READ_WITH = (  # an option, the values with which others are read, and those others
-    ("schedule", ("cosine",), ("final_lr",)),
-    ("schedule", ("milestones",), ("milestones", "gamma")),
-    (
-        "loss",
-        ("cross_entropy",),
-        ("label_smoothing", "attend_all", "scheduled_sampling", "truncate", "captions_per_image"),
-    ),
-    ("loss", ("self_critical",), ("samples", "reward", "baseline")),
-    ("scheduled_sampling", ("linear", "exponential", "inverse_sigmoid"), ("truth",)),
+READ_WITH = (  # (section, option), the values with which others are read, and those others
+    (("train", "schedule"), ("cosine",), ("final_lr",)),
+    (("train", "schedule"), ("milestones",), ("milestones", "gamma")),
+    (("loss", "name"), ("cross_entropy",), ("captions_per_image",)),
+    (("loss", "scheduled_sampling"), ("linear", "exponential", "inverse_sigmoid"), ("truth",)),
 )
 
 
-def unused(settings: Train, encoder_trains: bool) -> list[str]:
+def unused(recipe: Recipe, encoder_trains: bool) -> list[str]:
     """
-    >>> unused(Train(loss="self_critical", attend_all=1.0, truncate=25), encoder_trains=False)
-    ['without effect, as train.loss is self_critical: train.attend_all=1.0, train.truncate=25']
+    >>> from showtell.recipe.check import load_recipe
+    >>> unused(load_recipe("bern-6", ["encoder=lite", "data.root=x", "train.gamma=0.1"]), encoder_trains=False)
+    ['without effect, as train.schedule is cosine: train.gamma=0.1']
     """
-    defaults = {field.name: field.default for field in fields(Train)}
     lines = []
-    for option, values, others in READ_WITH:
-        now = {name: getattr(settings, name) for name in others if getattr(settings, option) not in values}
-        if given := [
-            f"train.{name}={_typed(value)}" for name, value in now.items() if value and value != defaults[name]
-        ]:
-            lines.append(f"without effect, as train.{option} is {getattr(settings, option)}: {', '.join(given)}")
-    if settings.encoder_lr is not None and not encoder_trains:
-        lines.append(f"without effect, as the encoder is frozen: train.encoder_lr={settings.encoder_lr}")
-    if settings.teacher is None and settings.teacher_share != defaults["teacher_share"]:
-        lines.append(f"without effect, as there is no train.teacher: train.teacher_share={settings.teacher_share}")
+    for (section, option), values, others in READ_WITH:
+        now = recipe[section].get(option)
+        if now is None or now in values:
+            continue
+        home = "train" if option == "name" else section
+        if given := _changed(recipe[home], others, defaults(recipe, home)):
+            name = section if option == "name" else f"{section}.{option}"
+            lines.append(f"without effect, as {name} is {now}: {', '.join(f'{home}.{each}' for each in given)}")
+    if recipe["train"]["encoder_lr"] is not None and not encoder_trains:
+        lines.append(f"without effect, as the encoder is frozen: train.encoder_lr={recipe['train']['encoder_lr']}")
+    loss = recipe["loss"]
+    if loss.get("teacher", "") is None and (given := _changed(loss, ("teacher_share",), defaults(recipe, "loss"))):
+        lines.append(f"without effect, as there is no loss.teacher: loss.{given[0]}")
     return lines
+
+
+def _changed(section: Mapping[str, Any], names: tuple[str, ...], usual: Mapping[str, Any]) -> list[str]:
+    """`name=value` of the options that are not as usual."""
+    given = {name: section[name] for name in names if section.get(name) and section[name] != usual.get(name)}
+    return [f"{name}={_typed(value)}" for name, value in given.items()]
 
 
 def _typed(value: object) -> str:

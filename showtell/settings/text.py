@@ -16,6 +16,7 @@ from showtell.plumbing.errors import RecipeError
 from showtell.plumbing.messages import nearest
 
 Recipe = dict[str, dict[str, Any]]
+VERSION = "showtell"  # the line of a saved recipe that says which version wrote it
 
 
 class _Loader(yaml.SafeLoader):
@@ -78,7 +79,9 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     if name_or_path in packaged:
         text = packaged[name_or_path]
     elif Path(name_or_path).is_file():
-        return override(read_recipe_file(Path(name_or_path)), overrides)
+        recipe = read_recipe_file(Path(name_or_path))
+        recipe.pop(VERSION, None)
+        return override(_since_0_2(recipe), overrides)
     else:
         hint = nearest(name_or_path, packaged)
         raise RecipeError(
@@ -107,6 +110,28 @@ def _sections(text: str, source: str) -> Recipe:
     return {name: {"name": section} if isinstance(section, str) else section for name, section in recipe.items()}
 
 
+MOVED = ("label_smoothing", "attend_all", "scheduled_sampling", "truth", "truncate", "teacher", "teacher_share")
+MOVED_TO = {
+    **dict.fromkeys(MOVED, "cross_entropy"),
+    **dict.fromkeys(("samples", "reward", "baseline"), "self_critical"),
+}
+
+
+def _since_0_2(recipe: Recipe) -> Recipe:
+    """A recipe that Showtell 0.1 wrote, whose `train` had the options of the loss, as it is written now.
+
+    >>> _since_0_2({"train": {"lr": 0.1, "loss": "cross_entropy", "label_smoothing": 0.0, "samples": 5}})
+    {'train': {'lr': 0.1}, 'loss': {'name': 'cross_entropy', 'label_smoothing': 0.0}}
+    """
+    train = recipe.get("train", {})
+    if "loss" in recipe or not {"loss", *MOVED_TO} & train.keys():
+        return recipe
+    name = train.get("loss", "cross_entropy")
+    loss = {key: value for key, value in train.items() if MOVED_TO.get(key) == name}
+    kept = {key: value for key, value in train.items() if key != "loss" and key not in MOVED_TO}
+    return {**recipe, "train": kept, "loss": {"name": name, **loss}}
+
+
 def override(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
     """
     >>> override({"encoder": {"name": "timm", "model": "resnet101"}}, ["encoder=lite", "encoder.image_size=160"])
@@ -127,6 +152,9 @@ def override(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
 def _parse(item: str) -> tuple[str, str, Any]:
     key, equals, text = item.partition("=")
     section, _, name = key.partition(".")
+    if section == "train" and (name == "loss" or name in MOVED_TO):
+        now = f"loss={text}" if name == "loss" else f"loss.{name}={text}"
+        raise RecipeError(f"{item} is written {now} since Showtell 0.2, where the loss has a section of its own")
     if not equals or not section or "." in name:
         raise RecipeError(f"{item!r} is not an override; it takes section.key=value, such as train.epochs=10")
     try:

@@ -6,7 +6,6 @@ in a checkpoint.
 
 import time
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,9 @@ from torch import Tensor
 from showtell import checkpoint
 from showtell.cache import Source
 from showtell.captioners.neural import Neural
-from showtell.losses.cross_entropy import cross_entropy
-from showtell.losses.reward import Reward
-from showtell.losses.self_critical import self_critical
-from showtell.losses.teacher_forcing import SCHEDULES
+from showtell.losses.loss import Learnt, Loss
 from showtell.plumbing.device import autocast
-from showtell.plumbing.errors import InputError, RecipeError
+from showtell.plumbing.errors import InputError
 from showtell.recipe.fixed import Train
 from showtell.tokenizers.captions import Captions
 from showtell.training.average import Average
@@ -30,15 +26,9 @@ from showtell.training.log import FILES
 from showtell.training.optimizer import learning_rate, make_optimizer
 from showtell.training.resume import UNAVERAGED, Checkpoint, Where, differences, digest
 from showtell.training.teacher import Teacher
-from showtell.training.validation import LENGTHS, Validation, clip_of, goodness
+from showtell.training.validation import Validation, clip_of, goodness
 
 FIT_IMAGES = 512  # on so many training images the decoder measures frozen features
-
-
-def check_attention(captioner: Neural, settings: Train) -> None:
-    if settings.attend_all and not captioner.decoder.attends:
-        name = captioner.recipe["decoder"]["name"]
-        raise RecipeError(f"train.attend_all is {settings.attend_all}, and decoder {name!r} has no attention")
 
 
 def start_with(captioner: Neural, start: str) -> None:
@@ -62,20 +52,19 @@ class Job:
         self,
         captioner: Neural,
         settings: Train,
+        loss: Loss,
         training: Source,
         validation: Source | None,
         run: Path,
         teacher: Teacher | None = None,
     ) -> None:
-        self.captioner, self.settings, self.training, self.run = captioner, settings, training, run
+        self.captioner, self.settings, self.loss, self.training, self.run = captioner, settings, loss, training, run
         self.teacher = teacher
         learned = [text for record in training.records for text in record.references]
         self.validation = Validation(validation, captioner, learned) if validation is not None else None
         self.words = [[captioner.tokenizer.encode(text) for text in record.references] for record in training.records]
-        self.reward: Reward | None = None
-        if settings.loss == "self_critical":
-            clip = clip_of(captioner.recipe, captioner.device)
-            self.reward = Reward(training.records, captioner.tokenizer, settings.reward, clip)
+        clip = clip_of(captioner.recipe, captioner.device)
+        loss.begin(Learnt(training.records, captioner.tokenizer, captioner.decode, clip, teacher))
         self.optimizer = make_optimizer(captioner, settings)
         self.where = Where(data=digest(training.records, training.content))
         self.average = self._average()
@@ -86,9 +75,9 @@ class Job:
         self.pace = 0.0  # captions a second, smoothed, for people
 
     def _plan(self, epoch: int) -> list[Any]:
-        s = self.settings
-        if self.reward is not None:  # an image counts for the captions that are drawn of it
-            images, size = [words[:1] for words in self.words], max(1, s.batch_size // s.samples)
+        s, samples = self.settings, self.loss.samples
+        if samples:  # an image counts for the captions that are drawn of it
+            images, size = [words[:1] for words in self.words], max(1, s.batch_size // samples)
             return epoch_steps(images, 1, size, s.accumulate, s.seed, epoch, like_lengths=False)
         like_lengths = not self.captioner.encoder.trains
         return epoch_steps(self.words, s.captions_per_image, s.batch_size, s.accumulate, s.seed, epoch, like_lengths)
@@ -103,7 +92,7 @@ class Job:
             longest = max(longest, *(captions.tokens.shape[-1] - 1 for _, captions in self.validation.batches))
         readers = {"decoder.max_length": self.captioner.decoder}
         if self.teacher is not None:
-            readers["decoder.max_length of train.teacher"] = self.teacher.decoder
+            readers["decoder.max_length of loss.teacher"] = self.teacher.decoder
         for option, decoder in readers.items():
             if decoder.max_length is not None and longest > decoder.max_length:
                 raise InputError(
@@ -123,10 +112,10 @@ class Job:
     def begin(self) -> None:
         self._check_regions()
         if not self.captioner.encoder.trains:
+            # Drawn for a start too, which brings its own measures: every later random number depends on it.
             sample = torch.randperm(len(self.words))[:FIT_IMAGES].sort().values
-            self.captioner.decoder.fit(self.training(sample.tolist()).to(self.captioner.device))
-        if self.settings.start is not None:
-            start_with(self.captioner, self.settings.start)
+            if self.settings.start is None:
+                self.captioner.decoder.fit(self.training(sample.tolist()).to(self.captioner.device))
         self.average = self._average()
         try:
             self.run.mkdir(parents=True, exist_ok=True)
@@ -187,15 +176,14 @@ class Job:
         self.optimizer.zero_grad(set_to_none=True)
         special = captioner.tokenizer.special
         batches = [collate(groups, self.words, special) for groups in self.plan[self.where.step_in_epoch]]
-        drawn = settings.samples * sum(len(images) for images, _ in batches)
-        read = sum(int(captions.mask[..., 0].sum()) for _, captions in batches)
-        count = drawn if self.reward else sum(int(captions.mask[..., 1:].sum()) for _, captions in batches)
+        count = sum(self.loss.units(captions) for _, captions in batches)
+        learnt = sum(self.loss.captions(captions) for _, captions in batches)
         total, rewards = 0.0, 0.0
         for images, captions in batches:
             with self.autocast:
                 loss, reward = self._loss(images.tolist(), captions)
             (loss / count).backward()
-            total, rewards = total + float(loss.detach()), rewards + reward * len(images) * settings.samples
+            total, rewards = total + float(loss.detach()), rewards + reward * self.loss.captions(captions)
         parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         norm = torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
         if not torch.isfinite(norm):
@@ -203,29 +191,15 @@ class Job:
         self.optimizer.step()
         self.average.update(self.where.step)
         self._count_step()
-        pace = round((drawn if self.reward else read) / (time.perf_counter() - started), 1)
+        pace = round(learnt / (time.perf_counter() - started), 1)
         row = {"step": self.where.step, "epoch": self.where.epoch, "loss": total / count, "lr": rate}
-        return row | ({"reward": rewards / drawn} if self.reward else {}) | {"captions_per_second": pace}
+        return row | ({"reward": rewards / learnt} if self.loss.samples else {}) | {"captions_per_second": pace}
 
     def _loss(self, images: list[int], captions: Captions) -> tuple[Tensor, float]:
-        """The summed loss of a batch, and the mean reward of what was drawn (0 where nothing is)."""
-        captioner, settings = self.captioner, self.settings
-        features = self.training(images).to(captioner.device)
-        if self.reward is None:
-            captions = captions.to(captioner.device)
-            truth = SCHEDULES[settings.scheduled_sampling](self.where.step / self.total, settings.truth)
-            reading: dict[str, Any] = {"attend_all": settings.attend_all, "truth": truth, "piece": settings.truncate}
-            if self.teacher is not None:
-                reading |= {
-                    "taught": self.teacher(features, captions.tokens[..., :-1]),
-                    "share": settings.teacher_share,
-                }
-            loss, _ = cross_entropy(captioner.decoder, features, captions, settings.label_smoothing, **reading)
-            return loss, 0.0
-        lengths = {name: captioner.decode[name] for name in LENGTHS if name in captioner.decode}
-        reward, special = partial(self.reward, images=images), captioner.tokenizer.special
-        drawing = {"samples": settings.samples, "baseline": settings.baseline, **lengths}
-        return self_critical(captioner.decoder, features, special, reward, **drawing)
+        """The summed loss of a batch, and the mean reward of what was drawn (0 if nothing is)."""
+        features = self.training(images).to(self.captioner.device)
+        captions, done = captions.to(self.captioner.device), self.where.step / self.total
+        return self.loss(self.captioner.decoder, features, captions, images, done)
 
     def _count_step(self) -> None:
         self.where.step += 1

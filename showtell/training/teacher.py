@@ -30,11 +30,11 @@ class Teacher:
         with torch.random.fork_rng(devices=[]):  # building it draws, and who is taught begins as who is not
             captioner = load(Path(name).expanduser())
         if not isinstance(captioner, Neural | Ensemble):
-            raise RecipeError(f"train.teacher={name}: it is a {captioner.name!r}, which has no probabilities to teach")
+            raise RecipeError(f"loss.teacher={name}: it is a {captioner.name!r}, which has no probabilities to teach")
         own = (captioner.members[0] if isinstance(captioner, Ensemble) else captioner).recipe
         for key, now in recipe["tokenizer"].items():
             if (its := own["tokenizer"].get(key)) != now:
-                raise RecipeError(f"train.teacher={name}: its tokenizer.{key} is {its}, not {now}; take the same")
+                raise RecipeError(f"loss.teacher={name}: its tokenizer.{key} is {its}, not {now}; take the same")
         self.tokenizer, self.decoder = captioner.tokenizer, captioner.decoder.to(device).eval()
         sight = captioner.encoder.to(device).eval().requires_grad_(False)
         # A fingerprint leaves out what is done with the features afterwards, such as pooling; their sections do not.
@@ -49,7 +49,7 @@ class Teacher:
     def check_words(self, tokenizer: Tokenizer) -> None:
         """InputError unless an id is the same word for both, as where training began with another run."""
         if _files(tokenizer) != _files(self.tokenizer):
-            raise InputError(f"train.teacher={self.name}: it has other words than who learns; train both from the same")
+            raise InputError(f"loss.teacher={self.name}: it has other words than who learns; train both from the same")
 
     @torch.no_grad()
     def __call__(self, features: Features, tokens: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from showtell.cache import Source
 from showtell.captioners.neural import Neural
 from showtell.clip import Clip
 from showtell.losses.cross_entropy import cross_entropy
+from showtell.losses.self_critical import LENGTHS
 from showtell.metrics import METRICS
 from showtell.metrics.clipscore import make_ready
 from showtell.metrics.score import score
@@ -22,7 +23,6 @@ from showtell.settings.text import Recipe
 from showtell.training.batches import collate, steps
 
 CAPTIONS = 64  # of a batch: the logits of 64 photos with 12 sentences each took 2 GB
-LENGTHS = ("max_length", "min_length", "no_repeat_ngram_size")  # what greedy takes of the recipe's own decoding
 
 
 def chooser(select: str, say: Callable[[str], None]) -> str:

@@ -110,7 +110,7 @@ def test_training_chooses_the_epoch_by_it(folder, tmp_path):
 def test_training_is_refused_before_a_photo_is_encoded_where_the_model_is_missing(
     libraries, tmp_path, monkeypatch, override, told
 ):
-    monkeypatch.setattr("showtell.training.loop._sources", lambda *a: pytest.fail("photos were read"))
+    monkeypatch.setattr("showtell.training.setup._sources", lambda *a: pytest.fail("photos were read"))
     with pytest.raises(InputError, match=told):
         train_small(tmp_path / "run", *FROZEN, "train.select=CLIPScore", *filter(None, [override]))
     assert not (tmp_path / "run").exists()
@@ -118,7 +118,7 @@ def test_training_is_refused_before_a_photo_is_encoded_where_the_model_is_missin
 
 def test_training_is_refused_at_once_where_the_libraries_are(tmp_path, monkeypatch):
     monkeypatch.setattr("showtell.metrics.clipscore.find_spec", lambda name: None)
-    monkeypatch.setattr("showtell.training.loop._sources", lambda *a: pytest.fail("photos were read"))
+    monkeypatch.setattr("showtell.training.setup._sources", lambda *a: pytest.fail("photos were read"))
     told = "^train.select=CLIPScore: CLIPScore needs transformers or open_clip; pip install 'showtell\\[clip\\]'$"
     with pytest.raises(InputError, match=told):
         train_small(tmp_path / "run", "train.select=CLIPScore")
@@ -152,7 +152,7 @@ def test_it_is_a_reward_of_the_drawn_captions_own_photos(folder, photos, monkeyp
 
 
 def test_training_is_rewarded_by_it(folder, tmp_path):
-    reward = ["train.loss=self_critical", "train.reward={CLIPScore: 1, CIDEr-D: 1}", f"evaluate.clip={folder}"]
+    reward = ["loss=self_critical", "loss.reward={CLIPScore: 1, CIDEr-D: 1}", f"evaluate.clip={folder}"]
     train_small(tmp_path / "run", *FROZEN, *reward, "train.epochs=1")
     assert any("reward" in row for row in read_log(tmp_path / "run"))
 
@@ -161,14 +161,14 @@ def test_training_is_rewarded_by_it(folder, tmp_path):
     ("override", "told"),
     [
         ("evaluate.clip=./nowhere", "clip './nowhere' is no folder"),
-        ("evaluate.clip_protocol=torchmetrics", "^train.reward: RefCLIPScore has"),
+        ("evaluate.clip_protocol=torchmetrics", "^loss.reward: RefCLIPScore has"),
     ],
 )
 def test_a_reward_without_its_model_is_refused_before_a_photo_is_encoded(
     libraries, tmp_path, monkeypatch, override, told
 ):
-    monkeypatch.setattr("showtell.training.loop._sources", lambda *a: pytest.fail("photos were read"))
-    reward = ["train.loss=self_critical", "train.reward={RefCLIPScore: 1}"]
+    monkeypatch.setattr("showtell.training.setup._sources", lambda *a: pytest.fail("photos were read"))
+    reward = ["loss=self_critical", "loss.reward={RefCLIPScore: 1}"]
     with pytest.raises(InputError, match=told):
         train_small(tmp_path / "run", *FROZEN, *reward, override)
 

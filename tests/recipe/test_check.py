@@ -6,11 +6,13 @@ from typing import Literal
 import pytest
 import yaml
 
+import showtell
 from showtell.captioners import CAPTIONERS
 from showtell.data import DATA
 from showtell.decode import STRATEGIES
 from showtell.decoders import DECODERS, Transformer
 from showtell.encoders import ENCODERS
+from showtell.losses import LOSSES
 from showtell.metrics import METRICS
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.build import build, build_encoder
@@ -22,7 +24,7 @@ from showtell.regions import REGIONS
 from showtell.settings.text import load_recipe, packaged_recipes, read_yaml
 from showtell.tokenizers import TOKENIZERS, Words
 
-SECTIONS = "data, encoder, regions, tokenizer, decoder, decode, captioner, train, evaluate"
+SECTIONS = "data, encoder, regions, tokenizer, decoder, loss, decode, captioner, train, evaluate"
 
 
 def checked(*overrides):
@@ -54,14 +56,14 @@ def test_sections_that_a_recipe_leaves_out_have_their_usual_part():
     recipe = check({"data": {"root": "photos"}})
     names = {section: recipe[section]["name"] for section in PARTS}
     usual = {"encoder": "lite", "tokenizer": "words", "decoder": "transformer", "decode": "beam", "captioner": "neural"}
-    assert names == {"data": "auto", "regions": "none"} | usual
+    assert names == {"data": "auto", "regions": "none", "loss": "cross_entropy"} | usual
 
 
 def test_the_chosen_parts_are_those_of_the_tables():
     recipe = checked("encoder=lite")
     chosen = [part(recipe, section) for section in PARTS]
-    tables = [DATA, ENCODERS, REGIONS, TOKENIZERS, DECODERS, STRATEGIES, PARTS["captioner"]]
-    names = [recipe["data"]["name"], "lite", "none", "words", "transformer", "beam", "neural"]
+    tables = [DATA, ENCODERS, REGIONS, TOKENIZERS, DECODERS, LOSSES, STRATEGIES, PARTS["captioner"]]
+    names = [recipe["data"]["name"], "lite", "none", "words", "transformer", "cross_entropy", "beam", "neural"]
     assert chosen == [table[name] for table, name in zip(tables, names, strict=True)]
 
 
@@ -122,18 +124,18 @@ MISTAKES = {
     "train.epochs=true": "train.epochs is True; it takes a whole number",
     "train.lr=false": "train.lr is False; it takes a number",
     "encoder.trainable=true": "encoder.trainable is True; 'timm' takes none, all, a whole number",
-    "train.truth=1.2": "train.truth is 1.2; it takes 1 or less",
-    "train.samples=60000": "train.samples is 60000; it takes 50000 or less",
+    "loss.truth=1.2": "loss.truth is 1.2; it takes 1 or less",
+    "loss.samples=60000": "loss.samples is 60000; it takes 50000 or less",
     "decode.must=[1]": "decode.must is [1]; it takes a list in which each is text",
     "decode.must=red": "decode.must is 'red'; it takes a list: [red]",
     "decode.must={red: 1}": "decode.must is {'red': 1}; it takes a list",
-    "train.reward={vocabulary: 1}": "train.reward has vocabulary, a figure of a whole set of captions and not "
+    "loss.reward={vocabulary: 1}": "loss.reward has vocabulary, a figure of a whole set of captions and not "
     "of one; leave it out",
-    "train.reward={copied: -1}": "train.reward has copied, which would look through all training captions each time; "
+    "loss.reward={copied: -1}": "loss.reward has copied, which would look through all training captions each time; "
     "leave it out",
-    "train.reward=CIDEr-D": "train.reward is 'CIDEr-D'; it takes a mapping, as {CIDEr-D: 1}",
-    "train.reward={BLEU-4: .nan}": "train.reward is {'BLEU-4': nan}; it takes a finite number",
-    "train.reward={repeats-2: 1}": "train.reward has repeats-2: 1, and less of it is better; give it a weight below 0",
+    "loss.reward=CIDEr-D": "loss.reward is 'CIDEr-D'; it takes a mapping, as {CIDEr-D: 1}",
+    "loss.reward={BLEU-4: .nan}": "loss.reward is {'BLEU-4': nan}; it takes a finite number",
+    "loss.reward={repeats-2: 1}": "loss.reward has repeats-2: 1, and less of it is better; give it a weight below 0",
     "train.tensorboard=maybe": "train.tensorboard is 'maybe'; it takes true or false",
     "encoder.model=3": "encoder.model is 3; it takes text",
     "data.root=3": "data.root is 3; it takes a path",
@@ -187,7 +189,27 @@ def test_an_unknown_metric_is_told_with_those_that_there_are(written):
 @pytest.mark.parametrize("written", list(MISTAKES))
 def test_a_mistake_is_told_in_the_houses_words(written):
     with pytest.raises(RecipeError, match=f"^{re.escape(MISTAKES[written])}$"):
+        checked(*(["loss=self_critical"] if written.startswith(("loss.samples", "loss.reward")) else []), written)
+
+
+OLD = {
+    "train.loss=self_critical": "loss=self_critical",
+    "train.label_smoothing=.1": "loss.label_smoothing=.1",
+    "train.reward={CIDEr-D: 1}": "loss.reward={CIDEr-D: 1}",
+}
+
+
+@pytest.mark.parametrize("written", list(OLD))
+def test_an_option_that_is_now_one_of_the_loss_is_told_with_its_place(written):
+    with pytest.raises(RecipeError, match=re.escape(OLD[written])):
         checked(written)
+
+
+def test_another_loss_drops_the_options_of_the_first():
+    recipe = showtell.load_recipe("lyon", ["encoder=lite", "loss=self_critical", "loss.samples=3"])
+    assert recipe["loss"] == {"name": "self_critical", "samples": 3, "reward": None, "baseline": "mean"}
+    with pytest.raises(RecipeError, match=r"^loss\.attend_all is not an option of 'self_critical'"):
+        showtell.load_recipe("lyon", ["loss=self_critical", "loss.attend_all=1"])
 
 
 def test_a_missing_option_is_told():

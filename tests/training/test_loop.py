@@ -2,15 +2,20 @@
 
 import csv
 import json
+import shlex
+import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
+import yaml
 from PIL import Image
 
+import showtell
 from showtell import checkpoint
 from showtell.cache import open_source
+from showtell.cli import main
 from showtell.loading import load_folder
 from showtell.metrics import METRICS
 from showtell.plumbing.errors import InputError, RecipeError
@@ -98,7 +103,7 @@ def test_the_clip_bounds_the_gradient(tmp_path):
 def test_labels_are_smoothed_in_training_and_not_in_validation(tmp_path):
     rows = {}
     for smoothing in (0.0, 0.4):
-        overrides = [*STILL, *ONE_STEP, "train.max_steps=1", "train.lr=1e-30", f"train.label_smoothing={smoothing}"]
+        overrides = [*STILL, *ONE_STEP, "train.max_steps=1", "train.lr=1e-30", f"loss.label_smoothing={smoothing}"]
         (rows[smoothing],) = trained(tmp_path / str(smoothing), *overrides)
     assert rows[0.0]["val_loss"] == rows[0.4]["val_loss"]
     vocabulary = len(json.loads((tmp_path / "0.4" / "tokenizer.json").read_text())["words"]) + 4
@@ -242,14 +247,13 @@ def test_an_unreadable_photo_is_left_out_before_training(tmp_path):
 
 
 def test_options_without_effect_are_told(tmp_path):
-    options = ["train.scheduled_sampling=linear", "train.truncate=3", "train.loss=self_critical", "train.samples=2"]
-    options += ["train.teacher_share=0.3", "train.captions_per_image=3"]
+    options = ["loss=self_critical", "loss.samples=2", "train.captions_per_image=3"]
     said = train_small(tmp_path / "run", *FROZEN, *options, "train.milestones=[1]", "train.encoder_lr=1e-4")
-    wanted = "without effect, as train.loss is self_critical: train.scheduled_sampling=linear, train.truncate=3"
-    wanted += ", train.captions_per_image=3"
-    assert wanted in " ".join(said.split())
+    assert "without effect, as loss is self_critical: train.captions_per_image=3" in said
     assert "without effect, as train.schedule is cosine: train.milestones=[1]" in said
-    assert "without effect, as there is no train.teacher: train.teacher_share=0.3" in said
+    said = train_small(tmp_path / "other", *FROZEN, "loss.teacher_share=0.3", "loss.truth=0.5", "train.encoder_lr=1e-4")
+    assert "without effect, as there is no loss.teacher: loss.teacher_share=0.3" in said
+    assert "without effect, as loss.scheduled_sampling is none: loss.truth=0.5" in said
     assert "without effect, as the encoder is frozen: train.encoder_lr=0.0001" in said
 
 
@@ -348,3 +352,42 @@ def test_numbers_too_small_for_a_normal_float_are_zero_while_it_trains_and_no_lo
     trained(tmp_path / "run", *STILL, *ONE_STEP, "train.epochs=1")
     assert found == [0.0]
     assert float(small * 1e-10) > 0
+
+
+@pytest.mark.parametrize("decoder", [["decoder.sees=pooled"], ["decoder=recurrent"]], ids=" ".join)
+def test_a_decoder_without_attention_cannot_even_it_out(tmp_path, monkeypatch, capsys, decoder):
+    monkeypatch.setattr("showtell.training.setup._sources", lambda *a: pytest.fail("photos were encoded"))
+    run = tmp_path / "run"
+    monkeypatch.setattr("sys.argv", ["showtell", "train", "scenes", *decoder, "loss.attend_all=1", "--run", str(run)])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    said = capsys.readouterr().err
+    assert stopped.value.code == 2 and not run.exists()
+    assert said.startswith("error: loss.attend_all is 1.0") and "decoder=attend" in said
+
+
+def old(run):
+    """A run as Showtell 0.1 left it: no version, and the loss among the options of `train`."""
+    recipe = {k: v for k, v in yaml.safe_load((run / "recipe.yaml").read_text()).items() if k != "showtell"}
+    loss = recipe.pop("loss")
+    recipe["train"] |= {"loss": loss.pop("name"), "samples": 5, "reward": None, "baseline": "mean"} | loss
+    recipe["train"].pop("labels")
+    (run / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+
+
+def test_a_run_of_0_1_is_refused_with_the_line_that_trains_it_anew(tmp_path, cnn_run, capsys, monkeypatch):
+    run = shutil.copytree(cnn_run, tmp_path / "my run")
+    old(run)
+    for words in (["caption", "x.jpg", "--model"], ["evaluate"], ["train", "scenes", "--resume", "--run"]):
+        monkeypatch.setattr("sys.argv", ["showtell", *words, str(run)])
+        (tmp_path / "x.jpg").touch()
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        said = capsys.readouterr().err
+        assert stopped.value.code == 2 and "0.1" in said
+    line = shlex.split(said.partition(": showtell ")[2])
+    monkeypatch.setattr("sys.argv", ["showtell", *line, "train.max_steps=1"])
+    with pytest.raises(SystemExit, match="^0$"):
+        main()
+    assert showtell.load(f"{run}-anew").recipe["loss"] == showtell.load(cnn_run).recipe["loss"]

@@ -41,7 +41,7 @@ OWNERS = {"Job": train.Job, "Log": Log, "checkpoint": checkpoint}
 
 def train_until(run, overrides, point, nth):
     """In a child: SIGKILL right before the nth call of `point`."""
-    train.torch.set_num_threads(1)
+    torch.set_num_threads(1)
     owner, name = point.split(".")
     nth_call(OWNERS[owner], name, nth, lambda: os.kill(os.getpid(), signal.SIGKILL))
     train_small(run, *overrides)
@@ -49,7 +49,7 @@ def train_until(run, overrides, point, nth):
 
 def train_on_one_thread(run, resume):
     """In a child: with as many threads as the tests have, since the order of a sum depends on it."""
-    train.torch.set_num_threads(1)
+    torch.set_num_threads(1)
     train_small(run, resume=resume)
 
 

@@ -16,7 +16,7 @@ from showtell.training.resume import differences, start_folder
 from tests.small import FROZEN, small_recipe, train_small
 from tests.training.test_resume import equal, killed
 
-SELF_CRITICAL = ["train.loss=self_critical", "train.samples=3", "train.save_every=2", "train.max_steps=5"]
+SELF_CRITICAL = ["loss=self_critical", "loss.samples=3", "train.save_every=2", "train.max_steps=5"]
 
 
 @pytest.fixture(scope="module")
@@ -120,16 +120,16 @@ def test_a_damaged_run_is_told_without_a_difference_that_is_none(tmp_path, begun
 
 @pytest.mark.parametrize(
     "mistake",
-    ["train.start=nowhere", "tokenizer=sentencepiece", "train.attend_all=1", "captioner.views=flip", "decoder.dim=48"],
+    ["train.start=nowhere", "tokenizer=sentencepiece", "loss.attend_all=1", "captioner.views=flip", "decoder.dim=48"],
 )
 def test_what_is_known_beforehand_is_told_before_a_photo_is_encoded(tmp_path, monkeypatch, begun, mistake):
-    import showtell.training.loop
+    import showtell.training.setup
 
     def too_late(*_, **__):
         raise AssertionError("photos are encoded")
 
-    monkeypatch.setattr(showtell.training.loop, "open_source", too_late)
-    monkeypatch.setattr(showtell.training.loop, "open_augmented", too_late)
+    monkeypatch.setattr(showtell.training.setup, "open_source", too_late)
+    monkeypatch.setattr(showtell.training.setup, "open_augmented", too_late)
     others = ["decoder=recurrent"] if "attend_all" in mistake else []
     if "views" in mistake:
         np.savez(tmp_path / "features.npz", a=np.zeros((2, 3)))

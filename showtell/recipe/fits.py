@@ -1,0 +1,55 @@
+"""Rules between built parts: whether decoder, encoder and tokenizer fit. They are asked when a decoder is built.
+
+What can be known only when the first photo comes, such as the size of a grid, is not asked here.
+"""
+
+from collections.abc import Callable
+
+from showtell.decode.options import check_positions
+from showtell.decoders.decoder import Decoder
+from showtell.encoders.encoder import Encoder
+from showtell.plumbing.errors import RecipeError
+from showtell.settings.text import Recipe
+from showtell.tokenizers.captions import Tokenizer
+
+Fit = Callable[[Recipe, Encoder, Decoder, Tokenizer], None]
+
+
+def as_many_regions(recipe: Recipe, encoder: Encoder, decoder: Decoder, tokenizer: Tokenizer) -> None:
+    if None not in (decoder.regions, encoder.count) and decoder.regions != encoder.count:
+        raise RecipeError(
+            f"decoder.regions is {decoder.regions}, and regions {recipe['regions']['name']!r} gives "
+            f"{encoder.count} an image; decoder.regions={encoder.count} takes them"
+        )
+
+
+def boxes_for_those_who_read_them(recipe: Recipe, encoder: Encoder, decoder: Decoder, tokenizer: Tokenizer) -> None:
+    if decoder.reads_boxes and not encoder.places:
+        raise RecipeError(
+            f"decoder {recipe['decoder']['name']!r} reads where each region lies, and regions.file="
+            f"{recipe['regions']['file']} has no boxes; add them, or take a decoder that reads none: "
+            "decoder.sees=pooled, decoder=attend without decoder.image_dim, decoder=topdown"
+        )
+
+
+def attention_for_attend_all(recipe: Recipe, encoder: Encoder, decoder: Decoder, tokenizer: Tokenizer) -> None:
+    weight = recipe.get("loss", {}).get("attend_all")
+    if weight and not decoder.attends:
+        section = recipe["decoder"]
+        how = f" with sees={section['sees']}" if "sees" in section else ""
+        raise RecipeError(
+            f"loss.attend_all is {weight}, and decoder {section['name']!r}{how} has no attention; "
+            "take loss.attend_all=0, or a decoder with attention, such as decoder=attend"
+        )
+
+
+def captions_within_positions(recipe: Recipe, encoder: Encoder, decoder: Decoder, tokenizer: Tokenizer) -> None:
+    check_positions(decoder.max_length, recipe.get("decode", {}).get("max_length"))
+
+
+FITS: tuple[Fit, ...] = (
+    as_many_regions,
+    boxes_for_those_who_read_them,
+    attention_for_attend_all,
+    captions_within_positions,
+)

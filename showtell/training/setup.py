@@ -1,0 +1,114 @@
+"""A checked recipe -> a job that is ready to begin: what can be refused is refused here, before anything is written.
+
+The order matters. What needs no photo is asked first, then the data is read, then the photos are encoded.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from showtell.cache import Source, open_augmented, open_source
+from showtell.captioners.views import encoder_of_views
+from showtell.data import Record, notes
+from showtell.encoders import Encoder
+from showtell.losses.loss import Loss
+from showtell.plumbing.device import device_of
+from showtell.plumbing.errors import InputError
+from showtell.recipe.build import build, build_encoder, build_neural
+from showtell.recipe.fixed import Train
+from showtell.recipe.tables import options
+from showtell.recipe.unused import unused
+from showtell.regions.precomputed import Precomputed
+from showtell.settings.text import Recipe
+from showtell.tokenizers import TOKENIZERS
+from showtell.tokenizers.captions import Tokenizer
+from showtell.training.job import Job, start_with
+from showtell.training.log import check_extras
+from showtell.training.resume import differences, start_folder
+from showtell.training.teacher import Teacher
+from showtell.training.validation import check_clip, chooser, clip_of
+
+
+def with_metric(recipe: Recipe, console: Console) -> Recipe:
+    """The recipe with the one metric that chooses the epoch, where `train.select` named several."""
+    select = chooser(recipe["train"]["select"], partial(say, console))
+    return recipe | {"train": recipe["train"] | {"select": select}}
+
+
+def set_up(recipe: Recipe, run: Path, goes_on: bool, console: Console) -> Job:
+    """Build and check everything that a training needs. A run that `goes_on` has its own tokenizer."""
+    settings = Train(**options(recipe, "train"))
+    loss: Loss = build(recipe, "loss")
+    check_extras(settings.tensorboard, settings.wandb)
+    check_clip(recipe)
+    loss.check(clip_of(recipe, torch.device("cpu")))
+    torch.manual_seed(settings.seed)
+    device = device_of(settings.device)
+    encoder = build_encoder(recipe).to(device)
+    encoder_of_views(encoder, recipe["captioner"]["views"])  # raises if the encoder cannot see them
+    for line in unused(recipe, encoder.trains):
+        say(console, line)
+    teacher = Teacher(loss.teacher, recipe, encoder, device) if loss.teacher is not None else None
+    records = _records(recipe, console)
+    tokenizer = _tokenizer(recipe, run if goes_on else None, teacher, records)
+    captioner = build_neural(recipe, encoder, tokenizer).to(device)
+    captioner.check_decoding()
+    if teacher is not None:
+        teacher.check_words(tokenizer)
+    if not goes_on and settings.start is not None:
+        if changed := differences(settings.start, recipe).values():
+            say(console, f"train.start={settings.start}: its {', '.join(changed)}")
+        start_with(captioner, settings.start)
+    training, validation = _sources(recipe, records, encoder, teacher, console)
+    job = Job(captioner, settings, loss, training, validation, run, teacher)
+    job.check_lengths()
+    return job
+
+
+def say(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)  # a folder may be called [a] or 200 letters long
+
+
+def _tokenizer(recipe: Recipe, run: Path | None, teacher: Teacher | None, records: Sequence[Record]) -> Tokenizer:
+    """That of the run that goes on, or that training begins with, or of the teacher; else learnt from the captions."""
+    start = recipe["train"]["start"]
+    if run is not None or start is not None:
+        # The weights know the ids of the tokenizer that they were begun with, whatever is installed by now.
+        folder = run if run is not None else start_folder(start, recipe)
+        loaded: Tokenizer = TOKENIZERS[recipe["tokenizer"]["name"]].load(folder)
+        return loaded
+    if teacher is not None:
+        return teacher.tokenizer
+    captions = [text for record in records if record.split == "train" for text in record.references]
+    learnt: Tokenizer = build(recipe, "tokenizer").fit(captions)
+    return learnt
+
+
+def _records(recipe: Recipe, console: Console) -> Sequence[Record]:
+    """The data as its files list it, and what people should know of it."""
+    records: Sequence[Record] = build(recipe, "data")
+    for line in notes(records):
+        say(console, line)
+    captioned = {record.split for record in records if record.references}
+    if "train" not in captioned:
+        raise InputError(f"data.name={recipe['data']['name']} has no captioned training photos; train needs some")
+    if "val" not in captioned:
+        say(console, "no captioned validation photos: the last weights count as the best")
+    return records
+
+
+def _sources(
+    recipe: Recipe, records: Sequence[Record], encoder: Encoder, teacher: Teacher | None, console: Console
+) -> tuple[Source, Source | None]:
+    """The captioned photos to train and to validate on; what is left out is decided and said here, before any step."""
+    splits = {name: [r for r in records if r.references and r.split == name] for name in ("train", "val")}
+    seen_by = encoder if teacher is None else teacher.beside(encoder)
+    training = open_augmented(splits["train"], seen_by, recipe["train"]["augment"], console)
+    validation = open_source(splits["val"], encoder, console=console, what="validation photo")
+    unread_photos = () if isinstance(encoder, Precomputed) else (*training.left_out, *validation.left_out)
+    if getattr(records, "left_out", ()) or unread_photos:
+        say(console, f"`showtell doctor {recipe['data'].get('root') or 'RECIPE'}` lists them")
+    return training, validation if validation.records else None
