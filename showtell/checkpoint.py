@@ -1,7 +1,8 @@
 """A run folder: weights, recipe and training state; every write is whole or not at all, nothing is ever unpickled.
 
 `RUN/model.safetensors` is the best, `RUN/last/` what resuming needs. Saved weights are everything that the run cannot
-get back from its named source: trained parameters, the buffers beside them, and frozen parts drawn at random.
+get back from its named source: trained parameters, the buffers beside them, and frozen parts drawn at random. A tensor
+with two names (tied weights) is saved once, by its first name.
 """
 
 import json
@@ -29,24 +30,43 @@ MODEL, RECIPE = "model.safetensors", "recipe.yaml"
 
 def weights(encoder: Encoder, decoder: Decoder | None = None) -> dict[str, Tensor]:
     """What a run saves, by name: `encoder.…` and `decoder.…`."""
-    named = {f"encoder.{name}": tensor for name, tensor in _unrecoverable(encoder)}
-    named |= {f"decoder.{name}": tensor for name, tensor in (decoder.state_dict() if decoder else {}).items()}
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in named.items()}
+    return _named(encoder, decoder)[0]
 
 
-def _unrecoverable(encoder: Encoder) -> Iterator[tuple[str, Tensor]]:
-    if not encoder.reloadable:
-        yield from encoder.state_dict().items()
+def _named(encoder: Encoder, decoder: Decoder | None) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """What a run saves, and each other name of a tied weight with the first one, by which it is saved."""
+    first: dict[Any, str] = {}
+    found: dict[str, Tensor] = {}
+    others: dict[str, str] = {}
+    for part, module in {"encoder": encoder, "decoder": decoder}.items():
+        for name, tensor in _unrecoverable(module) if module is not None else ():
+            name = f"{part}.{name}"
+            place = (tensor.data_ptr(), tensor.device, tensor.dtype, tensor.shape, tensor.stride())
+            if tensor.numel() and place in first:
+                others[name] = first[place]
+            else:
+                first[place] = name
+                found[name] = tensor.detach().cpu().contiguous()
+    return found, others
+
+
+def _unrecoverable(part: Encoder | Decoder) -> Iterator[tuple[str, Tensor]]:
+    """All tensors but those of frozen modules that the named source gives back."""
+    if not part.reloadable:
+        yield from part.state_dict().items()
         return
-    for prefix, module in encoder.named_modules():
-        if any(parameter.requires_grad for parameter in module.parameters(recurse=False)):
+    given_back = {module for pretrained in part.pretrained for module in pretrained.modules()}
+    for prefix, module in part.named_modules():
+        trains = any(parameter.requires_grad for parameter in module.parameters(recurse=False))
+        if trains or module not in given_back:
             own = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
             yield from ((f"{prefix}.{name}" if prefix else name, tensor) for name, tensor in own)
 
 
 def restore(encoder: Encoder, decoder: Decoder | None, tensors: dict[str, Tensor], source: str) -> None:
     """Put saved weights back; InputError names the first that is missing, unknown or of another shape."""
-    wanted = weights(encoder, decoder)
+    wanted, others = _named(encoder, decoder)
+    tensors = _by_first_names(tensors, others, source)
     for name in [*wanted, *tensors]:
         have, want = tensors.get(name), wanted.get(name)
         if have is None or want is None or have.shape != want.shape:
@@ -60,6 +80,18 @@ def restore(encoder: Encoder, decoder: Decoder | None, tensors: dict[str, Tensor
             continue
         own = {name.removeprefix(f"{part}."): t for name, t in tensors.items() if name.startswith(f"{part}.")}
         module.load_state_dict(own, strict=False)
+
+
+def _by_first_names(tensors: dict[str, Tensor], others: dict[str, str], source: str) -> dict[str, Tensor]:
+    """Saved weights with one name for each tied weight; InputError if a file gives two of its names other values."""
+    found = {name: tensor for name, tensor in tensors.items() if name not in others}
+    for name in tensors.keys() & others.keys():
+        first = found.setdefault(others[name], tensors[name])
+        if not torch.equal(first, tensors[name]):
+            raise InputError(
+                f"{source} does not fit its recipe: {name} differs from {others[name]}, the recipe makes them one"
+            )
+    return found
 
 
 def halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -79,9 +111,20 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     with whole(path) as part:
         try:
-            save_file(tensors, part)
+            save_file(_apart(tensors), part)
         except SafetensorError as error:  # its word for a full disk too
             raise OSError(str(error)) from None
+
+
+def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same tensors, no two of which share memory: safetensors would refuse them."""
+    memories: set[int] = set()
+    found: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        memory = tensor.untyped_storage().data_ptr()
+        found[name] = tensor.clone() if memory in memories and tensor.numel() else tensor
+        memories.add(memory)
+    return found
 
 
 def write_recipe(folder: Path, recipe: Recipe) -> None:
@@ -112,7 +155,7 @@ def write_training(run: Path, tensors: dict[str, dict[str, Tensor]], state: dict
     try:
         part.mkdir()
         for name, content in tensors.items():
-            save_file(content, part / f"{name}.safetensors")
+            save_file(_apart(content), part / f"{name}.safetensors")
             sync(part / f"{name}.safetensors")
         (part / "state.json").write_text(json.dumps(state), "utf-8")
         sync(part / "state.json")

@@ -20,6 +20,7 @@ class MeanDecoder(Decoder):
         super().__init__()
         self.members, self.sees = nn.ModuleList(members), tuple(sees)
         self.reads_boxes = any(member.reads_boxes for member in members)
+        self.attends = any(m.attends for m, part in zip(members, self.sees, strict=True) if part == self.sees[0])
         limits = [member.max_length for member in members if member.max_length is not None]
         self.max_length = min(limits, default=None)
 

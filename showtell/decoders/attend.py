@@ -27,6 +27,8 @@ class Attend(Decoder):
     width first, and do.
     """
 
+    attends = True
+
     def __init__(
         self,
         feature_dim: int,

@@ -5,12 +5,16 @@ caption into calls in any way gives the same logits, so training, decoding and r
 """
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from showtell.features import Features
+from showtell.layers.frozen import frozen_in_eval
+
+D = TypeVar("D", bound="Decoder")
 
 Memory = dict[str, Tensor]  # what all captions of an image share; every tensor is (B ...)
 State = dict[str, Tensor]  # what one caption carries; every tensor is (B K ...)
@@ -30,13 +34,27 @@ class Output(NamedTuple):
 class Decoder(nn.Module, ABC):
     """Features + words -> logits.
 
-    Built as `Decoder(feature_dim, vocabulary_size, *, ...)`; the keyword arguments are what a recipe may set.
+    Built as `Decoder(feature_dim, vocabulary_size, *, ...)`; the keyword arguments are what a recipe may set. Logits
+    have exactly `vocabulary_size` columns. A decoder whose table of words has more rows cuts them off.
     """
 
     max_length: int | None = None  # how many tokens it can read; None where that is any number
     regions: int | None = None  # how many visual tokens it reads; None where that is any number
     reads_boxes = False  # whether it is told where visual tokens lie
-    attends = True  # whether it looks at visual tokens, and so has attention to show
+    attends = False  # True exactly if `forward(..., attention=True)` returns attention
+    reloadable = False  # whether frozen weights come back from their named source, so that no run has to save them
+
+    @property
+    def pretrained(self) -> Sequence[nn.Module]:
+        """The parts that the named source of a `reloadable` decoder gives back. All else was drawn or measured here."""
+        return (self,)
+
+    def train(self: D, mode: bool = True) -> D:
+        """Frozen parts stay in eval mode."""
+        super().train(mode)
+        if mode:
+            frozen_in_eval(self)
+        return self
 
     def fit(self, features: Features) -> None:
         """Measure what the decoder wants to know of frozen features (mean and deviation, say) on training images."""

@@ -35,8 +35,6 @@ CELLS: dict[str, Callable[..., nn.Module]] = {
 class Recurrent(Decoder):
     """Reads the pooled vector of the image; a state of zeros unless conditioning is `init_state`."""
 
-    attends = False
-
     def __init__(
         self,
         feature_dim: int,

@@ -23,6 +23,8 @@ from showtell.settings.bounds import Count, Share
 class Topdown(Decoder):
     """Reads a fixed number of regions (B N D)."""
 
+    attends = True
+
     def __init__(
         self,
         feature_dim: int,

@@ -86,7 +86,7 @@ class Transformer(Decoder):
         self.attends = sees == "tokens"  # one pooled vector leaves nothing to look at
         self.visual = Projection(feature_dim, dim, feature_dropout)
         self.place = Place(dim) if sees == "tokens" else None
-        self.reads_boxes = self.place is not None
+        self.reads_boxes = self.attends = self.place is not None  # one pooled vector leaves nothing to look at
         self.words = nn.Embedding(vocabulary_size, dim)
         self.positions = nn.Embedding(max_length, dim)
         self.dropout = Dropout(dropout)
@@ -135,8 +135,7 @@ class Transformer(Decoder):
             grown[f"keys{i}"], grown[f"values{i}"] = past
             maps.append(weights)
         logits = self.norm(x) @ self.words.weight.T + self.bias
-        looks = attention and self.place is not None  # one pooled vector leaves nothing to look at
-        return Output(logits, grown, torch.cat(maps, dim=2).transpose(2, 3) if looks else None)
+        return Output(logits, grown, torch.cat(maps, dim=2).transpose(2, 3) if attention and self.attends else None)
 
 
 def _initialise(module: nn.Module) -> None:

@@ -46,9 +46,6 @@ class Concat(Encoder):
     def fingerprint(self) -> str:
         return digest(("concat", tuple(part.fingerprint for part in self.encoders)))
 
-    def train(self, mode: bool = True) -> "Concat":
-        return super().train(False)
-
     def transform(self, image: Image.Image) -> tuple[Tensor, Tensor]:
         return self.encoders[0].transform(image)
 

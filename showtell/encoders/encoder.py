@@ -2,11 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import TypeVar
 
 from PIL import Image
 from torch import Tensor, nn
 
 from showtell.features import Features
+from showtell.layers.frozen import frozen_in_eval
+
+E = TypeVar("E", bound="Encoder")
 
 
 class Encoder(nn.Module, ABC):
@@ -24,6 +28,18 @@ class Encoder(nn.Module, ABC):
     count: int | None = None  # visual tokens of every image, where they are as many whatever is set of its size
     places: bool = True  # whether boxes say where tokens lie; all are the whole image where not
     exact: bool = False  # whether photos are read whole, however large, and features kept in fp32
+
+    @property
+    def pretrained(self) -> Sequence[nn.Module]:
+        """The parts that the named source of a `reloadable` encoder gives back. All else was drawn or measured here."""
+        return (self,)
+
+    def train(self: E, mode: bool = True) -> E:
+        """Frozen parts stay in eval mode."""
+        super().train(mode and self.trains)
+        if mode:
+            frozen_in_eval(self)
+        return self
 
     @property
     def encoders(self) -> list["Encoder"]:

@@ -4,7 +4,10 @@ from torch import nn
 
 
 def frozen_in_eval(module: nn.Module) -> None:
-    """Put every part whose parameters are all frozen into eval mode, so that neither dropout nor batch norm moves."""
+    """Put every part whose parameters are all frozen into eval mode, so that neither dropout nor batch norm moves.
+
+    The base classes Encoder and Decoder call it whenever they are put into training mode.
+    """
     parameters = list(module.parameters())
     if parameters and not any(p.requires_grad for p in parameters):
         module.eval()

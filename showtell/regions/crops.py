@@ -46,10 +46,6 @@ class Crops(Encoder):
     def boxes(self, image: Image.Image) -> Sequence[Box | None]:
         """What is cut out, the whole photo first; None, at the end, for a row that holds no crop."""
 
-    def train(self, mode: bool = True) -> "Crops":
-        super().train(False)
-        return self
-
     def transform(self, image: Image.Image) -> tuple[Tensor, Tensor]:
         boxes = self.boxes(image)
         crops = [self.crop(image, box) for box in boxes if box is not None]

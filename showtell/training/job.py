@@ -35,8 +35,11 @@ def start_with(captioner: Neural, start: str) -> None:
     """Take over the weights of the run `start`; InputError, which says what differs, where they do not fit."""
     path = Path(start).expanduser() / checkpoint.MODEL
     tensors = checkpoint.read_tensors(path)
-    if captioner.encoder.reloadable:  # what was frozen there and trains now begins as its source has it
-        tensors = checkpoint.weights(captioner.encoder) | tensors
+    # What was frozen there and trains now begins as its source has it.
+    for name, tensor in checkpoint.weights(captioner.encoder, captioner.decoder).items():
+        part = captioner.encoder if name.startswith("encoder.") else captioner.decoder
+        if part.reloadable:
+            tensors.setdefault(name, tensor)
     try:
         checkpoint.restore(captioner.encoder, captioner.decoder, tensors, str(path))
     except InputError as error:

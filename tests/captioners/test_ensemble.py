@@ -166,6 +166,7 @@ def test_maps_are_the_mean_of_those_who_see_through_the_first_encoder(runs, tmp_
         memory, state = captioner.decoder.start(seen(captioner, photos[:1]))
         maps.append(captioner.decoder(memory, state, tokens, attention=True).attention.mean(3))
     torch.testing.assert_close(maps[0], (maps[1] + maps[2]) / 2, atol=1e-5, rtol=0)
+    assert ensemble.decoder.attends and not joined(runs, tmp_path, "cab").decoder.attends  # "c" is recurrent
     with pytest.raises(
         InputError, match=r"^no member of this ensemble that looks through the first one's encoder has at"
     ):

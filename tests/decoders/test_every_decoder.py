@@ -179,6 +179,7 @@ def test_attention_is_a_share_of_each_real_token_and_changes_nothing(variant, de
     silent, output = (read(decoder, features, words(), attention) for attention in (False, True))
     assert silent.attention is None
     assert_close(silent.logits, output.logits, rtol=0, atol=1e-5)
+    assert decoder.attends == (output.attention is not None)
     if output.attention is None:
         return
     heads = output.attention.shape[3]

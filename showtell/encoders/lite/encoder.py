@@ -21,7 +21,6 @@ from showtell.encoders.grid import check_grid_size, grid_features, pool_grid
 from showtell.encoders.lite.fused import convolve, fuses
 from showtell.encoders.pixels import Normalise, Resize, Square
 from showtell.features import Features
-from showtell.layers.frozen import frozen_in_eval
 from showtell.plumbing.errors import RecipeError
 
 STEM, HEAD, EPSILON = 32, 1280, 1e-3
@@ -181,11 +180,6 @@ class Lite(Encoder):
     @property
     def fingerprint(self) -> str:
         return digest((self.square,)) if self.trains else digest(("lite", self.square), self.layers.state_dict())
-
-    def train(self, mode: bool = True) -> "Lite":
-        super().train(mode and self.trains)
-        frozen_in_eval(self.layers)
-        return self
 
     def transform(self, image: Image.Image) -> tuple[Tensor, Tensor]:
         return self.square(image)

@@ -20,7 +20,6 @@ from showtell.encoders.pixels import Normalise, Resize, Square
 from showtell.encoders.timm.weights import load_file, load_hub
 from showtell.features import Features
 from showtell.layers.batch_norm import spare_lone_values
-from showtell.layers.frozen import frozen_in_eval
 from showtell.plumbing.errors import RecipeError
 from showtell.plumbing.torchvision_repair import repair_torchvision
 
@@ -107,11 +106,6 @@ class Timm(Encoder):
         while len(blocks) > 1 and all(parameter.ndim < 2 for parameter in blocks[-1]):
             blocks[-2:] = [blocks[-2] + blocks[-1]]
         return blocks
-
-    def train(self, mode: bool = True) -> "Timm":
-        super().train(mode and self.trains)
-        frozen_in_eval(self.network)
-        return self
 
     def transform(self, image: Image.Image) -> tuple[Tensor, Tensor]:
         return self.square(image)
