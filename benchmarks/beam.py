@@ -14,7 +14,7 @@ from showtell.features import Features, grid_boxes
 from showtell.tokenizers.captions import Special
 
 VOCABULARY, CELLS, CHANNELS = 3000, 7, 1280  # a Flickr8k vocabulary, the grid of `lite`
-SPECIAL = Special(bos=1, eos=2, pad=0, suppress=(0, 1, 3))
+SPECIAL = Special(begin=(1,), eos=2, pad=0, suppress=(0, 1, 3))
 
 
 class Ending(Decoder):

@@ -13,7 +13,7 @@ from showtell.decoders.decoder import Decoder, Memory, Output, State
 from showtell.features import Features
 from showtell.tokenizers.captions import Special
 
-SPECIAL = Special(bos=1, eos=2, pad=0, suppress=(0, 1, 3))
+SPECIAL = Special(begin=(1,), eos=2, pad=0, suppress=(0, 1, 3))
 VOCABULARY, WORDS, CLOSE = 3000, 20, 1e-4
 
 

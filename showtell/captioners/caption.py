@@ -4,7 +4,10 @@ from typing import NamedTuple
 
 
 class Caption(NamedTuple):
-    """`tokens` are the ids from bos to eos and `log_prob` the sum over them, where a captioner has such things."""
+    """`tokens` are the ids from bos to eos, a prompt included; `log_prob` sums over the words and eos.
+
+    Some captioners have neither.
+    """
 
     text: str
     tokens: list[int] | None = None

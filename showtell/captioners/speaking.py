@@ -7,13 +7,13 @@ from showtell.captioners.caption import Caption
 from showtell.captioners.captioner import Captioner
 from showtell.captioners.views import decoder_of_views
 from showtell.decode import STRATEGIES, check_words
-from showtell.decode.options import check_positions
+from showtell.decode.options import check_begin, check_positions
 from showtell.decoders.decoder import Decoder
 from showtell.encoders.turned import VIEWS
 from showtell.features import Features
 from showtell.settings.schema import choose, validated
 from showtell.settings.text import Recipe
-from showtell.tokenizers.captions import Tokenizer
+from showtell.tokenizers.captions import Tokenizer, words_of
 from showtell.tokenizers.phrases import Phrases
 
 
@@ -29,12 +29,8 @@ def describe(
     found = strategy(decoder_of_views(decoder, features), features, tokenizer.special, spelling, **settings)
     tokens, mask, log_probs = (x[:, 0].tolist() for x in (found.tokens, found.mask, found.log_probs))
     rows = [[t for t, real in zip(*row, strict=True) if real] for row in zip(tokens, mask, strict=True)]
-    return [Caption(_text(tokenizer, row), row, log_prob) for row, log_prob in zip(rows, log_probs, strict=True)]
-
-
-def _text(tokenizer: Tokenizer, tokens: list[int]) -> str:
-    end = 1 if tokens[-1] == tokenizer.special.eos else 0
-    return tokenizer.decode(tokens[1 : len(tokens) - end])
+    texts = [tokenizer.decode(words_of(row, tokenizer.special)) for row in rows]
+    return [Caption(*parts) for parts in zip(texts, rows, log_probs, strict=True)]
 
 
 def changed(decode: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,8 +51,9 @@ def recipe_of(captioner: Captioner) -> Recipe:
 
 
 def check_decoding(decoder: Decoder, spelling: Phrases, decode: Mapping[str, Any]) -> None:
-    """RecipeError if the decoding asks for longer captions than the decoder reads, or for words it cannot write."""
+    """RecipeError if captions would be too long for the decoder or too short for the prompt, or a word has no ids."""
     check_positions(decoder.max_length, decode.get("max_length"))
+    check_begin(len(spelling.tokenizer.special.begin), decode.get("max_length"))
     check_words(spelling, decode.get("must", ()), decode.get("must_not", ()))
 
 

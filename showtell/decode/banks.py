@@ -8,6 +8,7 @@ Every beam offers what its own bank, and all others, may go on with: nothing has
 import torch
 from torch import Tensor
 
+from showtell.decode.limits import without_prompt
 from showtell.decode.search import Beams, Continuations
 from showtell.decode.spelling import Forced, Ids
 from showtell.tokenizers.captions import Special
@@ -17,19 +18,20 @@ class Banks:
     """A rule of `search`: group g has the beams that must still say g ids."""
 
     def __init__(self, forced: Forced, special: Special, device: torch.device) -> None:
-        self.special, self.phrases = special, forced.phrases
-        inner = [[way for way in ways if way[0] != special.bos] for ways in forced.phrases]
+        self.special, self.bos, self.phrases = special, special.begin[0], forced.phrases
+        inner = [[way for way in ways if way[0] != self.bos] for ways in forced.phrases]
         assert all(inner), "every phrase can stand within a caption"
         self.whole = [min(map(len, ways)) for ways in inner]  # ids to say of each phrase where none is said
         self.groups = 1 + sum(self.whole)
-        every = {word for ways in forced.phrases for way in ways for word in way if word != special.bos}
+        every = {word for ways in forced.phrases for way in ways for word in way if word != self.bos}
         self.words = torch.tensor(sorted(every), device=device)  # U
         self.joining = torch.tensor(forced.joining, dtype=torch.long, device=device)
-        self.first = sum(min(_left(way, (special.bos,)) for way in ways) for ways in forced.phrases)
+        self.first = sum(min(_left(way, (self.bos,)) for way in ways) for ways in forced.phrases)
 
     def extend(self, live: Beams, log_probs: Tensor, length: int, last: bool, done: Tensor) -> Continuations:
         words, gained = self._offers(log_probs.flatten(1, 2), 2 * live.ranks.shape[-1])  # B G*K M
-        banks = self._left(live.written.tokens[..., :length].flatten(1, 2), words, last)
+        said = without_prompt(live.written.tokens[..., :length].flatten(1, 2), len(self.special.begin))
+        banks = self._left(said, words, last)
         ranks = (live.ranks.flatten(1)[..., None] + gained).flatten(1)  # B G*K*M
         each = torch.arange(self.groups, device=ranks.device)[:, None]
         apart = ranks[:, None].masked_fill(banks.flatten(1)[:, None] != each, -torch.inf)
@@ -75,7 +77,7 @@ class Banks:
             for way in ways:
                 before, now = _said(tokens, joined, way)
                 said |= before[..., None] | (now[..., None] & ~joins)
-                for count in range(1 + (way[0] == self.special.bos), len(way) + 1):
+                for count in range(1 + (way[0] == self.bos), len(way) + 1):
                     going = _ends_with(tokens, way[: count - 1])[..., None] & (words == way[count - 1])
                     going &= ~ends if count < len(way) else True  # a half-said phrase that ends is not said
                     left = torch.where(going, left.clamp(max=len(way) - count), left)

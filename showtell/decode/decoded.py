@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 class Decoded(NamedTuple):
-    """R captions of each of B images, best first: `bos w1 .. wn eos pad`, without eos where max_length cut one off.
+    """R captions of each of B images, best first: `begin.. w1 .. wn eos pad`, without eos where max_length cut one off.
 
     `log_probs` sum the model's own log probabilities of the words and eos, before temperature, top-k and limits.
     Where fewer than R captions exist, the rest are all padding with a log probability of -inf.
@@ -20,7 +20,7 @@ class Decoded(NamedTuple):
 
 
 class Written(NamedTuple):
-    """Captions while they are written: only the first `lengths` of their tokens (bos and eos counted) mean anything."""
+    """Captions while they are written: only the first `lengths` tokens, begin and eos counted, mean anything."""
 
     tokens: Tensor  # B K max_length
     lengths: Tensor  # B K

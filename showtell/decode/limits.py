@@ -5,14 +5,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from showtell.decode.options import check_begin
 from showtell.tokenizers.captions import Special
 
 
 class Limits:
     """Lengths have the meaning of transformers' GenerationConfig.
 
-    max_length counts bos, words and eos; eos may come once bos and the words are at least min_length. No caption holds
-    a sequence of ids that is `banned`; one with bos in front is banned where a caption begins.
+    max_length counts bos, a prompt, words and eos; eos may come once bos, prompt and words are at least min_length. No
+    caption holds a sequence of ids that is `banned`; one with bos in front is banned where a caption begins. Neither
+    these nor repeated n-grams look at the prompt.
     """
 
     def __init__(
@@ -25,7 +27,8 @@ class Limits:
         no_repeat_ngram_size: int,
         banned: Sequence[Sequence[int]] = (),
     ) -> None:
-        self.special = special
+        check_begin(len(special.begin), max_length)
+        self.special, self.start = special, len(special.begin)  # how many tokens stand before the first word
         single = {ids[0] for ids in banned if len(ids) == 1}
         self.suppress = torch.tensor([*special.suppress, *sorted(single)], dtype=torch.long, device=device)
         self.phrases = [torch.tensor(ids, device=device) for ids in _by_length(banned)]
@@ -34,10 +37,10 @@ class Limits:
         self.ngram = no_repeat_ngram_size
 
     def blank(self, images: int, captions: int) -> Tensor:
-        """Captions (B K max_length) that hold bos and nothing else yet."""
+        """Captions (B K max_length) that hold what all begin with, and nothing else yet."""
         shape = (images, captions, self.max_length)
         tokens = torch.full(shape, self.special.pad, device=self.suppress.device)
-        tokens[..., 0] = self.special.bos
+        tokens[..., : self.start] = torch.tensor(self.special.begin, device=tokens.device)
         return tokens
 
     def next_words(self, logits: Tensor, tokens: Tensor) -> Tensor:
@@ -51,7 +54,8 @@ class Limits:
         log_probs.index_fill_(-1, self.suppress, -torch.inf)
         if length < self.min_length:
             log_probs[..., eos] = -torch.inf
-        if 0 < self.ngram < length:
+        tokens = without_prompt(tokens, self.start)
+        if 0 < self.ngram < tokens.shape[-1]:
             forbid_repeats(log_probs, tokens[..., 1:], self.ngram)
         for phrase in self.phrases:
             forbid_ends(log_probs, tokens, phrase)
@@ -60,6 +64,11 @@ class Limits:
             speechless = (log_probs == -torch.inf).all(dim=-1)
             log_probs[..., eos] = torch.where(speechless, ending, log_probs[..., eos])
         return log_probs
+
+
+def without_prompt(tokens: Tensor, start: int) -> Tensor:
+    """`bos prompt.. w1 .. wn` (.. L), of which `start` tokens stand before w1 -> `bos w1 .. wn`."""
+    return tokens if start == 1 else torch.cat([tokens[..., :1], tokens[..., start:]], dim=-1)
 
 
 def forbid_repeats(log_probs: Tensor, words: Tensor, size: int) -> None:

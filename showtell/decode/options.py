@@ -70,6 +70,15 @@ def _refuse(name: str, value: Any, allowed: str, fits: bool) -> None:
         raise RecipeError(f"decode.{name} is {value}; it takes {allowed}")
 
 
+def check_begin(begin: int, longest: int | None) -> None:
+    """A caption holds at least one token more than it begins with."""
+    if longest is not None and longest <= begin:
+        raise RecipeError(
+            f"decode.max_length is {longest}, and bos and the prompt take {begin} tokens of it; "
+            f"it takes at least {begin + 1}"
+        )
+
+
 def check_positions(positions: int | None, longest: int | None) -> None:
     """The last token of a caption is never read, so the decoder needs a position less than the caption is long."""
     if positions is not None and longest is not None and longest > positions + 1:

@@ -77,20 +77,22 @@ def _search(
     images, parts = torch.arange(len(live.ranks), device=device), []
     done = torch.zeros(live.ranks.shape[:2], dtype=torch.bool, device=device)
     memory, state = decoder.start(features)
-    logits, state, _ = decoder(memory, state, live.written.tokens[:, 0, :1, :1])
-    state, logits = decoder.widen(state, rule.groups * num_beams), logits.expand(-1, rule.groups * num_beams, -1, -1)
-    for length in range(1, limits.max_length):  # tokens written so far; with this step's, also words and eos alone
+    logits, state, _ = decoder(memory, state, live.written.tokens[:, 0, :1, : limits.start])
+    state = decoder.widen(state, rule.groups * num_beams)
+    logits = logits[:, :, -1:].expand(-1, rule.groups * num_beams, -1, -1)
+    for length in range(limits.start, limits.max_length):  # tokens written so far
+        words = length + 1 - limits.start  # with this step's, eos counted
         last = length + 1 == limits.max_length
         log_probs = limits.next_words(logits, live.written.tokens[..., :length].flatten(1, 2))
         found = rule.extend(live, log_probs.unflatten(1, live.ranks.shape[1:]), length, last, done)
         ends = found.words == limits.special.eos
         stops = (ends | last) & ~done[..., None]  # what is kept for done groups stays until they are dropped
-        kept = _keep_ended(kept, live, found, stops, length, length**length_penalty)
+        kept = _keep_ended(kept, live, found, stops, length, words**length_penalty)
         ranks, order = going_on(found, ends, num_beams)
         parents = found.parents.gather(-1, order)
         live = Beams(_write(live, found, order, length), ranks)
         # The best that a beam may still reach: all to come for free, at the length that the penalty likes most.
-        longest = limits.max_length - 1 if length_penalty > 0 else length + 1
+        longest = limits.max_length - limits.start if length_penalty > 0 else words + 1
         done = rule.settled(kept.ranks[..., -1], ranks[..., 0] / longest**length_penalty) | last
         over = done.all(dim=1)
         if enough_done(over):
@@ -112,7 +114,7 @@ def _begin(limits: Limits, rule: Rule, images: int, num_beams: int) -> tuple[Bea
     nothing = torch.full(tokens.shape[:3], -torch.inf, device=tokens.device)
     first = nothing.clone()
     first[:, rule.first, 0] = 0
-    lengths = torch.ones_like(tokens[..., 0])
+    lengths = torch.full_like(tokens[..., 0], limits.start)
     return Beams(Written(tokens, lengths, first), first), Beams(Written(tokens, lengths, nothing), nothing)
 
 

@@ -25,12 +25,13 @@ def _unroll(
     decoder: Decoder, features: Features, limits: Limits, choose: Choose, captions: int
 ) -> Sequence[tuple[Tensor, Written]]:
     tokens = limits.blank(len(features.tokens), captions)
-    written = Written(tokens, torch.ones_like(tokens[..., 0]), torch.zeros(tokens.shape[:2], device=tokens.device))
-    live, images, parts = written.lengths.bool(), torch.arange(len(tokens), device=tokens.device), []
+    lengths = torch.full_like(tokens[..., 0], limits.start)
+    written = Written(tokens, lengths, torch.zeros(tokens.shape[:2], device=tokens.device))
+    live, images, parts = lengths.bool(), torch.arange(len(tokens), device=tokens.device), []
     memory, state = decoder.start(features)
-    logits, state, _ = decoder(memory, state, tokens[:, :1, :1])
-    state, logits = decoder.widen(state, captions), logits.expand(-1, captions, -1, -1)
-    for length in range(1, limits.max_length):
+    logits, state, _ = decoder(memory, state, tokens[:, :1, : limits.start])
+    state, logits = decoder.widen(state, captions), logits[:, :, -1:].expand(-1, captions, -1, -1)
+    for length in range(limits.start, limits.max_length):
         log_probs = limits.next_words(logits, written.tokens[..., :length])
         words = choose(log_probs, images, length)
         write(written, words, log_probs, live, length, limits.special.pad)

@@ -16,6 +16,7 @@ from showtell.captioners.ensemble import Ensemble
 from showtell.captioners.neural import Neural
 from showtell.captioners.views import encoder_of_views
 from showtell.plumbing.errors import InputError
+from showtell.tokenizers.captions import words_of
 
 
 class Explanation(NamedTuple):
@@ -41,14 +42,16 @@ def explain(captioner: Captioner, image: Image.Image, **decode: Any) -> Explanat
     features = encode(encoder_of_views(captioner.encoder, captioner.views), [image]).to(captioner.device)
     said = captioner.describe(features, **decode)[0]
     assert said.tokens is not None
-    chosen = said.tokens[1:-1] if said.tokens[-1] == captioner.tokenizer.special.eos else said.tokens[1:]
+    special = captioner.tokenizer.special
+    chosen = words_of(said.tokens, special)
+    before = len(special.begin) - 1  # queries that chose no word of the caption
     memory, state = captioner.decoder.start(features)
-    read = torch.tensor([[said.tokens[: max(len(chosen), 1)]]], device=captioner.device)
+    read = torch.tensor([[said.tokens[: before + max(len(chosen), 1)]]], device=captioner.device)
     attention = captioner.decoder(memory, state, read, attention=True).attention
     if attention is None:
         raise _nothing_to_look_at(captioner)
     real = features.mask[0]
-    maps = attention[0, 0, : len(chosen)].float().mean(1)[:, real]  # T H N -> T N
+    maps = attention[0, 0, before : before + len(chosen)].float().mean(1)[:, real]  # T H N -> T N
     maps = maps / maps.sum(1, keepdim=True).clamp(min=1e-12)  # a prefix shares its attention with the words before
     return Explanation(
         [captioner.tokenizer.decode([token]) for token in chosen], maps.cpu(), features.boxes[0, real].cpu(), said.text

@@ -33,6 +33,7 @@ def cross_entropy(
 ) -> tuple[Tensor, int]:
     """The summed loss of the next real word, and the number of words it sums over.
 
+    A prompt is read, and predicted only if `labels` is `prompt+caption`.
     `truth` and `piece` say how the words are read (`teacher_forcing.read`). `taught` (B K T-1 V) are the log
     probabilities of a teacher, whose cross entropy makes up `share` of the loss. `attend_all` weighs how far each
     caption's attention to each token, added over its words, is from 1 (doubly stochastic, arXiv:1502.03044), once a
@@ -42,8 +43,9 @@ def cross_entropy(
     """
     memory, state = decoder.start(features)
     state = decoder.widen(state, captions.tokens.shape[1])
-    output = read(decoder, memory, state, captions.tokens[..., :-1], truth=truth, piece=piece, attention=attend_all > 0)
-    logits, real = output.logits, captions.mask[..., 1:]
+    reading: dict[str, Any] = {"truth": truth, "piece": piece, "attention": attend_all > 0, "begin": captions.begin}
+    output = read(decoder, memory, state, captions.tokens[..., :-1], **reading)
+    logits, real = output.logits, counted(captions, labels)
     targets = captions.tokens[..., 1:].masked_fill(~real, IGNORE)
     loss = torch_cross_entropy(
         logits.flatten(0, 2).float(),
@@ -58,6 +60,20 @@ def cross_entropy(
         assert output.attention is not None, "a decoder without attention"
         loss = loss + attend_all * real.sum() * _unevenness(output.attention, real, features.mask)
     return loss, int(real.sum())
+
+
+def counted(captions: Captions, labels: Labels = "caption") -> Tensor:
+    """True for each target (B K T-1) that the loss counts: real words and eos, and the prompt if `labels` has it.
+
+    >>> # bos A photo of dogs eos, with the prompt `A photo of`: the targets are A photo of dogs eos, counted are the
+    >>> # last two, or by `prompt+caption` all five
+    """
+    real = captions.mask[..., 1:]
+    if labels == "prompt+caption" or captions.begin == 1:
+        return real
+    real = real.clone()
+    real[..., : captions.begin - 1] = False
+    return real
 
 
 def _unevenness(attention: Tensor, real: Tensor, tokens: Tensor) -> Tensor:
@@ -88,7 +104,6 @@ class CrossEntropy(Loss):
         self.label_smoothing, self.attend_all, self.truncate = label_smoothing, attend_all, truncate
         self.schedule, self.truth, self.labels = SCHEDULES[scheduled_sampling], truth, labels
         self.teacher, self.teacher_share = teacher, teacher_share
-        self.needs_attention = f"loss.attend_all is {attend_all}" if attend_all else ""
         self.teaching: Teaching | None = None
 
     def begin(self, learnt: Learnt) -> None:
@@ -114,4 +129,4 @@ class CrossEntropy(Loss):
         return loss, 0.0
 
     def units(self, captions: Captions) -> int:
-        return int(captions.mask[..., 1:].sum())
+        return int(counted(captions, self.labels).sum())

@@ -29,7 +29,6 @@ class Loss(ABC):
     """A loss is built as `Loss(*, ...)`; its keyword arguments are the options of the recipe's section `loss`."""
 
     samples = 0  # captions that it draws of each image; 0: it reads people's captions
-    needs_attention = ""  # the option, with its value, for which the decoder must have attention
     teacher: str | None = None  # the run whose probabilities it learns too
 
     def check(self, clip: Clip) -> None:  # noqa: B027 - most losses need nothing

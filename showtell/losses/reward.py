@@ -57,7 +57,8 @@ class Reward:
     def __call__(self, drawn: Decoded, images: Sequence[int]) -> Tensor:
         """The weighted sum of the metrics for R captions of each of B images -> (B R)."""
         rows = drawn.tokens.flatten(0, 1).tolist(), drawn.mask.flatten(0, 1).sum(dim=1).tolist()
-        captions = [self._caption(row[1:length]) for row, length in zip(*rows, strict=True)]
+        begin = len(self.tokenizer.special.begin)
+        captions = [self._caption(row[begin:length]) for row, length in zip(*rows, strict=True)]
         places = [image for image in images for _ in range(drawn.tokens.shape[1])]
         read = self._texts([text for text, _ in captions], places)
         ended = [text + END if end else text for text, (_, end) in zip(read.candidates, captions, strict=True)]

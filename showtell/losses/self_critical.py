@@ -14,7 +14,7 @@ from showtell.decode import Decoded, greedy, sample
 from showtell.decode.options import HIGHEST
 from showtell.decoders.decoder import Decoder
 from showtell.features import Features
-from showtell.losses.cross_entropy import IGNORE
+from showtell.losses.cross_entropy import IGNORE, counted
 from showtell.losses.loss import Learnt, Loss
 from showtell.losses.reward import Reward, check_reward
 from showtell.tokenizers.captions import Captions, Special
@@ -52,7 +52,7 @@ def self_critical(
         advantages = (rewards - rewards.mean(dim=1, keepdim=True)) * samples / (samples - 1)
     memory, state = decoder.start(features)
     logits = decoder(memory, decoder.widen(state, samples), drawn.tokens[..., :-1]).logits
-    real = drawn.mask[..., 1:]
+    real = counted(Captions(drawn.tokens, drawn.mask, len(special.begin)))
     targets = drawn.tokens[..., 1:].masked_fill(~real, IGNORE)
     losses = torch_cross_entropy(
         logits.flatten(0, 2).float(), targets.flatten(), ignore_index=IGNORE, reduction="none"

@@ -54,10 +54,11 @@ def read(
     truth: float = 1.0,
     piece: int | None = None,
     attention: bool = False,
+    begin: int = 1,
 ) -> Output:
     """Logits, and attention if asked, of all words of captions (B K S).
 
-    `truth` is how likely each input but the first is the true word; after every `piece` words gradients stop.
+    `truth` is how likely each input but the first `begin` is the true word; after every `piece` words gradients stop.
     """
     step = 1 if truth < 1 else piece or tokens.shape[-1]
     outputs: list[Output] = []
@@ -65,7 +66,7 @@ def read(
         if piece is not None and start and start % piece == 0:
             state = {name: part.detach() for name, part in state.items()}
         said = tokens[..., start : start + step]
-        if truth < 1 and outputs:
+        if truth < 1 and start >= begin:
             said = _some_own(outputs[-1].logits, said, truth)
         outputs.append(decoder(memory, state, said, attention))
         state = outputs[-1].state

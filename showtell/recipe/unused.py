@@ -35,6 +35,8 @@ def unused(recipe: Recipe, encoder_trains: bool) -> list[str]:
     loss = recipe["loss"]
     if loss.get("teacher", "") is None and (given := _changed(loss, ("teacher_share",), defaults(recipe, "loss"))):
         lines.append(f"without effect, as there is no loss.teacher: loss.{given[0]}")
+    if loss.get("labels", "caption") != "caption" and not recipe["tokenizer"].get("prompt"):
+        lines.append(f"without effect, as there is no tokenizer.prompt: loss.labels={loss['labels']}")
     return lines
 
 

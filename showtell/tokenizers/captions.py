@@ -1,4 +1,8 @@
-"""Captions as a rectangle of ids: `bos w1 .. wn eos pad`, one mask that says what is real."""
+"""Captions as a rectangle of ids: `begin.. w1 .. wn eos pad`, one mask that says what is real.
+
+`begin` is bos and, if the tokenizer has a prompt, the prompt's ids. With bos 1, eos 2, pad 0 and the prompt `7 8` the
+captions `3 4` and `5` are `1 7 8 3 4 2` and `1 7 8 5 2 0`: the prompt's last id predicts the first word.
+"""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +18,7 @@ _HALF_CHARACTERS = re.compile("[\ud800-\udfff]")
 class Special(NamedTuple):
     """The ids with a meaning. `suppress` are those a model must never say (bos, pad, unk, but not eos)."""
 
-    bos: int
+    begin: tuple[int, ...]  # what every caption begins with: bos, then a prompt's ids
     eos: int
     pad: int
     suppress: tuple[int, ...] = ()
@@ -25,13 +29,18 @@ class Captions(NamedTuple):
 
     tokens: Tensor
     mask: Tensor
+    begin: int = 1  # how many tokens stand before a caption's first word
 
     def to(self, device: torch.device) -> "Captions":
-        return Captions(self.tokens.to(device, non_blocking=True), self.mask.to(device, non_blocking=True))
+        tokens, mask = self.tokens.to(device, non_blocking=True), self.mask.to(device, non_blocking=True)
+        return Captions(tokens, mask, self.begin)
 
 
 class Tokenizer(Protocol):
-    """Caption <-> ids. The constructor's keyword arguments are what a recipe may set; `fit` learns the vocabulary."""
+    """Caption <-> ids. The constructor's keyword arguments are what a recipe may set; `fit` learns the vocabulary.
+
+    `encode` and `decode` know nothing of `special.begin`: a caption's words only.
+    """
 
     special: Special
 
@@ -49,19 +58,34 @@ def sound(text: str) -> str:
     return text if text.isascii() else _HALF_CHARACTERS.sub("\ufffd", text)
 
 
+def without_trailing_space(prompt: str | None) -> str:
+    """A prompt as captions follow it: in training no lone space stands between the two."""
+    return (prompt or "").rstrip()
+
+
+def words_of(tokens: Sequence[int], special: Special) -> list[int]:
+    """The words of one caption without padding; eos is missing if the caption was cut off.
+
+    >>> words_of([1, 7, 8, 3, 4, 2], Special(begin=(1, 7, 8), eos=2, pad=0))
+    [3, 4]
+    """
+    words = list(tokens[len(special.begin) :])
+    return words[:-1] if words and words[-1] == special.eos else words
+
+
 def batch(groups: Sequence[Sequence[Sequence[int]]], special: Special) -> Captions:
     """Word ids of each image's captions (B lists of up to K lists) -> Captions; an absent caption is all padding.
 
-    >>> batch([[[7, 8], [9]]], Special(bos=1, eos=2, pad=0)).tokens.tolist()
+    >>> batch([[[7, 8], [9]]], Special(begin=(1,), eos=2, pad=0)).tokens.tolist()
     [[[1, 7, 8, 2], [1, 9, 2, 0]]]
     """
     width = max(len(group) for group in groups)
-    length = 2 + max((len(words) for group in groups for words in group), default=0)
+    length = len(special.begin) + 1 + max((len(words) for group in groups for words in group), default=0)
     tokens = torch.full((len(groups), width, length), special.pad)
     mask = torch.zeros(tokens.shape, dtype=torch.bool)
     for b, group in enumerate(groups):
         for k, words in enumerate(group):
-            row = torch.tensor([special.bos, *words, special.eos])
+            row = torch.tensor([*special.begin, *words, special.eos])
             tokens[b, k, : len(row)] = row
             mask[b, k, : len(row)] = True
-    return Captions(tokens, mask)
+    return Captions(tokens, mask, len(special.begin))

@@ -14,7 +14,7 @@ from typing import Any
 from showtell.plumbing.errors import InputError
 from showtell.tokenizers import storage
 from showtell.tokenizers.byte_pairs import BytePairs
-from showtell.tokenizers.captions import Special, sound
+from showtell.tokenizers.captions import Special, sound, without_trailing_space
 
 END = "<|endoftext|>"
 ENCODER, MERGES = "encoder.json", "vocab.bpe"
@@ -22,26 +22,30 @@ OFFICIAL = {ENCODER: "196139668be63f3b5d6574427317ae82", MERGES: "1ce1664773c50f
 
 
 class GPT2:
-    """bos, eos and pad are one id, `<|endoftext|>`: only a caption's mask tells its end from padding."""
+    """bos, eos and pad are one id, `<|endoftext|>`: only a caption's mask tells its end from padding.
+
+    Captions begin with `prompt`. Behind one a caption has a space in front, as ` dog` has in `a photo of dog`.
+    """
 
     file_name = "tokenizer.json"
 
-    def __init__(self, *, files: Path | None = None) -> None:
+    def __init__(self, *, files: Path | None = None, prompt: str | None = None) -> None:
         folder = _packaged() if files is None else files.expanduser()
         content = {name: _read(folder / name) for name in OFFICIAL}
         if files is None:
             _check_official(folder, content)
         tokens = _in_order(folder / ENCODER, storage.parse_json(folder / ENCODER, content[ENCODER]))
-        self._set(folder / MERGES, tokens, _lines(folder / MERGES, content[MERGES]))
+        self._set(folder / MERGES, tokens, _lines(folder / MERGES, content[MERGES]), prompt)
 
-    def _set(self, path: Path, tokens: list[str], merges: list[str]) -> None:
+    def _set(self, path: Path, tokens: list[str], merges: list[str], prompt: str | None = None) -> None:
         try:
             self.pairs = BytePairs(tokens, merges)
             end = tokens.index(END)
         except ValueError as error:
             raise storage.damaged(path, str(error) if END in tokens else f"its vocabulary has no {END}") from None
         self.tokens, self.merges = tokens, merges
-        self.special = Special(bos=end, eos=end, pad=end)
+        self.prompt = without_trailing_space(prompt)
+        self.special = Special(begin=(end, *self.pairs.encode(sound(self.prompt))), eos=end, pad=end)
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -55,13 +59,15 @@ class GPT2:
         >>> GPT2().encode("a kitchen with a sink")
         [64, 9592, 351, 257, 14595]
         """
-        return self.pairs.encode(sound(caption))
+        return self.pairs.encode((" " if self.prompt and caption else "") + sound(caption))
 
     def decode(self, ids: Sequence[int]) -> str:
-        return self.pairs.decode([i for i in ids if i != self.special.eos])
+        text = self.pairs.decode([i for i in ids if i != self.special.eos])
+        return text.removeprefix(" ") if self.prompt else text
 
     def save(self, folder: Path) -> None:
         content = {"name": "gpt2", "tokens": self.tokens, "merges": self.merges}
+        content |= {"prompt": self.prompt} if self.prompt else {}
         storage.write_json(folder / self.file_name, content)
 
     @classmethod
@@ -71,8 +77,12 @@ class GPT2:
         lists: list[Any] = [content.get(name) if isinstance(content, dict) else None for name in ("tokens", "merges")]
         if not all(isinstance(values, list) and all(isinstance(v, str) for v in values) for values in lists):
             raise storage.damaged(path, "it takes a list of tokens and a list of merges")
+        prompt = content.get("prompt")
+        if not isinstance(prompt, str | None):
+            raise storage.damaged(path, f"its prompt is {prompt!r}, not text")
         tokenizer = cls.__new__(cls)
-        tokenizer._set(path, *lists)
+        tokens, merges = lists
+        tokenizer._set(path, tokens, merges, prompt)
         return tokenizer
 
 

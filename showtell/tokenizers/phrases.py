@@ -16,7 +16,10 @@ MOST = 1000  # spellings of one phrase in one place
 
 
 class Forms(NamedTuple):
-    """The ways to write one phrase: sequences of ids, of which those with bos in front stand where a caption begins."""
+    """The ways to write one phrase: sequences of ids, of which those with bos in front stand where a caption begins.
+
+    bos stands for all that a caption begins with: a prompt is no part of it.
+    """
 
     phrase: str
     ways: tuple[tuple[int, ...], ...]
@@ -45,7 +48,7 @@ class Phrases:
     def spellings(self, phrase: str) -> tuple[tuple[int, ...], ...]:
         """The ways of `forms`, and of all others by which the same text can come about those of the fewest ids."""
         if phrase not in self.spelt:
-            text, bos = " ".join(phrase.lower().split()), self.tokenizer.special.bos
+            text, bos = " ".join(phrase.lower().split()), self.tokenizer.special.begin[0]
             within = segments(f" {text}", self.pieces, MOST)
             first = ((bos, *way) for way in segments(text, self.pieces, MOST))
             self.spelt[phrase] = tuple(dict.fromkeys([*self.forms(phrase).ways, *within, *first]))
@@ -58,7 +61,7 @@ class Phrases:
         if set(special.suppress).isdisjoint(within):
             yield tuple(within)
         if first != within and set(special.suppress).isdisjoint(first):
-            yield (special.bos, *first)
+            yield (special.begin[0], *first)
 
     @cached_property
     def joining(self) -> Sequence[int]:

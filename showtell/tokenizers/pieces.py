@@ -15,16 +15,19 @@ from pydantic import Field
 
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.tokenizers import storage
-from showtell.tokenizers.captions import Special, sound
+from showtell.tokenizers.captions import Special, sound, without_trailing_space
 
 PAD, BOS, EOS, UNK = range(4)
+PROMPT = "tokenizer.json"  # beside the model, and only if there is a prompt
 
 
 class SentencePiece:
-    """`vocabulary_size` counts everything, ids 0 to 3 (pad, bos, eos, unk) too; it is met exactly."""
+    """`vocabulary_size` counts everything, ids 0 to 3 (pad, bos, eos, unk) too; it is met exactly.
+
+    Captions begin with `prompt`, whose letters are among those of the captions.
+    """
 
     file_name = "tokenizer.model"
-    special = Special(bos=BOS, eos=EOS, pad=PAD, suppress=(PAD, BOS, UNK))
 
     def __init__(
         self,
@@ -32,8 +35,11 @@ class SentencePiece:
         vocabulary_size: Annotated[int, Field(ge=5, lt=10**6)] = 8000,
         model: Literal["bpe", "unigram"] = "bpe",
         lower_case: bool = True,
+        prompt: str | None = None,
     ) -> None:
         self.vocabulary_size, self.model, self.lower_case = vocabulary_size, model, lower_case
+        self.prompt = without_trailing_space(prompt)
+        self.special = Special(begin=(BOS,), eos=EOS, pad=PAD, suppress=(PAD, BOS, UNK))
         self.processor: Any = _library().SentencePieceProcessor()
 
     def __len__(self) -> int:
@@ -49,7 +55,17 @@ class SentencePiece:
             self._set(self._learn(texts, self.vocabulary_size))
         except RuntimeError as error:
             raise self._refusal(texts, str(error)) from None
+        self._begin()
         return self
+
+    def _begin(self) -> None:
+        """Put the prompt behind bos, now that its pieces have ids."""
+        if unknown := [word for word in dict.fromkeys(self.prompt.split()) if UNK in self.encode(word)]:
+            raise RecipeError(
+                f"tokenizer.prompt is {self.prompt!r}, and the vocabulary lacks letters of "
+                f"{', '.join(map(repr, unknown))}; take words that the captions have, or take tokenizer=gpt2"
+            )
+        self.special = self.special._replace(begin=(BOS, *self.encode(self.prompt)))
 
     def _learn(self, texts: Sequence[str], size: int) -> bytes:
         learnt = io.BytesIO()
@@ -108,16 +124,33 @@ class SentencePiece:
 
     def save(self, folder: Path) -> None:
         storage.write(folder / self.file_name, self.processor.serialized_model_proto())
+        if self.prompt:
+            storage.write_json(folder / PROMPT, {"name": "sentencepiece", "prompt": self.prompt})
+        else:
+            (folder / PROMPT).unlink(missing_ok=True)
 
     @classmethod
     def load(cls, folder: Path) -> "SentencePiece":
         path = folder / cls.file_name
-        tokenizer = cls()
+        tokenizer = cls(prompt=_prompt(folder / PROMPT))
         try:
             tokenizer._set(storage.read(path))
         except RuntimeError as error:
             raise storage.damaged(path, error) from None
+        try:
+            tokenizer._begin()
+        except RecipeError as error:
+            raise storage.damaged(folder / PROMPT, str(error)) from None
         return tokenizer
+
+
+def _prompt(path: Path) -> str | None:
+    if not path.exists():
+        return None
+    content = storage.parse_json(path, storage.read(path))
+    if not isinstance(content, dict) or not isinstance(content.get("prompt"), str):
+        raise storage.damaged(path, "it takes a prompt, which is text")
+    return str(content["prompt"])
 
 
 def _library() -> ModuleType:

@@ -12,9 +12,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from showtell.plumbing.errors import InputError
+from showtell.plumbing.errors import InputError, RecipeError
 from showtell.tokenizers import storage
-from showtell.tokenizers.captions import Special, sound
+from showtell.tokenizers.captions import Special, sound, without_trailing_space
 
 PAD, BOS, EOS, UNK = "<pad>", "<bos>", "<eos>", "<unk>"
 # What spaCy splits and a reader expects joined; scores too: PTB's rules keep "t-shirt" one word.
@@ -24,21 +24,25 @@ _CLITIC = re.compile(r" (n't|'s|'re|'ll|'ve|'d|'m|'|[,.;:!?)])(?= |$)|(?<=[^\W\d
 class Words:
     """Words that the captions have at least `min_count` times, the `max_words` most frequent of them.
 
-    Ids 0 to 3 are pad, bos, eos, unk.
+    Ids 0 to 3 are pad, bos, eos, unk. Captions begin with `prompt`, whose words are among those of the captions.
     """
 
     file_name = "tokenizer.json"
 
     def __init__(
-        self, *, min_count: Annotated[int, Field(ge=1)] = 5, max_words: Annotated[int, Field(ge=1)] | None = None
+        self,
+        *,
+        min_count: Annotated[int, Field(ge=1)] = 5,
+        max_words: Annotated[int, Field(ge=1)] | None = None,
+        prompt: str | None = None,
     ) -> None:
-        self.min_count, self.max_words = min_count, max_words
+        self.min_count, self.max_words, self.prompt = min_count, max_words, without_trailing_space(prompt)
         self._set([])
 
     def _set(self, words: Sequence[str]) -> None:
         self.words = [PAD, BOS, EOS, UNK, *words]
         self.ids = {word: index for index, word in enumerate(self.words)}
-        self.special = Special(bos=1, eos=2, pad=0, suppress=(0, 1, 3))
+        self.special = Special(begin=(1,), eos=2, pad=0, suppress=(0, 1, 3))
 
     def __len__(self) -> int:
         return len(self.words)
@@ -54,7 +58,18 @@ class Words:
                 f"no word occurs {self.min_count} times in {len(captions):,} captions; lower tokenizer.min_count"
             )
         self._set([word for word in kept if word not in (PAD, BOS, EOS, UNK)][: self.max_words])
+        self._begin()
         return self
+
+    def _begin(self) -> None:
+        """Put the prompt behind bos, now that its words have ids."""
+        words = split(self.prompt) if self.prompt else []
+        if unknown := [word for word in dict.fromkeys(words) if word not in self.ids]:
+            raise RecipeError(
+                f"tokenizer.prompt is {self.prompt!r}, and the vocabulary has no {', '.join(map(repr, unknown))}; take "
+                "words that the captions have, lower tokenizer.min_count, or take tokenizer=gpt2"
+            )
+        self.special = self.special._replace(begin=(1, *(self.ids[word] for word in words)))
 
     def encode(self, caption: str) -> list[int]:
         return [self.ids.get(word, self.ids[UNK]) for word in split(caption)]
@@ -66,11 +81,12 @@ class Words:
         >>> words.decode(words.encode("The DOG's ball."))
         "the dog's ball."
         """
-        silent = (self.special.pad, self.special.bos, self.special.eos)
+        silent = (self.special.pad, self.special.begin[0], self.special.eos)
         return _CLITIC.sub(r"\1\2\3", " ".join(self.words[i] for i in ids if i not in silent))
 
     def save(self, folder: Path) -> None:
         content = {"name": "words", "min_count": self.min_count, "words": self.words[4:]}
+        content |= {"prompt": self.prompt} if self.prompt else {}
         storage.write_json(folder / self.file_name, content)
 
     @classmethod
@@ -78,12 +94,16 @@ class Words:
         path = folder / cls.file_name
         content = storage.parse_json(path, storage.read(path))
         try:
-            tokenizer = cls(min_count=content["min_count"])
+            tokenizer = cls(min_count=content["min_count"], prompt=content.get("prompt"))
             tokenizer._set([*content["words"]])
-        except (KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError) as error:
             raise storage.damaged(path, error) from None
         if not all(isinstance(word, str) for word in tokenizer.words) or len(tokenizer.ids) < len(tokenizer):
             raise storage.damaged(path, "its words are not a list of different words")
+        try:
+            tokenizer._begin()
+        except RecipeError as error:
+            raise storage.damaged(path, str(error)) from None
         return tokenizer
 
 

@@ -90,7 +90,8 @@ class Job:
 
     def check_lengths(self) -> None:
         """Refuse captions that the decoder has no positions for, before a step is made."""
-        longest = 1 + max(len(words) for image in self.words for words in image)  # bos is read too
+        begin = len(self.captioner.tokenizer.special.begin)
+        longest = begin + max(len(words) for image in self.words for words in image)  # what it begins with is read too
         if self.validation is not None:
             longest = max(longest, *(captions.tokens.shape[-1] - 1 for _, captions in self.validation.batches))
         readers = {"decoder.max_length": self.captioner.decoder}
@@ -99,7 +100,8 @@ class Job:
         for option, decoder in readers.items():
             if decoder.max_length is not None and longest > decoder.max_length:
                 raise InputError(
-                    f"{option} is {decoder.max_length}, and the longest caption takes {longest} tokens with its bos; "
+                    f"{option} is {decoder.max_length}, and the longest caption takes {longest} tokens with its "
+                    f"{'bos' if begin == 1 else 'bos and prompt'}; "
                     f"use decoder.max_length={longest} or more, or leave that caption out"
                 )
 

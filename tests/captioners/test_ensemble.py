@@ -71,7 +71,7 @@ def probabilities(captioner, features, tokens):
 def test_probabilities_are_the_mean_of_the_members(runs, tmp_path, photos, names):
     ensemble = joined(runs, tmp_path, names)
     tokens = torch.randint(4, len(ensemble.tokenizer), (len(photos), 3, 5))
-    tokens[..., 0] = ensemble.tokenizer.special.bos
+    tokens[..., 0] = ensemble.tokenizer.special.begin[0]
     members = [load(runs / name) for name in names]
     mean = sum(probabilities(m, seen(m, photos), tokens) for m in members) / len(members)
     torch.testing.assert_close(probabilities(ensemble, seen(ensemble, photos), tokens), mean, atol=1e-6, rtol=1e-5)

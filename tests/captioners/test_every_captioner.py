@@ -150,7 +150,7 @@ def test_a_caption_has_its_ids_from_bos_to_eos(photos):
     captioner = talkative(*FROZEN)
     special = captioner.tokenizer.special
     for caption in captioner.caption(photos):
-        assert caption.tokens[0] == special.bos
+        assert caption.tokens[0] == special.begin[0]
         inner = caption.tokens[1:-1] if caption.tokens[-1] == special.eos else caption.tokens[1:]
         assert special.eos not in inner and caption.text == captioner.tokenizer.decode(inner)
         assert caption.log_prob < 0

@@ -59,7 +59,7 @@ def captioner(request, tmp_path_factory):
 @pytest.mark.parametrize("views", VIEWS)
 def test_probabilities_are_the_mean_over_the_views(captioner, pictures, views):
     tokens = torch.randint(4, len(captioner.tokenizer), (len(pictures), 2, 5))
-    tokens[..., 0] = captioner.tokenizer.special.bos
+    tokens[..., 0] = captioner.tokenizer.special.begin[0]
     every = [pictures, *([view.of(picture) for picture in pictures] for view in VIEWS[views])]
     mean = sum(probabilities(captioner, encode(captioner.encoder, one), tokens) for one in every) / len(every)
     found = probabilities(captioner, encode(eyes(seeing(captioner, views)), pictures), tokens)

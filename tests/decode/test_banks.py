@@ -10,7 +10,7 @@ from showtell.tokenizers.captions import Special
 from .test_beam import all_captions
 from .tree import SPECIAL, Numbers, Tree, captions, features
 
-FEW = Special(bos=5, eos=1, pad=0, suppress=(0, 5))  # with V = 6 there are three words: 2, 3, 4
+FEW = Special(begin=(5,), eos=1, pad=0, suppress=(0, 5))  # with V = 6 there are three words: 2, 3, 4
 LENGTH = 5
 MUST = {  # phrases -> ids that join the word before them
     "a word": (["3"], ()),
@@ -42,7 +42,7 @@ def unsaid(tokens, must, joining):
             for way in ways
             for at in range(len(tokens))
         ]
-        left += 0 if any(found) else min(len(way) for way in ways if way[0] != FEW.bos)
+        left += 0 if any(found) else min(len(way) for way in ways if way[0] != FEW.begin[0])
     return left
 
 

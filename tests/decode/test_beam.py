@@ -9,7 +9,7 @@ from showtell.tokenizers.captions import Special
 
 from .tree import SPECIAL, Tree, captions, features
 
-TWO_WORDS = Special(bos=4, eos=1, pad=0, suppress=(0, 4))  # with V = 5 there are two words to say
+TWO_WORDS = Special(begin=(4,), eos=1, pad=0, suppress=(0, 4))  # with V = 5 there are two words to say
 
 
 def log_probs_after(decoder, image, tokens, special):
@@ -20,7 +20,7 @@ def log_probs_after(decoder, image, tokens, special):
 
 def all_captions(decoder, image, special, max_length):
     """Every caption of at most max_length tokens, with its log probability."""
-    growing, found = {(special.bos,): 0.0}, {}
+    growing, found = {(special.begin[0],): 0.0}, {}
     for length in range(2, max_length + 1):
         grown = {
             (*tokens, word): total + log_prob
@@ -35,7 +35,7 @@ def all_captions(decoder, image, special, max_length):
 
 def slow_beam(decoder, image, special, num_beams, max_length, penalty):
     """The same rules, one candidate at a time."""
-    live, kept = [((special.bos,), 0.0)], []
+    live, kept = [((special.begin[0],), 0.0)], []
     for length in range(1, max_length):
         candidates = [
             ((*tokens, word), total + log_prob)

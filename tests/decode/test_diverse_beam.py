@@ -21,7 +21,7 @@ LENGTHS = {"max_length": 8, "no_repeat_ngram_size": 0}
 
 def slow_diverse(decoder, image, groups, num_beams, strength, max_length, penalty):
     """Each group as `slow_beam` has it, less `strength` for a word that beams of earlier groups go on with now."""
-    live, kept = [[((SPECIAL.bos,), 0.0, 0.0)] for _ in range(groups)], [[] for _ in range(groups)]
+    live, kept = [[((SPECIAL.begin[0],), 0.0, 0.0)] for _ in range(groups)], [[] for _ in range(groups)]
     done = [False] * groups
     for length in range(1, max_length):
         last, said = length == max_length - 1, Counter()

@@ -59,7 +59,7 @@ def test_a_caption_is_bos_words_eos_and_padding(name):
     assert decoded.tokens.shape == decoded.mask.shape and decoded.tokens.shape[:2] == decoded.log_probs.shape
     assert decoded.tokens.shape[-1] <= 6 and (decoded.tokens[~decoded.mask] == SPECIAL.pad).all()
     for tokens in said(decoded):
-        assert tokens[0] == SPECIAL.bos and SPECIAL.eos not in tokens[:-1]
+        assert tokens[0] == SPECIAL.begin[0] and SPECIAL.eos not in tokens[:-1]
         assert tokens[-1] == SPECIAL.eos or len(tokens) == 6
 
 
@@ -162,7 +162,7 @@ def test_bos_eos_and_pad_may_be_one_id(name, size):
     batch.pooled[:, ONE_ID.eos] += 4
     decoded = decode(name, batch=batch, special=ONE_ID, min_length=3, no_repeat_ngram_size=size)
     for tokens in said(decoded):
-        assert len(tokens) > 1 and tokens[0] == ONE_ID.bos
+        assert len(tokens) > 1 and tokens[0] == ONE_ID.begin[0]
         assert ONE_ID.eos not in tokens[1:-1] and (tokens[-1] == ONE_ID.eos or len(tokens) == 9)
     assert any(len(tokens) < 9 for tokens in said(decoded))
 

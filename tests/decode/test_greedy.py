@@ -8,7 +8,7 @@ from .tree import SPECIAL, Tree, captions, features
 
 
 def slow_greedy(decoder, image, max_length):
-    tokens = [SPECIAL.bos]
+    tokens = [SPECIAL.begin[0]]
     while len(tokens) < max_length and SPECIAL.eos not in tokens:
         memory, state = decoder.start(image)
         logits = decoder(memory, state, torch.tensor([[tokens]])).logits[0, 0, -1]

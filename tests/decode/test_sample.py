@@ -18,7 +18,7 @@ def first_words(batch, **options):
 
 def next_logits(batch):
     memory, state = Tree(11).start(batch)
-    logits = Tree(11)(memory, state, torch.full((len(batch.pooled), 1, 1), SPECIAL.bos)).logits[:, 0, 0]
+    logits = Tree(11)(memory, state, torch.full((len(batch.pooled), 1, 1), SPECIAL.begin[0])).logits[:, 0, 0]
     return logits.index_fill(-1, torch.tensor(SPECIAL.suppress), -torch.inf)
 
 
@@ -34,7 +34,7 @@ def test_later_words_are_drawn_afresh():
     batch = features(1)
     tokens = sample(Tree(11), batch, SPECIAL, max_length=3, num_return_sequences=20_000, seed=7).tokens[0]
     memory, state = Tree(11).start(batch)
-    logits = Tree(11)(memory, state, torch.tensor([[[SPECIAL.bos, 4]]])).logits[0, 0, -1]
+    logits = Tree(11)(memory, state, torch.tensor([[[SPECIAL.begin[0], 4]]])).logits[0, 0, -1]
     expected = logits.index_fill(-1, torch.tensor(SPECIAL.suppress), -torch.inf).softmax(-1)
     second = tokens[tokens[:, 1] == 4, 2]
     error = (second.bincount(minlength=11) / len(second) - expected).abs()

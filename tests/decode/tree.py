@@ -10,8 +10,8 @@ from showtell.features import Features
 from showtell.tokenizers.captions import Special
 from showtell.tokenizers.phrases import Forms
 
-SPECIAL = Special(bos=1, eos=2, pad=0, suppress=(0, 1, 3))
-ONE_ID = Special(bos=2, eos=2, pad=2)
+SPECIAL = Special(begin=(1,), eos=2, pad=0, suppress=(0, 1, 3))
+ONE_ID = Special(begin=(2,), eos=2, pad=2)
 
 
 class Tree(Decoder):

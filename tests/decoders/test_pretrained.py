@@ -16,7 +16,7 @@ from tests.decoders.test_every_decoder import B, D, K, T, V, make_features, read
 from tests.test_checkpoint_weights import Eye
 
 DIM, ROWS = 8, 64
-SPECIAL = Special(bos=1, eos=2, pad=0, suppress=(0, 1, 3))
+SPECIAL = Special(begin=(1,), eos=2, pad=0, suppress=(0, 1, 3))
 
 
 class Trunk(nn.Module):

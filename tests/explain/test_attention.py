@@ -11,7 +11,10 @@ from showtell.encoders.cnn import ConvNet
 from showtell.explain.attention import explain
 from showtell.features import Features
 from showtell.plumbing.errors import InputError
-from tests.report.small import small_captioner
+from showtell.tokenizers.captions import words_of
+from showtell.tokenizers.phrases import Phrases
+from showtell.tokenizers.words import Words
+from tests.report.small import CAPTIONS, small_captioner
 
 PHOTO = Image.fromarray(np.random.default_rng(0).integers(0, 256, (30, 50, 3), dtype=np.uint8))
 
@@ -42,6 +45,22 @@ def test_the_map_of_a_word_is_the_query_that_chose_it():
         state = output.state
         assert captioner.tokenizer.decode([tokens[place + 1]]) == found.words[place]
         torch.testing.assert_close(found.maps[place], output.attention[0, 0, 0].mean(0).detach())
+
+
+def test_behind_a_prompt_only_the_captions_words_have_maps():
+    captioner = small_captioner()
+    captioner.tokenizer = Words(min_count=1, prompt="there is").fit(CAPTIONS)
+    captioner.spelling = Phrases(captioner.tokenizer)
+    found = explain(captioner, PHOTO)
+    features = encode(captioner.encoder, [PHOTO])
+    tokens = captioner.describe(features)[0].tokens
+    assert tuple(tokens[:3]) == captioner.tokenizer.special.begin
+    assert found.words == [
+        captioner.tokenizer.decode([token]) for token in words_of(tokens, captioner.tokenizer.special)
+    ]
+    memory, state = captioner.decoder.start(features)
+    attention = captioner.decoder(memory, state, torch.tensor([[tokens]]), attention=True).attention[0, 0].mean(1)
+    torch.testing.assert_close(found.maps, attention[2 : 2 + len(found.words)].detach())
 
 
 def test_words_look_at_different_places():

@@ -17,7 +17,7 @@ from showtell.losses.teacher_forcing import SCHEDULES, read
 from showtell.tokenizers.captions import Captions, Special, batch
 
 B, N, D, V = 2, 5, 6, 11
-SPECIAL, ONE_ID = Special(bos=1, eos=2, pad=0), Special(bos=9, eos=9, pad=9)
+SPECIAL, ONE_ID = Special(begin=(1,), eos=2, pad=0), Special(begin=(9,), eos=9, pad=9)
 GROUPS = [[[3, 4, 5], [6], []], [[7, 8, 10, 3, 3]]]
 
 
@@ -36,15 +36,17 @@ def features():
     return Features(tokens, torch.ones(B, N, dtype=torch.bool), tokens.mean(1), boxes)
 
 
-def plain(decoder, features, groups, special, label_smoothing=0.0):
+def plain(decoder, features, groups, special, label_smoothing=0.0, labels="prompt+caption"):
     """One caption after the other, one word after the other."""
     total, count = 0.0, 0
     for b, group in enumerate(groups):
         for words in group:
             memory, state = decoder.start(features.select(torch.tensor([b])))
-            tokens = [special.bos, *words, special.eos]
-            for given, wanted in pairwise(tokens):
+            tokens = [*special.begin, *words, special.eos]
+            for place, (given, wanted) in enumerate(pairwise(tokens)):
                 logits, state, _ = decoder(memory, state, torch.tensor([[[given]]]))
+                if labels == "caption" and place + 1 < len(special.begin):
+                    continue
                 logits = logits.flatten().tolist()
                 largest = max(logits)
                 norm = largest + math.log(sum(math.exp(x - largest) for x in logits))
@@ -64,10 +66,46 @@ def test_the_loss_is_that_of_a_plain_loop_over_words(decoder, features, special,
     assert_close(float(loss), wanted, rtol=1e-5, atol=0)
 
 
+PROMPTS = {"three ids": Special((1, 7, 8), 2, 0), "one id": Special((9, 7, 8), 9, 9)}
+
+
+@pytest.mark.parametrize("labels", ["caption", "prompt+caption"])
+@pytest.mark.parametrize("special", PROMPTS.values(), ids=PROMPTS)
+@torch.no_grad()
+def test_a_prompt_is_read_and_predicted_only_if_it_is_among_the_labels(decoder, features, special, labels):
+    loss, words = cross_entropy(decoder, features, batch(GROUPS, special), labels=labels)
+    wanted, count = plain(decoder, features, GROUPS, special, labels=labels)
+    assert words == count == (13 if labels == "caption" else 13 + 4 * 2)
+    assert_close(float(loss), wanted, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("labels", ["caption", "prompt+caption"])
+def test_the_prompts_last_token_is_taught_the_first_word(features, labels):
+    captions, table = batch([[[3], [4, 5]], [[]]], PROMPTS["one id"]), Table(B, 2, 5)
+    cross_entropy(table, features, captions, labels=labels)[0].backward()
+    prompt = 1 if labels == "prompt+caption" else 0
+    taught = (table.logits.grad.abs().sum(-1) > 0).long()
+    assert taught.tolist() == [
+        [[prompt, prompt, 1, 1, 0], [prompt, prompt, 1, 1, 1]],
+        [[prompt, prompt, 1, 0, 0], [0, 0, 0, 0, 0]],
+    ]
+    ends = table.logits.grad[..., 9] < 0
+    assert ends.nonzero().tolist() == [[0, 0, 3], [0, 1, 4], [1, 0, 2]]
+
+
+def test_attention_is_made_even_over_the_captions_words_only(features):
+    torch.manual_seed(0)
+    decoder, special = Attend(D, V, embedding_dim=9, dim=8, attention_dim=7).eval(), PROMPTS["three ids"]
+    captions = batch([[[3, 4]], [[5, 6]]], special)
+    loss = cross_entropy(decoder, features, captions, attend_all=2.0)[0] - cross_entropy(decoder, features, captions)[0]
+    maps = read(decoder, *decoder.start(features), captions.tokens[..., :-1], attention=True).attention[:, 0, 2:, 0]
+    assert_close(loss, 2 * 6 * ((1 - maps.sum(1)) ** 2).mean(), rtol=1e-4, atol=1e-4)
+
+
 @torch.no_grad()
 def test_what_stands_in_the_padding_never_counts(decoder, features):
     captions = batch(GROUPS, SPECIAL)
-    longer = Captions(*(torch.nn.functional.pad(part, (0, 3)) for part in captions))
+    longer = Captions(*(torch.nn.functional.pad(part, (0, 3)) for part in captions[:2]))
     strange = Captions(longer.tokens.masked_fill(~longer.mask, 6), longer.mask)
     wanted = cross_entropy(decoder, features, captions)
     for other in (longer, strange):
@@ -151,7 +189,8 @@ def test_gradients_stop_between_pieces(features):
         assert [bool(decoder.words.weight.grad[word].any()) for word in (3, 4)] == reached
 
 
-def test_own_words_are_read_as_often_as_the_coin_says(features):
+@pytest.mark.parametrize("begin", [1, 3])
+def test_own_words_are_read_as_often_as_the_coin_says(features, begin):
     """A decoder that writes down what it reads, and says 7, 8, 9, 10, 7, .. whatever that is."""
     seen = []
 
@@ -165,12 +204,12 @@ def test_own_words_are_read_as_often_as_the_coin_says(features):
     parrot.logits.data[range(4), range(7, 11)] = 1e4
     tokens = torch.randint(3, 7, (B, 200, 9), generator=torch.Generator().manual_seed(0))
     torch.manual_seed(0)
-    read(parrot, {}, {"position": torch.zeros(B, 200, dtype=torch.long)}, tokens, truth=0.3)
+    read(parrot, {}, {"position": torch.zeros(B, 200, dtype=torch.long)}, tokens, truth=0.3, begin=begin)
     given = torch.cat(seen, dim=-1)
-    assert torch.equal(given[..., 0], tokens[..., 0])
-    own = given[..., 1:] == 7 + torch.arange(8) % 4  # what was said just before
+    assert torch.equal(given[..., :begin], tokens[..., :begin])
+    own = given[..., begin:] == (7 + torch.arange(8) % 4)[begin - 1 :]  # what was said just before
     assert own.float().mean().item() == pytest.approx(0.7, abs=0.02)
-    assert torch.equal(given[..., 1:][~own], tokens[..., 1:][~own])
+    assert torch.equal(given[..., begin:][~own], tokens[..., begin:][~own])
 
 
 @pytest.mark.parametrize("name", ["linear", "exponential", "inverse_sigmoid"])
@@ -202,15 +241,16 @@ def test_doubly_stochastic_attention_is_that_of_a_plain_loop(features):
     for b, group in enumerate(GROUPS):
         for said in group:
             memory, state = decoder.start(features.select(torch.tensor([b])))
-            tokens = torch.tensor([[[SPECIAL.bos, *said]]])
+            tokens = torch.tensor([[[SPECIAL.begin[0], *said]]])
             seen = decoder(memory, state, tokens, attention=True).attention[0, 0, :, 0].sum(0)
             far += [(1 - float(share)) ** 2 for share, real in zip(seen, features.mask[b], strict=True) if real]
     assert_close(float(loss - plain_loss), 2 * words * sum(far) / len(far), rtol=1e-4, atol=0)
 
 
-def critical(decoder, features, reward, **settings):
+def critical(decoder, features, reward, special=SPECIAL, **settings):
     torch.manual_seed(7)
-    return self_critical(decoder, features, SPECIAL, reward, samples=3, max_length=4, **settings)
+    lengths = {"max_length": 3 + len(special.begin)}
+    return self_critical(decoder, features, special, reward, samples=3, **lengths, **settings)
 
 
 def test_with_the_greedy_baseline_the_advantage_is_over_the_greedy_caption(decoder, features):
@@ -227,14 +267,15 @@ def test_with_the_greedy_baseline_the_advantage_is_over_the_greedy_caption(decod
     assert_close(float(loss.detach()), float(-2 * drawn.log_probs.sum()), rtol=1e-4, atol=0)
 
 
-def test_self_critical_loss_is_that_of_its_definition(decoder, features):
+@pytest.mark.parametrize("special", [SPECIAL, *PROMPTS.values()], ids=["no prompt", *PROMPTS])
+def test_self_critical_loss_is_that_of_its_definition(decoder, features, special):
     kept = []
 
     def reward(drawn):
         kept.append(drawn)
         return torch.arange(6.0).view(2, 3) ** 2
 
-    loss, mean = critical(decoder, features, reward)
+    loss, mean = critical(decoder, features, reward, special)
     drawn, rewards = kept[0], [[0, 1, 4], [9, 16, 25]]
     expected = 0.0
     for b in range(B):

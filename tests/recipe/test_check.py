@@ -98,7 +98,7 @@ MISTAKES = {
     "encoder=null": "encoder.name is None; it takes cnn, timm, lite, concat",
     "decode.num_beam=3": "decode.num_beam is not an option of 'beam'; it takes num_beams, length_penalty, "
     "num_return_sequences, max_length, min_length, no_repeat_ngram_size, must, must_not (did you mean num_beams?)",
-    "tokenizer.size=3": "tokenizer.size is not an option of 'words'; it takes min_count, max_words",
+    "tokenizer.size=3": "tokenizer.size is not an option of 'words'; it takes min_count, max_words, prompt",
     "evaluate.name=3": "evaluate.name is not an option of 'evaluate'; it takes metrics, batch_size, clip, "
     "clip_protocol",
     "decoder.conditioning=croos": "decoder.conditioning is 'croos' (did you mean cross?); "
@@ -218,7 +218,9 @@ def test_a_missing_option_is_told():
 
 
 def test_a_key_that_is_no_word_is_told():
-    with pytest.raises(RecipeError, match=r"^tokenizer.1 is not an option of 'words'; it takes min_count, max_words$"):
+    with pytest.raises(
+        RecipeError, match=r"^tokenizer.1 is not an option of 'words'; it takes min_count, max_words, prompt$"
+    ):
         check({"tokenizer": {1: 2}, "data": {"name": "scenes"}})
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from showtell.tokenizers.captions import Special, batch
 
-SPECIAL, ONE_ID = Special(bos=1, eos=2, pad=0), Special(bos=9, eos=9, pad=9)
+SPECIAL, ONE_ID = Special(begin=(1,), eos=2, pad=0), Special(begin=(9,), eos=9, pad=9)
 groups = st.lists(st.lists(st.lists(st.integers(3, 10), max_size=7), max_size=3), min_size=1, max_size=4)
 
 
@@ -38,7 +38,7 @@ def test_every_caption_can_be_read_back(groups, special):
     for b, group in enumerate(groups):
         rows = [row[mask].tolist() for row, mask in zip(captions.tokens[b], captions.mask[b], strict=True)]
         absent = captions.tokens.shape[1] - len(group)
-        assert rows == [[special.bos, *words, special.eos] for words in group] + [[]] * absent
+        assert rows == [[special.begin[0], *words, special.eos] for words in group] + [[]] * absent
     assert captions.tokens[~captions.mask].eq(special.pad).all()
     assert (captions.mask.long().diff(dim=-1) <= 0).all()  # no hole before a word
 

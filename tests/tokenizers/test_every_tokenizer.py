@@ -78,7 +78,7 @@ def test_any_text_becomes_ids_in_range_that_are_words_and_the_same_after_loading
     ids, special = pair.fitted.encode(text), pair.fitted.special
     assert pair.loaded.encode(text) == ids
     assert all(0 <= i < len(pair.fitted) for i in ids)
-    assert not {special.bos, special.eos, special.pad} & set(ids)
+    assert not {special.begin[0], special.eos, special.pad} & set(ids)
     assert isinstance(pair.fitted.decode(ids), str)
 
 
@@ -109,19 +109,19 @@ def test_captions_to_learn_from_may_hold_half_characters(pair):
 
 def test_special_ids_are_in_range_and_a_model_may_always_stop(pair):
     special = pair.fitted.special
-    assert all(0 <= i < len(pair.fitted) for i in (special.bos, special.eos, special.pad, *special.suppress))
+    assert all(0 <= i < len(pair.fitted) for i in (special.begin[0], special.eos, special.pad, *special.suppress))
     assert special.eos not in special.suppress
 
 
 def test_special_ids_are_silent(pair):
     special, words = pair.fitted.special, pair.fitted.encode("a brown dog")
-    assert pair.fitted.decode([special.bos, *words, special.eos, special.pad]) == "a brown dog"
+    assert pair.fitted.decode([special.begin[0], *words, special.eos, special.pad]) == "a brown dog"
 
 
 @pytest.mark.parametrize("written", ["<pad>", "<bos>", "<s>", "</s>", "<eos>", "<|endoftext|>"])
 def test_a_written_special_word_is_no_special_id(pair, written):
     special = pair.fitted.special
-    assert not {special.bos, special.eos, special.pad} & set(pair.fitted.encode(f"a {written} dog {written}"))
+    assert not {special.begin[0], special.eos, special.pad} & set(pair.fitted.encode(f"a {written} dog {written}"))
 
 
 def test_the_mask_finds_the_words_again(pair):

@@ -53,7 +53,7 @@ def test_the_courses_caption_has_the_courses_ids(ours):
 
 
 def test_bos_eos_and_pad_are_one_id_that_may_be_said(ours):
-    assert ours.special == (END, END, END, ()) and len(ours) == END + 1
+    assert ours.special == ((END,), END, END, ()) and len(ours) == END + 1
 
 
 @given(HARD_TEXT)
@@ -135,7 +135,7 @@ OWN = {token: i for i, token in enumerate(["<|endoftext|>", *LETTERS, "do", "dog
 def test_own_files_of_the_same_form_are_read(tmp_path):
     write_files(tmp_path, OWN)
     own = GPT2(files=tmp_path)
-    assert own.special == (0, 0, 0, ()) and len(own) == 259
+    assert own.special == ((0,), 0, 0, ()) and len(own) == 259
     assert own.encode("dogdo") == [258, 257]
     assert own.decode([0, 258, 257, 0]) == "dogdo"
 

@@ -32,7 +32,7 @@ def test_the_vocabulary_is_exactly_as_large_as_was_asked(model, size):
 
 def test_the_first_ids_are_pad_bos_eos_unk_and_only_eos_may_be_said():
     pieces = SentencePiece(vocabulary_size=40).fit(CAPTIONS)
-    assert pieces.special == (1, 2, 0, (0, 1, 3))
+    assert pieces.special == ((1,), 2, 0, (0, 1, 3))
     assert [pieces.processor.is_control(i) for i in range(3)] == [True] * 3 and pieces.processor.is_unknown(3)
 
 

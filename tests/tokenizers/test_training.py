@@ -34,7 +34,7 @@ def test_a_run_captions_photos_within_its_vocabulary(run, photo):
         (caption,) = captioner.caption([photo], **decode)
         special = captioner.tokenizer.special
         words = caption.tokens[1:-1] if caption.tokens[-1] == special.eos else caption.tokens[1:]
-        assert caption.tokens[0] == special.bos and not {special.eos, *special.suppress} & set(words)
+        assert caption.tokens[0] == special.begin[0] and not {special.eos, *special.suppress} & set(words)
         assert caption.text == captioner.tokenizer.decode(words)
 
 

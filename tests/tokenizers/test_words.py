@@ -29,7 +29,7 @@ WORDS = [
 def test_the_first_ids_are_pad_bos_eos_unk():
     words = Words(min_count=1).fit(["dog"])
     assert words.words == ["<pad>", "<bos>", "<eos>", "<unk>", "dog"]
-    assert (words.special.pad, words.special.bos, words.special.eos) == (0, 1, 2)
+    assert (words.special.pad, words.special.begin[0], words.special.eos) == (0, 1, 2)
     assert words.special.suppress == (0, 1, 3)
 
 

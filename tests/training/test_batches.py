@@ -66,7 +66,7 @@ def test_a_group_larger_than_a_batch_is_cut():
 
 def test_a_batch_has_the_images_and_the_ids_of_the_chosen_captions():
     words = [[[7]], [[8], [9, 10], [6]]]
-    images, captions = collate([(1, [2, 1]), (0, [0])], words, Special(bos=1, eos=2, pad=0))
+    images, captions = collate([(1, [2, 1]), (0, [0])], words, Special(begin=(1,), eos=2, pad=0))
     assert images.tolist() == [1, 0]
     assert captions.tokens.tolist() == [[[1, 6, 2, 0], [1, 9, 10, 2]], [[1, 7, 2, 0], [0, 0, 0, 0]]]
     assert captions.mask.sum((1, 2)).tolist() == [7, 3]

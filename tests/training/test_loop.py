@@ -388,6 +388,6 @@ def test_a_run_of_0_1_is_refused_with_the_line_that_trains_it_anew(tmp_path, cnn
         assert stopped.value.code == 2 and "0.1" in said
     line = shlex.split(said.partition(": showtell ")[2])
     monkeypatch.setattr("sys.argv", ["showtell", *line, "train.max_steps=1"])
-    with pytest.raises(SystemExit, match="^0$"):
+    with pytest.raises(SystemExit, match=r"^0$"):
         main()
     assert showtell.load(f"{run}-anew").recipe["loss"] == showtell.load(cnn_run).recipe["loss"]

@@ -28,7 +28,7 @@ from tests.small import FROZEN, RECIPE, small_recipe, train_small
 from tests.training.test_resume import equal, killed
 
 QUIET = Console(quiet=True)
-CAPTIONS = batch([[[3, 4, 5], [6]], [[7, 8, 10, 3, 3], []]], Special(bos=1, eos=2, pad=0))
+CAPTIONS = batch([[[3, 4, 5], [6]], [[7, 8, 10, 3, 3], []]], Special(begin=(1,), eos=2, pad=0))
 
 
 @pytest.fixture(scope="module")
