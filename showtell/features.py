@@ -1,6 +1,5 @@
 """Features: what an encoder hands on, the same for a CNN's grid, a ViT's patches and a detector's regions."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -26,22 +25,25 @@ class Features(NamedTuple):
         return Features(*(part[images] for part in self))
 
 
-class Several(Features):
-    """The features of the same images by several encoders: those of the first, and in `parts` those of each."""
+# What is seen of the same images: the Features of one encoder, or of several encoders or views those of each.
+Seen = Features | tuple[Features, ...]
 
-    parts: tuple[Features, ...]
 
-    @classmethod
-    def of(cls, parts: Sequence[Features]) -> "Several":
-        joined = cls(*parts[0])
-        joined.parts = tuple(parts)
-        return joined
+def each(seen: Seen) -> tuple[Features, ...]:
+    return (seen,) if isinstance(seen, Features) else seen
 
-    def to(self, device: torch.device) -> "Several":
-        return Several.of([part.to(device) for part in self.parts])
 
-    def select(self, images: Tensor) -> "Several":
-        return Several.of([part.select(images) for part in self.parts])
+def first(seen: Seen) -> Features:
+    return each(seen)[0]
+
+
+def to(seen: Seen, device: torch.device) -> Seen:
+    return seen.to(device) if isinstance(seen, Features) else tuple(part.to(device) for part in seen)
+
+
+def select(seen: Seen, images: Tensor) -> Seen:
+    """What is seen of some of the images, in the order of the indices `images`."""
+    return seen.select(images) if isinstance(seen, Features) else tuple(part.select(images) for part in seen)
 
 
 def grid_boxes(rows: int, columns: int, view: Tensor) -> Tensor:

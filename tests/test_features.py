@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from showtell.features import Features, grid_boxes
+from showtell.features import Features, each, first, grid_boxes, select, to
 
 WHOLE = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
 
@@ -42,3 +42,21 @@ def test_select_takes_all_parts_of_the_same_images():
     parts = [torch.arange(3.0).reshape(3, *[1] * rank).expand(3, *[2] * rank) for rank in (2, 1, 1, 2)]
     chosen = Features(*parts).select(torch.tensor([2, 0]))
     assert [part.flatten(1)[:, 0].tolist() for part in chosen] == [[2.0, 0.0]] * 4
+
+
+def test_of_several_features_each_is_selected_and_moved():
+    one, other = (
+        Features(torch.rand(3, n, d), torch.ones(3, n).bool(), torch.rand(3, d), torch.rand(3, n, 4))
+        for n, d in ((5, 6), (2, 7))
+    )
+    assert each(one) == (one,) and first(one) is one and each((one, other)) == (one, other)
+    assert first((one, other)) is one
+    images = torch.tensor([2, 0])
+    for seen in (one, (one, other)):
+        chosen = select(seen, images)
+        assert isinstance(chosen, Features) == isinstance(seen, Features)
+        for mine, theirs in zip(each(chosen), each(seen), strict=True):
+            assert all(torch.equal(part, whole[images]) for part, whole in zip(mine, theirs, strict=True))
+        moved = to(seen, torch.device("meta"))
+        assert isinstance(moved, Features) == isinstance(seen, Features)
+        assert all(part.device.type == "meta" for features in each(moved) for part in features)

@@ -1,6 +1,6 @@
 """The on-disk cache: every photo is read, squared and, by a frozen encoder, encoded once.
 
-Train, evaluate and predict ask one thing, `source(indices) -> Features`. Under it lies a store of frozen features in
+Train, evaluate and predict ask one thing, `source(indices) -> Seen`. Under it lies a store of frozen features in
 fp16, or, for an encoder that trains, of its pixels in bytes.
 """
 

@@ -10,9 +10,8 @@ from showtell.cache.source import Source, open_source
 from showtell.data.record import Record
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.turned import VIEWS, Turned, stays_upright
-from showtell.features import Features
+from showtell.features import Seen
 from showtell.plumbing.errors import RecipeError
-from showtell.regions.precomputed import Precomputed
 
 
 class Augmented(Source):
@@ -20,7 +19,9 @@ class Augmented(Source):
 
     def __init__(self, sources: Sequence[Source], views: str) -> None:
         upright = sources[0]
-        super().__init__(upright.encoder, upright._store, upright._rows, upright.records, upright.left_out)
+        super().__init__(
+            upright.encoder, upright._store, upright._rows, upright.records, upright.left_out, upright.content
+        )
         self.sources = sources
         self.turns = torch.tensor([not stays_upright(record.references, views) for record in upright.records])
 
@@ -35,7 +36,7 @@ class Augmented(Source):
                     made.setdefault(name, part.new_empty(len(indices), *part.shape[1:]))[places] = part
         return made
 
-    def see(self, kept: Mapping[str, Tensor]) -> Features:
+    def see(self, kept: Mapping[str, Tensor]) -> Seen:
         return self.sources[0].see(kept)  # the views share all weights
 
 
@@ -56,7 +57,7 @@ def turned_encoders(encoder: Encoder, views: str, key: str) -> list[Encoder]:
 
     Raises RecipeError where the features were computed by others, who saw upright photos alone.
     """
-    if VIEWS[views] and any(isinstance(part, Precomputed) for part in encoder.modules()):
+    if VIEWS[views] and any(isinstance(part, Encoder) and part.given is not None for part in encoder.modules()):
         raise RecipeError(
             f"{key} is {views}, and regions 'precomputed' has features of upright photos alone; take {key}=none"
         )

@@ -15,12 +15,10 @@ from showtell.cache.contents import digest_files
 from showtell.cache.fill import UNREADABLE, batch_size, device_of, fill, room, stack
 from showtell.cache.store import Store
 from showtell.data.record import LeftOut, Record, told
-from showtell.encoders.encoder import Encoder
-from showtell.encoders.joined import Joined
-from showtell.features import Features
+from showtell.encoders.encoder import Encoder, Opened, Rows
+from showtell.features import Features, Seen, each
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.messages import count
-from showtell.regions.precomputed import Given, Precomputed, open_precomputed
 
 EDITION = 1  # to be raised when the same fingerprint comes to mean other numbers
 
@@ -38,21 +36,18 @@ class Source:
     def __init__(
         self,
         encoder: Encoder,
-        store: Store | Given,
+        store: Rows,
         rows: Sequence[int],
         records: Sequence[Record],
         left_out: Sequence[LeftOut] = (),
+        content: str = "",
     ):
+        """`content` tells features that somebody else made from others; it is empty if an encoder makes them."""
         self.encoder, self.records, self.left_out = encoder, list(records), tuple(left_out)
-        self._store, self._rows = store, list(rows)
+        self._store, self._rows, self.content = store, list(rows), content
 
     def __len__(self) -> int:
         return len(self._rows)
-
-    @property
-    def content(self) -> str:
-        """What tells features that somebody else made from others; nothing of those that an encoder makes."""
-        return self._store.content if isinstance(self._store, Given) else ""
 
     @property
     def folders(self) -> list[Path]:
@@ -63,10 +58,10 @@ class Source:
         """What is kept of some of the records: pixels where the encoder trains, else its features."""
         return self._store.read([self._rows[index] for index in indices])
 
-    def __call__(self, indices: Sequence[int]) -> Features:
+    def __call__(self, indices: Sequence[int]) -> Seen:
         return self.see(self.read(indices))
 
-    def see(self, kept: Mapping[str, Tensor]) -> Features:
+    def see(self, kept: Mapping[str, Tensor]) -> Seen:
         """The Features of images of which this is kept."""
         parts = {name: part.to(device_of(self.encoder), non_blocking=True) for name, part in kept.items()}
         if self.encoder.trains:
@@ -80,7 +75,7 @@ class Together(Source):
 
     def __init__(self, encoder: Encoder, sources: Sequence[Source], left_out: Sequence[LeftOut]) -> None:
         first = sources[0]
-        super().__init__(encoder, first._store, first._rows, first.records, left_out)
+        super().__init__(encoder, first._store, first._rows, first.records, left_out, first.content)
         self.sources = sources
 
     @property
@@ -91,13 +86,19 @@ class Together(Source):
         each = [source.read(indices) for source in self.sources]
         return {f"{number}.{name}": part for number, kept in enumerate(each) for name, part in kept.items()}
 
-    def see(self, kept: Mapping[str, Tensor]) -> Features:
-        each: list[dict[str, Tensor]] = [{} for _ in self.sources]
+    def see(self, kept: Mapping[str, Tensor]) -> Seen:
+        parts: list[dict[str, Tensor]] = [{} for _ in self.sources]
         for name, part in kept.items():
             number, _, own = name.partition(".")
-            each[int(number)][own] = part
-        seen = [source.see(its) for source, its in zip(self.sources, each, strict=True)]
-        return self.encoder.pool(self.encoder.join(seen))
+            parts[int(number)][own] = part
+        seen = [source.see(its) for source, its in zip(self.sources, parts, strict=True)]
+        return _joined(self.encoder, seen)
+
+
+def _joined(encoder: Encoder, seen: Sequence[Seen]) -> Seen:
+    """What the encoder says of the same images, by what each of its `encoders` says."""
+    joined = encoder.join([part for one in seen for part in each(one)])
+    return encoder.pool(joined) if isinstance(joined, Features) else joined
 
 
 def open_source(
@@ -116,8 +117,8 @@ def open_source(
     cannot and all are needed (`complete`), and where the disk is too small. `what` they are is said with their number.
     """
     console = console or Console(stderr=True, quiet=not progress)
-    if isinstance(encoder, Precomputed):
-        return _open_precomputed(records, encoder, console, complete, what)
+    if encoder.given is not None:
+        return _open_given(encoder.given.open(records, console), encoder, len(records), console, complete, what)
     if encoder.encoders:
         settings: dict[str, Any] = {"folder": folder, "console": console, "progress": progress}
         return _open_each(records, encoder, settings | {"complete": complete, "what": what})
@@ -156,24 +157,22 @@ def _open_each(records: Sequence[Record], encoder: Encoder, settings: dict[str, 
     return Together(encoder, [open_source(records, part, **settings) for part in parts], left_out)
 
 
-def _open_precomputed(
-    records: Sequence[Record], encoder: Precomputed, console: Console, complete: bool, what: str
-) -> Source:
-    given, kept, left_out = open_precomputed(records, encoder, console)
-    missing = f"{len(left_out):,} of {count(len(records), what)} {'is' if len(left_out) == 1 else 'are'}"
-    said = f"{missing} not in regions.file={encoder.path}: {told(left_out)}"
+def _open_given(opened: Opened, encoder: Encoder, records: int, console: Console, complete: bool, what: str) -> Source:
+    rows, kept, left_out, content, where, hint = opened
+    missing = f"{len(left_out):,} of {count(records, what)} {'is' if len(left_out) == 1 else 'are'}"
+    said = f"{missing} not in {where}: {told(left_out)}"
     if left_out and (complete or not kept):
-        raise InputError(f"{said}; features go by image_id, and the first in the file is {encoder.first!r}")
+        raise InputError(f"{said}; {hint}")
     if left_out:
         console.print(f"{said}; left out", markup=False, soft_wrap=True)
-    return Source(encoder, given, range(len(kept)), kept, left_out)
+    return Source(encoder, rows, range(len(kept)), kept, left_out, content)
 
 
 @torch.no_grad()
-def encode(encoder: Encoder, images: Sequence[Image.Image]) -> Features:
+def encode(encoder: Encoder, images: Sequence[Image.Image]) -> Seen:
     """The Features of a few upright RGB images, live; equal to what a Source gives for the same images."""
-    if isinstance(encoder, Joined):
-        return encoder.join([encode(part, images) for part in encoder.encoders])
+    if encoder.several:
+        return _joined(encoder, [encode(part, images) for part in encoder.encoders])
     encoder.eval()
     pixels, view = stack([encoder.transform(image) for image in images])
     device, size = device_of(encoder), batch_size(encoder)

@@ -22,7 +22,7 @@ from showtell.captioners.views import encoder_of_views
 from showtell.data.images import open_image, upright_rgb
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.turned import Views
-from showtell.features import Features
+from showtell.features import Seen
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import write_text
 from showtell.plumbing.hub import hub_is_out_of_reach
@@ -124,7 +124,7 @@ class Captioner(ABC):
         image.filename = str(path)  # type: ignore[attr-defined]  # as Pillow calls it
         return image
 
-    def describe(self, features: Features, **decode: Any) -> list[Caption]:
+    def describe(self, features: Seen, **decode: Any) -> list[Caption]:
         """The caption of each image from its features. A captioner without an encoder has no use for it."""
         raise NotImplementedError(f"captioner {self.name!r} reads no features")
 

@@ -22,7 +22,7 @@ from showtell.data.images import open_image
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.joined import Joined
 from showtell.encoders.turned import Views
-from showtell.features import Features
+from showtell.features import Seen, to
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.settings.text import Recipe
 
@@ -65,9 +65,9 @@ class Ensemble(Captioner):
     def caption(self, images: Sequence[str | Path | Image.Image], **decode: Any) -> list[Caption]:
         return from_features(self, images, decode)
 
-    def describe(self, features: Features, **decode: Any) -> list[Caption]:
+    def describe(self, features: Seen, **decode: Any) -> list[Caption]:
         changed = speaking.changed(self.decode, decode)
-        return speaking.describe(self.decoder, features.to(self.device), self.tokenizer, self.spelling, changed)
+        return speaking.describe(self.decoder, to(features, self.device), self.tokenizer, self.spelling, changed)
 
     def check_decoding(self) -> None:
         speaking.check_decoding(self.decoder, self.spelling, self.decode)

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from showtell.decoders.decoder import Decoder, Memory, Output, State
-from showtell.features import Features, Several
+from showtell.features import Seen, each
 
 
 class MeanDecoder(Decoder):
     """Decoders side by side; its logits are the logarithm of their mean probabilities.
 
-    `sees` says which of Several features each member reads. Names of memory and state get the member's number in front.
+    `sees` says which of several features each member reads. Names of memory and state get the member's number in front.
     """
 
     def __init__(self, members: Sequence[Decoder], sees: Sequence[int]) -> None:
@@ -34,8 +34,8 @@ class MeanDecoder(Decoder):
         for number, (member, part) in enumerate(zip(self.parts, self.sees, strict=True)):
             yield number, member, part
 
-    def start(self, features: Features) -> tuple[Memory, State]:
-        parts = features.parts if isinstance(features, Several) else (features,)
+    def start(self, features: Seen) -> tuple[Memory, State]:
+        parts = each(features)
         memory: Memory = {}
         state: State = {}
         for number, member, part in self.decoders:

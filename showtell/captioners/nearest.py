@@ -20,7 +20,7 @@ from showtell.captioners.captioner import Builder, Captioner, from_features, sav
 from showtell.captioners.neighbours import Neighbours
 from showtell.data.images import open_image
 from showtell.encoders.encoder import Encoder
-from showtell.features import Features
+from showtell.features import Seen, first
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.files import write_json
 from showtell.settings.text import Recipe
@@ -48,7 +48,7 @@ class Nearest(Captioner):
     def fit(self, source: Source, console: Console | None = None) -> "Nearest":
         """Remember the photos of a source and their captions; choose k where the recipe gives none."""
         rows = range(len(source))
-        vectors = [source(list(rows[i : i + BATCH_SIZE])).pooled.cpu() for i in range(0, len(rows), BATCH_SIZE)]
+        vectors = [first(source(list(rows[i : i + BATCH_SIZE]))).pooled.cpu() for i in range(0, len(rows), BATCH_SIZE)]
         captions = [record.references for record in source.records]
         self.neighbours.fit(torch.cat(vectors), captions, self.recipe["train"]["seed"], console)
         return self
@@ -67,13 +67,13 @@ class Nearest(Captioner):
     def caption(self, images: Sequence[str | Path | Image.Image], **decode: Any) -> list[Caption]:
         return from_features(self, images, decode)
 
-    def describe(self, features: Features, **decode: Any) -> list[Caption]:
+    def describe(self, features: Seen, **decode: Any) -> list[Caption]:
         """The caption that the nearest photos' captions agree on, as somebody wrote it; it has no ids."""
         if decode:
             raise RecipeError(
                 f"decode.{next(iter(decode))} does not apply to captioner 'nearest', which decodes nothing"
             )
-        return [Caption(text) for text in self.neighbours.describe(features.pooled)]
+        return [Caption(text) for text in self.neighbours.describe(first(features).pooled)]
 
     @property
     def manner(self) -> str:

@@ -10,7 +10,7 @@ from showtell.decode import STRATEGIES, check_words
 from showtell.decode.options import check_begin, check_positions
 from showtell.decoders.decoder import Decoder
 from showtell.encoders.turned import VIEWS
-from showtell.features import Features
+from showtell.features import Seen
 from showtell.settings.schema import choose, validated
 from showtell.settings.text import Recipe
 from showtell.tokenizers.captions import Tokenizer, words_of
@@ -18,7 +18,7 @@ from showtell.tokenizers.phrases import Phrases
 
 
 def describe(
-    decoder: Decoder, features: Features, tokenizer: Tokenizer, spelling: Phrases, decode: Mapping[str, Any]
+    decoder: Decoder, features: Seen, tokenizer: Tokenizer, spelling: Phrases, decode: Mapping[str, Any]
 ) -> list[Caption]:
     """The likeliest caption of each image, by the strategy and the settings of `decode`."""
     name = decode["name"]

@@ -20,6 +20,7 @@ from showtell.encoders.clip.encoder import PhotoTower
 from showtell.encoders.clip.from_open_clip import load_open_clip
 from showtell.encoders.clip.from_transformers import load_transformers
 from showtell.encoders.clip.towers import OPEN_CLIP
+from showtell.features import first
 from showtell.plumbing.device import device_of
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.progress import Bar
@@ -77,7 +78,7 @@ class Clip:
             return torch.stack([self._photos[path] for path in photos])
         records = [Record(path.name, path, (), "") for path in photos]
         source = open_source(records, self.tower, console=self.console, progress=False, complete=True)
-        return source(range(len(records))).pooled
+        return first(source(range(len(records)))).pooled
 
     def remember_photos(self, photos: Sequence[Path]) -> None:
         """Embed them now and keep their vectors, for who scores captions of some of them again and again."""

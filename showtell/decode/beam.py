@@ -15,13 +15,13 @@ from showtell.decode.options import check
 from showtell.decode.search import Rule, search
 from showtell.decode.spelling import Spelling, banned, forced
 from showtell.decoders.decoder import Decoder
-from showtell.features import Features
+from showtell.features import Seen, first
 from showtell.tokenizers.captions import Special
 
 
 def beam(
     decoder: Decoder,
-    features: Features,
+    features: Seen,
     special: Special,
     spelling: Spelling | None = None,
     *,
@@ -48,7 +48,7 @@ def beam(
     check(must=must, must_not=must_not)
     if num_beams == 1 and not must:
         return greedy(decoder, features, special, spelling, must_not=must_not, **lengths)
-    device, never = features.tokens.device, banned(spelling, must_not)
+    device, never = first(features).tokens.device, banned(spelling, must_not)
     limits = Limits(special, device, banned=never, **lengths)
     rule: Rule = Groups(1, 0.0, special.eos)
     if must:

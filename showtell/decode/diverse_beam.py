@@ -10,13 +10,13 @@ from showtell.decode.options import check
 from showtell.decode.search import search
 from showtell.decode.spelling import Spelling, banned
 from showtell.decoders.decoder import Decoder
-from showtell.features import Features
+from showtell.features import Seen, first
 from showtell.tokenizers.captions import Special
 
 
 def diverse_beam(
     decoder: Decoder,
-    features: Features,
+    features: Seen,
     special: Special,
     spelling: Spelling | None = None,
     *,
@@ -41,6 +41,6 @@ def diverse_beam(
     check(must_not=must_not, num_beams=num_beams, **ranking, **lengths)
     if num_beam_groups == 1:
         return beam(decoder, features, special, spelling, num_beams=num_beams, must_not=must_not, **ranking, **lengths)
-    limits = Limits(special, features.tokens.device, banned=banned(spelling, must_not), **lengths)
+    limits = Limits(special, first(features).tokens.device, banned=banned(spelling, must_not), **lengths)
     rule = Groups(num_beam_groups, diversity_penalty, special.eos)
     return search(decoder, features, limits, rule, num_beams=num_beams // num_beam_groups, **ranking)

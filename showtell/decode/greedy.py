@@ -8,13 +8,13 @@ from showtell.decode.options import check
 from showtell.decode.spelling import Spelling, banned
 from showtell.decode.unroll import unroll
 from showtell.decoders.decoder import Decoder
-from showtell.features import Features
+from showtell.features import Seen, first
 from showtell.tokenizers.captions import Special
 
 
 def greedy(
     decoder: Decoder,
-    features: Features,
+    features: Seen,
     special: Special,
     spelling: Spelling | None = None,
     *,
@@ -26,7 +26,7 @@ def greedy(
     """One caption an image (R = 1)."""
     lengths = {"max_length": max_length, "min_length": min_length, "no_repeat_ngram_size": no_repeat_ngram_size}
     check(**lengths, must_not=must_not)
-    limits = Limits(special, features.tokens.device, banned=banned(spelling, must_not), **lengths)
+    limits = Limits(special, first(features).tokens.device, banned=banned(spelling, must_not), **lengths)
     return unroll(decoder, features, limits, _likeliest, captions=1)
 
 

@@ -13,13 +13,13 @@ from showtell.decode.options import check
 from showtell.decode.spelling import Spelling, banned
 from showtell.decode.unroll import unroll
 from showtell.decoders.decoder import Decoder
-from showtell.features import Features
+from showtell.features import Features, Seen, first
 from showtell.tokenizers.captions import Special
 
 
 def sample(
     decoder: Decoder,
-    features: Features,
+    features: Seen,
     special: Special,
     spelling: Spelling | None = None,
     *,
@@ -37,12 +37,12 @@ def sample(
     lengths = {"max_length": max_length, "min_length": min_length, "no_repeat_ngram_size": no_repeat_ngram_size}
     check(temperature=temperature, top_k=top_k, top_p=top_p, num_return_sequences=num_return_sequences, seed=seed)
     check(**lengths, must_not=must_not)
-    dice = throw(features, seed, num_return_sequences, max_length)
+    dice = throw(first(features), seed, num_return_sequences, max_length)
 
     def draw(log_probs: Tensor, images: Tensor, length: int) -> Tensor:
         return pick(narrow(log_probs / temperature, top_k, top_p), dice[images, :, length])
 
-    limits = Limits(special, features.tokens.device, banned=banned(spelling, must_not), **lengths)
+    limits = Limits(special, first(features).tokens.device, banned=banned(spelling, must_not), **lengths)
     drawn = unroll(decoder, features, limits, draw, captions=num_return_sequences)
     order = drawn.log_probs.argsort(dim=1, descending=True, stable=True)
     rows = torch.arange(len(order), device=order.device)[:, None]

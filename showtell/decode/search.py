@@ -12,7 +12,7 @@ from torch import Tensor
 from showtell.decode.decoded import Decoded, Written, assemble, enough_done
 from showtell.decode.limits import Limits
 from showtell.decoders.decoder import Decoder
-from showtell.features import Features
+from showtell.features import Seen, first
 
 
 class Beams(NamedTuple):
@@ -55,7 +55,7 @@ class Rule(Protocol):
 
 def search(
     decoder: Decoder,
-    features: Features,
+    features: Seen,
     limits: Limits,
     rule: Rule,
     *,
@@ -70,13 +70,13 @@ def search(
 
 
 def _search(
-    decoder: Decoder, features: Features, limits: Limits, rule: Rule, num_beams: int, length_penalty: float
+    decoder: Decoder, features: Seen, limits: Limits, rule: Rule, num_beams: int, length_penalty: float
 ) -> list[tuple[Tensor, Written]]:
-    live, kept = _begin(limits, rule, len(features.tokens), num_beams)
+    live, kept = _begin(limits, rule, len(first(features).tokens), num_beams)
     device = live.ranks.device
     images, parts = torch.arange(len(live.ranks), device=device), []
     done = torch.zeros(live.ranks.shape[:2], dtype=torch.bool, device=device)
-    memory, state = decoder.start(features)
+    memory, state = decoder.start(features)  # type: ignore[arg-type]  # one for several takes a tuple
     logits, state, _ = decoder(memory, state, live.written.tokens[:, 0, :1, : limits.start])
     state = decoder.widen(state, rule.groups * num_beams)
     logits = logits[:, :, -1:].expand(-1, rule.groups * num_beams, -1, -1)

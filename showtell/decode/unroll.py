@@ -8,13 +8,13 @@ from torch import Tensor
 from showtell.decode.decoded import Decoded, Written, assemble, enough_done
 from showtell.decode.limits import Limits
 from showtell.decoders.decoder import Decoder
-from showtell.features import Features
+from showtell.features import Seen, first
 
 # (log probabilities B K V, indices of the images B, how many tokens are written) -> words B K
 Choose = Callable[[Tensor, Tensor, int], Tensor]
 
 
-def unroll(decoder: Decoder, features: Features, limits: Limits, choose: Choose, captions: int) -> Decoded:
+def unroll(decoder: Decoder, features: Seen, limits: Limits, choose: Choose, captions: int) -> Decoded:
     """K captions of each image, in the order in which they were begun."""
     with torch.inference_mode():
         parts = _unroll(decoder, features, limits, choose, captions)
@@ -22,13 +22,13 @@ def unroll(decoder: Decoder, features: Features, limits: Limits, choose: Choose,
 
 
 def _unroll(
-    decoder: Decoder, features: Features, limits: Limits, choose: Choose, captions: int
+    decoder: Decoder, features: Seen, limits: Limits, choose: Choose, captions: int
 ) -> Sequence[tuple[Tensor, Written]]:
-    tokens = limits.blank(len(features.tokens), captions)
+    tokens = limits.blank(len(first(features).tokens), captions)
     lengths = torch.full_like(tokens[..., 0], limits.start)
     written = Written(tokens, lengths, torch.zeros(tokens.shape[:2], device=tokens.device))
     live, images, parts = lengths.bool(), torch.arange(len(tokens), device=tokens.device), []
-    memory, state = decoder.start(features)
+    memory, state = decoder.start(features)  # type: ignore[arg-type]  # one for several takes a tuple
     logits, state, _ = decoder(memory, state, tokens[:, :1, : limits.start])
     state, logits = decoder.widen(state, captions), logits[:, :, -1:].expand(-1, captions, -1, -1)
     for length in range(limits.start, limits.max_length):

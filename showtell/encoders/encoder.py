@@ -2,15 +2,44 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TypeVar
+from pathlib import Path
+from typing import NamedTuple, Protocol, TypeVar
 
 from PIL import Image
+from rich.console import Console
 from torch import Tensor, nn
 
-from showtell.features import Features
+from showtell.data.record import LeftOut, Record
+from showtell.features import Features, Seen
 from showtell.layers.frozen import frozen_in_eval
 
 E = TypeVar("E", bound="Encoder")
+
+
+class Rows(Protocol):
+    """Where features lie: `read(rows)` gives the arrays of Features, by name."""
+
+    folder: Path
+
+    def read(self, rows: Sequence[int]) -> dict[str, Tensor]: ...
+
+
+class Opened(NamedTuple):
+    """Features that lie ready for `records`, in this order; `content` tells their numbers from others."""
+
+    rows: Rows
+    records: Sequence[Record]
+    left_out: Sequence[LeftOut]
+    content: str
+    where: str  # for messages: where those that are left out are missing
+    hint: str
+
+
+class Given(Protocol):
+    """Features that were computed elsewhere."""
+
+    def open(self, records: Sequence[Record], console: Console) -> Opened:
+        """Raises InputError for the first image whose features are not as they should be."""
 
 
 class Encoder(nn.Module, ABC):
@@ -27,6 +56,8 @@ class Encoder(nn.Module, ABC):
     reloadable: bool  # whether frozen weights can be had again from their named source
     count: int | None = None  # visual tokens of every image, where they are as many whatever is set of its size
     places: bool = True  # whether boxes say where tokens lie; all are the whole image where not
+    given: Given | None = None  # where its features come from, if it was given them and sees no photo itself
+    several: bool = False  # whether it is only its `encoders` side by side, and their features stay a tuple
     exact: bool = False  # whether photos are read whole, however large, and features kept in fp32
 
     @property
@@ -46,7 +77,7 @@ class Encoder(nn.Module, ABC):
         """Those that this one is made of, each with a cache of its own; none, for most."""
         return []
 
-    def join(self, features: Sequence[Features]) -> Features:
+    def join(self, features: Sequence[Features]) -> Seen:
         """What `encoders` say of the same images -> what this one says of them."""
         raise NotImplementedError(f"{type(self).__name__} is not made of others")
 

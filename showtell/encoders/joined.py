@@ -1,4 +1,4 @@
-"""Several encoders that see the same photo, for captioners that listen to several models: photos -> Several Features.
+"""Several encoders that see the same photo, for captioners that ask several models: photos -> a tuple of Features.
 
 Each has its own transform and width, and `showtell.cache` asks each of them, so this one is never called itself.
 """
@@ -10,11 +10,13 @@ from torch import Tensor, nn
 
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.frozen import digest
-from showtell.features import Features, Several
+from showtell.features import Features
 
 
 class Joined(Encoder):
     """`parts` are different encoders; what is asked of an encoder without saying which, the first answers."""
+
+    several = True
 
     def __init__(self, parts: Sequence[Encoder]) -> None:
         super().__init__()
@@ -28,8 +30,8 @@ class Joined(Encoder):
     def encoders(self) -> list[Encoder]:
         return [part for part in self.parts if isinstance(part, Encoder)]
 
-    def join(self, features: Sequence[Features]) -> Several:
-        return Several.of(features)
+    def join(self, features: Sequence[Features]) -> tuple[Features, ...]:
+        return tuple(features)
 
     @property
     def fingerprint(self) -> str:

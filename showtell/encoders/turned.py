@@ -13,7 +13,7 @@ from torch import Tensor
 
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.frozen import digest
-from showtell.features import Features
+from showtell.features import Features, Seen
 
 Turn = Image.Transpose
 Part = tuple[float, float, float, float]  # left, top, right and bottom, fractions of the photo
@@ -66,12 +66,13 @@ class Turned(Encoder):
         self.encoder, self.view = encoder, view
         self.dim, self.image_size, self.reloadable = encoder.dim, encoder.image_size, encoder.reloadable
         self.trains, self.count, self.places, self.exact = encoder.trains, encoder.count, encoder.places, encoder.exact
+        self.several = encoder.several
 
     @property
     def encoders(self) -> list[Encoder]:
         return [Turned(part, self.view) for part in self.encoder.encoders]
 
-    def join(self, features: Sequence[Features]) -> Features:
+    def join(self, features: Sequence[Features]) -> Seen:
         return self.encoder.join(features)
 
     @property

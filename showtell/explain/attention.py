@@ -15,6 +15,7 @@ from showtell.captioners.captioner import Captioner
 from showtell.captioners.ensemble import Ensemble
 from showtell.captioners.neural import Neural
 from showtell.captioners.views import encoder_of_views
+from showtell.features import first, to
 from showtell.plumbing.errors import InputError
 from showtell.tokenizers.captions import words_of
 
@@ -39,13 +40,17 @@ def explain(captioner: Captioner, image: Image.Image, **decode: Any) -> Explanat
             f"captioner {captioner.name!r} looks at no part of a photo, word by word; explain takes models with "
             "attention, such as those of recipe bern-6"
         )
-    features = encode(encoder_of_views(captioner.encoder, captioner.views), [image]).to(captioner.device)
-    said = captioner.describe(features, **decode)[0]
+    seen = to(encode(encoder_of_views(captioner.encoder, captioner.views), [image]), captioner.device)
+    features = first(seen)  # of the upright photo
+    said = captioner.describe(seen, **decode)[0]
     assert said.tokens is not None
     special = captioner.tokenizer.special
     chosen = words_of(said.tokens, special)
     before = len(special.begin) - 1  # queries that chose no word of the caption
-    memory, state = captioner.decoder.start(features)
+    if isinstance(captioner, Ensemble):
+        memory, state = captioner.decoder.start(seen)
+    else:
+        memory, state = captioner.decoder.start(features)
     read = torch.tensor([[said.tokens[: before + max(len(chosen), 1)]]], device=captioner.device)
     attention = captioner.decoder(memory, state, read, attention=True).attention
     if attention is None:

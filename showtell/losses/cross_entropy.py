@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy as torch_cross_entropy
 
 from showtell.decoders.decoder import Decoder
-from showtell.features import Features
+from showtell.features import Features, Seen, first
 from showtell.losses.loss import Learnt, Loss, Teaching
 from showtell.losses.teacher_forcing import SCHEDULES, read
 from showtell.settings.bounds import Count, Share
@@ -110,14 +110,14 @@ class CrossEntropy(Loss):
         self.teaching = learnt.teacher
 
     def __call__(
-        self, decoder: Decoder, features: Features, captions: Captions, images: Sequence[int], done: float
+        self, decoder: Decoder, seen: Seen, captions: Captions, images: Sequence[int], done: float
     ) -> tuple[Tensor, float]:
         taught: dict[str, Any] = {}
         if self.teaching is not None:
-            taught = {"taught": self.teaching(features, captions.tokens[..., :-1]), "share": self.teacher_share}
+            taught = {"taught": self.teaching(seen, captions.tokens[..., :-1]), "share": self.teacher_share}
         loss, _ = cross_entropy(
             decoder,
-            features,
+            first(seen),
             captions,
             self.label_smoothing,
             attend_all=self.attend_all,

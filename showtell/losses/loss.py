@@ -9,10 +9,10 @@ from torch import Tensor
 from showtell.clip import Clip
 from showtell.data import Record
 from showtell.decoders.decoder import Decoder
-from showtell.features import Features
+from showtell.features import Seen
 from showtell.tokenizers.captions import Captions, Tokenizer
 
-Teaching = Callable[[Features, Tensor], Tensor]  # features and tokens (B K S) -> log probabilities (B K S V)
+Teaching = Callable[[Seen, Tensor], Tensor]  # what is seen and tokens (B K S) -> log probabilities (B K S V)
 
 
 class Learnt(NamedTuple):
@@ -40,10 +40,11 @@ class Loss(ABC):
 
     @abstractmethod
     def __call__(
-        self, decoder: Decoder, features: Features, captions: Captions, images: Sequence[int], done: float
+        self, decoder: Decoder, seen: Seen, captions: Captions, images: Sequence[int], done: float
     ) -> tuple[Tensor, float]:
         """The summed loss of a batch, and the mean reward of the captions that were drawn (0 if none is).
 
+        The decoder reads the first of what is `seen`; more than one is there only if a teacher sees by other encoders.
         `images` are places in the records; `done` is the share of the training that is done, from 0 to 1.
         """
 

@@ -13,7 +13,7 @@ from showtell.clip import Clip
 from showtell.decode import Decoded, greedy, sample
 from showtell.decode.options import HIGHEST
 from showtell.decoders.decoder import Decoder
-from showtell.features import Features
+from showtell.features import Features, Seen, first
 from showtell.losses.cross_entropy import IGNORE, counted
 from showtell.losses.loss import Learnt, Loss
 from showtell.losses.reward import Reward, check_reward
@@ -81,8 +81,8 @@ class SelfCritical(Loss):
         self.lengths = {name: learnt.decode[name] for name in LENGTHS if name in learnt.decode}
 
     def __call__(
-        self, decoder: Decoder, features: Features, captions: Captions, images: Sequence[int], done: float
+        self, decoder: Decoder, seen: Seen, captions: Captions, images: Sequence[int], done: float
     ) -> tuple[Tensor, float]:
         reward = partial(self.reward, images=images)
         drawing: dict[str, Any] = {"samples": self.samples, "baseline": self.baseline, **self.lengths}
-        return self_critical(decoder, features, self.special, reward, **drawing)
+        return self_critical(decoder, first(seen), self.special, reward, **drawing)

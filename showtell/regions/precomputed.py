@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from showtell.data.images import upright_size
 from showtell.data.photos import without_ending
 from showtell.data.record import LeftOut, Record
-from showtell.encoders.encoder import Encoder
+from showtell.encoders.encoder import Encoder, Opened
 from showtell.encoders.frozen import digest
 from showtell.features import Features
 from showtell.plumbing.errors import InputError, Unreadable
@@ -66,6 +66,14 @@ class Precomputed(Encoder):
         self.places = self._boxes(self.first) is not None
         self.count = count or max(self._counts())
         self.image_size, self.trains, self.reloadable = 1, False, True
+
+    @property
+    def given(self) -> "Precomputed":  # type: ignore[override]
+        return self
+
+    def open(self, records: Sequence[Record], console: Console) -> Opened:
+        """The records that have features, each of which is read here once; and those that have none."""
+        return open_precomputed(records, self, console)
 
     @property
     def fingerprint(self) -> str:
@@ -184,14 +192,11 @@ def _names(record: Record) -> Iterator[str]:
         yield without_ending(name)  # not `22` for `22.00`, which may be another photo
 
 
-class Given:
-    """Images whose features are there, as a store is read: `read(rows)` gives the arrays of Features.
+class Regions:
+    """Images whose features are there, as a store is read: `read(rows)` gives the arrays of Features."""
 
-    `content` tells their numbers from others.
-    """
-
-    def __init__(self, encoder: Precomputed, images: Sequence[tuple[str, Path]], content: str) -> None:
-        self.encoder, self.images, self.folder, self.content = encoder, list(images), encoder.path, content
+    def __init__(self, encoder: Precomputed, images: Sequence[tuple[str, Path]]) -> None:
+        self.encoder, self.images, self.folder = encoder, list(images), encoder.path
 
     def read(self, rows: Sequence[int]) -> dict[str, Tensor]:
         count, dim = self.encoder.count, self.encoder.dim
@@ -204,13 +209,7 @@ class Given:
         return Features(tokens, mask, pooled(tokens, mask, self.encoder.pooling), boxes)._asdict()
 
 
-def open_precomputed(
-    records: Sequence[Record], encoder: Precomputed, console: Console
-) -> tuple[Given, list[Record], list[LeftOut]]:
-    """The records that have features, each of which is read here once; and those that have none.
-
-    Raises InputError for the first image whose features are not as they should be.
-    """
+def open_precomputed(records: Sequence[Record], encoder: Precomputed, console: Console) -> Opened:
     kept: list[tuple[Record, str]] = []
     left_out: list[LeftOut] = []
     keys, content = encoder.find(records), blake2b(digest_size=16)
@@ -222,8 +221,10 @@ def open_precomputed(
             elif key is not None:
                 kept.append((record, key))
             bar.advance()
-    given = Given(encoder, [(key, record.path) for record, key in kept], content.hexdigest())
-    return given, [record for record, _ in kept], left_out
+    rows = Regions(encoder, [(key, record.path) for record, key in kept])
+    hint = f"features go by image_id, and the first in the file is {encoder.first!r}"
+    where = f"regions.file={encoder.path}"
+    return Opened(rows, [record for record, _ in kept], left_out, content.hexdigest(), where, hint)
 
 
 def _why_not(encoder: Precomputed, key: str, photo: Path, note: Callable[[bytes], None]) -> str:

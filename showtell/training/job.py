@@ -15,6 +15,7 @@ from torch import Tensor
 from showtell import checkpoint
 from showtell.cache import Source
 from showtell.captioners.neural import Neural
+from showtell.features import first, to
 from showtell.losses.loss import Learnt, Loss
 from showtell.plumbing.device import autocast
 from showtell.plumbing.errors import InputError
@@ -112,7 +113,7 @@ class Job:
             captioner.encoder.eval()
             captioner.decoder.eval()
             with torch.random.fork_rng(devices=[]), torch.no_grad():
-                captioner.decoder.start(self.training([0]).to(captioner.device))
+                captioner.decoder.start(first(self.training([0])).to(captioner.device))
 
     def begin(self) -> None:
         self._check_regions()
@@ -120,7 +121,8 @@ class Job:
             # Drawn for a start too, which brings its own measures: every later random number depends on it.
             sample = torch.randperm(len(self.words))[:FIT_IMAGES].sort().values
             if self.settings.start is None:
-                self.captioner.decoder.fit(self.training(sample.tolist()).to(self.captioner.device))
+                seen = first(self.training(sample.tolist()))
+                self.captioner.decoder.fit(seen.to(self.captioner.device))
         self.average = self._average()
         try:
             self.run.mkdir(parents=True, exist_ok=True)
@@ -202,9 +204,9 @@ class Job:
 
     def _loss(self, images: list[int], captions: Captions) -> tuple[Tensor, float]:
         """The summed loss of a batch, and the mean reward of what was drawn (0 if nothing is)."""
-        features = self.training(images).to(self.captioner.device)
+        seen = to(self.training(images), self.captioner.device)
         captions, done = captions.to(self.captioner.device), self.where.step / self.total
-        return self.loss(self.captioner.decoder, features, captions, images, done)
+        return self.loss(self.captioner.decoder, seen, captions, images, done)
 
     def _count_step(self) -> None:
         self.where.step += 1

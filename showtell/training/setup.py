@@ -21,7 +21,6 @@ from showtell.recipe.build import build, build_encoder, build_neural
 from showtell.recipe.fixed import Train
 from showtell.recipe.tables import options
 from showtell.recipe.unused import unused
-from showtell.regions.precomputed import Precomputed
 from showtell.settings.text import Recipe
 from showtell.tokenizers import TOKENIZERS
 from showtell.tokenizers.captions import Tokenizer
@@ -108,7 +107,7 @@ def _sources(
     seen_by = encoder if teacher is None else teacher.beside(encoder)
     training = open_augmented(splits["train"], seen_by, recipe["train"]["augment"], console)
     validation = open_source(splits["val"], encoder, console=console, what="validation photo")
-    unread_photos = () if isinstance(encoder, Precomputed) else (*training.left_out, *validation.left_out)
+    unread_photos = () if encoder.given is not None else (*training.left_out, *validation.left_out)
     if getattr(records, "left_out", ()) or unread_photos:
         say(console, f"`showtell doctor {recipe['data'].get('root') or 'RECIPE'}` lists them")
     return training, validation if validation.records else None

@@ -14,7 +14,7 @@ from showtell.captioners.ensemble import Ensemble
 from showtell.captioners.neural import Neural
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.joined import Joined
-from showtell.features import Features, Several
+from showtell.features import Seen, each
 from showtell.loading import load
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.settings.text import Recipe
@@ -44,7 +44,9 @@ class Teacher:
 
     def beside(self, encoder: Encoder) -> Encoder:
         """What both must see by: the learner's encoder, and where the teacher has another, that one as well."""
-        return encoder if self.encoder is None else Joined([encoder, self.encoder])
+        if self.encoder is None:
+            return encoder
+        return Joined([encoder, *(self.encoder.encoders if self.encoder.several else [self.encoder])])
 
     def check_words(self, tokenizer: Tokenizer) -> None:
         """InputError unless an id is the same word for both, as where training began with another run."""
@@ -52,15 +54,15 @@ class Teacher:
             raise InputError(f"loss.teacher={self.name}: it has other words than who learns; train both from the same")
 
     @torch.no_grad()
-    def __call__(self, features: Features, tokens: Tensor) -> Tensor:
+    def __call__(self, features: Seen, tokens: Tensor) -> Tensor:
         """What it says next after each word of captions (B K S) -> log probabilities (B K S V), without gradients.
 
         `features` are those of the encoder that `beside` gives.
         """
         if self.encoder is not None:
-            assert isinstance(features, Several)
-            features = features.parts[1]
-        memory, state = self.decoder.start(features)
+            own = each(features)[1:]
+            features = own if self.encoder.several else own[0]
+        memory, state = self.decoder.start(features)  # type: ignore[arg-type]  # an ensemble's takes a tuple
         logits: Tensor = self.decoder(memory, self.decoder.widen(state, tokens.shape[1]), tokens).logits
         return logits.log_softmax(dim=-1, dtype=torch.float32)
 

@@ -11,6 +11,7 @@ import torch
 from showtell.cache import Source
 from showtell.captioners.neural import Neural
 from showtell.clip import Clip
+from showtell.features import first
 from showtell.losses.cross_entropy import cross_entropy
 from showtell.losses.self_critical import LENGTHS
 from showtell.metrics import METRICS
@@ -77,7 +78,7 @@ class Validation:
         self.captioner.decoder.eval()
         loss, count = 0.0, 0
         for images, captions in self.batches:
-            features = self.source(images.tolist()).to(self.captioner.device)
+            features = first(self.source(images.tolist())).to(self.captioner.device)
             part, words = cross_entropy(self.captioner.decoder, features, captions.to(self.captioner.device))
             loss, count = loss + float(part), count + words
         lengths = {name: value for name, value in self.captioner.decode.items() if name in LENGTHS}

@@ -16,7 +16,7 @@ from showtell.cli import app
 from showtell.data.scenes.scenes import scenes
 from showtell.encoders.joined import Joined
 from showtell.explain.attention import explain
-from showtell.features import Several
+from showtell.features import Features, select
 from showtell.loading import load
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.build import build
@@ -99,7 +99,7 @@ def test_members_with_the_same_frozen_encoder_share_it(runs, tmp_path, photos, m
     assert not isinstance(joined(runs, tmp_path, "ab").encoder, Joined)
     ensemble = joined(runs, tmp_path, "abc")
     assert len(ensemble.encoder.encoders) == 2 and ensemble.decoder.sees == (0, 0, 1)
-    assert isinstance(seen(ensemble, photos), Several)
+    assert not isinstance(seen(ensemble, photos), Features) and len(seen(ensemble, photos)) == 2
     calls = []
     for part in ensemble.encoder.encoders:
         part.register_forward_pre_hook(lambda module, given: calls.append(module))
@@ -122,10 +122,10 @@ def test_each_encoder_keeps_its_own_cache(runs, tmp_path, photos):
     assert [record.image_id for record in source.records] == [record.image_id for record in records]
     assert {left.name for left in source.left_out} == {"broken"}
     found = source([2, 0])
-    for part, member in zip(found.parts, "ac", strict=True):
+    for part, member in zip(found, "ac", strict=True):
         alone = open_source(records, load(runs / member).encoder)([2, 0])
         assert all(torch.equal(mine, theirs) for mine, theirs in zip(part, alone, strict=True))
-    assert torch.equal(found.select(torch.tensor([1])).parts[1].pooled, found.parts[1].pooled[1:])
+    assert torch.equal(select(found, torch.tensor([1]))[1].pooled, found[1].pooled[1:])
 
 
 def test_an_ensemble_goes_anywhere(runs, tmp_path, photos):

@@ -151,7 +151,7 @@ def test_a_teacher_with_an_encoder_of_its_own_says_what_it_would_of_the_same_vie
     found = set()
     for _ in range(40):
         features = source([0])
-        view = min(range(len(seen)), key=lambda i: float((seen[i] - features.tokens).abs().max()))
+        view = min(range(len(seen)), key=lambda i: float((seen[i] - features[0].tokens).abs().max()))
         said = teacher(features, words)
         distances = [float((said - each).abs().max()) for each in wanted]
         assert min(range(len(wanted)), key=distances.__getitem__) == view and distances[view] < 0.01
