@@ -5,9 +5,11 @@ get back from its named source: trained parameters, the buffers beside them, and
 with two names (tied weights) is saved once, by its first name.
 """
 
+import hashlib
 import json
+import os
 import shlex
-import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,13 +21,17 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from showtell import __version__
+from showtell.cache.contents import digest_file
 from showtell.decoders.decoder import Decoder
 from showtell.encoders.encoder import Encoder
 from showtell.plumbing.errors import InputError
-from showtell.plumbing.files import sync, whole, write_text
+from showtell.plumbing.files import clear, sync, whole, write_text
 from showtell.settings.text import VERSION, Recipe, read_recipe_file
 
 MODEL, RECIPE = "model.safetensors", "recipe.yaml"
+STATE, PART = "state.json", ".last-"
+FILES, SEAL = "files", "seal"
+WAY_OUT = "train anew into another --run"
 
 
 def weights(encoder: Encoder, decoder: Decoder | None = None) -> dict[str, Tensor]:
@@ -74,6 +80,8 @@ def restore(encoder: Encoder, decoder: Decoder | None, tensors: dict[str, Tensor
             raise InputError(
                 f"{source} does not fit its recipe: {name} is {shapes[0]}, the recipe makes it {shapes[1]}"
             )
+        if have.dtype != want.dtype and not (have.is_floating_point() and want.is_floating_point()):
+            raise InputError(f"{source} is damaged: {name} holds {have.dtype}, and {want.dtype} is read from it")
     modules: dict[str, nn.Module | None] = {"encoder": encoder, "decoder": decoder}
     for part, module in modules.items():
         if module is None:
@@ -101,11 +109,15 @@ def halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     try:
-        return load_file(path)
+        tensors = load_file(path)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist: {path.parent} is no trained run") from None
-    except SafetensorError as error:
+    except (SafetensorError, OSError) as error:
         raise InputError(f"{path} is damaged: {error}") from None
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise InputError(f"{path} is damaged: {name} has values that are no finite numbers")
+    return tensors
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
@@ -148,40 +160,72 @@ def read_recipe(folder: Path) -> Recipe:
 
 
 def write_training(run: Path, tensors: dict[str, dict[str, Tensor]], state: dict[str, Any]) -> None:
-    """`RUN/last`: one safetensors file for each entry of `tensors`, and `state.json`; swapped in as one folder."""
+    """`RUN/last`: one safetensors file for each entry of `tensors`, and `state.json`; swapped in as one folder.
+
+    `state.json` has a digest of each file and one of itself, so that damage, or files of two checkpoints, are seen.
+    """
     _settle(run)
-    part, ready = run / "last.part", run / "last.new"
-    shutil.rmtree(part, ignore_errors=True)
+    for left in run.glob(f"{PART}*"):  # by a kill
+        clear(left)
+    part = None
     try:
-        part.mkdir()
+        part = Path(tempfile.mkdtemp(prefix=PART, dir=run))
+        digests = {}
         for name, content in tensors.items():
-            save_file(_apart(content), part / f"{name}.safetensors")
-            sync(part / f"{name}.safetensors")
-        (part / "state.json").write_text(json.dumps(state), "utf-8")
-        sync(part / "state.json")
-    except (OSError, SafetensorError) as error:
-        shutil.rmtree(part, ignore_errors=True)
+            file = part / f"{name}.safetensors"
+            save_file(_apart(content), file)
+            sync(file)
+            digests[file.name] = digest_file(file)
+        sealed = state | {FILES: digests}
+        write_text(part / STATE, json.dumps(sealed | {SEAL: _seal(sealed)}))
+        part.chmod(0o777 & ~_umask())
+        part.rename(run / "last.new")  # from here on the new checkpoint counts
+    except (OSError, SafetensorError, InputError) as error:
+        if part is not None:
+            clear(part)
         raise InputError(f"{run} cannot hold a checkpoint: {error}; the one before it is untouched") from None
-    part.rename(ready)  # from here on the new checkpoint counts
     _settle(run)
 
 
 def read_training(run: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]] | None:
-    """What `write_training` wrote last, or None where a run has no checkpoint."""
+    """What `write_training` wrote last, or None if a run has no checkpoint. Raises InputError if it is damaged."""
     _settle(run)
-    if not (run / "last" / "state.json").is_file():
+    path = run / "last" / STATE
+    if not path.is_file():
         return None
-    tensors = {path.stem: read_tensors(path) for path in sorted((run / "last").glob("*.safetensors"))}
     try:
-        return tensors, json.loads((run / "last" / "state.json").read_text("utf-8"))
+        state = json.loads(path.read_text("utf-8"))
     except ValueError as error:
-        raise InputError(f"{run / 'last' / 'state.json'} is damaged: {error}") from None
+        raise InputError(f"{path} is damaged: {error}; {WAY_OUT}") from None
+    if not isinstance(state, dict):
+        raise InputError(f"{path} is damaged: it holds no object; {WAY_OUT}")
+    seal, digests = state.pop(SEAL, None), state.get(FILES)
+    if seal != _seal(state) or not isinstance(digests, dict):
+        raise InputError(f"{path} is damaged, or somebody changed it: its {SEAL} does not fit; {WAY_OUT}")
+    for name, digest in digests.items():
+        file = run / "last" / Path(name).name
+        if not file.is_file() or digest_file(file) != digest:
+            raise InputError(f"{file} is damaged, missing, or of another checkpoint; {WAY_OUT}")
+    tensors = {Path(name).stem: read_tensors(run / "last" / Path(name).name) for name in digests}
+    return tensors, {key: value for key, value in state.items() if key != FILES}
+
+
+def _seal(state: dict[str, Any]) -> str:
+    """Of all but the seconds, which differ where everything else is equal."""
+    sealed = {key: value for key, value in state.items() if key != "seconds"}
+    return hashlib.blake2b(json.dumps(sealed, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def _settle(run: Path) -> None:
     """Finish a swap that a kill may have cut short between its two steps."""
     if (run / "last.new").exists():
-        shutil.rmtree(run / "last", ignore_errors=True)
+        clear(run / "last")
         (run / "last.new").rename(run / "last")
 
 

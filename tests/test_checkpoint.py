@@ -162,14 +162,14 @@ def moments(tmp_path):
     headless = shutil.copytree(old, tmp_path / "headless")
     (headless / "model.safetensors").unlink()
     return {
-        "while writing": ({"last": old, "last.part": half}, 7),
-        "while writing the first": ({"last.part": half}, None),
-        "before the first rename": ({"last": old, "last.part": new}, 7),
+        "while writing": ({"last": old, ".last-x": half}, 7),
+        "while writing the first": ({".last-x": half}, None),
+        "before the first rename": ({"last": old, ".last-x": new}, 7),
         "between the renames": ({"last": old, "last.new": new}, 8),
         "while removing the old": ({"last": headless, "last.new": new}, 8),
         "after removing the old": ({"last.new": new}, 8),
         "after the last rename": ({"last": new}, 8),
-        "while writing after a kill": ({"last.new": new, "last.part": half}, 8),
+        "while writing after a kill": ({"last.new": new, ".last-x": half}, 8),
     }
 
 

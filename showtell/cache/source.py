@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from showtell.features import Features, Seen, each
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.messages import count
 
-EDITION = 1  # to be raised when the same fingerprint comes to mean other numbers
+EDITION = 2  # to be raised when the same fingerprint comes to mean other numbers
 
 
 def default_folder() -> Path:
@@ -42,7 +43,7 @@ class Source:
         left_out: Sequence[LeftOut] = (),
         content: str = "",
     ):
-        """`content` tells features that somebody else made from others; it is empty if an encoder makes them."""
+        """`content` is a digest of the photos, or of the features that somebody else made."""
         self.encoder, self.records, self.left_out = encoder, list(records), tuple(left_out)
         self._store, self._rows, self.content = store, list(rows), content
 
@@ -139,13 +140,14 @@ def open_source(
         for record, content in zip(records, contents, strict=True)
         if content in failed
     ]
-    kept = [(record, store.rows[c]) for record, c in zip(records, contents, strict=True) if c not in failed]
+    kept = [(record, store.rows[c], c) for record, c in zip(records, contents, strict=True) if c not in failed]
     said = f"{len(left_out):,} of {count(len(records), what)} cannot be read: {told(left_out)}"
     if left_out and (complete or not kept):
         raise InputError(f"{said}; mend or remove them")
     if left_out:
         console.print(f"{said}; left out", markup=False, soft_wrap=True)
-    return Source(encoder, store, [row for _, row in kept], [record for record, _ in kept], left_out)
+    photos = blake2b("".join(content for _, _, content in kept).encode(), digest_size=16).hexdigest()
+    return Source(encoder, store, [row for _, row, _ in kept], [record for record, _, _ in kept], left_out, photos)
 
 
 def _open_each(records: Sequence[Record], encoder: Encoder, settings: dict[str, Any]) -> Source:

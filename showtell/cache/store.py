@@ -1,20 +1,25 @@
 """Rows of arrays on disk, one row for each image content: grown at the end, read by memory map, whole after any kill.
 
-A folder holds `layout.json` (name, type and shape of each array), one raw file for each array, and `contents.txt`,
-whose line i names the image content of row i. A line is written when its row is on the disk, and only rows with a whole
-line count; what a kill leaves behind them is cut off before the next is written.
+A folder holds `layout.json` (name, type and shape of each array), one raw file for each array, and `contents.txt`. Line
+i of that names the image content of row i and has the row's checksum, which is compared when the row is first read. A
+line is written when its row is on the disk, and only rows with a whole line count. What a kill leaves behind them is
+cut off before the next is written.
 """
 
 import json
 import os
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from showtell.plumbing.errors import InputError
 
 try:
     import fcntl
@@ -23,7 +28,7 @@ except ImportError:  # Windows: there two writers at once are the user's to avoi
 
 Layout = dict[str, tuple[str, tuple[int, ...]]]  # name -> numpy's name of the type, shape of a row
 
-LINE = 33  # bytes: 32 letters of a content's digest and the line's end
+LINE = 42  # bytes: 32 letters of a content's digest, a space, 8 of the row's checksum, and the line's end
 
 
 def layout_of(arrays: Mapping[str, Tensor]) -> Layout:
@@ -39,6 +44,13 @@ def _bytes(kind: str, shape: tuple[int, ...]) -> int:
     return np.dtype(kind).itemsize * prod(shape)
 
 
+def _checksum(arrays: Sequence["np.ndarray[Any, Any]"]) -> str:
+    made = 0
+    for array in arrays:
+        made = zlib.crc32(np.ascontiguousarray(array).data, made)
+    return f"{made:08x}"
+
+
 class Store:
     """`rows` says which row holds which content. Any number of processes may read; `writing` lets one write."""
 
@@ -51,23 +63,36 @@ class Store:
     def refresh(self) -> None:
         """See what other processes have written since."""
         self.rows, self._maps = {}, dict[str, np.memmap]()
+        self._sums, self._sound = list[str](), set[int]()  # checksums by row, and the rows that were compared with them
         try:
             written = json.loads((self.folder / "layout.json").read_text("utf-8"))
             lines = (self.folder / "contents.txt").read_text("ascii")
             self.layout = {name: (kind, tuple(shape)) for name, (kind, shape) in written.items()}
             sizes = [self._path(name).stat().st_size // _bytes(*entry) for name, entry in self.layout.items()]
-        except (FileNotFoundError, NotADirectoryError, ValueError):  # nothing that was finished is here
+        except (OSError, ValueError, TypeError, AttributeError, ZeroDivisionError):  # nothing that was finished is here
             return
-        whole = min(len(lines) // LINE, *sizes)
-        self.rows = {line: row for row, line in enumerate(lines[: whole * LINE].split())}
+        for row in range(min(len(lines) // LINE, *sizes)):
+            content, _, checksum = lines[row * LINE : (row + 1) * LINE - 1].partition(" ")
+            self._sums.append(checksum)
+            if len(content) == 32 and len(checksum) == 8:  # a damaged line costs its row
+                self.rows[content] = row
 
     def read(self, rows: Sequence[int]) -> dict[str, Tensor]:
         """Some rows, in the order asked for, as copies in memory."""
         if not self._maps:
             for name, (kind, shape) in self.layout.items():
-                shape = (len(self.rows), *shape)
+                shape = (len(self._sums), *shape)
                 self._maps[name] = np.memmap(self._path(name), dtype=kind, mode="r", shape=shape)
-        return {name: torch.from_numpy(np.array(array[list(rows)])) for name, array in self._maps.items()}
+        found = {name: np.array(array[list(rows)]) for name, array in self._maps.items()}
+        for place, row in enumerate(rows):
+            if row not in self._sound:
+                self._check(row, [array[place] for array in found.values()])
+        return {name: torch.from_numpy(array) for name, array in found.items()}
+
+    def _check(self, row: int, arrays: Sequence["np.ndarray[Any, Any]"]) -> None:
+        if _checksum(arrays) != self._sums[row]:
+            raise InputError(f"the features in {self.folder} are damaged; delete that folder, and they are made anew")
+        self._sound.add(row)
 
     @contextmanager
     def writing(self, layout: Layout, wait: Callable[[], None]) -> Iterator[None]:
@@ -91,7 +116,7 @@ class Store:
             (self._path(name), _bytes(*entry)) for name, entry in layout.items()
         ]:
             with path.open("ab") as file:
-                file.truncate(len(self.rows) * size)
+                file.truncate(len(self._sums) * size)
                 os.fsync(file.fileno())
         part = self.folder / "layout.part"
         part.write_text(json.dumps(layout), "utf-8")
@@ -103,8 +128,12 @@ class Store:
         for name, array in arrays.items():
             assert layout_of({name: array})[name] == self.layout[name]
             self._write(self._path(name), array.numpy().tobytes())
-        self._write(self.folder / "contents.txt", "".join(f"{line}\n" for line in contents).encode("ascii"))
-        self.rows |= {content: len(self.rows) + i for i, content in enumerate(contents)}
+        rows = zip(*(array.numpy() for array in arrays.values()), strict=True)
+        sums = [_checksum(row) for row in rows]
+        lines = "".join(f"{content} {made}\n" for content, made in zip(contents, sums, strict=True))
+        self._write(self.folder / "contents.txt", lines.encode("ascii"))
+        self.rows |= {content: len(self._sums) + i for i, content in enumerate(contents)}
+        self._sums += sums
 
     def _write(self, path: Path, data: bytes) -> None:
         with path.open("ab") as file:

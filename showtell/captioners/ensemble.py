@@ -24,6 +24,7 @@ from showtell.encoders.joined import Joined
 from showtell.encoders.turned import Views
 from showtell.features import Seen, to
 from showtell.plumbing.errors import InputError, RecipeError
+from showtell.plumbing.files import inside
 from showtell.settings.text import Recipe
 
 
@@ -88,12 +89,12 @@ class Ensemble(Captioner):
     def save_pretrained(self, folder: str | Path, *, half: bool = False) -> None:
         with saved(self, folder) as path:
             for name, member in zip(self.recipe["captioner"]["members"], self.members, strict=True):
-                member.save_pretrained(path / name, half=half)
+                member.save_pretrained(inside(path, name, "captioner.members"), half=half)
             checkpoint.write_recipe(path, speaking.recipe_of(self))  # last: a folder with a recipe has everything else
 
     @classmethod
     def read(cls, recipe: Recipe, folder: Path, build: Builder) -> "Ensemble":
-        folders = [folder / name for name in recipe["captioner"]["members"]]
+        folders = [inside(folder, name, "captioner.members") for name in recipe["captioner"]["members"]]
         check_members(folders)
         return cls([_neural(build.captioner(each), each) for each in folders], recipe)
 

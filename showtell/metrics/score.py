@@ -34,11 +34,16 @@ class Score:
 
 
 class Scores(dict[str, Score]):
-    """Scores by metric; `left_out` says why metrics of a group are not among them."""
+    """Scores by metric; `left_out` says why metrics of a group are not among them.
+
+    `captions` is the digest of the candidates' file, if they have one: scores.json has it, to tell other captions from
+    those that were scored.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.left_out: dict[str, str] = {}
+        self.captions = ""
 
 
 def score(
@@ -176,6 +181,7 @@ def to_json(scores: Mapping[str, Score]) -> dict[str, Any]:
     for name, result in scores.items():
         for image_id, value in result.per_image.items():
             per_image.setdefault(image_id, {})[name] = value
+    digest = getattr(scores, "captions", "")
     return {
         "scores": {
             name: {
@@ -186,7 +192,7 @@ def to_json(scores: Mapping[str, Score]) -> dict[str, Any]:
             for name, result in scores.items()
         },
         "per_image": per_image,
-    }
+    } | ({"captions": digest} if digest else {})
 
 
 def check_texts(candidates: Mapping[str, str], references: Mapping[str, Sequence[str]]) -> None:

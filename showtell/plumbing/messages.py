@@ -1,7 +1,11 @@
-"""Names and numbers in lines for people."""
+"""Names, numbers and lines for people."""
 
 import difflib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def printable(name: str) -> str:
@@ -34,3 +38,9 @@ def nearest(word: str, allowed: Iterable[str]) -> str:
     names = {name.lower(): name for name in allowed}
     close = difflib.get_close_matches(str(word).lower(), names, n=1)
     return f" (did you mean {names[close[0]]}?)" if close else ""
+
+
+def say(console: "Console | None", text: str) -> None:
+    """One line, as it is: a folder may be called [a], or have 200 letters."""
+    if console is not None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -10,7 +10,7 @@ from showtell.captioners import Captioner
 from showtell.data.photos import without_ending
 from showtell.explain.attention import explain
 from showtell.plumbing.errors import InputError, Unreadable
-from showtell.plumbing.files import check_folder
+from showtell.plumbing.files import check_folder, whole
 from showtell.plumbing.progress import Bar
 from showtell.report.figures import attention_figure, png
 
@@ -58,7 +58,8 @@ def picture_names(photos: Mapping[str, Path], folder: Path) -> dict[str, Path]:
 def _write(path: Path, content: bytes) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        with whole(path) as part:
+            part.write_bytes(content)
     except OSError as error:
         raise InputError(f"--out {path.parent}: {path.name} cannot be written there ({error.strerror})") from None
     return path

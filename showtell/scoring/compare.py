@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
+from showtell.cache.contents import digest_file
 from showtell.checkpoint import read_recipe
 from showtell.clip import Clip
 from showtell.data import Record
@@ -133,8 +134,15 @@ def _evaluated(captions: Path) -> str:
     """How `evaluate` made the captions: the end of a signature in the scores beside them, or nothing."""
     path = captions.with_name(captions.name.replace("captions-", "scores-"))
     try:
-        scores = json.loads(path.read_text("utf-8"))["scores"]
+        content = json.loads(path.read_text("utf-8"))
+        if content.get("captions", now := digest_file(captions)) != now:
+            raise InputError(
+                f"{captions} is not what {path} scores: it was written or changed later; run `showtell evaluate` again"
+            )
+        scores = content["scores"]
         return str(next(iter(scores.values()))["signature"]).partition("|")[2]
+    except InputError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
         return ""
 

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from showtell import checkpoint
+from showtell.cache.contents import digest_file
 from showtell.captioners import Captioner
 from showtell.clip import Clip
 from showtell.data import Record, notes
@@ -82,6 +83,7 @@ def evaluate_run(
         protocol=said,
     )
     write_json(folder / f"captions-{split}.json", candidates)
+    scores.captions = digest_file(folder / f"captions-{split}.json") or ""
     write_json(folder / f"scores-{split}.json", to_json(scores))
     return scores
 

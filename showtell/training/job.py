@@ -29,6 +29,7 @@ from showtell.training.resume import UNAVERAGED, Checkpoint, Where, differences,
 from showtell.training.teacher import Teacher
 from showtell.training.validation import Validation, clip_of, goodness
 
+STEPS_MORE = 3  # epochs differ by so many steps if photos have different numbers of captions
 FIT_IMAGES = 512  # on so many training images the decoder measures frozen features
 
 
@@ -70,7 +71,7 @@ class Job:
         clip = clip_of(captioner.recipe, captioner.device)
         loss.begin(Learnt(training.records, captioner.tokenizer, captioner.decode, clip, teacher))
         self.optimizer = make_optimizer(captioner, settings)
-        self.where = Where(data=digest(training.records, training.content))
+        self.where = Where(data=digest(*([training] if validation is None else [training, validation])))
         self.average = self._average()
         self.plan = self._plan(0)
         # Where photos have different numbers of captions, epochs differ by a step or two from the first.
@@ -106,7 +107,7 @@ class Job:
                     f"use decoder.max_length={longest} or more, or leave that caption out"
                 )
 
-    def _check_regions(self) -> None:
+    def check_regions(self) -> None:
         """Let a decoder for so many regions look at a photo: how many a grid has is not known before."""
         captioner = self.captioner
         if captioner.decoder.regions is not None:
@@ -116,7 +117,6 @@ class Job:
                 captioner.decoder.start(first(self.training([0])).to(captioner.device))
 
     def begin(self) -> None:
-        self._check_regions()
         if not self.captioner.encoder.trains:
             # Drawn for a start too, which brings its own measures: every later random number depends on it.
             sample = torch.randperm(len(self.words))[:FIT_IMAGES].sort().values
@@ -125,7 +125,6 @@ class Job:
                 self.captioner.decoder.fit(seen.to(self.captioner.device))
         self.average = self._average()
         try:
-            self.run.mkdir(parents=True, exist_ok=True)
             for name in FILES:  # of a run that was killed before its first checkpoint
                 (self.run / name).unlink(missing_ok=True)
         except OSError as error:
@@ -136,8 +135,13 @@ class Job:
     def go_on(self, saved: Checkpoint) -> None:
         if saved.where.data != self.where.data:
             raise InputError(
-                f"the captions{' or the features' * bool(self.training.content)} of the training photos have changed "
-                f"since {self.run} was trained on them; bring them back, or train anew into another --run"
+                f"the captions or the photos have changed since {self.run} was trained on them; "
+                "bring them back, or train anew into another --run"
+            )
+        if saved.where.step > self.total + STEPS_MORE * (saved.where.epoch + 1):
+            raise InputError(
+                f"{self.run / 'last' / checkpoint.STATE} is damaged: it says step {saved.where.step}, and this "
+                f"training has {self.total}; train anew into another --run"
             )
         self.where, tensors, captioner, source = saved.where, saved.tensors, self.captioner, str(self.run / "last")
         checkpoint.restore(captioner.encoder, captioner.decoder, tensors["model"], source)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.plumbing.files import write_text
+from showtell.plumbing.files import append, inside, write_text
 
 Row = dict[str, Any]
 LINES, CSV, WANDB_ID = FILES = "metrics.jsonl", "metrics.csv", "wandb_id.txt"
@@ -52,8 +52,7 @@ class Log:
 
     def write(self, row: Row) -> None:
         try:
-            with (self.run / LINES).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
+            append(self.run / LINES, json.dumps(row) + "\n")
         except OSError as error:
             reason = f"{error.strerror}; mend that, and go on with --resume"
             raise InputError(f"{self.run / LINES} cannot be written: {reason}") from None
@@ -97,12 +96,13 @@ def _tensorboard(run: Path, resumed_at: int | None) -> Any:
     from torch.utils.tensorboard import SummaryWriter
 
     purge_step = None if resumed_at is None else resumed_at + 1  # the first that is drawn anew
-    return SummaryWriter(run / "tensorboard", purge_step=purge_step)
+    return SummaryWriter(inside(run, "tensorboard", "train.tensorboard"), purge_step=purge_step)
 
 
 def _wandb(run: Path, mode: str) -> Any:
     import wandb
 
+    inside(run, "wandb", "train.wandb")
     known = (run / WANDB_ID).read_text("utf-8").strip() if (run / WANDB_ID).exists() else None
     try:
         made = wandb.init(project="showtell", name=run.name, id=known, dir=str(run), mode=mode, resume="allow")

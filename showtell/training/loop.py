@@ -6,18 +6,22 @@ from pathlib import Path
 
 from rich.console import Console
 
+from showtell.checkpoint import MODEL, RECIPE
 from showtell.plumbing.device import denormals_flushed
 from showtell.plumbing.errors import Interrupted
+from showtell.plumbing.files import sweep
 from showtell.plumbing.interrupt import stop_signal
+from showtell.plumbing.lock import Lock
+from showtell.plumbing.messages import say
 from showtell.plumbing.progress import Bar
 from showtell.recipe.check import check
 from showtell.recipe.rules import trains
 from showtell.settings.text import Recipe
 from showtell.training.job import Job
-from showtell.training.log import Log
+from showtell.training.log import FILES, Log
 from showtell.training.remember import remember
-from showtell.training.resume import open_run
-from showtell.training.setup import say, set_up, with_metric
+from showtell.training.resume import Checkpoint, claim, open_run
+from showtell.training.setup import set_up, with_metric
 
 LOG_EVERY = 20  # steps
 
@@ -35,24 +39,33 @@ def train(recipe: Recipe, run: str | Path, resume: bool = False, console: Consol
     run = Path(run)
     console = console or Console(stderr=True)
     recipe = check(recipe)
-    if not trains(recipe):
-        return remember(recipe, run, resume, console, partial(say, console))
-    saved = open_run(recipe := with_metric(recipe, console), run, resume, partial(say, console))
-    if saved is not None and saved.where.finished:
-        say(console, f"{run} is finished at step {saved.where.step}: nothing to resume")
-        return run
-    job = set_up(recipe, run, saved is not None, console)
+    with Lock(run) as lock:
+        if (run / RECIPE).exists():
+            lock.take()
+        if not trains(recipe):
+            return remember(recipe, run, resume, console, lock)
+        saved = open_run(recipe := with_metric(recipe, console), run, resume, partial(say, console))
+        if saved is not None and saved.where.finished:
+            say(console, f"{run} is finished at step {saved.where.step}: nothing to resume")
+            return run
+        job = set_up(recipe, run, saved is not None, console)
+        claim(run, lock)
+        _learn(job, saved, console)
+    return run
+
+
+def _learn(job: Job, saved: Checkpoint | None, console: Console) -> None:
+    settings = job.settings
+    sweep(job.run, (*FILES, MODEL, RECIPE))
     with stop_signal() as stop:  # before the first checkpoint, which begin() writes: from then on the run can go on
         if saved is None:
             job.begin()
         else:
             job.go_on(saved)
-            say(console, f"going on with {run} at step {job.where.step}")
+            say(console, f"going on with {job.run} at step {job.where.step}")
         resumed_at = None if saved is None else job.where.step
-        settings = job.settings
-        log = Log(run, tensorboard=settings.tensorboard, wandb=settings.wandb, resumed_at=resumed_at)
+        log = Log(job.run, tensorboard=settings.tensorboard, wandb=settings.wandb, resumed_at=resumed_at)
         _steps(job, log, console, stop)
-    return run
 
 
 def _steps(job: Job, log: Log, console: Console, stop: list[int]) -> None:

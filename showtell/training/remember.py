@@ -1,6 +1,6 @@
 """A recipe whose captioner takes no steps -> its run folder: the training photos' features and captions, kept."""
 
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -12,18 +12,21 @@ from showtell.captioners.nearest import Nearest
 from showtell.data import notes
 from showtell.plumbing.device import device_of
 from showtell.plumbing.errors import InputError, RecipeError
+from showtell.plumbing.lock import Lock
+from showtell.plumbing.messages import say as print_line
 from showtell.recipe.build import build, build_encoder
 from showtell.recipe.fixed import Train
 from showtell.recipe.tables import options
 from showtell.settings.text import Recipe
-from showtell.training.resume import check_same, open_run
+from showtell.training.resume import check_same, claim, open_run
 
 
-def remember(recipe: Recipe, run: Path, resume: bool, console: Console, say: Callable[[str], None]) -> Path:
+def remember(recipe: Recipe, run: Path, resume: bool, console: Console, lock: Lock) -> Path:
     """Build the captioner of a checked recipe into the folder `run`; the model is written last, so it is all or none.
 
     Raises InputError where `run` exists and `resume` is False.
     """
+    say = partial(print_line, console)
     if recipe["captioner"]["name"] == "ensemble":
         raise RecipeError("captioner 'ensemble' is made of runs, not trained: showtell ensemble RUN RUN --run FOLDER")
     if resume and (run / checkpoint.MODEL).exists():
@@ -44,9 +47,6 @@ def remember(recipe: Recipe, run: Path, resume: bool, console: Console, say: Cal
     for k, value in captioner.neighbours.tried.items():
         chosen = " <- chosen" if k == captioner.neighbours.k else ""
         say(f"k={k}: CIDEr-D {value:.3f} on training photos held out{chosen}")
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{run} cannot hold a run: {error.strerror}; name another with --run") from None
+    claim(run, lock)
     captioner.save_files(run)
     return run

@@ -5,7 +5,7 @@ that somebody put there or whose checkpoint somebody took away: that one is neve
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from hashlib import blake2b
 from pathlib import Path
@@ -15,9 +15,10 @@ from pydantic import Field, TypeAdapter, ValidationError
 from torch import Tensor
 
 from showtell import checkpoint
-from showtell.data import Record
+from showtell.cache import Source
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import check_folder
+from showtell.plumbing.lock import Lock
 from showtell.recipe.check import check
 from showtell.settings.text import Recipe, same
 
@@ -58,7 +59,7 @@ def open_run(recipe: Recipe, run: Path, resume: bool, say: Callable[[str], None]
     if not run.exists():
         check_folder(run, "--run")
         if resume:
-            say(f"{run} does not exist yet: starting anew")
+            raise InputError(f"{run} does not exist, so there is nothing to resume; leave --resume out to begin it")
         return None
     if not run.is_dir():
         raise InputError(f"{run} is a file; name a folder with --run")
@@ -72,13 +73,28 @@ def open_run(recipe: Recipe, run: Path, resume: bool, say: Callable[[str], None]
         return None
     check_same(recipe, run)
     _check_whole(recipe, run, saved[0])
-    return Checkpoint(saved[0], _where(run / "last" / "state.json", saved[1]))
+    where = _where(run / "last" / "state.json", saved[1])
+    _check_reached(recipe["train"], run / "last" / "state.json", where)
+    return Checkpoint(saved[0], where)
 
 
-def digest(training: Sequence[Record], features: str = "") -> str:
-    """What a run was trained on: going on with other captions, or `features` of other content, is another training."""
-    captions = repr([(r.image_id, r.references) for r in training])
-    return blake2b((captions + features).encode(), digest_size=16).hexdigest()
+def digest(*sources: Source) -> str:
+    """What a run learns from and is validated on: going on with other captions or photos is another training."""
+    said = [repr([(r.image_id, r.references) for r in source.records]) + source.content for source in sources]
+    return blake2b("".join(said).encode(), digest_size=16).hexdigest()
+
+
+def claim(run: Path, lock: Lock) -> None:
+    """Make the folder, if need be, and hold it. Raises InputError if another training made a run there meanwhile."""
+    if lock.taken:
+        return
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        lock.take()
+    except OSError as error:
+        raise InputError(f"{run} cannot hold a run: {error.strerror}; name another with --run") from None
+    if (run / checkpoint.RECIPE).exists():
+        raise InputError(f"{run} exists by now; go on with --resume, or name another folder with --run")
 
 
 def check_same(recipe: Recipe, run: Path) -> None:
@@ -95,6 +111,20 @@ def _check_whole(recipe: Recipe, run: Path, tensors: dict[str, dict[str, Tensor]
     for name in ["model", "optimizer", "random", *averaged]:
         if name not in tensors:
             raise InputError(f"{run / 'last'} is damaged: it has no {name}.safetensors")
+
+
+def _check_reached(train: Mapping[str, Any], path: Path, where: Where) -> None:
+    """InputError for a step that the recipe's training does not have, or an end that it has not come to."""
+    limits = [("epoch", where.epoch, train["epochs"]), ("step", where.step, train["max_steps"])]
+    for name, reached, limit in limits:
+        if limit is not None and reached > limit:
+            raise InputError(f"{path} is damaged: it says {name} {reached}, and the recipe ends at {limit}")
+    if where.step < where.epoch or where.step_in_epoch > where.step or where.best_step > where.step:
+        raise InputError(f"{path} is damaged: its steps and epochs do not fit together")
+    ended = [limit is not None and reached >= limit for _, reached, limit in limits]
+    patient = train["patience"] is None or where.stale < train["patience"]
+    if where.finished and not any(ended) and patient:
+        raise InputError(f"{path} is damaged: it says that training is finished, at step {where.step}")
 
 
 def _where(path: Path, state: Any) -> Where:

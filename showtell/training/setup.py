@@ -17,6 +17,7 @@ from showtell.encoders import Encoder
 from showtell.losses.loss import Loss
 from showtell.plumbing.device import device_of
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.messages import say
 from showtell.recipe.build import build, build_encoder, build_neural
 from showtell.recipe.fixed import Train
 from showtell.recipe.tables import options
@@ -64,11 +65,9 @@ def set_up(recipe: Recipe, run: Path, goes_on: bool, console: Console) -> Job:
     training, validation = _sources(recipe, records, encoder, teacher, console)
     job = Job(captioner, settings, loss, training, validation, run, teacher)
     job.check_lengths()
+    if not goes_on:
+        job.check_regions()
     return job
-
-
-def say(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)  # a folder may be called [a] or 200 letters long
 
 
 def _tokenizer(recipe: Recipe, run: Path | None, teacher: Teacher | None, records: Sequence[Record]) -> Tokenizer:

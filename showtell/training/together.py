@@ -8,6 +8,7 @@ from showtell.captioners.ensemble import Ensemble, check_members
 from showtell.captioners.neural import Neural
 from showtell.loading import folder_of, load_folder
 from showtell.plumbing.errors import InputError, RecipeError
+from showtell.plumbing.lock import Lock
 from showtell.recipe.check import check
 from showtell.settings.text import Recipe
 
@@ -32,7 +33,12 @@ def make_ensemble(runs: Sequence[str | Path], run: Path) -> Ensemble:
     members = [member for folder in folders if isinstance(member := load_folder(folder), Neural)]
     ensemble = Ensemble(members, recipe_of(recipes[0], len(members)))
     try:
-        ensemble.save_pretrained(run)
+        run.mkdir(parents=True)
+        with Lock(run) as lock:
+            lock.take()
+            ensemble.save_pretrained(run)
+    except FileExistsError:
+        raise InputError(f"{run} exists by now; name another folder with --run") from None
     except OSError as error:
         raise InputError(f"{run} cannot hold an ensemble: {error.strerror}; name another with --run") from None
     return ensemble

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from showtell.cache.store import Store, layout_of, row_bytes
+from showtell.plumbing.errors import InputError
 
 
 def rows(first: int, last: int) -> dict[str, Tensor]:
@@ -90,3 +91,22 @@ def test_a_second_writer_waits_and_then_sees_the_first_ones_rows(tmp_path: Path)
         assert thread.is_alive() and waited == [0]
     thread.join()
     assert list(second.rows) == contents(0, 4) and second.read([3, 0])["tokens"][:, 0, 0].tolist() == [3, 0]
+
+
+@pytest.mark.parametrize("name", ["tokens.raw", "mask.raw", "contents.txt", "layout.json"])
+def test_damaged_rows_are_never_read_as_others(tmp_path: Path, name: str) -> None:
+    """Any bit that flips is told, or costs rows; what is read is what was written."""
+    write(tmp_path / "s", 0, 7)
+    whole = (tmp_path / "s" / name).read_bytes()
+    for place in range(0, len(whole), 5):
+        damaged = bytearray(whole)
+        damaged[place] ^= 4
+        (tmp_path / "s" / name).write_bytes(damaged)
+        try:
+            store = Store(tmp_path / "s")
+            for content, row in store.rows.items():
+                if content in contents(0, 7):
+                    number = int(content, 16)
+                    assert torch.equal(store.read([row])["tokens"], rows(number, number + 1)["tokens"])
+        except InputError as error:
+            assert "damaged; delete that folder" in str(error)

@@ -106,7 +106,7 @@ def test_a_recipe_becomes_a_run_scores_captions_and_pictures(showtell, recipe, a
     """The whole way, by the commands alone."""
     monkeypatch.chdir(tmp_path)
     code, out, err = showtell("features", recipe)
-    assert code == 0 and re.fullmatch(r"cached: 36 photos in .*features-1-[0-9a-f]+\n", out)
+    assert code == 0 and re.fullmatch(r"cached: 36 photos in .*features-2-[0-9a-f]+\n", out)
     code, out, err = showtell("train", recipe, "train.max_steps=5", "train.epochs=9")
     assert code == 0
     assert out == "trained: runs/small; next: showtell evaluate runs/small, showtell caption PHOTO --model runs/small\n"

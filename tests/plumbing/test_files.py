@@ -1,5 +1,6 @@
 """Folders that may be written to: asked before the work that would be lost."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from showtell.plumbing.errors import InputError
-from showtell.plumbing.files import check_folder
+from showtell.plumbing.files import append, check_folder, inside, whole, write_json, write_text
 
 
 def test_a_folder_that_is_there_or_can_be_made_is_nothing_to_tell(tmp_path, monkeypatch):
@@ -42,3 +43,46 @@ def test_a_folder_that_may_not_be_written_to_is_refused(tmp_path, monkeypatch):
         check_folder(tmp_path / "runs" / "a", "--run")
     with pytest.raises(InputError, match=f"^the run {re.escape(str(tmp_path))} may not be written to; give --out F$"):
         check_folder(tmp_path, "the run", "give --out F")
+
+
+def test_a_link_in_the_place_of_a_file_or_its_old_temporary_name_is_not_followed(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("mine")
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "scores.json").symlink_to(elsewhere)
+    (run / "scores.json.part").symlink_to(elsewhere)
+    write_json(run / "scores.json", {"a": 1})
+    assert elsewhere.read_text() == "mine"
+    assert json.loads((run / "scores.json").read_text()) == {"a": 1} and not (run / "scores.json").is_symlink()
+    (run / "metrics.jsonl").symlink_to(elsewhere)
+    with pytest.raises(OSError, match="symbolic link"):
+        append(run / "metrics.jsonl", "row")
+    assert elsewhere.read_text() == "mine"
+
+
+def test_two_temporary_files_never_share_a_name_and_none_stays(tmp_path):
+    with whole(tmp_path / "a") as first, whole(tmp_path / "a") as second:
+        assert first != second and first.parent == second.parent == tmp_path
+        first.write_text("one")
+        second.write_text("two")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_new_file_has_the_rights_that_any_has_and_an_old_one_keeps_its_own(tmp_path):
+    (tmp_path / "usual").touch()
+    write_text(tmp_path / "new", "x")
+    assert (tmp_path / "new").stat().st_mode == (tmp_path / "usual").stat().st_mode
+    (tmp_path / "new").chmod(0o600)
+    write_text(tmp_path / "new", "y")
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("name", ["../x", "/tmp/x", "members/../../x", "link/x", "."])
+def test_a_path_that_leads_out_of_a_folder_is_refused_by_its_key(tmp_path, name):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "link").symlink_to(tmp_path)
+    with pytest.raises(InputError, match=r"^captioner\.members has .*inside"):
+        inside(folder, name, "captioner.members")
+    assert inside(folder, "members/1", "captioner.members") == folder / "members" / "1"

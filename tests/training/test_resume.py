@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from showtell import checkpoint
 from showtell.plumbing.errors import InputError, Interrupted
@@ -224,10 +225,10 @@ def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_room(tmp_path, mo
     assert equal(tmp_path / "run", cnn_run)
 
 
-def test_resuming_what_does_not_exist_starts_anew_and_says_so(tmp_path, frozen_run):
-    run = tmp_path / "run"
-    assert train_small(run, *ACCUMULATED, resume=True).startswith(f"{run} does not exist yet: starting anew\n")
-    assert equal(run, frozen_run)
+def test_there_is_nothing_to_resume_in_a_run_that_does_not_exist(tmp_path):
+    with pytest.raises(InputError, match=r"typo does not exist.*leave --resume out"):
+        train_small(tmp_path / "typo", *ACCUMULATED, resume=True)
+    assert not (tmp_path / "typo").exists()
 
 
 def test_starting_anew_drops_what_the_run_before_the_first_checkpoint_left(tmp_path, frozen_run):
@@ -252,10 +253,15 @@ def test_a_model_without_a_checkpoint_is_never_trained_over(tmp_path, frozen_run
     assert {path: path.read_bytes() for path in run.iterdir()} == before
 
 
-def damaged(run, change):
+def damaged(run, change, seal=True):
+    """The state with a change; with `seal` as if Showtell itself had written it."""
     path = run / "last" / "state.json"
     state = json.loads(path.read_text())
     change(state)
+    if seal:
+        del state["seal"]
+        state["files"] = {file.name: checkpoint.digest_file(file) for file in sorted(path.parent.glob("*.safetensors"))}
+        state["seal"] = checkpoint._seal(state)
     path.write_text(json.dumps(state))
 
 
@@ -265,7 +271,32 @@ DAMAGES = {
     "is damaged, or of another version: 'stepp' is not known": lambda state: state.update(stepp=3),
     "is damaged: step is 'three'": lambda state: state.update(step="three"),
     "is damaged: epoch is -1": lambda state: state.update(epoch=-1),
+    "is damaged: it says epoch 9, and the recipe ends at 2": lambda state: state.update(epoch=9),
+    "is damaged: its steps and epochs do not fit together": lambda state: state.update(best_step=9),
+    "is damaged: it says that training is finished, at step 8": lambda state: state.update(epoch=1),
+    f"is damaged: it says step {10**9}, and this training has 8; train anew into another --run": (
+        lambda state: state.update(step=10**9, epoch=1, finished=False)
+    ),
 }
+
+
+@pytest.mark.parametrize("key", ["step", "epoch", "best", "stale", "data", "finished", "files"])
+def test_a_state_that_somebody_changed_is_told(tmp_path, frozen_run, key):
+    run = shutil.copytree(frozen_run, tmp_path / "run")
+    damaged(run, lambda state: state.update({key: 10**9}), seal=False)
+    with pytest.raises(InputError, match=r"state\.json is damaged.*train anew into another --run"):
+        train_small(run, *ACCUMULATED, resume=True)
+
+
+@pytest.mark.parametrize("name", ["model", "optimizer", "random"])
+def test_files_of_two_checkpoints_are_told(tmp_path, frozen_run, name):
+    run = shutil.copytree(frozen_run, tmp_path / "run")
+    path = run / "last" / f"{name}.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=rf"{name}\.safetensors is damaged, missing, or of another checkpoint"):
+        train_small(run, *ACCUMULATED, resume=True)
 
 
 @pytest.mark.parametrize("told", DAMAGES)
@@ -281,7 +312,7 @@ def test_a_state_that_lacks_or_confuses_something_is_told(tmp_path, frozen_run, 
 def test_a_state_that_is_no_object_is_told(tmp_path, frozen_run, content):
     run = shutil.copytree(frozen_run, tmp_path / "run")
     (run / "last" / "state.json").write_text(content)
-    with pytest.raises(InputError, match=f"^{run}/last/state.json is damaged: it holds no object$"):
+    with pytest.raises(InputError, match=f"^{run}/last/state.json is damaged: it holds no object; "):
         train_small(run, *ACCUMULATED, resume=True)
 
 
@@ -299,11 +330,11 @@ TENSORS = {
 @pytest.mark.parametrize("told", TENSORS)
 def test_tensors_that_are_missing_or_do_not_fit_are_told(tmp_path, frozen_run, told):
     run = shutil.copytree(frozen_run, tmp_path / "run")
-    damaged(run, lambda state: state.update(finished=False, step=7))
     name, content = TENSORS[told]
     (run / "last" / f"{name}.safetensors").unlink()
     if content is not None:
         checkpoint.write_tensors(run / "last" / f"{name}.safetensors", content)
+    damaged(run, lambda state: state.update(finished=False, step=7, epoch=1, step_in_epoch=3))
     with pytest.raises(InputError) as error:
         train_small(run, *ACCUMULATED, resume=True)
     assert str(error.value) == f"{run}/{told}"
@@ -318,6 +349,7 @@ def test_a_run_goes_on_on_another_machine(tmp_path, frozen_run):
     checkpoint.write_recipe(run, recipe)
     random = checkpoint.read_tensors(run / "last" / "random.safetensors")
     checkpoint.write_tensors(run / "last" / "random.safetensors", random | {"cuda": torch.zeros(16).byte()})
+    damaged(run, lambda state: None)
     said = train_small(run, *overrides, "train.device=cpu", resume=True)
     assert said.startswith(f"going on with {run} at step 3\n")
     assert (run / "model.safetensors").read_bytes() == (frozen_run / "model.safetensors").read_bytes()
@@ -387,6 +419,17 @@ def test_other_captions_than_before_are_refused(tmp_path, monkeypatch):
     with pytest.raises(InputError) as error:
         train_small(run, *overrides, resume=True)
     assert str(error.value) == (
-        f"the captions of the training photos have changed since {run} was trained on them; "
+        f"the captions or the photos have changed since {run} was trained on them; "
         "bring them back, or train anew into another --run"
     )
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_other_photos_than_before_are_refused(tmp_path, split):
+    overrides = [*write_karpathy(tmp_path / "data"), *FROZEN, "train.save_every=1"]
+    killed(tmp_path / "run", overrides, "Job.step", 2)
+    images = json.loads((tmp_path / "data" / "dataset_small.json").read_text())["images"]
+    name = next(image["filename"] for image in images if image["split"] == split)
+    Image.new("RGB", (32, 32), "red").save(tmp_path / "data" / "images" / name)
+    with pytest.raises(InputError, match=r"photos have changed.*bring them back"):
+        train_small(tmp_path / "run", *overrides, resume=True)
