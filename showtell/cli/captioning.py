@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from showtell.cli.words import Model, Photos, err, load_model, out, photos_and_changes, report_unreadable
-from showtell.plumbing.errors import Unreadable
+from showtell.plumbing.errors import InputError, Unreadable
 from showtell.plumbing.messages import printable
 
 
@@ -14,28 +14,42 @@ def caption(
     photos: Photos,
     model: Model = "tiny",
     output: Annotated[Path | None, typer.Option("--out", help="A .json, .jsonl or .csv file.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an --out that was stopped.")] = False,
 ) -> None:
-    """Caption your own photos."""
+    """Caption your own photos. An old file is replaced when the new one is whole; a stop leaves FILE.partial."""
     from showtell.loading import packaged_models
-    from showtell.predict.captions import Writer, caption_photos, find_photos
+    from showtell.plumbing.errors import Interrupted
+    from showtell.plumbing.interrupt import stop_signal
+    from showtell.predict.captions import caption_photos
+    from showtell.predict.photos import find_photos
+    from showtell.predict.writer import Writer, made_by
 
+    if resume and output is None:
+        raise InputError("--resume goes on with a file; name it with --out")
     words, changes = photos_and_changes(photos)
     found = find_photos(words)
-    writer = Writer(output)
+    Writer(output)  # raises for a name that says no form, before the model is loaded
     captioner = load_model(model, changes)
     if model in packaged_models():
         err.print((packaged_models()[model] / "about.txt").read_text("utf-8").strip(), markup=False, soft_wrap=True)
+    writer = Writer(output, resume=resume, made_by=made_by(captioner) if output is not None else "", order=found)
+    if writer.partial is not None and writer.partial.exists() and not resume:
+        err.print(f"beginning anew; --resume would have gone on from {writer.partial}", markup=False, soft_wrap=True)
     failed: dict[str, Unreadable] = {}
-    with writer:
-        for image_id, result in caption_photos(captioner, found, console=err):
+    with stop_signal() as stop, writer:
+        left = {image_id: path for image_id, path in found.items() if image_id not in writer.done}
+        for image_id, result in caption_photos(captioner, left, console=err):
             if isinstance(result, Unreadable):
                 failed[image_id] = result
             else:
                 writer.write(image_id, result)
                 if output is None:
                     print(f"{printable(image_id)}: {result.text}", flush=True)
+            if stop:
+                kept = f"; {writer.partial} has the first {len(writer.rows):,}, and --resume goes on from there"
+                raise Interrupted(f"stopped{kept if writer.partial is not None else ''}")
     if output is not None:
-        out.print(f"written: {output} ({len(found) - len(failed):,} captions)")
+        out.print(f"written: {output} ({len(writer.rows):,} captions)")
     report_unreadable(failed, len(found))
 
 
@@ -45,7 +59,7 @@ def explain(
     output: Annotated[Path, typer.Option("--out", help="Folder for the pictures.")] = Path("explained"),
 ) -> None:
     """Draw which part of the photo each word looked at."""
-    from showtell.predict.captions import find_photos
+    from showtell.predict.photos import find_photos
     from showtell.report.explained import explain_photos
 
     words, changes = photos_and_changes(photos)

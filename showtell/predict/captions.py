@@ -1,11 +1,6 @@
 """A captioner and images -> captions: from a source of features, or from photos on disk."""
 
-import contextlib
-import csv
-import io
-import json
 import warnings
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -21,11 +16,11 @@ from showtell.captioners.caption import Caption
 from showtell.captioners.captioner import Captioner
 from showtell.captioners.views import encoder_of_views
 from showtell.data import Record
-from showtell.data.folder import bare
 from showtell.loading import load
-from showtell.plumbing.errors import InputError, Unreadable
+from showtell.plumbing.errors import Unreadable
 from showtell.plumbing.messages import count
 from showtell.plumbing.progress import Bar
+from showtell.predict.photos import find_photos
 
 
 def caption(
@@ -117,106 +112,3 @@ def _open(captioner: Captioner, path: Path) -> Image.Image | Unreadable:
         return captioner.open(path)
     except Unreadable as error:
         return error
-
-
-def find_photos(paths: Sequence[Path]) -> dict[str, Path]:
-    """Photos and folders of photos -> paths by image_id: a photo's name, or its path within its folder.
-
-    Where two share a name, both are called by their paths. A link that leads nowhere, and a folder without photos
-    beside other paths (`x.jpg` among a shell's `*.jpg`), are taken along: who reads them says why they are no photos.
-    Raises InputError for a path that does not exist.
-    """
-    if not paths:
-        raise InputError("no photo is given; name photos or folders of photos")
-    found: list[tuple[str, Path]] = []
-    for path in paths:
-        if path.is_dir():
-            found += _in_folder(path, alone=len(paths) == 1)
-        elif path.exists() or path.is_symlink():
-            found.append((path.name, path))
-        else:
-            raise InputError(f"{path} does not exist; name photos or folders of photos")
-    found = list(dict.fromkeys(found))
-    times = Counter(image_id for image_id, _ in found)
-    named = {image_id if times[image_id] == 1 else path.as_posix(): path for image_id, path in found}
-    return named if len(named) == len(found) else {path.as_posix(): path for _, path in found}
-
-
-def _in_folder(folder: Path, alone: bool) -> list[tuple[str, Path]]:
-    try:
-        return [(record.image_id, record.path) for record in bare(root=folder)]
-    except InputError:
-        if alone:
-            raise
-        return [(folder.name or str(folder), folder)]
-
-
-class Writer:
-    """Captions into a `.json` (`{image_id: caption}`), `.jsonl` or `.csv` file, or nowhere.
-
-    Rows of .jsonl and .csv are on the disk as soon as they are known; .json is written whole at the end. `with` says
-    whether the file can be written; what stood in it goes when the first caption is there, or all went well.
-    """
-
-    def __init__(self, path: Path | None) -> None:
-        self.path, self.all, self.begun = path, dict[str, str](), False
-        if path is not None and path.suffix not in (".json", ".jsonl", ".csv"):
-            raise InputError(f"--out is {str(path)!r}; it takes a name that ends in .json, .jsonl or .csv")
-
-    def write(self, image_id: str, caption: Caption) -> None:
-        if self.path is None:
-            return
-        if self._is_json:
-            self.all[image_id] = caption.text
-        elif self.path.suffix == ".csv":
-            self._row(image_id, caption.text)
-        else:
-            row = {"image_id": image_id, "caption": caption.text, "log_prob": caption.log_prob}
-            self._put(json.dumps(row, ensure_ascii=False) + "\n")
-
-    def _row(self, *cells: str) -> None:
-        line = io.StringIO()
-        csv.writer(line).writerow(cells)
-        self._put(line.getvalue())
-
-    def _begin(self) -> None:
-        if not self.begun:
-            self.begun = True
-            if self.file.seekable():  # a pipe has nothing to lose
-                self.file.truncate(0)
-            if self.path is not None and self.path.suffix == ".csv":
-                self._row("image_id", "caption")
-
-    def _put(self, text: str) -> None:
-        try:
-            self._begin()
-            self.file.write(text)
-            self.file.flush()
-        except OSError as error:
-            raise self._unwritable(error) from None
-
-    @property
-    def _is_json(self) -> bool:
-        return self.path is not None and self.path.suffix == ".json"
-
-    def _unwritable(self, error: OSError) -> InputError:
-        return InputError(f"--out {self.path} cannot be written: {error.strerror}")
-
-    def __enter__(self) -> "Writer":
-        if self.path is None:
-            return self
-        try:
-            # Names of files may hold bytes that are no letters: escaped, not refused.
-            self.file = self.path.open("a", encoding="utf-8", errors="backslashreplace", newline="")
-        except OSError as error:
-            raise self._unwritable(error) from None
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
-        if self.path is not None:
-            try:
-                if kind is None or self.all:
-                    self._put(json.dumps(self.all, ensure_ascii=False, indent=1) + "\n" if self._is_json else "")
-            finally:
-                with contextlib.suppress(OSError):  # told already
-                    self.file.close()

@@ -1,11 +1,6 @@
 """Photos on disk -> captions in a file: which photos, under which names, in which forms."""
 
-import csv
 import io
-import json
-import os
-import re
-import resource
 import shutil
 from pathlib import Path
 
@@ -17,7 +12,8 @@ from showtell.captioners.caption import Caption
 from showtell.data.scenes.scenes import scenes
 from showtell.loading import load
 from showtell.plumbing.errors import InputError
-from showtell.predict.captions import Writer, caption_photos, describe_all, find_photos
+from showtell.predict.captions import caption_photos, describe_all
+from showtell.predict.photos import find_photos
 from tests.small import RECIPE
 
 CAPTIONS = {
@@ -114,106 +110,6 @@ def test_captioning_photos_takes_decoding_options(album, frozen_run):
     captioner, photos = load(frozen_run), {"a": album / "a.png"}
     short = dict(caption_photos(captioner, photos, name="greedy", max_length=3))["a"]
     assert len(short.tokens) <= 3
-
-
-def written(path):
-    with Writer(path) as writer:
-        for image_id, caption in CAPTIONS.items():
-            writer.write(image_id, caption)
-    return path.read_bytes().decode("utf-8")
-
-
-def test_json_is_a_caption_for_every_image_id(tmp_path):
-    text = written(tmp_path / "out.json")
-    assert json.loads(text) == {image_id: caption.text for image_id, caption in CAPTIONS.items()}
-    assert "größe" in text and text.endswith("}\n")
-
-
-def test_jsonl_is_one_object_a_line(tmp_path):
-    rows = [json.loads(line) for line in written(tmp_path / "out.jsonl").splitlines()]
-    assert rows == [{"image_id": i, "caption": c.text, "log_prob": c.log_prob} for i, c in CAPTIONS.items()]
-
-
-def test_csv_has_a_header_and_two_columns(tmp_path):
-    rows = list(csv.reader(io.StringIO(written(tmp_path / "out.csv"), newline="")))
-    assert rows == [["image_id", "caption"], *([i, c.text] for i, c in CAPTIONS.items())]
-
-
-def test_rows_are_on_the_disk_as_soon_as_they_are_known(tmp_path):
-    for name, first in (("out.csv", 2), ("out.jsonl", 1)):
-        with Writer(tmp_path / name) as writer:
-            writer.write("a", Caption("a dog"))
-            assert len((tmp_path / name).read_text().splitlines()) == first
-
-
-def test_a_stop_keeps_what_was_known(tmp_path):
-    with pytest.raises(KeyboardInterrupt), Writer(tmp_path / "out.json") as writer:
-        writer.write("a", Caption("a dog"))
-        raise KeyboardInterrupt
-    assert json.loads((tmp_path / "out.json").read_text()) == {"a": "a dog"}
-
-
-def test_a_name_that_is_no_text_is_escaped(tmp_path):
-    strange = os.fsdecode(b"b\xe4r.jpg")
-    for name in ("out.json", "out.jsonl", "out.csv"):
-        with Writer(tmp_path / name) as writer:
-            writer.write(strange, Caption("a bear"))
-        assert r"b\udce4r.jpg" in (tmp_path / name).read_text("utf-8")
-
-
-def test_nothing_is_written_where_no_file_is_asked_for(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with Writer(None) as writer:
-        writer.write("a", Caption("a dog"))
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("name", ["out.txt", "out", "json"])
-def test_another_suffix_is_refused(name):
-    with pytest.raises(InputError) as error:
-        Writer(Path(name))
-    assert str(error.value) == f"--out is {name!r}; it takes a name that ends in .json, .jsonl or .csv"
-
-
-def test_a_writer_that_never_started_leaves_the_file_as_it_was(tmp_path):
-    (tmp_path / "out.json").write_text("{}")
-    Writer(tmp_path / "out.json")
-    assert (tmp_path / "out.json").read_text() == "{}"
-
-
-@pytest.mark.parametrize("suffix", ["json", "jsonl", "csv"])
-def test_what_goes_wrong_before_the_first_caption_leaves_the_file_as_it_was(tmp_path, suffix):
-    path = tmp_path / f"out.{suffix}"
-    path.write_text("precious")
-    with pytest.raises(InputError), Writer(path):
-        raise InputError("a word that the model cannot say")
-    assert path.read_text() == "precious"
-    with pytest.raises(InputError), Writer(path) as writer:
-        writer.write("a", Caption("a dog"))
-        raise InputError("the second one")
-    assert "precious" not in path.read_text() and "a dog" in path.read_text()
-    with Writer(path):
-        pass
-    assert path.read_text().strip() == {"json": "{}", "jsonl": "", "csv": "image_id,caption"}[suffix]
-
-
-def test_what_cannot_be_written_is_told(tmp_path):
-    path = tmp_path / "none" / "out.csv"
-    with pytest.raises(InputError, match=f"^--out {path} cannot be written: No such file or directory$"):
-        Writer(path).__enter__()
-
-
-@pytest.mark.parametrize("suffix", ["json", "jsonl", "csv"])
-def test_a_full_disk_is_told(tmp_path, suffix):
-    path, before = tmp_path / f"out.{suffix}", resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    try:
-        told = f"^--out {re.escape(str(path))} cannot be written: File too large$"
-        with pytest.raises(InputError, match=told), Writer(path) as writer:
-            for number in range(100):
-                writer.write(f"{number:020}", Caption("a dog"))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_long_work_shows_a_bar_and_short_work_stays_quiet(album, frozen_run, monkeypatch):
