@@ -6,16 +6,13 @@ CLIPScore = w max(cos(photo, caption), 0); RefCLIPScore is its harmonic mean wit
 
 from collections.abc import Collection, Iterable
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from showtell.metrics.metric import Metric, Rows, Texts, mean
+from showtell.metrics.metric import Metric, PhotosAndTexts, Rows, Texts, mean
 from showtell.plumbing.errors import InputError
-
-if TYPE_CHECKING:
-    from showtell.clip import Clip
 
 LIBRARIES = ("transformers", "open_clip")
 SEEING = ("CLIPScore", "RefCLIPScore")  # the metrics that look at photos
@@ -27,7 +24,7 @@ def _photos(texts: Texts) -> Vectors:
     return texts.clip.embed_photos(texts.photos).double().cpu().numpy()
 
 
-def _read(clip: "Clip", texts: Iterable[str]) -> Vectors:
+def _read(clip: PhotosAndTexts, texts: Iterable[str]) -> Vectors:
     return clip.embed_texts([clip.protocol.prefix + text for text in texts]).double().cpu().numpy()
 
 
@@ -75,13 +72,13 @@ def _ref_missing(texts: Texts | None) -> str | None:
     return _missing(texts) or (_undefined(texts.clip) if texts is not None and texts.clip is not None else None)
 
 
-def _undefined(clip: "Clip") -> str | None:
+def _undefined(clip: PhotosAndTexts) -> str | None:
     if clip.protocol.references:
         return None
     return f"has no meaning by the protocol {clip.protocol_name}, which knows no references; use paper or taipei"
 
 
-def make_ready(names: Collection[str], clip: "Clip") -> None:
+def make_ready(names: Collection[str], clip: PhotosAndTexts) -> None:
     """Whatever keeps these metrics from being had is said now, before captions are made or a model is trained."""
     if "RefCLIPScore" in names and (reason := _undefined(clip)):
         raise InputError(f"RefCLIPScore {reason}")

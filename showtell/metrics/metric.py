@@ -7,7 +7,7 @@ never counts an n-gram twice.
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,39 @@ from showtell.metrics.ngrams import Counts, Ints, References
 from showtell.metrics.tokenize import NAME
 
 if TYPE_CHECKING:
-    from showtell.clip import Clip
+    from torch import Tensor  # only its name: scoring texts does not wait for torch
 
 Rows = NDArray[Any]
+
+
+class Rule(Protocol):
+    """How a cosine becomes a score: `weight` times the cosine of the photo and `prefix` + caption."""
+
+    @property
+    def weight(self) -> float: ...
+    @property
+    def prefix(self) -> str: ...
+    @property
+    def each(self) -> bool:
+        """Whether every negative cosine counts as 0, or only a negative mean does."""
+
+    @property
+    def references(self) -> bool:
+        """Whether there is a RefCLIPScore of this scale."""
+
+
+class PhotosAndTexts(Protocol):
+    """The model that CLIPScore is handed: photos and texts -> vectors of one space, of length 1, one a row."""
+
+    protocol_name: str
+
+    @property
+    def protocol(self) -> Rule: ...
+    @property
+    def signature(self) -> str: ...
+    def load(self) -> None: ...
+    def embed_photos(self, photos: Sequence[Path]) -> "Tensor": ...
+    def embed_texts(self, texts: Sequence[str]) -> "Tensor": ...
 
 
 class Texts:
@@ -38,7 +68,7 @@ class Texts:
         frequencies_of: Sequence[Sequence[str]] | None = None,
         training: Sequence[str] | None = None,
         photos: Sequence[Path] | None = None,
-        clip: "Clip | None" = None,
+        clip: PhotosAndTexts | None = None,
     ) -> None:
         self.candidates, self.references = candidates, references
         self.said = candidates if said is None else said

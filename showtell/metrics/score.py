@@ -8,18 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from showtell.metrics import METRICS
 from showtell.metrics.clipscore import make_ready
-from showtell.metrics.metric import Metric, Rows, Texts
+from showtell.metrics.metric import Metric, PhotosAndTexts, Rows, Texts
 from showtell.metrics.names import DEFAULT, chosen
 from showtell.metrics.significance import LEVEL, RESAMPLES, intervals
 from showtell.metrics.tokenize import tokenize
 from showtell.plumbing.errors import InputError
-
-if TYPE_CHECKING:
-    from showtell.clip import Clip
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ def score(
     frequencies_of: Sequence[Sequence[str]] | None = None,
     training: Sequence[str] | None = None,
     photos: Mapping[str, Path] | None = None,
-    clip: "Clip | None" = None,
+    clip: PhotosAndTexts | None = None,
     protocol: Mapping[str, object] | None = None,
 ) -> Scores:
     """Each metric (those of `standard` and `hidden` unless given) over all images, the texts tokenized once.
@@ -89,7 +86,7 @@ def had(names: Mapping[str, bool], texts: Texts) -> tuple[list[str], dict[str, s
     return [name for name in names if name not in left_out], left_out
 
 
-def check_ready(names: Sequence[str], clip: "Clip") -> None:
+def check_ready(names: Sequence[str], clip: PhotosAndTexts) -> None:
     """A wrong name, or one whose metric cannot be had here, is said before anything is captioned or scored."""
     asked = [name for name, by_name in chosen(names).items() if by_name]
     for name in asked:
@@ -123,7 +120,7 @@ def read(
     frequencies_of: Sequence[Sequence[str]] | None = None,
     training: Sequence[str] | None = None,
     photos: Mapping[str, Path] | None = None,
-    clip: "Clip | None" = None,
+    clip: PhotosAndTexts | None = None,
 ) -> Texts:
     """Texts in the order of the candidates, tokenized."""
     said, known = list(candidates.values()), [list(references[image_id]) for image_id in candidates]
