@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
@@ -12,15 +13,15 @@ class Features(NamedTuple):
     `boxes` are (left, top, right, bottom) as fractions of the upright original image.
     """
 
-    tokens: Tensor  # B N D
-    mask: Tensor  # B N, True where a token is real
-    pooled: Tensor  # B D
-    boxes: Tensor  # B N 4
+    tokens: Float[Tensor, "B N D"]
+    mask: Bool[Tensor, "B N"]  # True where a token is real
+    pooled: Float[Tensor, "B D"]
+    boxes: Float[Tensor, "B N 4"]
 
     def to(self, device: torch.device) -> "Features":
         return Features(*(part.to(device, non_blocking=True) for part in self))
 
-    def select(self, images: Tensor) -> "Features":
+    def select(self, images: Int[Tensor, " M"]) -> "Features":
         """The features of some of the images, in the order of the indices `images`."""
         return Features(*(part[images] for part in self))
 
@@ -41,13 +42,13 @@ def to(seen: Seen, device: torch.device) -> Seen:
     return seen.to(device) if isinstance(seen, Features) else tuple(part.to(device) for part in seen)
 
 
-def select(seen: Seen, images: Tensor) -> Seen:
+def select(seen: Seen, images: Int[Tensor, " M"]) -> Seen:
     """What is seen of some of the images, in the order of the indices `images`."""
     return seen.select(images) if isinstance(seen, Features) else tuple(part.select(images) for part in seen)
 
 
-def grid_boxes(rows: int, columns: int, view: Tensor) -> Tensor:
-    """Where the cells of a grid lie in the original: view (B 4), the part that the encoder saw -> (B rows*columns 4).
+def grid_boxes(rows: int, columns: int, view: Float[Tensor, "B 4"]) -> Float[Tensor, "B N 4"]:
+    """Where the cells of a grid lie in the original: `view` is the part that the encoder saw, N is rows * columns.
 
     >>> grid_boxes(1, 2, torch.tensor([[0.0, 0.0, 1.0, 1.0]])).tolist()
     [[[0.0, 0.0, 0.5, 1.0], [0.5, 0.0, 1.0, 1.0]]]

@@ -1,4 +1,4 @@
-"""What holds for all tests: caches in a folder of their own, one thread, no model hub; and small trained runs."""
+"""What holds for all tests: checked shapes, a cache of their own, one thread, no model hub; and small trained runs."""
 
 import os
 
@@ -7,6 +7,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
 import pytest
 import torch
 
+from tests import shapes  # noqa: F401 - before any room of showtell is imported
 from tests.small import FROZEN, train_small
 
 

@@ -40,8 +40,9 @@ def test_cells_are_equal_and_fill_the_view(rows, columns, edges):
 
 def test_select_takes_all_parts_of_the_same_images():
     parts = [torch.arange(3.0).reshape(3, *[1] * rank).expand(3, *[2] * rank) for rank in (2, 1, 1, 2)]
-    chosen = Features(*parts).select(torch.tensor([2, 0]))
-    assert [part.flatten(1)[:, 0].tolist() for part in chosen] == [[2.0, 0.0]] * 4
+    features = Features(parts[0], parts[1] > 1, parts[2], parts[3].repeat(1, 1, 2))
+    chosen = features.select(torch.tensor([2, 0]))
+    assert [part.flatten(1)[:, 0].tolist() for part in chosen] == [[2.0, 0.0], [True, False], [2.0, 0.0], [2.0, 0.0]]
 
 
 def test_of_several_features_each_is_selected_and_moved():

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 import torch
+from jaxtyping import Int
 from torch import Tensor, nn
 
 from showtell.decoders.decoder import Decoder, Memory, Output, State
@@ -44,7 +45,7 @@ class MeanDecoder(Decoder):
             state |= _numbered(number, own_state)
         return memory, state
 
-    def forward(self, memory: Memory, state: State, tokens: Tensor, attention: bool = False) -> Output:
+    def forward(self, memory: Memory, state: State, tokens: Int[Tensor, "B K S"], attention: bool = False) -> Output:
         """`attention` is that of each member with the first one's encoder, the mean of its heads: H counts members."""
         log_probs, after, maps = [], State(), list[Tensor]()
         for number, member, part in self.decoders:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
@@ -14,9 +15,9 @@ class Decoded(NamedTuple):
     Where fewer than R captions exist, the rest are all padding with a log probability of -inf.
     """
 
-    tokens: Tensor  # B R T
-    mask: Tensor  # B R T, True where real
-    log_probs: Tensor  # B R
+    tokens: Int[Tensor, "B R T"]
+    mask: Bool[Tensor, "B R T"]  # True where real
+    log_probs: Float[Tensor, "B R"]
 
 
 class Written(NamedTuple):

@@ -8,6 +8,7 @@ computed once an image and shared by its captions, where code of the kind common
 from typing import Literal
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from showtell.decoders.decoder import Decoder, Memory, Output, State
@@ -74,7 +75,7 @@ class Attend(Decoder):
         memory = {"tokens": tokens, "keys": self.key(tokens), "mask": features.mask}
         return memory, dict(zip(self.parts, self.first(pooled)[:, None].chunk(len(self.parts), -1), strict=True))
 
-    def forward(self, memory: Memory, state: State, tokens: Tensor, attention: bool = False) -> Output:
+    def forward(self, memory: Memory, state: State, tokens: Int[Tensor, "B K S"], attention: bool = False) -> Output:
         from_words = self.from_word(self.dropout(self.words(tokens)))
         hidden, maps = [], []
         for step in from_words.unbind(2):
@@ -87,8 +88,8 @@ class Attend(Decoder):
         logits = self.output(self.dropout(torch.stack(hidden, dim=2)))
         return Output(logits, state, torch.stack(maps, dim=2)[:, :, :, None] if attention else None)
 
-    def look(self, memory: Memory, hidden: Tensor) -> Tensor:
-        """How much each caption's next word looks at each token: (B K dim) -> (B K N), which adds up to 1."""
+    def look(self, memory: Memory, hidden: Float[Tensor, "B K dim"]) -> Float[Tensor, "B K N"]:
+        """How much each caption's next word looks at each token; it adds up to 1."""
         asked = (memory["keys"][:, None] + self.query(hidden)[:, :, None]).relu_()  # B K N A
         scores = (asked @ self.score.weight[0]).masked_fill(~memory["mask"][:, None], float("-inf"))
         return scores.softmax(-1)

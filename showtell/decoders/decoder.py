@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from showtell.features import Features
@@ -21,14 +22,14 @@ State = dict[str, Tensor]  # what one caption carries; every tensor is (B K ...)
 
 
 class Output(NamedTuple):
-    """`logits[..., s, :]` (B K S V) predict the word after `tokens[..., s]`; `attention` (B K S H N) when asked.
+    """`logits[..., s, :]` predict the word after `tokens[..., s]`; `attention` comes when asked.
 
     H counts the heads of all layers, first layer first.
     """
 
-    logits: Tensor
+    logits: Float[Tensor, "B K S V"]
     state: State
-    attention: Tensor | None = None
+    attention: Float[Tensor, "B K S H N"] | None = None
 
 
 class Decoder(nn.Module, ABC):
@@ -64,21 +65,21 @@ class Decoder(nn.Module, ABC):
         """The memory of B images and the state of one caption each (K = 1); `select` makes it more."""
 
     @abstractmethod
-    def forward(self, memory: Memory, state: State, tokens: Tensor, attention: bool = False) -> Output:
-        """Read tokens (B K S) and go on: S = T is teacher forcing, 1 is decoding, anything between is as good.
+    def forward(self, memory: Memory, state: State, tokens: Int[Tensor, "B K S"], attention: bool = False) -> Output:
+        """Read tokens and go on: S = T is teacher forcing, 1 is decoding, anything between is as good.
 
         `attention` of a decoder that looks at no visual tokens stays None.
         """
 
     @staticmethod
-    def select(state: State, parents: Tensor) -> State:
-        """Captions reordered, dropped or multiplied within each image: parents (B K') holds indices below K."""
+    def select(state: State, parents: Int[Tensor, "B L"]) -> State:
+        """Captions reordered, dropped or multiplied within each image: parents are indices below K."""
         rows = torch.arange(len(parents), device=parents.device)[:, None]
         return {name: part[rows, parents] for name, part in state.items()}
 
     @staticmethod
-    def keep(memory: Memory, state: State, images: Tensor) -> tuple[Memory, State]:
-        """Only some of the images: indices (B') below B."""
+    def keep(memory: Memory, state: State, images: Int[Tensor, " M"]) -> tuple[Memory, State]:
+        """Only some of the images: indices below B."""
         return {n: part[images] for n, part in memory.items()}, {n: part[images] for n, part in state.items()}
 
     @classmethod

@@ -7,6 +7,7 @@ regions must come in an order that means something (a detector's confidence, a f
 """
 
 import torch
+from jaxtyping import Int
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
@@ -74,7 +75,7 @@ class Topdown(Decoder):
         state = {name: tokens.new_zeros(images, 1, 2 * self.dim) for name in ("first", "second")}
         return {"tokens": tokens, "pooled": pooled, "mask": features.mask}, state
 
-    def forward(self, memory: Memory, state: State, tokens: Tensor, attention: bool = False) -> Output:
+    def forward(self, memory: Memory, state: State, tokens: Int[Tensor, "B K S"], attention: bool = False) -> Output:
         captions = tokens.shape[:2]
         x = self.dropout(self.words(tokens))
         x = torch.cat([x, memory["pooled"][:, None, None].expand(*x.shape[:-1], -1).to(x.dtype)], dim=-1)

@@ -7,6 +7,7 @@ so that a step costs one word whatever stands before it.
 from typing import Literal
 
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from showtell.decoders.decoder import Decoder, Memory, Output, State
@@ -32,8 +33,10 @@ class Block(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(dim, mlp_dim), nn.GELU(), Dropout(dropout), nn.Linear(mlp_dim, dim))
         self.dropout = Dropout(dropout)
 
-    def image(self, visual: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Visual tokens (B N D) -> keys, values for the words, and the tokens as the next block gets them.
+    def image(
+        self, visual: Float[Tensor, "B N D"], mask: Bool[Tensor, "B N"]
+    ) -> tuple[Float[Tensor, "B H N d"], Float[Tensor, "B H N d"], Float[Tensor, "B N D"]]:
+        """Visual tokens -> keys, values for the words, and the tokens as the next block gets them.
 
         Under cross-attention the image passes by unchanged; as a prefix it is part of the sequence, and its tokens
         look at each other in both directions.
@@ -120,7 +123,7 @@ class Transformer(Decoder):
             state[f"keys{i}"] = state[f"values{i}"] = keys.new_empty(len(mask), 1, self.heads, 0, keys.shape[-1])
         return memory, state
 
-    def forward(self, memory: Memory, state: State, tokens: Tensor, attention: bool = False) -> Output:
+    def forward(self, memory: Memory, state: State, tokens: Int[Tensor, "B K S"], attention: bool = False) -> Output:
         position = state["position"][..., None] + torch.arange(tokens.shape[-1], device=tokens.device)
         if state["keys0"].shape[-2] + tokens.shape[-1] > self.max_length:
             raise RecipeError(

@@ -6,6 +6,7 @@ halves the size and doubles the width; there are as many as lead from `image_siz
 
 from math import log2
 
+from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor, nn
 
@@ -75,8 +76,8 @@ class ConvNet(Encoder):
     def fingerprint(self) -> str:
         return digest((self.square,))
 
-    def transform(self, image: Image.Image) -> tuple[Tensor, Tensor]:
+    def transform(self, image: Image.Image) -> tuple[UInt8[Tensor, "3 h w"], Float[Tensor, " 4"]]:
         return self.square(image)
 
-    def forward(self, pixels: Tensor, view: Tensor) -> Features:
+    def forward(self, pixels: UInt8[Tensor, "B 3 h w"], view: Float[Tensor, "B 4"]) -> Features:
         return grid_features(self.layers(self.normalise(pixels)), view)

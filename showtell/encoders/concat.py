@@ -8,6 +8,7 @@ from math import isqrt
 from typing import Annotated, Any
 
 import torch
+from jaxtyping import Float, UInt8
 from PIL import Image
 from pydantic import Field
 from torch import Tensor, nn
@@ -46,10 +47,10 @@ class Concat(Encoder):
     def fingerprint(self) -> str:
         return digest(("concat", tuple(part.fingerprint for part in self.encoders)))
 
-    def transform(self, image: Image.Image) -> tuple[Tensor, Tensor]:
+    def transform(self, image: Image.Image) -> tuple[UInt8[Tensor, "3 h w"], Float[Tensor, " 4"]]:
         return self.encoders[0].transform(image)
 
-    def forward(self, pixels: Tensor, view: Tensor) -> Features:
+    def forward(self, pixels: UInt8[Tensor, "B 3 h w"], view: Float[Tensor, "B 4"]) -> Features:
         return self.join([part(pixels, view) for part in self.encoders])
 
     def join(self, features: Sequence[Features]) -> Features:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
+from jaxtyping import Float, Shaped
 from PIL import Image
 from rich.console import Console
 from torch import Tensor, nn
@@ -87,12 +88,12 @@ class Encoder(nn.Module, ABC):
         """Digest of all that the cache depends on: transform and, where nothing trains, architecture and weights."""
 
     @abstractmethod
-    def transform(self, image: Image.Image) -> tuple[Tensor, Tensor]:
-        """An upright RGB image -> pixels (3 h w) uint8 and view (4): the part of the image that the pixels show."""
+    def transform(self, image: Image.Image) -> tuple[Shaped[Tensor, "*n 3 h w"], Float[Tensor, "*n 4"]]:
+        """An upright RGB image -> pixels, uint8 but for CLIP, and view: the part of the image that the pixels show."""
 
     @abstractmethod
-    def forward(self, pixels: Tensor, view: Tensor) -> Features:
-        """Pixels (B 3 h w) uint8 and view (B 4) -> Features of one width D, at the encoder's native grid."""
+    def forward(self, pixels: Shaped[Tensor, "B *n 3 h w"], view: Float[Tensor, "B *n 4"]) -> Features:
+        """Pixels and what they show of the image -> Features of one width D, at the encoder's native grid."""
 
     def pool(self, features: Features) -> Features:
         """Native features -> those that the recipe asked for (`grid_size`); cheap, without parameters."""

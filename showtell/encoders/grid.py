@@ -3,6 +3,7 @@
 from math import isqrt
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
@@ -10,8 +11,10 @@ from showtell.features import Features, grid_boxes
 from showtell.plumbing.errors import RecipeError
 
 
-def grid_features(grid: Tensor, view: Tensor, pooled: Tensor | None = None) -> Features:
-    """A map (B D h w) -> Features with h*w tokens, row by row; `pooled` is the map's mean unless given."""
+def grid_features(
+    grid: Float[Tensor, "B D h w"], view: Float[Tensor, "B 4"], pooled: Float[Tensor, "B D"] | None = None
+) -> Features:
+    """A map -> Features with h*w tokens, row by row; `pooled` is the map's mean unless given."""
     tokens = grid.flatten(2).transpose(1, 2)  # B D h w -> B N D
     mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
     pooled = tokens.mean(1) if pooled is None else pooled

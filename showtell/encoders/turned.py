@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from jaxtyping import Float, Shaped
 from PIL import Image
 from torch import Tensor
 
@@ -79,10 +80,10 @@ class Turned(Encoder):
     def fingerprint(self) -> str:
         return digest((self.encoder.fingerprint, self.view.name))
 
-    def transform(self, image: Image.Image) -> tuple[Tensor, Tensor]:
+    def transform(self, image: Image.Image) -> tuple[Shaped[Tensor, "*n 3 h w"], Float[Tensor, "*n 4"]]:
         return self.encoder.transform(self.view.of(image))
 
-    def forward(self, pixels: Tensor, view: Tensor) -> Features:
+    def forward(self, pixels: Shaped[Tensor, "B *n 3 h w"], view: Float[Tensor, "B *n 4"]) -> Features:
         features: Features = self.encoder(pixels, view)
         return features
 

@@ -4,6 +4,7 @@ On a CPU explicit products train and decode faster than `scaled_dot_product_atte
 """
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -18,12 +19,19 @@ class Attention(nn.Module):
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(-3, -2)  # .. S D -> .. H S d
 
-    def keys_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """x (.. N D) -> keys and values (.. H N d)."""
+    def keys_values(self, x: Float[Tensor, "*B N D"]) -> tuple[Float[Tensor, "*B H N d"], Float[Tensor, "*B H N d"]]:
+        """Tokens -> their keys and values."""
         return self._split(self.key(x)), self._split(self.value(x))
 
-    def over_image(self, x: Tensor, keys: Tensor, values: Tensor, mask: Tensor, maps: bool) -> tuple[Tensor, Tensor]:
-        """Words x (B K S D) look at visual keys, values (B H N d) where mask (B N); weights (B K H S N) if `maps`."""
+    def over_image(
+        self,
+        x: Float[Tensor, "B K S D"],
+        keys: Float[Tensor, "B H N d"],
+        values: Float[Tensor, "B H N d"],
+        mask: Bool[Tensor, "B N"],
+        maps: bool,
+    ) -> tuple[Float[Tensor, "B K S D"], Tensor]:
+        """Words look at visual keys and values where `mask` is True; weights (B K H S N) if `maps`."""
         captions = x.shape[1]
         query = self._split(self.query(x.flatten(1, 2)))  # B K S D -> B H KS d: one product serves all captions
         out, weights = attend(query, keys, values, mask[:, None, None], maps)
@@ -31,11 +39,15 @@ class Attention(nn.Module):
         return out, weights.unflatten(2, (captions, -1)).transpose(1, 2) if maps else weights
 
     def over_words(
-        self, x: Tensor, past: tuple[Tensor, Tensor], image: tuple[Tensor, Tensor, Tensor] | None, maps: bool
-    ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
-        """Words x (B K S D) look at themselves, at the past (B K H L d), and at the image where it is their prefix.
+        self,
+        x: Float[Tensor, "B K S D"],
+        past: tuple[Float[Tensor, "B K H L d"], Float[Tensor, "B K H L d"]],
+        image: tuple[Float[Tensor, "B H P d"], Float[Tensor, "B H P d"], Bool[Tensor, "B P"]] | None,
+        maps: bool,
+    ) -> tuple[Float[Tensor, "B K S D"], Tensor, tuple[Float[Tensor, "B K H M d"], Float[Tensor, "B K H M d"]]]:
+        """Words look at themselves, at the past, and at the image where it is their prefix.
 
-        `image` is keys (B H P d), values and mask (B P), shared by an image's captions. Returns the output, the weights
+        `image` is keys, values and mask, shared by an image's captions. Returns the output, the weights
         over the prefix (B K H S P), empty unless `maps`, and the past grown by S.
         """
         query = self._split(self.query(x))

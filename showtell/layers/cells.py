@@ -12,17 +12,22 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 
-def lstm(gates: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+def lstm(
+    gates: Float[Tensor, "*B G"], memory: Float[Tensor, "*B H"]
+) -> tuple[Float[Tensor, "*B H"], Float[Tensor, "*B H"]]:
     """Summed gates (.. 4H: input, forget, candidate, output) and memory -> hidden, memory (Hochreiter 1997; torch)."""
     enter, forget, candidate, leave = gates.chunk(4, dim=-1)
     memory = forget.sigmoid() * memory + enter.sigmoid() * candidate.tanh()
     return leave.sigmoid() * memory.tanh(), memory
 
 
-def gru(gates: Tensor, own: Tensor, hidden: Tensor) -> Tensor:
+def gru(
+    gates: Float[Tensor, "*B G"], own: Float[Tensor, "*B G"], hidden: Float[Tensor, "*B H"]
+) -> Float[Tensor, "*B H"]:
     """The input's gates and the state's (.. 3H: reset, update, candidate) -> hidden, in torch's form."""
     (reset, update, candidate), (own_reset, own_update, own_candidate) = gates.chunk(3, -1), own.chunk(3, -1)
     update = (update + own_update).sigmoid()

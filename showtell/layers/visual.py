@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from showtell.layers.dropout import kept
@@ -27,13 +28,13 @@ class Standardise(nn.Module):
         self.register_buffer("mean", torch.zeros(dim))
         self.register_buffer("deviation", torch.ones(dim))
 
-    def fit(self, vectors: Tensor) -> None:
-        """Measure on vectors (M D)."""
+    def fit(self, vectors: Float[Tensor, "M D"]) -> None:
+        """Measure on vectors."""
         self.mean.copy_(vectors.mean(0))
         # A channel that is dead in the sample must not explode on the first image where it lives.
         self.deviation.copy_(vectors.std(0, correction=0).clamp(min=1e-3 * float(vectors.std(correction=0)) + 1e-6))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
         return ((x - self.mean) / self.deviation).clamp(-10, 10)
 
 
@@ -41,7 +42,7 @@ Ending = Literal["norm", "leaky_relu"]  # layer norm, or as the Oslo course has 
 
 
 class Projection(nn.Module):
-    """Vectors (.. D) -> (.. dim): standardise, drop whole channels, map, layer norm or leaky ReLU."""
+    """Vectors of another width: standardise, drop whole channels, map, layer norm or leaky ReLU."""
 
     def __init__(self, feature_dim: int, dim: int, dropout: float, ending: Ending = "norm") -> None:
         super().__init__()
@@ -50,7 +51,7 @@ class Projection(nn.Module):
         self.linear = nn.Linear(feature_dim, dim)
         self.norm = nn.LayerNorm(dim) if ending == "norm" else nn.LeakyReLU()
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B dim"]:
         x = self.standardise(x)
         if self.training and self.dropout:
             (x,) = drop_channels([x], self.dropout)
@@ -68,7 +69,7 @@ def drop_channels(parts: Sequence[Tensor], rate: float) -> list[Tensor]:
 
 
 class Place(nn.Module):
-    """Boxes (.. 4) -> vectors (.. dim): sines of the edges at a few frequencies, then a linear map.
+    """Boxes -> vectors: sines of the edges at a few frequencies, then a linear map.
 
     Positions come from boxes rather than from a token's number, so that grids of any size and detected regions are one.
     """
@@ -78,6 +79,6 @@ class Place(nn.Module):
         self.linear = nn.Linear(4 * 2 * FREQUENCIES, dim, bias=False)
         nn.init.normal_(self.linear.weight, std=FREQUENCIES**-1)  # about one a channel, as a normalised vector has
 
-    def forward(self, boxes: Tensor) -> Tensor:
+    def forward(self, boxes: Float[Tensor, "*B 4"]) -> Float[Tensor, "*B dim"]:
         angles = boxes[..., None] * (math.pi * 2.0 ** torch.arange(FREQUENCIES, device=boxes.device))
         return self.linear(torch.cat([angles.sin(), angles.cos()], dim=-1).flatten(-2))

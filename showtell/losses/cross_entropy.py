@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
+from jaxtyping import Bool, Float
 from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import cross_entropy as torch_cross_entropy
@@ -27,14 +28,14 @@ def cross_entropy(
     attend_all: float = 0.0,
     truth: float = 1.0,
     piece: int | None = None,
-    taught: Tensor | None = None,
+    taught: Float[Tensor, "B K S V"] | None = None,
     share: float = 0.0,
     labels: Labels = "caption",
-) -> tuple[Tensor, int]:
+) -> tuple[Float[Tensor, ""], int]:
     """The summed loss of the next real word, and the number of words it sums over.
 
     A prompt is read, and predicted only if `labels` is `prompt+caption`.
-    `truth` and `piece` say how the words are read (`teacher_forcing.read`). `taught` (B K T-1 V) are the log
+    `truth` and `piece` say how the words are read (`teacher_forcing.read`). `taught` are the log
     probabilities of a teacher, whose cross entropy makes up `share` of the loss. `attend_all` weighs how far each
     caption's attention to each token, added over its words, is from 1 (doubly stochastic, arXiv:1502.03044), once a
     word.
@@ -62,8 +63,8 @@ def cross_entropy(
     return loss, int(real.sum())
 
 
-def counted(captions: Captions, labels: Labels = "caption") -> Tensor:
-    """True for each target (B K T-1) that the loss counts: real words and eos, and the prompt if `labels` has it.
+def counted(captions: Captions, labels: Labels = "caption") -> Bool[Tensor, "B K S"]:
+    """True for each target that the loss counts: real words and eos, and the prompt if `labels` has it.
 
     >>> # bos A photo of dogs eos, with the prompt `A photo of`: the targets are A photo of dogs eos, counted are the
     >>> # last two, or by `prompt+caption` all five
@@ -76,10 +77,12 @@ def counted(captions: Captions, labels: Labels = "caption") -> Tensor:
     return real
 
 
-def _unevenness(attention: Tensor, real: Tensor, tokens: Tensor) -> Tensor:
+def _unevenness(
+    attention: Float[Tensor, "B K S H N"], real: Bool[Tensor, "B K S"], tokens: Bool[Tensor, "B N"]
+) -> Float[Tensor, ""]:
     """The mean of (1 - attention added over a caption's real words) ** 2, over real captions and visual tokens.
 
-    attention (B K S H N), of which heads are averaged; real (B K S) and tokens (B N) are masks.
+    Heads are averaged; `real` and `tokens` are masks.
     """
     seen = (attention.mean(3) * real[..., None]).sum(2)  # B K N
     counts = real.any(-1)[..., None] & tokens[:, None]

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 import torch
+from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import cross_entropy as torch_cross_entropy
@@ -28,11 +29,11 @@ def self_critical(
     decoder: Decoder,
     features: Features,
     special: Special,
-    reward: Callable[[Decoded], Tensor],
+    reward: Callable[[Decoded], Float[Tensor, "B R"]],
     samples: int,
     baseline: Baseline = "mean",
     **lengths: Any,
-) -> tuple[Tensor, float]:
+) -> tuple[Float[Tensor, ""], float]:
     """Summed over `samples` captions an image: minus log probability times advantage; and the mean reward.
 
     The advantage is the reward above the baseline: of the greedy caption (arXiv:1612.00563), or the mean of the image's

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from showtell.decoders.decoder import Decoder, Memory, Output, State
@@ -49,14 +50,14 @@ def read(
     decoder: Decoder,
     memory: Memory,
     state: State,
-    tokens: Tensor,
+    tokens: Int[Tensor, "B K S"],
     *,
     truth: float = 1.0,
     piece: int | None = None,
     attention: bool = False,
     begin: int = 1,
 ) -> Output:
-    """Logits, and attention if asked, of all words of captions (B K S).
+    """Logits, and attention if asked, of all words of captions.
 
     `truth` is how likely each input but the first `begin` is the true word; after every `piece` words gradients stop.
     """
@@ -75,8 +76,8 @@ def read(
     return Output(logits, state, torch.cat(maps, dim=2) if maps else None)
 
 
-def _some_own(logits: Tensor, words: Tensor, truth: float) -> Tensor:
-    """True words (B K 1), some replaced by words drawn from the prediction before them."""
+def _some_own(logits: Float[Tensor, "B K S V"], words: Int[Tensor, "B K 1"], truth: float) -> Int[Tensor, "B K 1"]:
+    """True words, some replaced by words drawn from the prediction before them."""
     probs = logits.detach().float().softmax(-1).flatten(0, 2)
     own = torch.multinomial(probs, 1).view(words.shape)
     return torch.where(torch.rand(words.shape, device=words.device) < truth, words, own)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import torch
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 _HALF_CHARACTERS = re.compile("[\ud800-\udfff]")
@@ -25,10 +26,10 @@ class Special(NamedTuple):
 
 
 class Captions(NamedTuple):
-    """`tokens` (B K T) and `mask` (B K T), True where real. The mask decides what is padding, never the id."""
+    """`mask` is True where real. The mask decides what is padding, never the id."""
 
-    tokens: Tensor
-    mask: Tensor
+    tokens: Int[Tensor, "B K T"]
+    mask: Bool[Tensor, "B K T"]
     begin: int = 1  # how many tokens stand before a caption's first word
 
     def to(self, device: torch.device) -> "Captions":

@@ -4,6 +4,7 @@ Unusual among encoders: photos are read whole and vectors kept in fp32, since a 
 """
 
 import torch
+from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
@@ -36,11 +37,11 @@ class PhotoTower(Encoder):
         """The sample stands for the rules by which photos are resized, cut and normalised, whatever they are."""
         return digest(("clip", self.towers.library, self.towers.settings, self.weights), {"sample": self.sample})
 
-    def transform(self, image: Image.Image) -> tuple[Tensor, Tensor]:
+    def transform(self, image: Image.Image) -> tuple[Float[Tensor, "3 h w"], Float[Tensor, " 4"]]:
         return self.towers.prepare(image), torch.tensor(WHOLE)
 
     @torch.no_grad()
-    def forward(self, pixels: Tensor, view: Tensor) -> Features:
+    def forward(self, pixels: Float[Tensor, "B 3 h w"], view: Float[Tensor, "B 4"]) -> Features:
         with torch.autocast(pixels.device.type, enabled=False):
             pooled = F.normalize(self.towers.see(pixels).float(), dim=-1)
         mask = torch.ones(len(pooled), 1, dtype=torch.bool, device=pooled.device)

@@ -11,6 +11,7 @@ from math import ceil
 from typing import Literal, NamedTuple
 
 import torch
+from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import pad
@@ -181,10 +182,10 @@ class Lite(Encoder):
     def fingerprint(self) -> str:
         return digest((self.square,)) if self.trains else digest(("lite", self.square), self.layers.state_dict())
 
-    def transform(self, image: Image.Image) -> tuple[Tensor, Tensor]:
+    def transform(self, image: Image.Image) -> tuple[UInt8[Tensor, "3 h w"], Float[Tensor, " 4"]]:
         return self.square(image)
 
-    def forward(self, pixels: Tensor, view: Tensor) -> Features:
+    def forward(self, pixels: UInt8[Tensor, "B 3 h w"], view: Float[Tensor, "B 4"]) -> Features:
         with torch.no_grad(), torch.autocast(pixels.device.type, enabled=False):
             x = run(nn.Sequential(*[*self.layers][: self.frozen]), self.normalise(pixels))
             if not self.trains:

@@ -10,6 +10,7 @@ from math import isqrt
 from typing import Any, Literal
 
 import torch
+from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor, nn
 
@@ -107,16 +108,16 @@ class Timm(Encoder):
             blocks[-2:] = [blocks[-2] + blocks[-1]]
         return blocks
 
-    def transform(self, image: Image.Image) -> tuple[Tensor, Tensor]:
+    def transform(self, image: Image.Image) -> tuple[UInt8[Tensor, "3 h w"], Float[Tensor, " 4"]]:
         return self.square(image)
 
-    def forward(self, pixels: Tensor, view: Tensor) -> Features:
+    def forward(self, pixels: UInt8[Tensor, "B 3 h w"], view: Float[Tensor, "B 4"]) -> Features:
         if self.trains:
             return self.look(pixels, view)
         with torch.no_grad(), torch.autocast(pixels.device.type, enabled=False):
             return to_half_and_back(self.look(pixels, view))
 
-    def look(self, pixels: Tensor, view: Tensor) -> Features:
+    def look(self, pixels: UInt8[Tensor, "B 3 h w"], view: Float[Tensor, "B 4"]) -> Features:
         out = self.network.forward_features(self.normalise(pixels))
         if out.ndim == 4:
             channels_first = getattr(self.network, "output_fmt", "NCHW") != "NHWC"
