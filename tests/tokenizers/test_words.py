@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from showtell.plumbing.errors import InputError
-from showtell.tokenizers import Words
+from showtell.tokenizers import Words, words
 from showtell.tokenizers.words import split
 
 WORDS = [
@@ -102,3 +102,23 @@ def test_a_damaged_file_is_named(tmp_path, text):
     (tmp_path / "tokenizer.json").write_text(text)
     with pytest.raises(InputError, match=f"^{re.escape(str(tmp_path))}/tokenizer.json is damaged: .+"):
         Words.load(tmp_path)
+
+
+def by_spacy(text):
+    return [token.text for token in words._english()(text.lower().strip()) if not token.is_space]
+
+
+def test_what_spacy_splits_of_plain_letters_is_all_known():
+    rules = words._english().rules
+    plain = {text for text, tokens in rules.items() if text.isascii() and text.isalpha() and len(tokens) > 1}
+    assert {text for text in plain if text == text.lower()} == words.CONTRACTIONS
+
+
+WORD = st.sampled_from(
+    [*sorted(words.CONTRACTIONS), "dogs", "its", "cannot", "t-shirt", "10km", "U.S.", "man's", "(a)"]
+)
+
+
+@given(st.lists(WORD | st.text("abcdnstvelrmI' -.,", max_size=6), max_size=6).map(" ".join))
+def test_words_are_split_as_spacy_splits_them(text):
+    assert words.split(text) == by_spacy(text)
