@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 from showtell.cli import app
 from showtell.loading import packaged_models
 from showtell.recipe.check import check
-from showtell.settings.text import load_recipe, override
+from showtell.settings.text import load_recipe, override, read_yaml
 from tests.pages import PAGES, ROOT, blocks, commands
 
-FOLLOWED = ["README.md", "docs/formats.md", "docs/recipes.md"]
+FOLLOWED = ["README.md", "docs/formats.md", "docs/recipes.md", "docs/how-it-works.md", "docs/tutorial.md"]
 ALL = [
     (page, command)
     for page in PAGES
@@ -27,6 +27,7 @@ SMALL = [  # what makes a training short; of these, the ones that the recipe's p
     *("train.max_steps=2", "train.batch_size=5", "tokenizer.min_count=1", "encoder.image_size=64"),
     *("decoder.dim=8", "decoder.heads=2", "decoder.layers=1", "decoder.mlp_dim=12", "decode.max_length=6"),
 ]
+FEW_SCENES = ["data.images=20", "data.val_images=4", "data.test_images=5"]
 KARPATHY = {
     "images": [
         {
@@ -106,17 +107,20 @@ def small(words):
     if words[0] != "train":
         return words
     recipe = check(load_recipe(words[1], params(words)[1]["overrides"] or []))
-    keys = ((item, item.partition("=")[0].split(".")) for item in SMALL)
+    wanted = SMALL + FEW_SCENES if recipe["data"]["name"] == "scenes" else SMALL
+    keys = ((item, item.partition("=")[0].split(".")) for item in wanted)
     return [*words, *(item for item, (section, key) in keys if key in recipe[section])]
 
 
 def follow(page, folder):
-    """Do what the page says, in its order."""
+    """Do what the page says, in its order. Its Python blocks share their names, as in one session."""
+    names = {"__name__": "page"}
+    needs_tiny = any('load("tiny")' in block.text or ".caption(" in block.text for block in blocks(page))
     for block in blocks(page):
         if block.file is not None:
             put(folder / block.file, block.text)
-        elif block.language == "python" and ('load("tiny")' not in block.text or "tiny" in packaged_models()):
-            exec(compile(block.text, page.name, "exec"), {"__name__": "page"})
+        elif block.language == "python" and (not needs_tiny or "tiny" in packaged_models()):
+            exec(compile(block.text, page.name, "exec"), names)
         for command in commands(block.text) if block.language == "bash" else []:
             if runs_here(command.words):
                 result = CliRunner().invoke(app, small(command.words), catch_exceptions=False)
@@ -143,13 +147,20 @@ def followed(tmp_path_factory):
 def test_following_the_readme_leaves_what_it_promises(followed):
     folder = followed["README.md"]
     assert json.loads((folder / "runs/b6/captions-test.json").read_text("utf-8")).keys() == {"5.jpg", "6.jpg"}
-    assert (folder / "maps/photo.png").is_file()
+    assert (folder / "maps/photo.png").is_file() and (folder / "report.html").is_file()
 
 
 def test_following_the_other_pages_leaves_what_they_promise(followed):
     assert (followed["docs/recipes.md"] / "runs/mine/model.safetensors").is_file()
+    assert (followed["docs/tutorial.md"] / "maps/test-00000.png").is_file()
+    assert (followed["docs/tutorial.md"] / "report.html").is_file()
     scores = json.loads((followed["docs/formats.md"] / "scores.json").read_text("utf-8"))
     assert list(scores["scores"]) == ["BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "CIDEr-D"]
+
+
+def test_the_tutorial_shows_the_recipe_that_it_trains():
+    shown = next(block.text for block in blocks(ROOT / "docs/tutorial.md") if "data: " in block.text)
+    assert check(read_yaml(shown)) == check(load_recipe("scenes"))
 
 
 def test_scores_have_the_form_that_the_page_shows(followed):
