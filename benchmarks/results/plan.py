@@ -121,7 +121,8 @@ def _wrong(plan: Plan) -> Iterator[str]:
     names = list(plan.recipes)
     for place, (name, entry) in enumerate(plan.recipes.items()):
         if entry.above and entry.above not in names[:place]:
-            yield f"recipes.{name}: {entry.above!r} is no entry above it{nearest(entry.above, names[:place])}"
+            wrong = f"recipes.{name}: {entry.above!r} is no entry above it"
+            yield str(InputError(wrong, near=nearest(entry.above, names[:place])))
         yield from _no_files(plan, f"recipes.{name}", entry)
     for name, dataset in plan.datasets.items():
         yield from _unknown(f"datasets.{name}.root_of", [dataset.root_of] if dataset.root_of else [], plan.roots)
@@ -145,7 +146,7 @@ def _wrong(plan: Plan) -> Iterator[str]:
 def _unknown(key: str, given: Any, names: list[str], where: str = "") -> Iterator[str]:
     for name in given:
         if name not in names:
-            yield f"{key}: {name!r} is not there{where}{nearest(name, names)}"
+            yield str(InputError(f"{key}: {name!r} is not there{where}", near=nearest(name, names)))
 
 
 def _no_files(plan: Plan, key: str, own: Own) -> Iterator[str]:

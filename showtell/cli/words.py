@@ -38,8 +38,15 @@ def photos_and_changes(words: list[str]) -> tuple[list[Path], list[str]]:
     changes = [word for word in words if is_change(word)]
     may = ["decode", "captioner.views", *PLACES]
     if wrong := [word for word in changes if not {*may} & {word.partition("=")[0], word.partition(".")[0]}]:
+        from showtell.recipe.tables import nearest_option
+
+        key = wrong[0].partition("=")[0]
         raise InputError(
-            f"{wrong[0]} is not a photo, and here {', '.join(may)} alone can be changed: decode.num_beams=3"
+            f"{wrong[0]} is not a photo",
+            takes=may,
+            taker="here you can change",
+            near=nearest_option(key, ["decode"]) if "." not in key else None,
+            advice="such as decode.num_beams=3",
         )
     return [Path(word) for word in words if word not in changes], changes
 
@@ -55,7 +62,7 @@ def load_model(model: str, changes: list[str]) -> Any:
 
 
 def is_change(word: str) -> bool:
-    return bool(re.match(r"^[a-z]+(\.[a-z_]+)?=", word)) and not Path(word).exists()
+    return bool(re.match(r"^[a-z_]+(\.[a-z_]+)?=", word)) and not Path(word).exists()
 
 
 def report_unreadable(failed: dict[str, Unreadable], total: int) -> None:

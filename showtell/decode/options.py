@@ -43,8 +43,9 @@ def check(**options: Any) -> None:
             _refuse(name, value, allowed, isinstance(value, int | float) and fits(value))
         elif name in ("must", "must_not"):
             _refuse(name, list(value), "a list of words and phrases, none of them empty", all(map(_is_phrase, value)))
-    if len(options.get("must", ())) > MOST_PHRASES:
-        _refuse("must", f"a list of {len(options['must'])}", f"at most {MOST_PHRASES} words and phrases", False)
+    if (length := len(options.get("must", ()))) > MOST_PHRASES:
+        takes = f"at most {MOST_PHRASES} words and phrases"
+        raise RecipeError(f"is a list of {length}", key="decode.must", value=options["must"], takes=takes)
     beams, groups = options.get("num_beams", 1), options.get("num_beam_groups", 1)
     _refuse("num_beam_groups", groups, f"a whole number that divides num_beams, which is {beams}", beams % groups == 0)
     _check_pair(options, "min_length", "max_length", 1, "eos needs a place too")
@@ -67,21 +68,18 @@ def _check_pair(options: dict[str, Any], lower: str, upper: str, gap: int, reaso
 
 def _refuse(name: str, value: Any, allowed: str, fits: bool) -> None:
     if not fits:
-        raise RecipeError(f"decode.{name} is {value}; it takes {allowed}")
+        raise RecipeError(key=f"decode.{name}", value=value, takes=allowed)
 
 
 def check_begin(begin: int, longest: int | None) -> None:
     """A caption holds at least one token more than it begins with."""
     if longest is not None and longest <= begin:
-        raise RecipeError(
-            f"decode.max_length is {longest}, and bos and the prompt take {begin} tokens of it; "
-            f"it takes at least {begin + 1}"
-        )
+        wrong = f"is {longest}, and bos and the prompt take {begin} tokens of it"
+        raise RecipeError(wrong, key="decode.max_length", value=longest, takes=f"at least {begin + 1}")
 
 
 def check_positions(positions: int | None, longest: int | None) -> None:
     """The last token of a caption is never read, so the decoder needs a position less than the caption is long."""
     if positions is not None and longest is not None and longest > positions + 1:
-        raise RecipeError(
-            f"decode.max_length is {longest}; it takes at most {positions + 1} where decoder.max_length is {positions}"
-        )
+        takes = f"at most {positions + 1} where decoder.max_length is {positions}"
+        raise RecipeError(key="decode.max_length", value=longest, takes=takes)

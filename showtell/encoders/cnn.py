@@ -57,10 +57,8 @@ class ConvNet(Encoder):
         self.square = Square(image_size, resize)
         stages = round(log2(max(image_size / grid_size, 2)))
         if grid_size * 2**stages != image_size:
-            raise RecipeError(
-                f"image_size {image_size} is not grid_size {grid_size} doubled some times; "
-                f"the nearest that is: {grid_size * 2**stages}"
-            )
+            takes = f"grid_size ({grid_size}) doubled some times, such as {grid_size * 2**stages}"
+            raise RecipeError(key="image_size", value=image_size, takes=takes)
         self.dim, self.image_size, self.trains, self.reloadable = dim, image_size, True, False
         self.normalise = Normalise((127.5,) * 3, (64.0,) * 3)
         layers: list[nn.Module] = [convolution(3, width, 3, stride=2)]

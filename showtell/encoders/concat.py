@@ -69,21 +69,28 @@ def _built(part: Part, number: int) -> Encoder:
     options = {key: value for key, value in section.items() if key != "name"}
     try:
         return ENCODERS[section.get("name", "lite")](**options)
-    except ShowtellError as error:  # it speaks of `encoder`, and there are several
-        raise type(error)(f"encoder.parts[{number}]: {error}") from None
+    except ShowtellError as error:  # it speaks of one encoder, and there are several
+        if error.key is None:
+            error.wrong = f"encoder.parts[{number}]: {error.wrong}"
+        error.within(f"encoder.parts[{number}]")
+        raise
 
 
 def _check(part: Encoder, first: Encoder, number: int) -> None:
+    key = f"encoder.parts[{number}]"
     if part.trains:
-        raise RecipeError(f"encoder.parts[{number}] trains; concat takes frozen encoders: leave its trainable out")
-    if (size := getattr(part, "grid_size", None)) is not None:
         raise RecipeError(
-            f"encoder.parts[{number}].grid_size is {size}; leave it out, and give encoder.grid_size={size}"
+            "trains", key=key, taker="concat takes", takes="frozen encoders", advice="leave its trainable out"
         )
+    if (size := getattr(part, "grid_size", None)) is not None:
+        advice = f"leave it out, and give encoder.grid_size={size}"
+        raise RecipeError(key=f"{key}.grid_size", value=size, advice=advice)
     wide = Image.new("RGB", (2, 1))
     (pixels, view), (wanted, of_first) = part.transform(wide), first.transform(wide)
     if pixels.shape != wanted.shape or not torch.equal(view, of_first):
         raise RecipeError(
-            f"encoder.parts[{number}] sees other pixels than parts[0] ({part.image_size} x {part.image_size}, "
-            f"parts[0] {first.image_size} x {first.image_size}); give all the same image_size and resize"
+            f"sees other pixels than parts[0] ({part.image_size} x {part.image_size}, "
+            f"parts[0] {first.image_size} x {first.image_size})",
+            key=key,
+            advice="give all the same image_size and resize",
         )

@@ -24,7 +24,8 @@ def grid_features(
 
 def check_grid_size(grid_size: int | None) -> None:
     if grid_size is not None and grid_size < 1:
-        raise RecipeError(f"grid_size {grid_size} is no size; it takes 1 or more, or null for the encoder's own grid")
+        takes = "1 or more, or null for the encoder's own grid"
+        raise RecipeError(key="grid_size", value=grid_size, takes=takes)
 
 
 def pool_grid(features: Features, size: int | None) -> Features:

@@ -25,9 +25,9 @@ class Square:
 
     def __post_init__(self) -> None:
         if self.size < 1:
-            raise RecipeError(f"image_size {self.size} is no size; it takes 1 or more, 224 is usual")
+            raise RecipeError(key="image_size", value=self.size, takes="1 or more, 224 is usual")
         if self.resize not in ("stretch", "crop"):
-            raise RecipeError(f"resize {self.resize!r} is not known; it takes stretch or crop")
+            raise RecipeError(key="resize", value=self.resize, takes=("stretch", "crop"))
 
     def __call__(self, image: Image.Image) -> tuple[Tensor, Tensor]:
         """RGB image -> pixels (3 size size) uint8, view (4) as fractions of the image; bicubic and antialiased."""

@@ -1,10 +1,10 @@
 """Names of metrics as a user writes them -> names of the table; a group's members are scored where they can be had."""
 
-import difflib
 from collections.abc import Iterable
 
 from showtell.metrics import METRICS
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.messages import nearest
 
 DEFAULT = ("standard", "hidden")
 FAMILIES = {  # one name for all that begin so
@@ -43,12 +43,11 @@ def chosen(metrics: str | Iterable[str]) -> dict[str, bool]:
     names: dict[str, bool] = {}
     for part in (part.strip() for text in asked for part in text.split(",")):
         if part.lower() not in written:
-            close = [written[text] for text in difflib.get_close_matches(part.lower(), written, n=1)]
-            nearest = f" (did you mean {close[0]}?)" if close else ""
-            raise InputError(f"{part!r} is not a metric; there are {', '.join(known)}{nearest}")
+            wrong = f"{part!r} is not a metric"
+            raise InputError(wrong, value=part, takes=known, taker="there are", near=nearest(part, known))
         name = written[part.lower()]
         for member in known[name]:
             names[member] = names.get(member, False) or name not in DEFAULT
     if not names:
-        raise InputError(f"no metric is asked for; there are {', '.join(known)}")
+        raise InputError("no metric is asked for", takes=known, taker="there are")
     return names

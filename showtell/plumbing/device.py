@@ -19,7 +19,7 @@ def device_of(name: str) -> torch.device:
     try:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
-        raise InputError(f"train.device is {name!r}{_reason(name, error)}") from None
+        raise _refused(name, error) from None
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
@@ -45,11 +45,13 @@ def denormals_flushed() -> Iterator[None]:
         torch.set_flush_denormal(before)
 
 
-def _reason(name: str, error: Exception) -> str:
+def _refused(name: str, error: Exception) -> InputError:
     if name.partition(":")[0] in USUAL:
-        return f": {str(error).splitlines()[0]}; cpu always works"
-    meant = " (did you mean cuda?)" if name.lower().startswith("gpu") else nearest(name, USUAL)
-    return f"{meant}; it takes {', '.join(USUAL)} or another device of torch's"
+        wrong = f"is {name!r}: {str(error).splitlines()[0]}"
+        return InputError(wrong, key="train.device", value=name, advice="cpu always works")
+    near = "cuda" if name.lower().startswith("gpu") else nearest(name, USUAL)
+    takes = f"{', '.join(USUAL)} or another device of torch's"
+    return InputError(key="train.device", value=name, takes=takes, near=near)
 
 
 def _fast_bf16(device: torch.device) -> bool:

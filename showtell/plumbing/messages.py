@@ -33,11 +33,15 @@ def count(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
-def nearest(word: str, allowed: Iterable[str]) -> str:
-    """`(did you mean x?)`, or nothing where no allowed name is near."""
+def nearest(word: object, allowed: Iterable[str]) -> str | None:
+    """The allowed name that is nearest to a mistyped one, in any case of letters; None if none is near.
+
+    >>> nearest("cider", ["loss", "BLEU-4", "CIDEr-D"])
+    'CIDEr-D'
+    """
     names = {name.lower(): name for name in allowed}
     close = difflib.get_close_matches(str(word).lower(), names, n=1)
-    return f" (did you mean {names[close[0]]}?)" if close else ""
+    return names[close[0]] if close else None
 
 
 def say(console: "Console | None", text: str) -> None:

@@ -57,5 +57,6 @@ def _build_seeing(recipe: Recipe) -> Encoder:
     try:
         encoder: Encoder = build(recipe, "encoder")
     except RecipeError as error:  # by itself it knows its options, and not whose section they stand in
-        raise RecipeError(f"{'' if str(error).startswith('encoder') else 'encoder.'}{error}") from None
+        error.within("encoder")
+        raise
     return encoder

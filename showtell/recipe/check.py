@@ -4,7 +4,7 @@ The keyword-only arguments of the chosen callable are what its section may set; 
 wording of the errors is ours.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from showtell.metrics.names import select as check_names
 from showtell.plumbing.errors import RecipeError
 from showtell.plumbing.messages import nearest
 from showtell.recipe.rules import RULES, refuse_neural
-from showtell.recipe.tables import DEFAULTS, FIXED, NESTED, PARTS, UNTRAINED, absent, validated
+from showtell.recipe.tables import DEFAULTS, FIXED, NESTED, PARTS, UNTRAINED, absent, nearest_option, validated
 from showtell.settings.text import Recipe
 from showtell.settings.text import load_recipe as read_recipe
 
@@ -22,13 +22,10 @@ def check(recipe: Recipe) -> Recipe:
 
     Raises RecipeError for a section, part, option or value that is not allowed, before anything is built.
     """
-    for section in recipe:
-        if section not in PARTS and section not in FIXED:
-            allowed = [*PARTS, *FIXED]
-            raise RecipeError(
-                f"{section} is not a section{nearest(section, allowed)}; sections are {', '.join(allowed)}"
-            )
     sections = [*PARTS, *FIXED]
+    for section, values in recipe.items():
+        if section not in sections:
+            raise _no_section(section, values)
     captioner = _checked("captioner", recipe.get("captioner", {}))["name"]
     if captioner != "neural":
         refuse_neural(recipe, captioner)
@@ -42,6 +39,17 @@ def check(recipe: Recipe) -> Recipe:
     for rule in RULES:
         rule(checked)
     return checked
+
+
+def _no_section(name: str, values: Mapping[str, Any]) -> RecipeError:
+    """`encodr.model=x` means another section; `epochs=3` or `encodr=lite` may mean an option too."""
+    sections = [*PARTS, *FIXED]
+    near = nearest(name, sections)
+    if set(values) == {"name"}:
+        option = nearest_option(name, sections)
+        if near is None or (option is not None and option.endswith(f".{name}")):
+            near = option
+    return RecipeError("is not a section", key=name, takes=sections, taker="sections are", near=near)
 
 
 def _checked(section: str, values: dict[str, Any], key: str | None = None) -> dict[str, Any]:

@@ -17,18 +17,24 @@ Fit = Callable[[Recipe, Encoder, Decoder, Tokenizer], None]
 
 def as_many_regions(recipe: Recipe, encoder: Encoder, decoder: Decoder, tokenizer: Tokenizer) -> None:
     if None not in (decoder.regions, encoder.count) and decoder.regions != encoder.count:
+        gives = f"regions {recipe['regions']['name']!r} gives {encoder.count} an image"
         raise RecipeError(
-            f"decoder.regions is {decoder.regions}, and regions {recipe['regions']['name']!r} gives "
-            f"{encoder.count} an image; decoder.regions={encoder.count} takes them"
+            f"is {decoder.regions}, and {gives}",
+            key="decoder.regions",
+            value=decoder.regions,
+            advice=f"decoder.regions={encoder.count} takes them",
         )
 
 
 def boxes_for_those_who_read_them(recipe: Recipe, encoder: Encoder, decoder: Decoder, tokenizer: Tokenizer) -> None:
     if decoder.reads_boxes and not encoder.places:
         raise RecipeError(
-            f"decoder {recipe['decoder']['name']!r} reads where each region lies, and regions.file="
-            f"{recipe['regions']['file']} has no boxes; add them, or take a decoder that reads none: "
-            "decoder.sees=pooled, decoder=attend without decoder.image_dim, decoder=topdown"
+            f"is {recipe['regions']['file']}, which has no boxes, "
+            f"and decoder {recipe['decoder']['name']!r} reads where each region lies",
+            key="regions.file",
+            value=recipe["regions"]["file"],
+            advice="add them, or take a decoder that reads none: decoder.sees=pooled, decoder=attend without "
+            "decoder.image_dim, decoder=topdown",
         )
 
 
@@ -38,8 +44,10 @@ def attention_for_attend_all(recipe: Recipe, encoder: Encoder, decoder: Decoder,
         section = recipe["decoder"]
         how = f" with sees={section['sees']}" if "sees" in section else ""
         raise RecipeError(
-            f"loss.attend_all is {weight}, and decoder {section['name']!r}{how} has no attention; "
-            "take loss.attend_all=0, or a decoder with attention, such as decoder=attend"
+            f"is {weight}, and decoder {section['name']!r}{how} has no attention",
+            key="loss.attend_all",
+            value=weight,
+            advice="take loss.attend_all=0, or a decoder with attention, such as decoder=attend",
         )
 
 

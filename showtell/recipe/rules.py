@@ -1,6 +1,7 @@
 """Rules between the options of a recipe: each is a small function of the checked recipe. They are asked in order."""
 
 from collections.abc import Callable
+from functools import partial
 
 from showtell.captioners import CAPTIONERS
 from showtell.decode.options import check as check_ranges
@@ -31,7 +32,7 @@ def known_selection(recipe: Recipe) -> None:
     names = recipe["train"].get("select", LOSS)
     for each in (part.strip() for part in names.split(",")):
         if each not in allowed:
-            raise RecipeError(f"train.select is {names!r}{nearest(each, allowed)}; 'train' takes {', '.join(allowed)}")
+            raise RecipeError(key="train.select", value=names, takes=allowed, near=nearest(each, allowed))
 
 
 def rewards_of_one_caption(recipe: Recipe) -> None:
@@ -39,21 +40,18 @@ def rewards_of_one_caption(recipe: Recipe) -> None:
     weights = recipe.get("loss", {}).get("reward")
     if weights is None:
         return
+    wrong = partial(RecipeError, key="loss.reward", value=weights)
     for name, weight in weights.items():
         if name not in METRICS:
-            raise RecipeError(f"loss.reward has {name!r}{nearest(name, METRICS)}; it takes {', '.join(METRICS)}")
+            raise wrong(f"has {name!r}", takes=METRICS, near=nearest(name, METRICS))
         if METRICS[name].lower and weight > 0:
-            raise RecipeError(f"loss.reward has {name}: {weight:g}, and less of it is better; give it a weight below 0")
+            raise wrong(f"has {name}: {weight:g}, and less of it is better", advice="give it a weight below 0")
         if not METRICS[name].resampled:
-            raise RecipeError(
-                f"loss.reward has {name}, a figure of a whole set of captions and not of one; leave it out"
-            )
+            raise wrong(f"has {name}, a figure of a whole set of captions and not of one", advice="leave it out")
         if METRICS[name] is COPIED:
-            raise RecipeError(
-                f"loss.reward has {name}, which would look through all training captions each time; leave it out"
-            )
+            raise wrong(f"has {name}, which would look through all training captions each time", advice="leave it out")
     if not any(weights.values()):
-        raise RecipeError(f"loss.reward is {weights}; it takes metrics with weights, as {{CIDEr-D: 1, BLEU-4: 0.5}}")
+        raise wrong(takes="metrics with weights, as {CIDEr-D: 1, BLEU-4: 0.5}")
 
 
 def captions_within_positions(recipe: Recipe) -> None:
@@ -80,7 +78,11 @@ def refuse_neural(recipe: Recipe, captioner: str) -> None:
     given += [f"train.{key}" for key in recipe.get("train", {}) if key in schema_of(Train).model_fields]
     for name in given:
         if name.removeprefix("train.") not in UNTRAINED:
-            why = f"which trains nothing; leave it out (`showtell recipes {captioner}` prints a whole recipe)"
+            why = "which trains nothing"
+            advice = f"leave it out (`showtell recipes {captioner}` prints a whole recipe)"
             if captioner == "ensemble":
-                why = "whose members have their own; leave it out (`showtell ensemble RUN RUN --run FOLDER` makes one)"
-            raise RecipeError(f"{name.removesuffix('.name')} does not apply to captioner {captioner!r}, {why}")
+                why = "whose members have their own"
+                advice = "leave it out (`showtell ensemble RUN RUN --run FOLDER` makes one)"
+            raise RecipeError(
+                f"does not apply to captioner {captioner!r}, {why}", key=name.removesuffix(".name"), advice=advice
+            )

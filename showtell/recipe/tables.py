@@ -1,7 +1,7 @@
 """The tables of every section, and the part that a recipe chooses from them."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -14,9 +14,10 @@ from showtell.decoders import DECODERS
 from showtell.encoders import ENCODERS
 from showtell.losses import LOSSES
 from showtell.plumbing.errors import RecipeError
+from showtell.plumbing.messages import nearest
 from showtell.recipe.fixed import Evaluate, Train
 from showtell.regions import REGIONS
-from showtell.settings.schema import choose
+from showtell.settings.schema import choose, schema_of
 from showtell.settings.schema import validated as by_signature
 from showtell.settings.text import Recipe
 from showtell.tokenizers import TOKENIZERS
@@ -41,7 +42,7 @@ UNTRAINED = ("seed", "device", "precision")  # what is left of `train` where not
 def part(recipe: Recipe, section: str) -> Callable[..., Any]:
     """The entry of the section's table that the recipe chose."""
     if section not in recipe:
-        raise RecipeError(f"{section} does not apply to captioner {recipe['captioner']['name']!r}")
+        raise RecipeError(f"does not apply to captioner {recipe['captioner']['name']!r}", key=section)
     return chosen(section, recipe[section].get("name", DEFAULTS.get(section)))
 
 
@@ -54,6 +55,23 @@ def defaults(recipe: Recipe, section: str) -> dict[str, Any]:
     """What the options of a section's part are if nobody sets them; those that must be set are not in it."""
     parameters = inspect.signature(part(recipe, section)).parameters
     return {name: each.default for name, each in parameters.items() if each.default is not each.empty}
+
+
+def nearest_option(name: str, sections: Iterable[str]) -> str | None:
+    """An option that was written without its section, as the section's parts have it; None if none is near.
+
+    >>> nearest_option("num_beam", ["train", "decode"]), nearest_option("max_length", ["decoder", "decode"])
+    ('decode.num_beams', 'decoder.max_length or decode.max_length')
+    """
+    homes: dict[str, list[str]] = {}
+    for section in sections:
+        for part in [FIXED[section]] if section in FIXED else PARTS[section].values():
+            for option in schema_of(part).model_fields:
+                key = f"{section}.{option}"
+                if key not in homes.setdefault(option, []):
+                    homes[option].append(key)
+    near = nearest(name, homes)
+    return " or ".join(homes[near]) if near is not None else None
 
 
 def absent(captioner: str) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from showtell.plumbing.files import check_folder, write_json
 from showtell.predict.captions import caption_records
 from showtell.recipe.build import build
 from showtell.recipe.fixed import Evaluate
-from showtell.recipe.tables import options
+from showtell.recipe.tables import nearest_option, options
 from showtell.settings.text import Recipe
 from showtell.training.resume import MACHINE
 
@@ -93,7 +93,11 @@ def _captioner(run: Path | Captioner, asked: Mapping[str, str], out: Path | None
     for key, item in asked.items():
         if not {key, key.partition(".")[0]} & {*OPEN, *MACHINE}:
             raise RecipeError(
-                f"{item}: evaluate changes only {', '.join([*OPEN, *MACHINE])}; the rest made the weights"
+                f"{item} cannot be changed here",
+                takes=[*OPEN, *MACHINE],
+                taker="evaluate changes only",
+                near=nearest_option(key, ["decode", "evaluate"]) if "." not in key else None,
+                advice="the rest made the weights",
             )
     if out is not None:
         check_folder(out, "--out")

@@ -33,7 +33,7 @@ TAKES = {  # what pydantic found wrong -> what the option takes
 def choose(section: str, table: Mapping[str, Any], name: Any) -> Any:
     """The entry of a section's table; RecipeError, with the names that it has, for another."""
     if not isinstance(name, str) or name not in table:
-        raise RecipeError(f"{section}.name is {name!r}{nearest(name, table)}; it takes {', '.join(table)}")
+        raise RecipeError(key=f"{section}.name", value=name, takes=table, near=nearest(name, table))
     return table[name]
 
 
@@ -44,7 +44,7 @@ def validated(section: str, name: str | None, function: Callable[..., Any], valu
     try:
         return schema.model_validate({key: no_number(schema, key, value) for key, value in given.items()})
     except ValidationError as error:
-        raise RecipeError(wording(section, name or section, given, schema, error)) from None
+        raise mistake(section, name or section, given, schema, error) from None
 
 
 @cache
@@ -59,26 +59,36 @@ def schema_of(chosen: Callable[..., Any]) -> type[BaseModel]:
     return create_model("Options", __config__=ConfigDict(extra="forbid", protected_namespaces=()), **fields)
 
 
-def wording(section: str, name: str, given: dict[str, Any], schema: type[BaseModel], error: ValidationError) -> str:
+def mistake(
+    section: str, name: str, given: Mapping[str, Any], schema: type[BaseModel], error: ValidationError
+) -> RecipeError:
+    """The first thing that pydantic found wrong in the options of the part `name`."""
     problem = error.errors()[0]
-    key, kind, allowed = str(problem["loc"][0]), problem["type"], list(schema.model_fields)
+    option, kind = str(problem["loc"][0]), problem["type"]
+    key = f"{section}.{option}"
     if kind in ("extra_forbidden", "invalid_key"):
-        takes = ", ".join(allowed) if allowed else "no options"
-        hint = "; to set a format's options name it, as in data=csv" if name == "auto" else nearest(key, allowed)
-        return f"{section}.{key} is not an option of {name!r}; it takes {takes}{hint}"
+        return _unknown(key, option, name, list(schema.model_fields))
     if kind == "missing":
-        return f"{section}.{key} is missing: {name!r} needs it; give {section}.{key}=VALUE"
-    choices = _choices(schema.model_json_schema()["properties"][key])
+        return RecipeError(f"is missing: {name!r} needs it", key=key, advice=f"give {key}=VALUE")
+    value = given[option]
+    choices = _choices(schema.model_json_schema()["properties"][option])
     if choices:
-        return f"{section}.{key} is {given[key]!r}{nearest(given[key], choices)}; {name!r} takes {', '.join(choices)}"
+        return RecipeError(key=key, value=value, takes=choices, taker=f"{name!r} takes", near=nearest(value, choices))
     takes = problem["msg"].removeprefix("Input should be ")
     if kind in TAKES:
         takes = TAKES[kind].format(**problem.get("ctx", {}))
-    if kind == "tuple_type" and isinstance(given[key], str | int | float):
-        takes += f": [{given[key]}]"
-    if len(problem["loc"]) > 1 and isinstance(given[key], list):
+    if kind == "tuple_type" and isinstance(value, str | int | float):
+        takes += f": [{value}]"
+    if len(problem["loc"]) > 1 and isinstance(value, list):
         takes = f"a list in which each is {takes}"
-    return f"{section}.{key} is {given[key]!r}; it takes {takes}"
+    return RecipeError(key=key, value=value, takes=takes)
+
+
+def _unknown(key: str, option: str, name: str, allowed: list[str]) -> RecipeError:
+    wrong = f"is not an option of {name!r}"
+    if name == "auto":
+        return RecipeError(wrong, key=key, takes=allowed, advice="to set a format's options name it, as in data=csv")
+    return RecipeError(wrong, key=key, takes=allowed or "no options", near=nearest(option, allowed))
 
 
 def no_number(schema: type[BaseModel], key: str, value: Any) -> Any:

@@ -83,9 +83,13 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
         recipe.pop(VERSION, None)
         return override(_since_0_2(recipe), overrides)
     else:
-        hint = nearest(name_or_path, packaged)
         raise RecipeError(
-            f"there is no recipe {name_or_path!r}{hint}; packaged are {', '.join(packaged)}; or give the path of a YAML"
+            f"there is no recipe {name_or_path!r}",
+            value=name_or_path,
+            takes=packaged,
+            taker="packaged are",
+            near=nearest(name_or_path, packaged),
+            advice="or give the path of a YAML",
         )
     return override(_sections(text, name_or_path), overrides)
 
@@ -106,7 +110,7 @@ def _sections(text: str, source: str) -> Recipe:
         told = f"line {mark.line + 1}: {getattr(error, 'problem', '')}" if mark else " ".join(str(error).split())
         raise RecipeError(f"{source} is not YAML: {told}") from None
     if not isinstance(recipe, dict) or not all(isinstance(section, dict | str) for section in recipe.values()):
-        raise RecipeError(f"{source} is not a recipe: it takes sections such as `encoder: {{name: lite}}`")
+        raise RecipeError(f"{source} is not a recipe", takes="sections such as `encoder: {name: lite}`")
     return {name: {"name": section} if isinstance(section, str) else section for name, section in recipe.items()}
 
 
@@ -154,9 +158,11 @@ def _parse(item: str) -> tuple[str, str, Any]:
     section, _, name = key.partition(".")
     if section == "train" and (name == "loss" or name in MOVED_TO):
         now = f"loss={text}" if name == "loss" else f"loss.{name}={text}"
-        raise RecipeError(f"{item} is written {now} since Showtell 0.2, where the loss has a section of its own")
+        raise RecipeError("is in the section loss since Showtell 0.2", key=key, value=text, advice=f"write {now}")
     if not equals or not section or "." in name:
-        raise RecipeError(f"{item!r} is not an override; it takes section.key=value, such as train.epochs=10")
+        raise RecipeError(
+            f"{item!r} is not an override", value=item, takes="section.key=value, such as train.epochs=10"
+        )
     try:
         value = read_yaml(text)
     except (yaml.YAMLError, ValueError):

@@ -83,7 +83,7 @@ def test_what_is_missing_is_told_before_anything_is_captioned(run, folder, monke
 
 
 def test_a_protocol_that_is_none_is_an_error_of_the_recipe():
-    told = "evaluate.clip_protocol is 'papers' (did you mean paper?); 'evaluate' takes paper, taipei, torchmetrics"
+    told = "evaluate.clip_protocol is 'papers'; 'evaluate' takes paper, taipei, torchmetrics"
     with pytest.raises(RecipeError, match=re.escape(told)):
         small_recipe("evaluate.clip_protocol=papers")
 

@@ -165,7 +165,7 @@ def test_a_set_of_which_no_photo_can_be_read_is_told_all_the_same(doctor, tmp_pa
     [
         (["nowhere/at/all"], "error: nowhere/at/all: no such folder, and no recipe's file"),
         (["~no-such-user"], "error: ~no-such-user: there is no such user"),
-        (["bern-66"], "error: there is no recipe 'bern-66' (did you mean bern-6?)"),
+        (["bern-66"], "error: there is no recipe 'bern-66'; packaged are"),
         (["FOLDER", "--out", "page.pdf"], "error: --out is 'page.pdf'; it takes a name that ends in .html or .json"),
         (["FOLDER", "data.rot=1"], "error: data.rot is not an option of"),
         (["EMPTY"], "error: "),

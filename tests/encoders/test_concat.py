@@ -23,7 +23,7 @@ VIT: dict[str, Any] = {"name": "timm", "model": "test_vit", "weights": "random",
 MISTAKES = {
     "[lite]": "encoder.parts is ['lite']; it takes a list of at least 2",
     "lite": "encoder.parts is 'lite'; it takes a list: [lite]",
-    "[lite, {name: tim}]": "encoder.parts[1].name is 'tim' (did you mean timm?); it takes cnn, timm, lite, concat",
+    "[lite, {name: tim}]": "encoder.parts[1].name is 'tim'; it takes cnn, timm, lite, concat (did you mean timm?)",
     "[lite, {name: lite, size: 2}]": "encoder.parts[1].size is not an option of 'lite'; it takes version, image_size, "
     "grid_size, trainable, resize (did you mean resize?)",
 }
@@ -32,10 +32,9 @@ APART = {
     "224 x 224); give all the same image_size and resize",
     "[lite, {name: lite, resize: crop}]": "encoder.parts[1] sees other pixels than parts[0] (224 x 224, parts[0] "
     "224 x 224); give all the same image_size and resize",
-    "[lite, {name: lite, trainable: 1}]": "encoder.parts[1] trains; concat takes frozen encoders: leave its trainable "
+    "[lite, {name: lite, trainable: 1}]": "encoder.parts[1] trains; concat takes frozen encoders; leave its trainable "
     "out",
-    "[lite, {name: lite, image_size: 8}]": "encoder.parts[1]: image_size 8 is too small for lite; it takes 32 or more, "
-    "224 is usual",
+    "[lite, {name: lite, image_size: 8}]": "encoder.parts[1].image_size is 8; lite takes 32 or more, 224 is usual",
     "[lite, {name: lite, grid_size: 2}]": "encoder.parts[1].grid_size is 2; leave it out, and give encoder.grid_size=2",
 }
 

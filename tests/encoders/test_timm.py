@@ -149,25 +149,24 @@ def test_a_model_without_published_weights_says_so() -> None:
 def test_a_wrong_image_size_names_the_nearest() -> None:
     with pytest.raises(RecipeError) as caught:
         vit(image_size=50)
-    assert str(caught.value) == "image_size 50 is not a multiple of patch_size 16; the nearest that is: 48"
+    assert str(caught.value) == "image_size is 50; it takes multiples of the patch size 16, such as 48"
 
 
 def test_a_wrong_model_or_tag_names_what_there_is() -> None:
-    with pytest.raises(
-        RecipeError, match=r"^encoder.model 'test_vitt' is not a model of timm \(did you mean test_vit\?\); "
-    ):
+    with pytest.raises(RecipeError, match="is not a model of timm") as caught:
         Timm(model="test_vitt")
-    with pytest.raises(
-        RecipeError, match=r"^encoder.model 'test_vit.x': no such weights of test_vit; it takes r160_in1k$"
-    ):
+    assert (caught.value.key, caught.value.value, caught.value.near) == ("model", "test_vitt", "test_vit")
+    with pytest.raises(RecipeError, match=r"no such weights; test_vit has r160_in1k$") as caught:
         Timm(model="test_vit.x")
+    assert (caught.value.key, caught.value.value) == ("model", "test_vit.x")
 
 
 def test_trainable_is_none_all_or_a_number_of_blocks() -> None:
     for wrong in (0, 8, "some"):
         with pytest.raises(RecipeError) as caught:
             vit(trainable=wrong)
-        assert str(caught.value) == f"trainable {wrong} is not possible with 'test_vit'; it takes none, all or 1 to 7"
+        assert (caught.value.key, caught.value.value) == ("trainable", wrong)
+        assert str(caught.value).endswith("'test_vit' takes none, all or 1 to 7")
 
 
 def test_importing_the_encoders_imports_no_network_library() -> None:

@@ -174,7 +174,13 @@ def test_what_made_the_weights_may_not_be_changed(frozen_run, item):
     with pytest.raises(RecipeError) as error:
         evaluate_run(frozen_run, "val", [item])
     changes = ", ".join(("data, decode, evaluate, captioner.views", *PLACES, "train.device, train.precision"))
-    assert str(error.value).startswith(f"{item}: evaluate changes only {changes}; ")
+    assert str(error.value).startswith(f"{item} cannot be changed here; evaluate changes only {changes}; ")
+
+
+def test_an_option_without_its_section_is_told_with_it(frozen_run):
+    with pytest.raises(RecipeError) as error:
+        evaluate_run(frozen_run, "val", ["num_beams=3"])
+    assert error.value.near == "decode.num_beams"
 
 
 def test_a_word_that_the_model_cannot_say_is_told_before_anything_is_made(frozen_run, tmp_path, monkeypatch):

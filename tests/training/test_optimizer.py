@@ -62,9 +62,9 @@ def test_precision_is_as_asked(precision, enabled):
 
 TAKES = "; it takes auto, cpu, cuda, mps or another device of torch's"
 DEVICES = {
-    "gpu": rf" \(did you mean cuda\?\){TAKES}",
-    "GPU:0": rf" \(did you mean cuda\?\){TAKES}",
-    "cudda": rf" \(did you mean cuda\?\){TAKES}",
+    "gpu": rf"{TAKES} \(did you mean cuda\?\)",
+    "GPU:0": rf"{TAKES} \(did you mean cuda\?\)",
+    "cudda": rf"{TAKES} \(did you mean cuda\?\)",
     "toaster": TAKES,
     "cuda:77": ": .*; cpu always works",
 }
@@ -75,6 +75,6 @@ def test_an_unknown_device_is_refused(tmp_path):
     for name, told in DEVICES.items():
         with pytest.raises(InputError, match=f"^train.device is '{name}'{told}$"):
             device_of(name)
-    with pytest.raises(InputError, match=r"^train.device is 'gpu' \(did you mean cuda\?\); "):
+    with pytest.raises(InputError, match=r"^train.device is 'gpu'; .*did you mean cuda"):
         train_small(tmp_path / "run", *FROZEN, "train.device=gpu")
     assert not (tmp_path / "run").exists()

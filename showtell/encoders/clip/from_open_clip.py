@@ -67,8 +67,8 @@ def _chosen(open_clip: Any, name: str) -> Chosen:
     architecture, _, weights = rest.partition("/")
     known = open_clip.list_models()
     if architecture not in known:
-        close = nearest(architecture, known)
-        raise refused(name, f"has no architecture of open_clip in it{close}; write {FORM}")
+        near = nearest(architecture, known)
+        raise refused(name, "has no architecture of open_clip in it", near=near, advice=f"write {FORM}")
     tags = open_clip.list_pretrained_tags_by_model(architecture)
     if weights in tags:
         return _tagged(open_clip, name, architecture, weights)

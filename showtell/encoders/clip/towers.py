@@ -1,7 +1,7 @@
 """What every library's CLIP looks like from here: two towers, what they take, and what the weights do not say."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from PIL import Image
 from torch import Tensor, nn
@@ -25,8 +25,9 @@ class Towers(NamedTuple):
     read: Callable[[dict[str, Tensor]], Tensor]  # -> B D
 
 
-def refused(name: str, reason: str) -> InputError:
-    return InputError(f"clip {name!r} {reason}")
+def refused(name: str, reason: str, **more: Any) -> InputError:
+    """`more` is what else an error says: what is allowed, the nearest name, advice."""
+    return InputError(f"{name!r} {reason}", key="clip", value=name, **more)
 
 
 def lacking(name: str, library: str) -> InputError:

@@ -167,7 +167,7 @@ class Lite(Encoder):
     ):
         super().__init__()
         if image_size < 32:
-            raise RecipeError(f"image_size {image_size} is too small for lite; it takes 32 or more, 224 is usual")
+            raise RecipeError(key="image_size", value=image_size, taker="lite takes", takes="32 or more, 224 is usual")
         check_grid_size(grid_size)
         self.square, self.grid_size = Square(image_size, resize), grid_size
         self.dim, self.image_size, self.trains, self.reloadable = HEAD, image_size, trainable != "none", True
@@ -201,5 +201,6 @@ def first_that_trains(trainable: Literal["none", "all"] | int, version: int) -> 
     places = starts(version)
     last = {"none": 0, "all": len(places)}[trainable] if isinstance(trainable, str) else trainable
     if not (trainable == "none" or 1 <= last <= len(places)):
-        raise RecipeError(f"trainable {trainable} is not possible with lite; it takes none, all or 1 to {len(places)}")
+        takes = f"none, all or 1 to {len(places)}"
+        raise RecipeError(key="trainable", value=trainable, taker="lite takes", takes=takes)
     return places[-last] if last else places[-1] + 2

@@ -5,7 +5,6 @@ mean and deviation are the network's own; a ViT built for another `image_size` g
 """
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from math import isqrt
 from typing import Any, Literal
 
@@ -22,6 +21,7 @@ from showtell.encoders.timm.weights import load_file, load_hub
 from showtell.features import Features
 from showtell.layers.batch_norm import spare_lone_values
 from showtell.plumbing.errors import RecipeError
+from showtell.plumbing.messages import nearest
 from showtell.plumbing.torchvision_repair import repair_torchvision
 
 Build = Callable[..., Any]
@@ -80,9 +80,8 @@ class Timm(Encoder):
         groups = self.used_groups()
         last = len(groups) if trainable == "all" else trainable
         if not isinstance(last, int) or not 1 <= last <= len(groups):
-            raise RecipeError(
-                f"trainable {trainable} is not possible with {self.name!r}; it takes none, all or 1 to {len(groups)}"
-            )
+            takes = f"none, all or 1 to {len(groups)}"
+            raise RecipeError(key="trainable", value=trainable, taker=f"{self.name!r} takes", takes=takes)
         self.requires_grad_(False)
         for parameter in (p for group in groups[-last:] for p in group):
             parameter.requires_grad = True
@@ -139,17 +138,21 @@ def builder(model: str, image_size: int | None) -> tuple[Build, dict[str, Any]]:
     import timm
 
     if not timm.is_model(model):
-        near = get_close_matches(model, timm.list_models(), n=1)
+        known = timm.list_models()
         raise RecipeError(
-            f"encoder.model {model!r} is not a model of timm{f' (did you mean {near[0]}?)' if near else ''}; "
-            f"timm.list_models() lists its {len(timm.list_models()):,}"
+            f"is {model!r}, which is not a model of timm",
+            key="model",
+            value=model,
+            near=nearest(model, known),
+            advice=f"timm.list_models() lists its {len(known):,}",
         )
     try:
         settings = timm.get_pretrained_cfg(model).to_dict()
     except RuntimeError:
         name = model.split(".")[0]
-        tags = ", ".join(tag.removeprefix(name + ".") for tag in timm.list_pretrained(name + ".*"))
-        raise RecipeError(f"encoder.model {model!r}: no such weights of {name}; it takes {tags}") from None
+        tags = [tag.removeprefix(name + ".") for tag in timm.list_pretrained(name + ".*")]
+        wrong = f"is {model!r}, and {name} has no such weights"
+        raise RecipeError(wrong, key="model", value=model, taker=f"{name} has", takes=tags) from None
     # Networks of one fixed size must be told another; the others take any and do not know the word.
     size = {"img_size": image_size} if image_size and settings["fixed_input_size"] else {}
 
@@ -162,7 +165,6 @@ def builder(model: str, image_size: int | None) -> tuple[Build, dict[str, Any]]:
 def check_patches(network: Any, image_size: int) -> None:
     patch_size = getattr(getattr(network, "patch_embed", None), "patch_size", (1,))[0]
     if image_size % patch_size:
-        nearest = max(round(image_size / patch_size), 1) * patch_size
-        raise RecipeError(
-            f"image_size {image_size} is not a multiple of patch_size {patch_size}; the nearest that is: {nearest}"
-        )
+        closest = max(round(image_size / patch_size), 1) * patch_size
+        takes = f"multiples of the patch size {patch_size}, such as {closest}"
+        raise RecipeError(key="image_size", value=image_size, takes=takes)
