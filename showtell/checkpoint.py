@@ -152,11 +152,42 @@ def read_recipe(folder: Path) -> Recipe:
     recipe = read_recipe_file(folder / RECIPE)
     if VERSION not in recipe:
         raise InputError(
-            f"{folder} was made by Showtell 0.1, and this is {__version__}, which reads runs from 0.2 on; train it "
-            f"anew: showtell train {shlex.quote(str(folder / RECIPE))} --run {shlex.quote(f'{folder}-anew')}"
+            f"{folder} was made by Showtell 0.1, and this is {__version__}, which reads runs from 0.2 on",
+            advice=f"train it anew: {' && '.join(dict.fromkeys(_anew(folder, recipe, f'{folder}-anew')))}",
         )
     del recipe[VERSION]
     return recipe
+
+
+def _anew(folder: Path, recipe: Recipe, run: str, seen: tuple[Path, ...] = ()) -> Iterator[str]:
+    """The commands that make a run of Showtell 0.1 anew in the folder `run`, after those that it is made from."""
+    captioner, train = recipe.get("captioner", {}), recipe.get("train", {})
+    if captioner.get("name") == "ensemble":
+        names = captioner.get("members") or []
+        members = {f"{run}-{number}": folder / str(name) for number, name in enumerate(names, start=1)}
+        for new, member in members.items():
+            yield from _anew(member, _of_0_1(member) or {}, new, (*seen, folder))
+        yield shlex.join(["showtell", "ensemble", *members, "--run", run])
+        return
+    sources = {"train.start": train.get("start")}
+    if train.get("loss") == "cross_entropy":
+        sources["loss.teacher"] = train.get("teacher")
+    overrides = []
+    for key, name in sources.items():
+        source = Path(str(name)).expanduser()
+        old = _of_0_1(source) if name is not None and source not in (*seen, folder) else None
+        if old is not None:
+            new = f"{source}-anew"
+            overrides.append(f"{key}={new}")
+            if not (Path(new) / RECIPE).exists():
+                yield from _anew(source, old, new, (*seen, folder))
+    yield shlex.join(["showtell", "train", str(folder / RECIPE), *overrides, "--run", run])
+
+
+def _of_0_1(folder: Path) -> Recipe | None:
+    """The recipe of a run, if Showtell 0.1 made it."""
+    recipe = read_recipe_file(folder / RECIPE) if (folder / RECIPE).is_file() else {VERSION: {}}
+    return None if VERSION in recipe else recipe
 
 
 def write_training(run: Path, tensors: dict[str, dict[str, Tensor]], state: dict[str, Any]) -> None:

@@ -86,7 +86,6 @@ class Transformer(Decoder):
         if dim % heads:
             raise RecipeError(f"decoder.dim {dim} is not a multiple of decoder.heads {heads}")
         self.conditioning, self.sees, self.heads, self.max_length = conditioning, sees, heads, max_length
-        self.attends = sees == "tokens"  # one pooled vector leaves nothing to look at
         self.visual = Projection(feature_dim, dim, feature_dropout)
         self.place = Place(dim) if sees == "tokens" else None
         self.reads_boxes = self.attends = self.place is not None  # one pooled vector leaves nothing to look at

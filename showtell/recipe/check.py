@@ -26,6 +26,8 @@ def check(recipe: Recipe) -> Recipe:
     for section, values in recipe.items():
         if section not in sections:
             raise _no_section(section, values)
+        if not isinstance(values, Mapping):
+            raise RecipeError(key=section, value=values, takes="a section, as {name: lite}")
     captioner = _checked("captioner", recipe.get("captioner", {}))["name"]
     if captioner != "neural":
         refuse_neural(recipe, captioner)
@@ -41,11 +43,11 @@ def check(recipe: Recipe) -> Recipe:
     return checked
 
 
-def _no_section(name: str, values: Mapping[str, Any]) -> RecipeError:
+def _no_section(name: str, values: object) -> RecipeError:
     """`encodr.model=x` means another section; `epochs=3` or `encodr=lite` may mean an option too."""
     sections = [*PARTS, *FIXED]
     near = nearest(name, sections)
-    if set(values) == {"name"}:
+    if not isinstance(values, Mapping) or set(values) == {"name"}:
         option = nearest_option(name, sections)
         if near is None or (option is not None and option.endswith(f".{name}")):
             near = option

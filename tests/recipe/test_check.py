@@ -220,6 +220,13 @@ def test_an_option_that_is_now_one_of_the_loss_is_told_with_its_place(written):
     assert (error.key, error.advice) == (written.partition("=")[0], f"write {OLD[written]}")
 
 
+@pytest.mark.parametrize("recipe", [{"encoder": "lite"}, {"epochs": 3}, {"train": None}], ids=str)
+def test_a_section_that_is_none_is_told(recipe):
+    with pytest.raises(RecipeError) as caught:
+        check(recipe)
+    assert caught.value.key == next(iter(recipe))
+
+
 def test_another_loss_drops_the_options_of_the_first():
     recipe = showtell.load_recipe("lyon", ["encoder=lite", "loss=self_critical", "loss.samples=3"])
     assert recipe["loss"] == {"name": "self_critical", "samples": 3, "reward": None, "baseline": "mean"}

@@ -391,3 +391,34 @@ def test_a_run_of_0_1_is_refused_with_the_line_that_trains_it_anew(tmp_path, cnn
     with pytest.raises(SystemExit, match=r"^0$"):
         main()
     assert showtell.load(f"{run}-anew").recipe["loss"] == showtell.load(cnn_run).recipe["loss"]
+
+
+def made_anew(run, monkeypatch):
+    """Run the commands that the refusal of a run of 0.1 prints, each training for one step."""
+    with pytest.raises(InputError) as caught:
+        showtell.load(run)
+    for line in caught.value.advice.removeprefix("train it anew: ").split(" && "):
+        words = shlex.split(line)
+        few = ["train.max_steps=1"] if words[1] == "train" else []
+        monkeypatch.setattr("sys.argv", [*words, *few])
+        with pytest.raises(SystemExit, match=r"^0$"):
+            main()
+    return showtell.load(f"{run}-anew")
+
+
+def test_a_run_of_0_1_that_began_with_another_is_made_anew_after_that_one(tmp_path, cnn_run, monkeypatch):
+    first, second = (shutil.copytree(cnn_run, tmp_path / name) for name in ("first", "second"))
+    old(first)
+    old(second)
+    recipe = yaml.safe_load((second / "recipe.yaml").read_text())
+    recipe["train"]["start"] = str(first)
+    (second / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    assert made_anew(second, monkeypatch).recipe["train"]["start"] == f"{first}-anew"
+
+
+def test_an_ensemble_of_0_1_is_made_anew_of_its_members(tmp_path, cnn_run, monkeypatch):
+    for name in ("1", "2"):
+        old(shutil.copytree(cnn_run, tmp_path / "both" / "members" / name))
+    recipe = {"captioner": {"name": "ensemble", "members": ["members/1", "members/2"]}}
+    (tmp_path / "both" / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    assert len(made_anew(tmp_path / "both", monkeypatch).members) == 2
