@@ -41,13 +41,9 @@ def photos_and_changes(words: list[str]) -> tuple[list[Path], list[str]]:
         from showtell.recipe.tables import nearest_option
 
         key = wrong[0].partition("=")[0]
-        raise InputError(
-            f"{wrong[0]} is not a photo",
-            takes=may,
-            taker="here you can change",
-            near=nearest_option(key, ["decode"]) if "." not in key else None,
-            advice="such as decode.num_beams=3",
-        )
+        near = nearest_option(key, ["decode"]) if "." not in key else None
+        advice = "such as decode.num_beams=3" if near is None else None
+        raise InputError(f"{wrong[0]} is not a photo", takes=may, taker="here you can change", near=near, advice=advice)
     return [Path(word) for word in words if word not in changes], changes
 
 
