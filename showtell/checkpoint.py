@@ -163,8 +163,9 @@ def _anew(folder: Path, recipe: Recipe, run: str, seen: tuple[Path, ...] = ()) -
     """The commands that make a run of Showtell 0.1 anew in the folder `run`, after those that it is made from."""
     captioner, train = recipe.get("captioner", {}), recipe.get("train", {})
     if captioner.get("name") == "ensemble":
-        names = captioner.get("members") or []
-        members = {f"{run}-{number}": folder / str(name) for number, name in enumerate(names, start=1)}
+        names = captioner.get("members")
+        numbered = enumerate(names if isinstance(names, list) else [], start=1)
+        members = {f"{run}-{number}": folder / str(name) for number, name in numbered}
         for new, member in members.items():
             yield from _anew(member, _of_0_1(member) or {}, new, (*seen, folder))
         yield shlex.join(["showtell", "ensemble", *members, "--run", run])

@@ -39,7 +39,7 @@ class ShowtellError(ValueError):
         self.takes = takes if takes is None or isinstance(takes, str) else tuple(takes)
 
     def __str__(self) -> str:
-        line = f"{self.key} {self.wrong}" if self.key is not None else self.wrong
+        line = f"{printable(str(self.key))} {self.wrong}" if self.key is not None else self.wrong
         if self.takes is not None:
             line += f"; {self.taker} {self.takes if isinstance(self.takes, str) else ', '.join(self.takes)}"
         if self.near is not None:
