@@ -1,10 +1,12 @@
 """One writer at a time for a folder: a lock that the operating system keeps, so that a kill frees it.
 
 The file `.lock` is there while the folder is in use, and stays after a kill; who holds it is decided by the system, not
-by whether the file exists. On a network disk that is as sure as its own locks are; on Windows there is no lock.
+by whether the file exists. On a network disk that is as sure as its own locks are. A disk that has no locks, and
+Windows, give none: there two writers at once are the user's to avoid.
 """
 
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -19,6 +21,8 @@ except ImportError:  # Windows: two writers at once are the user's to avoid
     fcntl = None  # type: ignore[assignment]
 
 NAME = ".lock"
+HELD = (errno.EAGAIN, errno.EACCES)  # what a disk says of a lock that another process has
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)  # what one says that has none
 
 
 class Lock:
@@ -37,10 +41,7 @@ class Lock:
         if self._file is not None:
             return
         file = self._open()
-        try:
-            if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(file):
             holder = os.read(file, 1000)
             os.close(file)
             raise InputError(f"{self.folder} is in use: {_told(holder)}; wait for its end, or name another") from None
@@ -52,10 +53,11 @@ class Lock:
         since = datetime.now().astimezone().isoformat(timespec="seconds")
         said = json.dumps({"process": os.getpid(), "host": socket.gethostname(), "since": since})
         os.ftruncate(file, 0)
-        os.pwrite(file, said.encode(), 0)
+        os.write(file, said.encode())
 
     def _open(self) -> int:
-        return os.open(self.folder / NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)  # not on Windows
+        return os.open(self.folder / NAME, flags, 0o644)
 
     def _is_ours(self, file: int) -> bool:
         try:
@@ -72,6 +74,21 @@ class Lock:
                 (self.folder / NAME).unlink()  # a run that ended has no lock in it
             os.close(self._file)  # which frees it
             self._file = None
+
+
+def _locked(file: int) -> bool:
+    """Lock an open file, if the disk can; False if another process has it. Raises OSError, with the file closed."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in HELD:
+            return False
+        if error.errno not in NO_LOCKS:
+            os.close(file)
+            raise
+    return True
 
 
 def _told(holder: bytes) -> str:

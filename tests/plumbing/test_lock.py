@@ -1,5 +1,6 @@
 """One writer at a time; a kill frees the lock."""
 
+import errno
 import signal
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import sys
 import pytest
 
 from showtell.plumbing.errors import InputError
+from showtell.plumbing import lock as locks
 from showtell.plumbing.lock import Lock
 
 HOLD = """
@@ -55,4 +57,43 @@ def test_a_link_in_its_place_is_not_followed(tmp_path):
 def test_what_is_not_taken_is_not_made(tmp_path):
     with Lock(tmp_path / "no folder"):
         pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS])
+def test_a_disk_without_locks_can_be_written_to(tmp_path, monkeypatch, number):
+    def flock(file, how):
+        raise OSError(number, "no locks here")
+
+    monkeypatch.setattr(locks.fcntl, "flock", flock)
+    with Lock(tmp_path) as lock:
+        lock.take()
+        assert lock.taken
+
+
+def test_a_network_disk_may_say_that_a_lock_is_held_in_its_own_words(tmp_path, monkeypatch):
+    def flock(file, how):
+        raise PermissionError(errno.EACCES, "held by another client")
+
+    monkeypatch.setattr(locks.fcntl, "flock", flock)
+    with pytest.raises(InputError, match="in use"), Lock(tmp_path) as lock:
+        lock.take()
+
+
+def test_a_system_without_such_locks_has_its_files_all_the_same(tmp_path, monkeypatch):
+    """As on Windows, whose `os` lacks some flags too."""
+    monkeypatch.setattr(locks, "fcntl", None)
+    for name in ("O_NOFOLLOW", "O_CLOEXEC", "pwrite"):
+        monkeypatch.delattr(locks.os, name)
+    with Lock(tmp_path) as lock:
+        lock.take()
+        assert lock.taken
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\x00", b"[]", b'{"process": 1}', b"x" * 5000])
+def test_what_a_kill_left_in_the_file_never_blocks(tmp_path, content):
+    (tmp_path / ".lock").write_bytes(content)
+    with Lock(tmp_path) as lock:
+        lock.take()
+        assert b'"process"' in (tmp_path / ".lock").read_bytes()[:12]
     assert list(tmp_path.iterdir()) == []
