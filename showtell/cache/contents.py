@@ -1,12 +1,13 @@
 """Image files -> digests of their bytes, remembered so that unchanged photos are not read again.
 
 What is remembered holds as long as path, size and both times of a file stay; a file touched in the last seconds is
-not remembered, since clocks of file systems are coarse.
+not remembered, since clocks of file systems are coarse. Each row has a checksum: one that is damaged counts as absent.
 """
 
 import os
 import sqlite3
 import time
+import zlib
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
@@ -51,7 +52,8 @@ def digest_files(paths: Sequence[Path], memory: Path, pool: Executor) -> list[st
         digests[i] = digest
     limit = (time.time() - SETTLED) * 1e9
     rows = [(keys[i], stamps[i], digests[i]) for i in unknown]
-    _remember(memory, [(key, *s, digest) for key, s, digest in rows if s and digest and max(s[1:]) < limit])
+    settled = [(key, s, digest) for key, s, digest in rows if s and digest and max(s[1:]) < limit]
+    _remember(memory, [(key, *s, digest + _checksum(key, s, digest)) for key, s, digest in settled])
     return digests
 
 
@@ -65,14 +67,27 @@ def _key(path: Path) -> str | bytes:
     return whole
 
 
+def _checksum(key: str | bytes, stamp: Stamp, digest: str) -> str:
+    """8 letters, kept behind the digest."""
+    return f"{zlib.crc32(repr((key, stamp, digest)).encode()):08x}"
+
+
 def _recall(memory: Path, keys: Sequence[str | bytes]) -> dict[str | bytes, tuple[Stamp, str]]:
     if not memory.is_file():
         return {}
     try:
         with closing(sqlite3.connect(memory, timeout=60)) as database:
             query = "SELECT size, mtime, ctime, digest FROM contents WHERE path = ?"
-            found = ((key, database.execute(query, (key,)).fetchone()) for key in keys)
-            return {key: (tuple(row[:3]), row[3]) for key, row in found if row is not None}
+            known: dict[str | bytes, tuple[Stamp, str]] = {}
+            for key in keys:
+                row = database.execute(query, (key,)).fetchone()
+                if row is None:
+                    continue
+                size, written, changed, kept = row
+                stamp, digest = (size, written, changed), str(kept)[:32]
+                if str(kept)[32:] == _checksum(key, stamp, digest):
+                    known[key] = (stamp, digest)
+            return known
     except sqlite3.Error:  # a damaged or older memory costs time, never an answer
         return {}
 

@@ -71,3 +71,18 @@ def test_a_damaged_memory_costs_nothing_but_time(tmp_path: Path) -> None:
     path, memory = old_file(tmp_path / "a", b"x"), tmp_path / "m.sqlite"
     memory.write_bytes(b"no database at all" * 100)
     assert digests([path], memory) == [blake2b(b"x", digest_size=16).hexdigest()]
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_damaged_row_of_the_memory_counts_as_absent(tmp_path: Path) -> None:
+    """A flipped bit of a digest would be another photo's: features would be made anew, and a run not be resumed."""
+    path, memory = old_file(tmp_path / "a", b"x"), tmp_path / "m.sqlite"
+    right = digests([path], memory)
+    whole = memory.read_bytes()
+    assert right[0] is not None
+    start = whole.index(right[0].encode())
+    for place in range(start - 40, start + 40):
+        damaged = bytearray(whole)
+        damaged[place] ^= 4
+        memory.write_bytes(damaged)
+        assert digests([path], memory) == right
