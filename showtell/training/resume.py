@@ -30,6 +30,7 @@ STAGED = {"trainable", "dropout", "feature_dropout", "initialisation", "weights"
 STAGED |= {"file", "boxes", "count", "min_score"}
 
 Natural = Annotated[int, Field(ge=0)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 @dataclass
@@ -39,10 +40,10 @@ class Where:
     step: Natural = 0
     epoch: Natural = 0  # finished ones
     step_in_epoch: Natural = 0
-    best: float | None = None
+    best: Finite | None = None
     best_step: Natural = 0
     stale: Natural = 0  # validations since the best
-    seconds: float = 0.0
+    seconds: Annotated[Finite, Field(ge=0)] = 0.0
     finished: bool = False
     data: str = ""  # digest of the training captions
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import shlex
 import shutil
 import sys
@@ -169,6 +170,14 @@ def test_the_best_weights_are_those_that_the_chosen_metric_names(tmp_path, monke
     equal = [all(torch.equal(kept[name], tensor) for name, tensor in epoch.items()) for epoch in weights]
     assert equal == [epoch == best for epoch in (1, 2, 3)]
     assert state(tmp_path / "run")["best_step"] == best
+
+
+@pytest.mark.parametrize(("losses", "best"), [([math.nan, 1.0, 2.0], 2), ([2.0, math.inf, math.nan], 1)])
+def test_a_validation_without_a_finite_figure_is_never_the_best(tmp_path, monkeypatch, losses, best):
+    found = iter(losses)
+    monkeypatch.setattr(Validation, "measure", lambda validation: {"val_loss": next(found)})
+    trained(tmp_path / "run", *STILL, *ONE_STEP, "train.epochs=3", "train.select=loss")
+    assert (state(tmp_path / "run")["best_step"], state(tmp_path / "run")["best"]) == (best, -losses[best - 1])
 
 
 def test_the_best_weights_give_the_loss_that_was_logged(tmp_path):

@@ -7,7 +7,9 @@ import resource
 import shutil
 import signal
 import time
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,7 +18,9 @@ from PIL import Image
 from showtell import checkpoint
 from showtell.plumbing.errors import InputError, Interrupted
 from showtell.training import loop as train
+from showtell.training.job import Job
 from showtell.training.log import Log, read_log
+from showtell.training.resume import Where
 from tests.small import FROZEN, train_small, write_folder, write_karpathy
 
 ACCUMULATED = [*FROZEN, "train.accumulate=2"]
@@ -274,10 +278,35 @@ DAMAGES = {
     "is damaged: it says epoch 9, and the recipe ends at 2": lambda state: state.update(epoch=9),
     "is damaged: its steps and epochs do not fit together": lambda state: state.update(best_step=9),
     "is damaged: it says that training is finished, at step 8": lambda state: state.update(epoch=1),
-    f"is damaged: it says step {10**9}, and this training has 8; train anew into another --run": (
-        lambda state: state.update(step=10**9, epoch=1, finished=False)
-    ),
+    "is damaged: best is nan": lambda state: state.update(best=float("nan")),
+    "is damaged: best is -inf": lambda state: state.update(best=float("-inf")),
+    "is damaged: seconds is -1.0": lambda state: state.update(seconds=-1.0),
+    "is damaged: seconds is inf": lambda state: state.update(seconds=float("inf")),
 }
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"step": 10**9},
+        {"step": 7, "step_in_epoch": 4, "best_step": 4},  # an epoch has four, so there is no fifth
+        {"step": 6, "step_in_epoch": 0, "best_step": 4, "epoch": 0},
+    ],
+)
+def test_a_step_that_the_training_does_not_have_is_told(tmp_path, frozen_run, wrong):
+    run = shutil.copytree(frozen_run, tmp_path / "run")
+    damaged(run, lambda state: state.update({"epoch": 1, "finished": False} | wrong))
+    with pytest.raises(InputError, match=r"state\.json is damaged: it says step \d+ after .*train anew into another"):
+        train_small(run, *ACCUMULATED, resume=True)
+
+
+def test_epochs_that_differ_by_some_steps_are_gone_on_with():
+    """Packing captions by chance: of 30,000 photos with one to nine captions, epochs had 8,576 to 8,595 steps."""
+    job = SimpleNamespace(plan=[None] * 8576, run=Path("run"))
+    job_check = partial(Job._check_step, job)
+    for epoch in range(1, 30):
+        for steps in (8557, 8576, 8595):
+            job_check(Where(step=steps * epoch + 8570, epoch=epoch, step_in_epoch=8570), 8595)
 
 
 @pytest.mark.parametrize("key", ["step", "epoch", "best", "stale", "data", "finished", "files"])
