@@ -125,8 +125,9 @@ class Job:
                 self.captioner.decoder.fit(seen.to(self.captioner.device))
         self.average = self._average()
         try:
-            for name in FILES:  # of a run that was killed before its first checkpoint
-                (self.run / name).unlink(missing_ok=True)
+            # Of a run that was killed before its first checkpoint; its tokenizer may have been another.
+            for path in [*(self.run / name for name in FILES), *self.run.glob("tokenizer.*")]:
+                path.unlink(missing_ok=True)
         except OSError as error:
             raise InputError(f"{self.run} cannot hold a run: {error.strerror}; name another with --run") from None
         self.captioner.save_settings(self.run)

@@ -1,12 +1,13 @@
 """A run folder and a recipe -> what training goes on from, or why it may not; nothing is written here.
 
-A run has a checkpoint before its first step. So a folder without one holds either nothing worth keeping, or a model
-that somebody put there or whose checkpoint somebody took away: that one is never trained over.
+A run has a checkpoint before its first step. So a folder without one was killed before that, and holds nothing worth
+keeping; or it has a model, or files of somebody else, and is never trained over.
 """
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from fnmatch import fnmatchcase
 from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -18,9 +19,10 @@ from showtell import checkpoint
 from showtell.cache import Source
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import check_folder
-from showtell.plumbing.lock import Lock
+from showtell.plumbing.lock import NAME, Lock
 from showtell.recipe.check import check
 from showtell.settings.text import Recipe, same
+from showtell.training.log import FILES
 
 UNAVERAGED = "unaveraged"  # the weights that training goes on from, where RUN/last/model is their average
 MACHINE = ("train.device", "train.precision")  # may be others where a run goes on, or is scored, elsewhere
@@ -28,6 +30,9 @@ MACHINE = ("train.device", "train.precision")  # may be others where a run goes 
 # regions are seen, and where files lie. All else says what the weights mean.
 STAGED = {"trainable", "dropout", "feature_dropout", "initialisation", "weights", "image_size", "grid_size", "resize"}
 STAGED |= {"file", "boxes", "count", "min_score"}
+
+# What a training may leave that is killed before its first checkpoint.
+BEGUN = (checkpoint.RECIPE, "tokenizer.*", "neighbours.json", *FILES, NAME, f"{checkpoint.PART}*", ".*.part")
 
 Natural = Annotated[int, Field(ge=0)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -65,18 +70,27 @@ def open_run(recipe: Recipe, run: Path, resume: bool, say: Callable[[str], None]
     if not run.is_dir():
         raise InputError(f"{run} is a file; name a folder with --run")
     if not resume:
-        raise InputError(f"{run} exists; go on with --resume, or name another folder with --run")
+        if not _may_begin(run):
+            raise InputError(f"{run} exists; go on with --resume, or name another folder with --run")
+        if any(run.iterdir()):
+            say(f"{run} was stopped before its first checkpoint: starting anew")
+        return None
     saved = checkpoint.read_training(run)
     if saved is None:
         if (run / checkpoint.MODEL).exists():
             raise InputError(f"{run} holds a trained model and no checkpoint to go on from; name another with --run")
-        say(f"{run} has no checkpoint: starting anew")
-        return None
+        begin = "leave --resume out to begin it" if _may_begin(run) else "name a run with --run"
+        raise InputError(f"{run} has no checkpoint, so there is nothing to resume; {begin}")
     check_same(recipe, run)
     _check_whole(recipe, run, saved[0])
     where = _where(run / "last" / "state.json", saved[1])
     _check_reached(recipe["train"], run / "last" / "state.json", where)
     return Checkpoint(saved[0], where)
+
+
+def _may_begin(run: Path) -> bool:
+    """Whether a folder holds only what a training leaves that is killed before its first checkpoint, or nothing."""
+    return all(any(fnmatchcase(path.name, name) for name in BEGUN) for path in run.iterdir())
 
 
 def digest(*sources: Source) -> str:

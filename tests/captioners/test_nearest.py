@@ -84,7 +84,9 @@ def test_nothing_is_to_be_resumed(run, tmp_path):
         built(run, resume=True, k=3)
     # Killed before the model was written, it is built.
     checkpoint.write_recipe(tmp_path, recipe_of())
-    assert "starting anew" in built(tmp_path, resume=True)
+    with pytest.raises(InputError, match=r"has no checkpoint.*leave --resume out"):
+        built(tmp_path, resume=True)
+    assert "starting anew" in built(tmp_path)
     assert (tmp_path / checkpoint.MODEL).read_bytes() == (run / checkpoint.MODEL).read_bytes()
 
 

@@ -114,8 +114,11 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_end(tmp_path, cnn_run, m
     point, nth, step = CNN[moment]
     killed(tmp_path / "run", [], point, nth)
     assert (tmp_path / "run" / "metrics.csv").exists() == bool(step)
-    said = train_small(tmp_path / "run", resume=True)
-    anew = f"{tmp_path / 'run'} has no checkpoint: starting anew\n"
+    if step is None:
+        with pytest.raises(InputError, match=r"run has no checkpoint.*leave --resume out"):
+            train_small(tmp_path / "run", resume=True)
+    said = train_small(tmp_path / "run", resume=step is not None)
+    anew = f"{tmp_path / 'run'} was stopped before its first checkpoint: starting anew\n"
     assert said.startswith(anew if step is None else f"going on with {tmp_path / 'run'} at step {step}\n")
     assert [row["step"] for row in read_log(tmp_path / "run") if "event" in row] == ([] if step is None else [step])
     assert equal(tmp_path / "run", cnn_run)
@@ -240,7 +243,9 @@ def test_starting_anew_drops_what_the_run_before_the_first_checkpoint_left(tmp_p
     run.mkdir()
     for name in ("metrics.jsonl", "metrics.csv"):
         (run / name).write_text('{"step": 1}\n')
-    train_small(run, *ACCUMULATED, resume=True)
+    (run / "tokenizer.model").write_text("of another recipe")
+    (run / ".recipe.yaml.x.part").write_text("half")
+    train_small(run, *ACCUMULATED)
     assert equal(run, frozen_run)
 
 
@@ -392,11 +397,22 @@ def test_a_finished_run_is_left_as_it_is(tmp_path, frozen_run):
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == times
 
 
-def test_an_existing_folder_is_refused_without_resume(tmp_path):
+@pytest.mark.parametrize("name", ["scores-val.json", "model.safetensors", "last", "last.new", "thesis.txt"])
+def test_a_folder_with_a_run_or_somebodys_files_is_refused_without_resume(tmp_path, name):
+    (tmp_path / "recipe.yaml").write_text("data: {}")
+    (tmp_path / name).write_text("mine")
     with pytest.raises(InputError) as error:
         train_small(tmp_path)
     assert str(error.value) == f"{tmp_path} exists; go on with --resume, or name another folder with --run"
-    assert list(tmp_path.iterdir()) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["recipe.yaml", name])
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_there_is_nothing_to_resume_in_a_folder_with_other_files(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"has no checkpoint.*name a run with --run"):
+        train_small(tmp_path, resume=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_a_file_is_refused_as_a_run(tmp_path):
