@@ -2,7 +2,8 @@
 
 `RUN/model.safetensors` is the best, `RUN/last/` what resuming needs. Saved weights are everything that the run cannot
 get back from its named source: trained parameters, the buffers beside them, and frozen parts drawn at random. A tensor
-with two names (tied weights) is saved once, by its first name.
+with two names (tied weights) is saved once, by its first name. A file of weights has a digest of its tensors, which is
+compared when it is read; one that others made has none.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ from typing import Any
 
 import torch
 import yaml
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -24,13 +25,16 @@ from showtell import __version__
 from showtell.cache.contents import digest_file
 from showtell.decoders.decoder import Decoder
 from showtell.encoders.encoder import Encoder
+from showtell.encoders.frozen import digest
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import clear, sync, whole, write_text
 from showtell.settings.text import VERSION, Recipe, read_recipe_file
 
 MODEL, RECIPE = "model.safetensors", "recipe.yaml"
 STATE, PART = "state.json", ".last-"
-FILES, SEAL = "files", "seal"
+FILES, SEAL, DIGEST = "files", "seal", "digest"
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # what saved weights may be
+MOMENTS = {"step", "exp_avg", "exp_avg_sq"}
 WAY_OUT = "train anew into another --run"
 
 
@@ -108,24 +112,42 @@ def halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, all numbers finite. Raises InputError if it is damaged."""
     try:
         tensors = load_file(path)
+        with safe_open(path, framework="pt") as file:
+            written = (file.metadata() or {}).get(DIGEST)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist: {path.parent} is no trained run") from None
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path} is damaged: {error}") from None
     for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise InputError(f"{path} is damaged: {name} has values that are no finite numbers")
+        _check_numbers(path, name, tensor)
+    if written is not None and written != digest((), tensors):
+        raise InputError(f"{path} is damaged: its tensors are not those that were written; bring a copy, or {WAY_OUT}")
     return tensors
+
+
+def _check_numbers(path: Path, name: str, tensor: Tensor) -> None:
+    if not tensor.is_floating_point():
+        return
+    if tensor.dtype not in FLOATS:
+        kinds = ", ".join(str(kind).removeprefix("torch.") for kind in FLOATS)
+        raise InputError(f"{path}: {name} holds {tensor.dtype}; it takes {kinds}")
+    if not torch.isfinite(tensor.float()).all():  # what is too large for fp32 is not finite there
+        raise InputError(f"{path} is damaged: {name} has values that are no finite numbers")
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     with whole(path) as part:
         try:
-            save_file(_apart(tensors), part)
+            _save(tensors, part)
         except SafetensorError as error:  # its word for a full disk too
             raise OSError(str(error)) from None
+
+
+def _save(tensors: dict[str, Tensor], path: Path) -> None:
+    save_file(_apart(tensors), path, metadata={DIGEST: digest((), tensors)})
 
 
 def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -205,7 +227,7 @@ def write_training(run: Path, tensors: dict[str, dict[str, Tensor]], state: dict
         digests = {}
         for name, content in tensors.items():
             file = part / f"{name}.safetensors"
-            save_file(_apart(content), file)
+            _save(content, file)
             sync(file)
             digests[file.name] = digest_file(file)
         sealed = state | {FILES: digests}
@@ -234,9 +256,9 @@ def read_training(run: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, An
     seal, digests = state.pop(SEAL, None), state.get(FILES)
     if seal != _seal(state) or not isinstance(digests, dict):
         raise InputError(f"{path} is damaged, or somebody changed it: its {SEAL} does not fit; {WAY_OUT}")
-    for name, digest in digests.items():
+    for name, written in digests.items():
         file = run / "last" / Path(name).name
-        if not file.is_file() or digest_file(file) != digest:
+        if not file.is_file() or digest_file(file) != written:
             raise InputError(f"{file} is damaged, missing, or of another checkpoint; {WAY_OUT}")
     tensors = {Path(name).stem: read_tensors(run / "last" / Path(name).name) for name in digests}
     return tensors, {key: value for key, value in state.items() if key != FILES}
@@ -274,14 +296,17 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tenso
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         index, _, key = name.partition(".")
-        fits = index.isdecimal() and int(index) < len(parameters)
-        if not fits or tensor.shape not in (torch.Size(), parameters[int(index)].shape):
+        known = index.isdecimal() and int(index) < len(parameters)
+        shape = parameters[int(index)].shape if known and key != "step" else torch.Size()
+        if not known or tensor.shape != shape:
             raise InputError(
                 f"{source} does not fit its recipe: its optimizer's {name} is {tuple(tensor.shape)}; "
                 "it may be of another version"
             )
+        if not tensor.is_floating_point() or (key != "exp_avg" and bool((tensor < 0).any())):
+            raise InputError(f"{source} is damaged: its optimizer's {name} is no moment: it is negative or no number")
         state.setdefault(int(index), {})[key] = tensor
-    if wrong := [index for index, moments in state.items() if set(moments) != {"step", "exp_avg", "exp_avg_sq"}]:
+    if wrong := [index for index, moments in state.items() if set(moments) != MOMENTS]:
         raise InputError(f"{source} is damaged: its optimizer lacks a moment of parameter {wrong[0]}")
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 

@@ -8,6 +8,7 @@ import shutil
 import pytest
 import torch
 import yaml
+from safetensors.torch import save_file
 
 import showtell
 from showtell import checkpoint
@@ -100,6 +101,38 @@ def test_a_cut_safetensors_file_is_damaged(tmp_path):
         path.write_bytes(whole[:length])
         with told(f"{path} is damaged: "):
             checkpoint.read_tensors(path)
+
+
+@pytest.mark.parametrize("place", range(1, 200, 17))
+def test_a_flipped_bit_of_weights_is_damage(tmp_path, place):
+    path = tmp_path / "model.safetensors"
+    checkpoint.write_tensors(path, {"weight": torch.randn(50), "count": torch.arange(3)})
+    content = bytearray(path.read_bytes())
+    content[-place] ^= 1
+    path.write_bytes(content)
+    with told(f"{path} is damaged: "):
+        checkpoint.read_tensors(path)
+
+
+def test_weights_that_others_wrote_have_no_digest_and_are_read(tmp_path):
+    save_file({"weight": torch.ones(3)}, tmp_path / "model.safetensors", {"format": "pt"})
+    assert checkpoint.read_tensors(tmp_path / "model.safetensors")["weight"].tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.tensor([0.0, float("nan")]),
+        torch.tensor([float("-inf")]).half(),
+        torch.tensor([1e300], dtype=torch.float64),  # infinite in fp32
+        torch.zeros(2).to(torch.float8_e4m3fn),
+    ],
+    ids=["nan", "inf", "too large", "fp8"],
+)
+def test_numbers_that_are_no_weights_are_refused_by_name(tmp_path, tensor):
+    checkpoint.write_tensors(tmp_path / "m", {"good": torch.zeros(3), "wrong": tensor})
+    with pytest.raises(InputError, match=r"/m( is damaged)?: wrong (has values|holds torch.float8)"):
+        checkpoint.read_tensors(tmp_path / "m")
 
 
 def test_a_missing_safetensors_file_is_no_trained_run(tmp_path):

@@ -4,7 +4,7 @@ import re
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from showtell import checkpoint
 from showtell.decoders import Recurrent
@@ -108,6 +108,18 @@ def test_weights_of_another_recipe_are_refused_with_name_and_shapes():
             checkpoint.restore(encoder, decoder, tensors, "RUN")
 
 
+@pytest.mark.parametrize("how", [Tensor.bool, Tensor.int, Tensor.cfloat], ids=["bool", "int", "complex"])
+def test_weights_of_another_kind_of_numbers_are_refused_by_name(how):
+    encoder, decoder = Eye(["norm"]), make_decoder()
+    saved = checkpoint.weights(encoder, decoder)
+    wrong = saved | {"decoder.output.bias": how(saved["decoder.output.bias"])}
+    with told("RUN is damaged: decoder.output.bias holds torch."):
+        checkpoint.restore(encoder, decoder, wrong, "RUN")
+    counts = saved | {"encoder.norm.num_batches_tracked": torch.tensor(3.0)}
+    with told("RUN is damaged: encoder.norm.num_batches_tracked holds torch.float32"):
+        checkpoint.restore(encoder, decoder, counts, "RUN")
+
+
 def test_an_optimizer_goes_on_as_if_it_had_never_stopped(tmp_path):
     def make():
         torch.manual_seed(0)
@@ -134,6 +146,25 @@ def test_an_optimizer_goes_on_as_if_it_had_never_stopped(tmp_path):
     for name, tensor in encoder.state_dict().items():
         assert torch.equal(other.state_dict()[name], tensor), name
     assert [group["weight_decay"] for group in other_optimizer.param_groups] == [0.1, 0.01]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("exp_avg", torch.tensor(1.0)),
+        ("step", torch.ones(2)),
+        ("step", torch.tensor(-1.0)),
+        ("exp_avg_sq", -torch.ones(2)),
+        ("exp_avg_sq", torch.ones(2).bool()),
+        ("step", torch.tensor(3)),
+    ],
+)
+def test_moments_that_are_none_are_refused_by_name(name, value):
+    optimizer = torch.optim.AdamW([torch.zeros(2, requires_grad=True)])
+    moments = {"0.step": torch.tensor(3.0), "0.exp_avg": torch.ones(2), "0.exp_avg_sq": torch.ones(2)}
+    checkpoint.restore_optimizer(optimizer, moments, "RUN/last")
+    with pytest.raises(InputError, match=rf"^RUN/last .* its optimizer's 0\.{name} is "):
+        checkpoint.restore_optimizer(optimizer, moments | {f"0.{name}": value}, "RUN/last")
 
 
 def test_an_optimizer_that_never_stepped_has_nothing_to_save():

@@ -4,6 +4,7 @@ Its folder: `model.safetensors` with the vectors, `neighbours.json` with the cap
 """
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,10 @@ class Nearest(Captioner):
             if have is None or have.shape != shape:
                 told = tuple(have.shape) if have is not None else "absent"
                 raise InputError(f"{path} does not fit {NEIGHBOURS} and its recipe: {name} is {told}, not {shape}")
+            if not have.is_floating_point():
+                raise InputError(f"{path} is damaged: {name} holds {have.dtype}; it takes floating numbers")
+            if name == "deviation" and not bool((have > 0).all()):
+                raise InputError(f"{path} is damaged: {name} has numbers that are not above 0")
         captioner.neighbours.restore({name: tensor for name, tensor in own.items() if isinstance(tensor, Tensor)}, rest)
         captioner.encoder.eval()
         return captioner
@@ -124,11 +129,15 @@ def _read_rest(path: Path) -> dict[str, Any]:
     captions, tried, k = (rest.get(name) if isinstance(rest, dict) else None for name in ("captions", "tried", "k"))
     if not isinstance(captions, list) or not all(map(_are_texts, captions)):
         raise InputError(f"{path} is damaged: captions takes a list of texts for each photo")
-    if not isinstance(tried, dict) or not all(map(str.isdecimal, tried)):
+    if not isinstance(tried, dict) or not all(_is_score(*entry) for entry in tried.items()):
         raise InputError(f"{path} is damaged: tried takes a score by k")
-    if not isinstance(k, int) or not 1 <= k <= len(captions):
+    if not isinstance(k, int) or isinstance(k, bool) or not 1 <= k <= len(captions):
         raise InputError(f"{path} is damaged: k is {k!r}, and it has the captions of {len(captions)} photos")
     return {"captions": captions, "tried": tried, "k": k}
+
+
+def _is_score(k: str, score: Any) -> bool:
+    return k.isdecimal() and isinstance(score, int | float) and math.isfinite(score)
 
 
 def _are_texts(texts: Any) -> bool:

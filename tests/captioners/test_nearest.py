@@ -7,6 +7,7 @@ import re
 import pytest
 import torch
 from rich.console import Console
+from torch import Tensor
 
 from showtell import checkpoint
 from showtell.captioners.nearest import NEIGHBOURS
@@ -107,6 +108,11 @@ def write_rest(folder, **changes):
     (folder / NEIGHBOURS).write_text(json.dumps(content))
 
 
+def change(folder, name, how):
+    tensors = checkpoint.read_tensors(folder / checkpoint.MODEL)
+    checkpoint.write_tensors(folder / checkpoint.MODEL, tensors | {name: how(tensors[name])})
+
+
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
@@ -128,7 +134,18 @@ def write_rest(folder, **changes):
         ),
         (lambda folder: write_rest(folder, k=0), "/neighbours.json is damaged: k is 0, and it has the captions of 24"),
         (lambda folder: write_rest(folder, k="3"), "/neighbours.json is damaged: k is '3', and it has the captions of"),
+        (lambda folder: write_rest(folder, k=True), "/neighbours.json is damaged: k is True, and it has the captions"),
         (lambda folder: write_rest(folder, tried={"x": 1}), "/neighbours.json is damaged: tried takes a score by k"),
+        (lambda folder: write_rest(folder, tried={"1": "x"}), "/neighbours.json is damaged: tried takes a score by k"),
+        (
+            lambda folder: change(folder, "centre", Tensor.bool),
+            "/model.safetensors is damaged: centre holds torch.bool",
+        ),
+        (lambda folder: change(folder, "vectors", Tensor.int), "/model.safetensors is damaged: vectors holds torch.in"),
+        (
+            lambda folder: change(folder, "deviation", Tensor.neg),
+            "/model.safetensors is damaged: deviation has numbers",
+        ),
         (
             lambda folder: checkpoint.write_tensors(folder / checkpoint.MODEL, {"vectors": torch.zeros(24, 1280)}),
             "/model.safetensors does not fit neighbours.json and its recipe: centre is absent, not (1280,)",
