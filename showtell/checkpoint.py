@@ -73,6 +73,18 @@ def _unrecoverable(part: Encoder | Decoder) -> Iterator[tuple[str, Tensor]]:
             yield from ((f"{prefix}.{name}" if prefix else name, tensor) for name, tensor in own)
 
 
+def given_back(encoder: Encoder, decoder: Decoder | None = None) -> dict[str, Tensor]:
+    """The numbers that a run does not save, because their named source gives them back."""
+    found, others = _named(encoder, decoder)
+    back: dict[str, Tensor] = {}
+    for part, module in {"encoder": encoder, "decoder": decoder}.items():
+        for name, tensor in module.state_dict().items() if module is not None else ():
+            name = f"{part}.{name}"
+            if name not in found and name not in others and tensor.is_floating_point():
+                back[name] = tensor
+    return back
+
+
 def restore(encoder: Encoder, decoder: Decoder | None, tensors: dict[str, Tensor], source: str) -> None:
     """Put saved weights back; InputError names the first that is missing, unknown or of another shape."""
     wanted, others = _named(encoder, decoder)

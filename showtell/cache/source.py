@@ -76,7 +76,8 @@ class Together(Source):
 
     def __init__(self, encoder: Encoder, sources: Sequence[Source], left_out: Sequence[LeftOut]) -> None:
         first = sources[0]
-        super().__init__(encoder, first._store, first._rows, first.records, left_out, first.content)
+        content = " ".join(source.content for source in sources)
+        super().__init__(encoder, first._store, first._rows, first.records, left_out, content)
         self.sources = sources
 
     @property

@@ -26,7 +26,7 @@ from showtell.training.average import Average
 from showtell.training.batches import collate, epoch_steps
 from showtell.training.log import FILES
 from showtell.training.optimizer import learning_rate, make_optimizer
-from showtell.training.resume import UNAVERAGED, Checkpoint, Where, differences, digest
+from showtell.training.resume import UNAVERAGED, Checkpoint, Where, differences, digests
 from showtell.training.teacher import Teacher
 from showtell.training.validation import Validation, clip_of, goodness
 
@@ -71,7 +71,8 @@ class Job:
         clip = clip_of(captioner.recipe, captioner.device)
         loss.begin(Learnt(training.records, captioner.tokenizer, captioner.decode, clip, teacher))
         self.optimizer = make_optimizer(captioner, settings)
-        self.where = Where(data=digest(*([training] if validation is None else [training, validation])))
+        sources = [training] if validation is None else [training, validation]
+        self.where = Where(data=digests(sources, self.words, self._given()))
         self.average = self._average()
         self.plan = self._plan(0)
         # Where photos have different numbers of captions, epochs differ by a step or two from the first.
@@ -86,6 +87,16 @@ class Job:
             return epoch_steps(images, 1, size, s.accumulate, s.seed, epoch, like_lengths=False)
         like_lengths = not self.captioner.encoder.trains
         return epoch_steps(self.words, s.captions_per_image, s.batch_size, s.accumulate, s.seed, epoch, like_lengths)
+
+    def _given(self) -> dict[str, Tensor]:
+        """The weights that this training reads and no checkpoint holds."""
+        given = checkpoint.given_back(self.captioner.encoder, self.captioner.decoder)
+        if self.teacher is not None:
+            given |= {f"teacher.decoder.{name}": part for name, part in self.teacher.decoder.state_dict().items()}
+            if self.teacher.encoder is not None:
+                sees = self.teacher.encoder.state_dict()
+                given |= {f"teacher.encoder.{name}": part for name, part in sees.items()}
+        return given
 
     def _average(self) -> Average:
         return Average((self.captioner.encoder, self.captioner.decoder), self.settings.ema)
@@ -134,10 +145,11 @@ class Job:
         self.save()  # so that whatever holds a model or a row holds a checkpoint too
 
     def go_on(self, saved: Checkpoint) -> None:
-        if saved.where.data != self.where.data:
+        now, then = self.where.data, saved.where.data
+        if changed := [name for name in now if then.get(name) != now[name]]:
             raise InputError(
-                f"the captions or the photos have changed since {self.run} was trained on them; "
-                "bring them back, or train anew into another --run"
+                f"the {' and the '.join(changed)} have changed since {self.run} was trained with them; "
+                f"bring them back, or {checkpoint.WAY_OUT}"
             )
         plan = self._plan(saved.where.epoch)
         self._check_step(saved.where, len(plan))

@@ -5,8 +5,8 @@ keeping; or it has a model, or files of somebody else, and is never trained over
 """
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from hashlib import blake2b
 from pathlib import Path
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from showtell import checkpoint
 from showtell.cache import Source
+from showtell.encoders.frozen import digest
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import check_folder
 from showtell.plumbing.lock import NAME, Lock
@@ -50,7 +51,7 @@ class Where:
     stale: Natural = 0  # validations since the best
     seconds: Annotated[Finite, Field(ge=0)] = 0.0
     finished: bool = False
-    data: str = ""  # digest of the training captions
+    data: dict[str, str] = field(default_factory=dict)  # digests of what it learns from, by what that is
 
 
 class Checkpoint(NamedTuple):
@@ -93,10 +94,19 @@ def _may_begin(run: Path) -> bool:
     return all(any(fnmatchcase(path.name, name) for name in BEGUN) for path in run.iterdir())
 
 
-def digest(*sources: Source) -> str:
-    """What a run learns from and is validated on: going on with other captions or photos is another training."""
-    said = [repr([(r.image_id, r.references) for r in source.records]) + source.content for source in sources]
-    return blake2b("".join(said).encode(), digest_size=16).hexdigest()
+def digests(sources: Sequence[Source], words: Sequence[Any], given: Mapping[str, Tensor]) -> dict[str, str]:
+    """What a run learns from and is validated on: going on with anything else is another training.
+
+    `words` are the ids of the training captions, `given` the weights that a run does not save.
+    """
+    captions = [[(record.image_id, record.references) for record in source.records] for source in sources]
+    found = {
+        "captions": captions,
+        "photos or their features": [source.content for source in sources],
+        "words that the tokenizer makes of captions": words,
+    }
+    named = {name: blake2b(repr(value).encode(), digest_size=16).hexdigest() for name, value in found.items()}
+    return named | {"weights of its pretrained parts": digest((), given)}
 
 
 def claim(run: Path, lock: Lock) -> None:
@@ -143,7 +153,7 @@ def _check_reached(train: Mapping[str, Any], path: Path, where: Where) -> None:
 
 
 def _where(path: Path, state: Any) -> Where:
-    names = [field.name for field in fields(Where)]
+    names = [each.name for each in fields(Where)]
     if not isinstance(state, dict):
         raise InputError(f"{path} is damaged: it holds no object")
     if wrong := [name for name in names if name not in state]:

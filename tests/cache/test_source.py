@@ -13,12 +13,15 @@ import pytest
 import torch
 from PIL import Image
 from rich.console import Console
+from safetensors.torch import save_file
 
 from showtell.cache import Source, default_folder, encode, fill, open_source
 from showtell.cache.store import Store
 from showtell.data.record import Record
 from showtell.encoders import ConvNet, Encoder, Lite
+from showtell.encoders.joined import Joined
 from showtell.plumbing.errors import InputError
+from showtell.regions import REGIONS
 
 FILL = """
 import sys
@@ -248,3 +251,13 @@ def test_photos_of_any_name_are_cached_and_remembered(tmp_path: Path, name: str)
         last = said.file.getvalue().splitlines()[-1]  # type: ignore[attr-defined]
         assert last.startswith("1 of 2 photos cannot be read: 1 no such file (first: no ") and last.encode()
     assert lines(tmp_path / "c") == 1
+
+
+def test_what_several_encoders_see_is_known_by_the_content_of_all(tmp_path: Path) -> None:
+    """The second one's features change, and the first one's photos do not."""
+    records, contents = draw(tmp_path / "photos", 2), []
+    for value in (1.0, 2.0):
+        save_file({record.image_id: torch.full((3, 4), value) for record in records}, tmp_path / "f.safetensors")
+        given = REGIONS["precomputed"](file=str(tmp_path / "f.safetensors"))
+        contents.append(source(records, Joined([lite(), given]), tmp_path / "c").content)
+    assert contents[0] != contents[1]

@@ -159,7 +159,7 @@ def test_a_run_does_not_go_on_with_other_features(tmp_path: Path) -> None:
     WRITERS["npz"](tmp_path, arrays)
     killed(tmp_path / "run", changes, "Job.step", 3)
     WRITERS["npz"](tmp_path, {name: (3 * array + 1, boxes) for name, (array, boxes) in arrays.items()})
-    with pytest.raises(InputError, match=r"^the captions or the features of the training photos have changed since "):
+    with pytest.raises(InputError, match=r"^the photos or their features have changed since "):
         train_small(tmp_path / "run", *changes, resume=True)
     WRITERS["npz"](tmp_path, arrays)
     train_small(tmp_path / "run", *changes, resume=True)

@@ -18,6 +18,7 @@ from PIL import Image
 from showtell import checkpoint
 from showtell.plumbing.errors import InputError, Interrupted
 from showtell.training import loop as train
+from showtell.training import setup
 from showtell.training.job import Job
 from showtell.training.log import Log, read_log
 from showtell.training.resume import Where
@@ -464,9 +465,50 @@ def test_other_captions_than_before_are_refused(tmp_path, monkeypatch):
     with pytest.raises(InputError) as error:
         train_small(run, *overrides, resume=True)
     assert str(error.value) == (
-        f"the captions or the photos have changed since {run} was trained on them; "
-        "bring them back, or train anew into another --run"
+        f"the captions and the words that the tokenizer makes of captions have changed since {run} was trained with "
+        "them; bring them back, or train anew into another --run"
     )
+
+
+def test_another_tokenizer_than_before_is_refused(tmp_path):
+    """Two words change places: as many words, and each id means another."""
+    run = tmp_path / "run"
+    killed(run, [*ACCUMULATED, "train.save_every=1"], "Job.step", 3)
+    content = json.loads((run / "tokenizer.json").read_text())
+    content["words"][0], content["words"][1] = content["words"][1], content["words"][0]
+    (run / "tokenizer.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"^the words that the tokenizer .*bring them back"):
+        train_small(run, *ACCUMULATED, "train.save_every=1", resume=True)
+
+
+def test_another_teacher_than_before_is_refused(tmp_path, frozen_run):
+    teacher, run = shutil.copytree(frozen_run, tmp_path / "teacher"), tmp_path / "run"
+    overrides = [*ACCUMULATED, "train.save_every=1", f"loss.teacher={teacher}"]
+    killed(run, overrides, "Job.step", 3)
+    tensors = checkpoint.read_tensors(teacher / "model.safetensors")
+    name = next(name for name in tensors if tensors[name].is_floating_point())
+    checkpoint.write_tensors(teacher / "model.safetensors", tensors | {name: tensors[name] * 1.5})
+    with pytest.raises(InputError, match=r"^the weights of its pretrained parts have changed"):
+        train_small(run, *overrides, resume=True)
+    checkpoint.write_tensors(teacher / "model.safetensors", tensors)
+    assert "going on" in train_small(run, *overrides, resume=True)
+
+
+def test_other_weights_of_a_frozen_encoder_than_before_are_refused(tmp_path, monkeypatch):
+    """As where `encoder.weights=FILE` is another file by now, or a hub has other weights of that name."""
+    run, overrides = tmp_path / "run", [*ACCUMULATED, "train.save_every=1"]
+    killed(run, overrides, "Job.step", 3)
+    built = setup.build_encoder
+
+    def other(recipe):
+        encoder = built(recipe)
+        with torch.no_grad():
+            next(encoder.parameters()).mul_(0.5)
+        return encoder
+
+    monkeypatch.setattr(setup, "build_encoder", other)
+    with pytest.raises(InputError, match=r"^the weights of its pretrained parts have changed"):
+        train_small(run, *overrides, resume=True)
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
@@ -476,5 +518,5 @@ def test_other_photos_than_before_are_refused(tmp_path, split):
     images = json.loads((tmp_path / "data" / "dataset_small.json").read_text())["images"]
     name = next(image["filename"] for image in images if image["split"] == split)
     Image.new("RGB", (32, 32), "red").save(tmp_path / "data" / "images" / name)
-    with pytest.raises(InputError, match=r"photos have changed.*bring them back"):
+    with pytest.raises(InputError, match=r"^the photos or their features have changed.*bring them back"):
         train_small(tmp_path / "run", *overrides, resume=True)
