@@ -53,6 +53,7 @@ def compare_runs(
     _check(overrides, references, photos)
     files = {name: _captions(run, split, references) for name, run in _named(runs).items()}
     said = {name: read_candidates(path) for name, path in files.items()}
+    sources = {name: {"captions": str(path), "evaluated": _evaluated(path)} for name, path in files.items()}
     given: dict[str, Any] = {}
     if references is not None:
         every = dict.fromkeys(image_id for captions in said.values() for image_id in captions)
@@ -67,7 +68,6 @@ def compare_runs(
         settings = Evaluate(**options(check_sections(override(recipe, overrides), ["evaluate"]), "evaluate"))
         given["clip"] = Clip(settings.clip, settings.clip_protocol, console=console)
     found = compare(said, known, metrics, resamples=resamples, seed=seed, console=console, **given)
-    sources = {name: {"captions": str(path), "evaluated": _evaluated(path)} for name, path in files.items()}
     return dataclasses.replace(found, sources=sources)
 
 
@@ -131,13 +131,19 @@ def _known(
 
 
 def _evaluated(captions: Path) -> str:
-    """How `evaluate` made the captions: the end of a signature in the scores beside them, or nothing."""
-    path = captions.with_name(captions.name.replace("captions-", "scores-"))
+    """How `evaluate` made the captions: the end of a signature in the scores beside them, or nothing.
+
+    Raises InputError if the scores are those of other captions.
+    """
+    if not captions.name.startswith("captions-"):
+        return ""
+    path = captions.with_name(captions.name.replace("captions-", "scores-", 1))
     try:
         content = json.loads(path.read_text("utf-8"))
         if content.get("captions", now := digest_file(captions)) != now:
             raise InputError(
-                f"{captions} is not what {path} scores: it was written or changed later; run `showtell evaluate` again"
+                f"{captions} is not what {path} scores: it was written or changed later; "
+                f"run `showtell evaluate` again, or remove {path.name}"
             )
         scores = content["scores"]
         return str(next(iter(scores.values()))["signature"]).partition("|")[2]

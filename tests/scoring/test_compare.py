@@ -150,6 +150,31 @@ def test_scores_that_cannot_be_read_leave_only_their_protocol_unknown(runs):
         assert compare_runs([beam, short], metrics="BLEU-1").sources["short"]["evaluated"] == ""
 
 
+def test_captions_that_changed_since_they_were_scored_are_refused_before_any_work(runs, tmp_path, monkeypatch):
+    (beam, short), _ = runs
+    references = write(tmp_path / "references.json", compare_runs([beam, short], metrics="BLEU-1").references)
+    captions = json.loads((short / "captions-val.json").read_text())
+    captions[next(iter(captions))] = "a dog"
+    whole = (short / "captions-val.json").read_bytes()
+    write(short / "captions-val.json", captions)
+    with monkeypatch.context() as patch:
+        patch.setattr("showtell.scoring.compare.compare", None)
+        for options in ({}, {"references": references}):
+            assert "showtell evaluate" in refused([beam, short], **options)
+            assert "captions-val.json" in refused([short, beam], **options)
+    theirs = shutil.copy(short / "captions-val.json", tmp_path / "mine.json")  # a file of its own has no scores
+    assert compare_runs([beam, theirs], references=references, metrics="BLEU-1").sources["mine"]["evaluated"] == ""
+    (short / "captions-val.json").write_bytes(whole)
+    assert compare_runs([beam, short], metrics="BLEU-1").sources["short"]["evaluated"] != ""
+
+
+def test_scores_that_are_newer_than_their_captions_are_refused_too(runs):
+    """As after a kill between the two files, or if one of them was copied from another run."""
+    (beam, short), _ = runs
+    shutil.copy(beam / "scores-val.json", short / "scores-val.json")
+    assert "showtell evaluate" in refused([beam, short], metrics="BLEU-1")
+
+
 def test_quick_work_shows_no_bar(runs):
     folders, _ = runs
     console = Console(file=io.StringIO(), width=200)
