@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -101,6 +102,25 @@ def test_a_file_that_does_not_fit_is_refused_with_the_tensors(tmp_path: Path) ->
         f"encoder.weights={path} does not fit 'test_vit': norm.weight is (5,), not (64,); norm.bias is missing; "
         "blocks.7.norm1.weight is not of this network; name the model that the file was made for with encoder.model"
     )
+
+
+@pytest.mark.parametrize("ending", ["safetensors", "pth"])
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (lambda tensor: tensor.bool(), "holds torch.bool"),
+        (lambda tensor: tensor.int(), "holds torch.int32"),
+        (lambda tensor: tensor * float("nan"), "has values that are no finite numbers"),
+        (lambda tensor: tensor.double() + 1e300, "has values that are no finite numbers"),
+    ],
+)
+def test_a_file_of_other_numbers_is_refused_by_name(tmp_path: Path, ending: str, wrong: Any, told: str) -> None:
+    state = vit().network.state_dict()
+    state["pos_embed"] = wrong(state["pos_embed"])
+    path = tmp_path / f"w.{ending}"
+    save_file(state, path) if ending == "safetensors" else torch.save(state, path)
+    with pytest.raises(InputError, match=f"^encoder.weights={path}: pos_embed {told}"):
+        vit(weights=str(path))
 
 
 def test_a_file_that_is_not_there_or_holds_code_is_refused(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from showtell.encoders.timm.flax import read_layers
@@ -45,6 +46,7 @@ def load_file(network: Any, path: str) -> None:
     file = Path(path).expanduser()
     state = read_layers(file, network) if file.is_file() else None
     state = read(file) if state is None else state
+    check_numbers(path, network, state)
     # Each family of timm knows how official files name its tensors, and interpolates positions.
     convert = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
     if convert is not None:
@@ -71,6 +73,17 @@ def read(path: Path) -> dict[str, Tensor]:
     if not all(isinstance(tensor, Tensor) for tensor in state.values()):
         raise InputError(f"encoder.weights={path}: holds other things than tensors; save the network's state_dict()")
     return state
+
+
+def check_numbers(path: str, network: Any, state: dict[str, Tensor]) -> None:
+    """Finite floating numbers where the network has floating numbers, and whole ones where it has those."""
+    wanted = network.state_dict()
+    for name, tensor in state.items():
+        known = wanted.get(name)
+        if known is not None and known.is_floating_point() != tensor.is_floating_point():
+            raise InputError(f"encoder.weights={path}: {name} holds {tensor.dtype}; the network takes {known.dtype}")
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor.float()).all()):
+            raise InputError(f"encoder.weights={path}: {name} has values that are no finite numbers; take another file")
 
 
 def check_fit(path: str, network: Any, state: dict[str, Tensor]) -> None:
