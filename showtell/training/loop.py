@@ -11,7 +11,7 @@ from showtell.plumbing.device import denormals_flushed
 from showtell.plumbing.errors import Interrupted
 from showtell.plumbing.files import sweep
 from showtell.plumbing.interrupt import stop_signal
-from showtell.plumbing.lock import Lock
+from showtell.plumbing.lock import NAME, Lock
 from showtell.plumbing.messages import say
 from showtell.plumbing.progress import Bar
 from showtell.recipe.check import check
@@ -20,7 +20,7 @@ from showtell.settings.text import Recipe
 from showtell.training.job import Job
 from showtell.training.log import FILES, Log
 from showtell.training.remember import remember
-from showtell.training.resume import Checkpoint, claim, open_run
+from showtell.training.resume import Checkpoint, claim, hold, open_run
 from showtell.training.setup import set_up, with_metric
 
 LOG_EVERY = 20  # steps
@@ -40,8 +40,8 @@ def train(recipe: Recipe, run: str | Path, resume: bool = False, console: Consol
     console = console or Console(stderr=True)
     recipe = check(recipe)
     with Lock(run) as lock:
-        if (run / RECIPE).exists():
-            lock.take()
+        if (run / RECIPE).exists() or (run / NAME).exists():  # before the data is read: nobody waits for a refusal
+            hold(run, lock)
         if not trains(recipe):
             return remember(recipe, run, resume, console, lock)
         saved = open_run(recipe := with_metric(recipe, console), run, resume, partial(say, console))

@@ -109,15 +109,20 @@ def digests(sources: Sequence[Source], words: Sequence[Any], given: Mapping[str,
     return named | {"weights of its pretrained parts": digest((), given)}
 
 
-def claim(run: Path, lock: Lock) -> None:
-    """Make the folder, if need be, and hold it. Raises InputError if another training made a run there meanwhile."""
-    if lock.taken:
-        return
+def hold(run: Path, lock: Lock) -> None:
+    """Take the lock; the folder is made, if need be. Raises InputError if another process has it."""
     try:
         run.mkdir(parents=True, exist_ok=True)
         lock.take()
     except OSError as error:
         raise InputError(f"{run} cannot hold a run: {error.strerror}; name another with --run") from None
+
+
+def claim(run: Path, lock: Lock) -> None:
+    """Hold the folder for what is written now. Raises InputError if another training made a run there meanwhile."""
+    if lock.taken:
+        return
+    hold(run, lock)
     if (run / checkpoint.RECIPE).exists():
         raise InputError(f"{run} exists by now; go on with --resume, or name another folder with --run")
 

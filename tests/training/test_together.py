@@ -1,8 +1,11 @@
 """Two trainings in one folder: the first goes on, the second is refused."""
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,10 @@ import pytest
 import showtell
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.lock import Lock
-from tests.small import FROZEN, train_small
+from showtell.recipe.check import check
+from showtell.settings.text import override
+from showtell.training.loop import train
+from tests.small import FROZEN, RECIPE, train_small
 
 TRAIN = """
 import sys
@@ -26,9 +32,11 @@ main()
 
 def start(run, recipe, *words):
     words = [str(run), str(recipe), *FROZEN, *words]
-    return subprocess.Popen([sys.executable, "-c", TRAIN, *words], stderr=subprocess.PIPE, text=True)
+    one_thread = os.environ | {"OMP_NUM_THREADS": "1"}  # as the tests have: the order of a sum depends on it
+    return subprocess.Popen([sys.executable, "-c", TRAIN, *words], stderr=subprocess.PIPE, text=True, env=one_thread)
 
 
+@pytest.mark.slow
 def test_of_two_trainings_that_begin_together_one_is_refused_and_the_run_is_of_the_other(tmp_path):
     both = [start(tmp_path / "run", tmp_path / f"{seed}.yaml", f"train.seed={seed}") for seed in (1, 2)]
     told = [each.communicate(timeout=100)[1] for each in both]
@@ -52,6 +60,61 @@ def test_a_run_in_use_is_not_resumed_and_can_be_scored(tmp_path, frozen_run):
         assert all(path.read_bytes() == content for path, content in before.items())
         assert showtell.evaluate(run, "val", ["evaluate.metrics=[BLEU-1]"])["scores"]["BLEU-1"]["value"] >= 0
     assert not (run / ".lock").exists()
+
+
+LONG = ["train.accumulate=2", "train.epochs=20", "train.validate_every=20", "train.save_every=1"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", [signal.SIGCONT, signal.SIGKILL], ids=["it goes on", "it is killed"])
+def test_nobody_resumes_a_living_training_and_a_killed_one_goes_on(tmp_path, end):
+    run = tmp_path / "run"
+    first = start(run, tmp_path / "recipe.yaml", *LONG)
+    while not (run / "last" / "state.json").exists() and first.poll() is None:
+        time.sleep(0.002)
+    first.send_signal(signal.SIGSTOP)  # so that it is in the middle, however slow this machine is
+    others = [start(run, tmp_path / f"{word}.yaml", *LONG, word) for word in ("--resume", "train.seed=3")]
+    for second in others:
+        told = second.communicate(timeout=100)[1]
+        assert second.returncode == 2 and f"in use: process {first.pid} on " in told and " since 20" in told
+    first.send_signal(end)
+    assert first.wait(timeout=100) == (0 if end == signal.SIGCONT else -signal.SIGKILL)
+    if end == signal.SIGKILL:
+        assert (run / ".lock").exists()
+        assert start(run, tmp_path / "again.yaml", *LONG, "--resume").wait(timeout=100) == 0
+    assert not (run / ".lock").exists()
+    train_small(tmp_path / "alone", *FROZEN, *LONG)
+    assert (run / "model.safetensors").read_bytes() == (tmp_path / "alone" / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("captioner", [[], ["captioner=nearest"]], ids=["neural", "nearest"])
+def test_a_folder_in_use_is_refused_before_the_data_is_read(tmp_path, captioner):
+    """Its first training has written nothing yet."""
+    recipe = {"data": RECIPE["data"], "encoder": {"name": "lite", "image_size": 64}} if captioner else RECIPE
+    (tmp_path / "run").mkdir()
+    with Lock(tmp_path / "run") as lock:
+        lock.take()
+        with pytest.raises(InputError, match="in use"):
+            train(check(override(recipe | {"data": {"name": "folder", "root": "none"}}, captioner)), tmp_path / "run")
+        assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
+
+
+def test_a_link_in_the_place_of_the_lock_is_an_error_with_a_way_out(tmp_path, frozen_run):
+    run = shutil.copytree(frozen_run, tmp_path / "run")
+    (tmp_path / "elsewhere").write_text("mine")
+    (run / ".lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match=r"cannot hold a run.*name another"):
+        train_small(run, *FROZEN, "train.accumulate=2", resume=True)
+    assert (tmp_path / "elsewhere").read_text() == "mine"
+
+
+def test_of_two_ensembles_that_begin_together_one_is_refused(tmp_path, frozen_run):
+    words = ["ensemble", str(frozen_run), str(frozen_run), "--run", str(tmp_path / "both")]
+    command = [sys.executable, "-m", "showtell", *words]
+    both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [each.communicate(timeout=100)[1] for each in both]
+    assert sorted(each.returncode for each in both) == [0, 2], told
+    assert len(showtell.load(tmp_path / "both").members) == 2 and not (tmp_path / "both" / ".lock").exists()
 
 
 def test_a_stranger_run_writes_nothing_elsewhere(tmp_path, frozen_run):
