@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import namedtuple
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from showtell.cache.store import Store
 from showtell.data.record import Record
 from showtell.encoders import ConvNet, Encoder, Lite
 from showtell.encoders.joined import Joined
+from showtell.features import each
 from showtell.plumbing.errors import InputError
 from showtell.regions import REGIONS
 
@@ -261,3 +263,44 @@ def test_what_several_encoders_see_is_known_by_the_content_of_all(tmp_path: Path
         given = REGIONS["precomputed"](file=str(tmp_path / "f.safetensors"))
         contents.append(source(records, Joined([lite(), given]), tmp_path / "c").content)
     assert contents[0] != contents[1]
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "emptied": lambda content: b"",
+    "cut": lambda content: content[: len(content) // 2],
+    "cut by a byte": lambda content: content[:-1],
+    "begun later": lambda content: content[1:],
+    "zeros": lambda content: bytes(len(content)),
+    "zeros at the end": lambda content: content[: len(content) // 2] + bytes(len(content) - len(content) // 2),
+    "a bit": lambda content: flipped(content, 3),
+    "a bit in the middle": lambda content: flipped(content, len(content) // 2),
+    "a bit at the end": lambda content: flipped(content, len(content) - 2),
+    "halves that changed places": lambda content: content[len(content) // 2 :] + content[: len(content) // 2],
+    "something behind": lambda content: content + content,
+    "text": lambda content: b"no features at all\n" * 40,
+}
+
+
+def flipped(content: bytes, place: int) -> bytes:
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize("damage", list(DAMAGES))
+def test_a_damaged_cache_gives_the_same_features_or_a_way_out(tmp_path: Path, damage: str) -> None:
+    records = draw(tmp_path / "photos", 5)
+    wanted = source(records, lite(), tmp_path / "c")(range(5))
+    for file in sorted((tmp_path / "c").rglob("*")):
+        if file.is_dir() or file.name == "lock":
+            continue
+        folder = shutil.copytree(tmp_path / "c", tmp_path / "damaged")
+        path = folder / file.relative_to(tmp_path / "c")
+        path.write_bytes(DAMAGES[damage](path.read_bytes()))
+        try:
+            found = source(records, lite(), folder)(range(5))
+        except InputError as error:
+            assert "damaged; delete that folder" in str(error)
+            shutil.rmtree(next(folder.glob("features-*")))
+            found = source(records, lite(), folder)(range(5))
+        for ours, theirs in zip(each(found)[0], each(wanted)[0], strict=True):
+            assert torch.equal(ours, theirs), file
+        shutil.rmtree(folder)
