@@ -7,11 +7,14 @@ What a command imports stands inside it: help must not wait for torch.
 import io
 import sys
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
+from showtell import __version__
 from showtell.cli import captioning, looking, scoring, training
 from showtell.cli.words import err
+from showtell.plumbing import garbage
 from showtell.plumbing.errors import ShowtellError
 
 app = typer.Typer(
@@ -49,6 +52,21 @@ for name, (command, example) in COMMANDS.items():
     app.command(name, epilog=example)(command)
 
 
+def say_version(asked: bool) -> None:
+    if asked:
+        print(f"showtell {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def before(
+    version: Annotated[
+        bool, typer.Option("--version", callback=say_version, is_eager=True, help="Print the version, and no more.")
+    ] = False,
+) -> None:
+    """What stands before a subcommand."""
+
+
 def main() -> None:
     """The `showtell` command: a user's mistake is one line and exit code 2, never a traceback."""
     from showtell.plumbing.errors import Interrupted
@@ -68,3 +86,5 @@ def main() -> None:
     except Interrupted as stop:
         err.print(str(stop), markup=False, soft_wrap=True)
         sys.exit(130)
+    finally:
+        garbage.end()

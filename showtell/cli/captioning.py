@@ -7,6 +7,7 @@ import typer
 
 from showtell.cli.words import Model, Photos, err, load_model, out, photos_and_changes, report_unreadable
 from showtell.plumbing.errors import InputError, Unreadable
+from showtell.plumbing.garbage import nothing_to_collect
 from showtell.plumbing.messages import printable
 
 
@@ -17,12 +18,13 @@ def caption(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an --out that was stopped.")] = False,
 ) -> None:
     """Caption your own photos. An old file is replaced when the new one is whole; a stop leaves FILE.partial."""
-    from showtell.loading import packaged_models
-    from showtell.plumbing.errors import Interrupted
-    from showtell.plumbing.interrupt import stop_signal
-    from showtell.predict.captions import caption_photos
-    from showtell.predict.photos import find_photos
-    from showtell.predict.writer import Writer, made_by
+    with nothing_to_collect():
+        from showtell.loading import packaged_models
+        from showtell.plumbing.errors import Interrupted
+        from showtell.plumbing.interrupt import stop_signal
+        from showtell.predict.captions import caption_photos
+        from showtell.predict.photos import find_photos
+        from showtell.predict.writer import Writer, made_by
 
     if resume and output is None:
         raise InputError("--resume goes on with a file; name it with --out")
@@ -59,8 +61,9 @@ def explain(
     output: Annotated[Path, typer.Option("--out", help="Folder for the pictures.")] = Path("explained"),
 ) -> None:
     """Draw which part of the photo each word looked at."""
-    from showtell.predict.photos import find_photos
-    from showtell.report.explained import explain_photos
+    with nothing_to_collect():
+        from showtell.predict.photos import find_photos
+        from showtell.report.explained import explain_photos
 
     words, changes = photos_and_changes(photos)
     found = find_photos(words)

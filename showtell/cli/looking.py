@@ -6,13 +6,15 @@ from typing import Annotated
 import typer
 
 from showtell.cli.words import SOME_UNREADABLE, Overrides, err, out
+from showtell.plumbing.garbage import nothing_to_collect
 
 
 def demo(
     output: Annotated[Path, typer.Option("--out", help="Folder for the page and its files.")] = Path("demo"),
 ) -> None:
     """Caption real photos, train on drawn scenes, score, and leave a report to look at (under 3 minutes)."""
-    from showtell.demo.demo import run_demo
+    with nothing_to_collect():
+        from showtell.demo.demo import run_demo
 
     page = run_demo(output, err)
     print(f"report: {page}")
@@ -39,10 +41,11 @@ def doctor(
     output: Annotated[Path | None, typer.Option("--out", help="A page (.html) or everything (.json).")] = None,
 ) -> None:
     """Say what is wrong with a data set: unreadable and odd photos, copies across splits, captions, vocabulary."""
-    from showtell.doctor.examine import examine, read_words
-    from showtell.doctor.page import write_diagnosis
-    from showtell.doctor.terminal import lines
-    from showtell.report.page import check_out
+    with nothing_to_collect():
+        from showtell.doctor.examine import examine, read_words
+        from showtell.doctor.page import write_diagnosis
+        from showtell.doctor.terminal import lines
+        from showtell.report.page import check_out
 
     path = check_out(output) if output is not None else None
     diagnosis = examine(read_words(recipe, overrides or []), err)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from showtell.cli.words import err, is_change, out, show
+from showtell.plumbing.garbage import nothing_to_collect
 
 
 def evaluate(
@@ -22,7 +23,8 @@ def evaluate(
     ] = None,
 ) -> None:
     """Caption a split with the run's best weights and score it: RUN/scores-SPLIT.json and a table."""
-    from showtell.scoring.evaluate import evaluate_run
+    with nothing_to_collect():
+        from showtell.scoring.evaluate import evaluate_run
 
     show(evaluate_run(run, split, overrides or [], err, output))
     folder = output or run
@@ -44,9 +46,10 @@ def score(
     output: Annotated[Path | None, typer.Option("--out", help="A JSON file for the scores.")] = None,
 ) -> None:
     """Score captions from anywhere by coco-caption's protocol."""
-    from showtell.metrics.score import to_json
-    from showtell.plumbing.files import write_json
-    from showtell.scoring.files import score_files
+    with nothing_to_collect():
+        from showtell.metrics.score import to_json
+        from showtell.plumbing.files import write_json
+        from showtell.scoring.files import score_files
 
     names = [name.strip() for name in metrics.split(",")] if metrics else None
     more: dict[str, Any] = {"clip": clip, "clip_protocol": protocol}
@@ -72,9 +75,10 @@ def compare(
     output: Annotated[Path | None, typer.Option("--out", help="A page (.html) or everything (.json).")] = None,
 ) -> None:
     """Say which run captions better, how sure that is, and on which photos each wins most."""
-    from showtell.report.compared import lines, write_comparison
-    from showtell.report.page import check_out
-    from showtell.scoring.compare import compare_runs
+    with nothing_to_collect():
+        from showtell.report.compared import lines, write_comparison
+        from showtell.report.page import check_out
+        from showtell.scoring.compare import compare_runs
 
     path = check_out(output) if output is not None else None
     changes = [word for word in runs if is_change(word)]

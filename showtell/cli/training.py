@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from showtell.cli.words import Overrides, Recipe, err, out
+from showtell.plumbing.garbage import nothing_to_collect
 
 
 def train(
@@ -15,9 +16,10 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
 ) -> None:
     """Train a recipe into a run folder."""
-    from showtell.recipe.check import check
-    from showtell.settings.text import load_recipe
-    from showtell.training.loop import train as train_recipe
+    with nothing_to_collect():
+        from showtell.recipe.check import check
+        from showtell.settings.text import load_recipe
+        from showtell.training.loop import train as train_recipe
 
     folder = run or Path("runs") / Path(recipe).stem
     train_recipe(check(load_recipe(recipe, overrides or [])), folder, resume, err)
@@ -29,7 +31,8 @@ def ensemble(
     run: Annotated[Path, typer.Option(help="Folder for the ensemble, which holds copies of the runs.")],
 ) -> None:
     """Put trained runs together: each word is the one that is likeliest by the mean of their probabilities."""
-    from showtell.training.together import make_ensemble
+    with nothing_to_collect():
+        from showtell.training.together import make_ensemble
 
     make_ensemble(runs, run)
     out.print(f"written: {run}; next: showtell evaluate {run}, showtell caption PHOTO --model {run}")
@@ -37,14 +40,15 @@ def ensemble(
 
 def features(recipe: Recipe, overrides: Overrides = None) -> None:
     """Fill the feature cache for every photo of a recipe's data, and every view that training takes; do not train."""
-    import torch
+    with nothing_to_collect():
+        import torch
 
-    from showtell.cache import open_source, turned_encoders
-    from showtell.data import notes
-    from showtell.plumbing.device import device_of
-    from showtell.recipe.build import build, build_encoder
-    from showtell.recipe.check import check
-    from showtell.settings.text import load_recipe
+        from showtell.cache import open_source, turned_encoders
+        from showtell.data import notes
+        from showtell.plumbing.device import device_of
+        from showtell.recipe.build import build, build_encoder
+        from showtell.recipe.check import check
+        from showtell.settings.text import load_recipe
 
     checked = check(load_recipe(recipe, overrides or []))
     torch.manual_seed(checked["train"]["seed"])  # as `train` does: random weights are then the same

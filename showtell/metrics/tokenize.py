@@ -65,7 +65,7 @@ def read(text: str) -> str:
 
 def _tokens(text: str) -> Iterator[str]:
     kinds = (text if text.isascii() and text.isprintable() else text.translate(KINDS)) + "\n"
-    rules = ptb.COMPILED if len(kinds) < LONG else _possible(kinds)
+    rules = ptb.compiled() if len(kinds) < LONG else _possible(kinds)
     at = 0
     while at < len(text):
         plain = _PLAIN.match(text, at)
@@ -82,7 +82,7 @@ def _tokens(text: str) -> Iterator[str]:
 
 def _possible(kinds: str) -> list[re.Pattern[str]]:
     """Without the rules that would look for a sign from every character to the text's end, and it is not there."""
-    named = zip(ptb.RULES, ptb.COMPILED, strict=True)
+    named = zip(ptb.RULES, ptb.compiled(), strict=True)
     return [rule for name, rule in named if name not in ptb.NEEDS or ptb.NEEDS[name].search(kinds)]
 
 

@@ -2,9 +2,12 @@
 
 import time
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 QUIET_SECONDS = 2.0
 BESIDE_BAR = 74  # letters that stand beside the bar while a recipe trains
@@ -33,6 +36,8 @@ class Bar:
             self.progress.update(self.task, completed=self.done, said=text)
 
     def _start(self) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=max(6, min(40, self.console.width - BESIDE_BAR))),
