@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import attention, beam, cached_decoding, epoch, metrics, reading
+from benchmarks import attention, beam, cached_decoding, epoch, metrics, reading, start
 
 BENCHMARKS = {
     "attention": attention.run,
@@ -19,6 +19,7 @@ BENCHMARKS = {
     "cached_decoding": cached_decoding.run,
     "reading": reading.run,
     "metrics": metrics.run,
+    "start": start.run,
 }
 
 

@@ -14,8 +14,8 @@ import typer
 from showtell import __version__
 from showtell.cli import captioning, looking, scoring, training
 from showtell.cli.words import err
-from showtell.plumbing import garbage
 from showtell.plumbing.errors import ShowtellError
+from showtell.plumbing.garbage import leave_at_exit
 
 app = typer.Typer(
     help="Train, score, explain and use image captioners; every captioner is a recipe.",
@@ -71,6 +71,7 @@ def main() -> None:
     """The `showtell` command: a user's mistake is one line and exit code 2, never a traceback."""
     from showtell.plumbing.errors import Interrupted
 
+    leave_at_exit()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names of files may hold bytes that are no letters
@@ -86,5 +87,3 @@ def main() -> None:
     except Interrupted as stop:
         err.print(str(stop), markup=False, soft_wrap=True)
         sys.exit(130)
-    finally:
-        garbage.end()
