@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from showtell.plumbing.errors import InputError
 from showtell.plumbing import lock as locks
+from showtell.plumbing.errors import InputError
 from showtell.plumbing.lock import Lock
 
 HOLD = """
