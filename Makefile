@@ -3,13 +3,25 @@ PYTHON ?= python3
 BIN := .venv/bin
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test lint bench weights results clean
+.PHONY: demo test test-fast test-slow lint bench weights results clean
 
 demo: .venv/ready
 	$(BIN)/showtell demo
 
+# Two workers with one thread each. Hashes are not random, so that both workers collect the same tests.
+PYTEST := OMP_NUM_THREADS=1 PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+# All tests but those that take longer than five seconds: under 3 minutes on two quiet cores
 test: .venv/ready
-	$(BIN)/python -m pytest
+	$(PYTEST) -m "not slow"
+
+# For daily work, under 90 seconds: without those that train, too
+test-fast: .venv/ready
+	$(PYTEST) -m "not slow and not trains"
+
+# What takes longer than five seconds
+test-slow: .venv/ready
+	$(PYTEST) -m slow
 
 lint: .venv/ready
 	$(BIN)/ruff check .

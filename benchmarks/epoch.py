@@ -74,6 +74,8 @@ def _job(images: int, quick: bool) -> tuple[Job, float]:
     sources: list[Source] = []
     quiet = Console(quiet=True)
     fill = seconds(lambda: sources.append(open_source(records, captioner.encoder, console=quiet)))
-    job = Job(captioner, Train(**options(recipe, "train")), sources[0], None, Path(tempfile.mkdtemp()) / "run")
+    job = Job(
+        captioner, Train(**options(recipe, "train")), build(recipe, "loss"), sources[0], None, Path(tempfile.mkdtemp())
+    )
     job.begin()
     return job, fill

@@ -10,6 +10,16 @@ import torch
 from tests import shapes  # noqa: F401 - before any room of showtell is imported
 from tests.small import FROZEN, train_small
 
+TRAINED = {"cnn_run", "frozen_run"}
+TRAINING = {"train_small", "make_planned", "train", "run_demo"}  # a module that knows one of these trains something
+
+
+def pytest_collection_modifyitems(items):
+    """Mark what trains, so that `make test-fast` can do without it."""
+    for item in items:
+        if TRAINED & {*item.fixturenames} or TRAINING & vars(item.module).keys():
+            item.add_marker("trains")
+
 
 @pytest.fixture(scope="session", autouse=True)
 def alone(tmp_path_factory):

@@ -12,6 +12,7 @@ from benchmarks.results import effects
 from benchmarks.results.effects import _common, _over_seeds, _signed, effect_section
 from benchmarks.results.page import number
 from benchmarks.results.plan import Effect, read_plan
+from showtell.cache.contents import digest_file
 from showtell.metrics import METRICS
 from showtell.metrics.significance import holm, intervals, paired
 from showtell.recipe.build import build
@@ -31,6 +32,8 @@ def made(tmp_path_factory):
         records = [r for r in build(runs[0].checked, "data") if r.split == "val"]
         said = {r.image_id: r.references[0].rsplit(" ", (place + at) % 5)[0] for at, r in enumerate(records)}
         path.write_text(json.dumps(said))
+        scores = run.folder / "scores-val.json"
+        scores.write_text(json.dumps(json.loads(scores.read_text()) | {"captions": digest_file(path)}))
     return folder
 
 

@@ -78,7 +78,7 @@ def test_a_new_file_has_the_rights_that_any_has_and_an_old_one_keeps_its_own(tmp
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("name", ["../x", "/tmp/x", "members/../../x", "link/x", "."])
+@pytest.mark.parametrize("name", ["../x", "/x", "members/../../x", "link/x", "."])
 def test_a_path_that_leads_out_of_a_folder_is_refused_by_its_key(tmp_path, name):
     folder = tmp_path / "folder"
     folder.mkdir()
