@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 
 import showtell
-from showtell.demo.demo import find_demo_photos
 
-photos = [Path(name) for name in sys.argv[1:]] or list(find_demo_photos().values())
+photos = [Path(name) for name in sys.argv[1:]]
+if not photos:
+    import skimage
+
+    photos = [Path(skimage.__file__).parent / "data" / name for name in ("chelsea.png", "coffee.png")]
 captioner = showtell.load("tiny")
 captions = captioner.caption(photos)
 others = captioner.caption(photos, name="sample", top_p=0.9, seed=1)  # the same model, decoded in another way

@@ -1,7 +1,5 @@
 """An encoder of your own, outside of the package: one class and one line, and every recipe can use it."""
 
-from pathlib import Path
-
 from PIL import Image
 from torch import Tensor, nn
 
@@ -9,9 +7,6 @@ import showtell
 from showtell.encoders.frozen import digest
 from showtell.encoders.grid import grid_features
 from showtell.encoders.pixels import Normalise, Square
-from showtell.recipe.check import check
-from showtell.settings.text import load_recipe
-from showtell.training.loop import train
 
 
 class Mine(showtell.Encoder):
@@ -37,5 +32,5 @@ class Mine(showtell.Encoder):
 showtell.ENCODERS["mine"] = Mine
 
 small = ["data.images=60", "data.val_images=6", "data.test_images=0", "train.max_steps=6", "train.batch_size=50"]
-run = train(check(load_recipe("scenes", ["encoder=mine", "encoder.dim=32", *small])), Path("runs/mine"))
+run = showtell.train(showtell.load_recipe("scenes", ["encoder=mine", "encoder.dim=32", *small]), "runs/mine")
 print(f"trained: {run}; showtell.load({str(run)!r}) works wherever showtell.ENCODERS has 'mine'")

@@ -1,6 +1,6 @@
 """Score captions from anywhere against human references, as coco-caption does, without Java."""
 
-from showtell.metrics.score import score
+import showtell
 
 candidates = {
     "beach.jpg": "a dog runs along the beach",
@@ -13,8 +13,9 @@ references = {
     "gate.jpg": ["A large white airplane is parked at the gate.", "An airplane stands at an airport."],
 }
 
-scores = score(candidates, references, ["BLEU", "ROUGE-L", "CIDEr-D"])
-for name, result in scores.items():
-    worst = min(result.per_image, key=result.per_image.__getitem__)
-    print(f"{name:8} {result.value:.3f}  (lowest: {worst}, {result.per_image[worst]:.3f})")
-print("how CIDEr-D was made:", scores["CIDEr-D"].signature)
+found = showtell.score(candidates, references, ["BLEU", "ROUGE-L", "CIDEr-D"])
+for name, result in found["scores"].items():
+    values = {image_id: scores[name] for image_id, scores in found["per_image"].items()}
+    worst = min(values, key=values.__getitem__)
+    print(f"{name:8} {result['value']:.3f}  (lowest: {worst}, {values[worst]:.3f})")
+print("how CIDEr-D was made:", found["scores"]["CIDEr-D"]["signature"])

@@ -3,21 +3,16 @@
 A few steps on a few pictures take seconds and teach it next to nothing: with `SMALL = []` it is the recipe itself.
 """
 
-from pathlib import Path
-
 import showtell
 from showtell.data.scenes.judge import judge
 from showtell.data.scenes.scenes import read_scenes
-from showtell.recipe.build import build
-from showtell.recipe.check import check
-from showtell.settings.text import load_recipe
-from showtell.training.loop import train
 
 SMALL = ["data.images=60", "data.val_images=6", "data.test_images=6", "train.max_steps=6", "train.batch_size=50"]
 
-recipe = check(load_recipe("scenes", SMALL))
-run = train(recipe, Path("runs/small-scenes"))
-test = [record for record in build(recipe, "data") if record.split == "test"]
+recipe = showtell.load_recipe("scenes", SMALL)
+run = showtell.train(recipe, "runs/small-scenes")
+settings = {name: value for name, value in recipe["data"].items() if name != "name"}
+test = [record for record in showtell.DATA["scenes"](**settings) if record.split == "test"]
 truth = read_scenes(test[0].path.parent, "test")
 for record, caption in zip(test, showtell.load(run).caption([record.path for record in test]), strict=True):
     verdict = judge(caption.text, truth[record.image_id])
