@@ -5,6 +5,7 @@ import pytest
 from benchmarks.__main__ import BENCHMARKS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_it_runs(name: str) -> None:
     ratios = BENCHMARKS[name](quick=True)

@@ -144,12 +144,14 @@ def followed(tmp_path_factory):
     return folders
 
 
+@pytest.mark.slow
 def test_following_the_readme_leaves_what_it_promises(followed):
     folder = followed["README.md"]
     assert json.loads((folder / "runs/b6/captions-test.json").read_text("utf-8")).keys() == {"5.jpg", "6.jpg"}
     assert (folder / "maps/photo.png").is_file() and (folder / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_following_the_other_pages_leaves_what_they_promise(followed):
     assert (followed["docs/recipes.md"] / "runs/mine/model.safetensors").is_file()
     assert (followed["docs/tutorial.md"] / "maps/test-00000.png").is_file()

@@ -337,6 +337,7 @@ def shares_called_different(systems, images, times):
     return {name: count / times for name, count in called.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("images", "times"), [(60, 800), (200, 500)])
 def test_systems_of_equal_scores_and_other_lengths_are_called_different_as_seldom_as_the_level_says(images, times):
     """At most .06, and one standard error of .01. Swapping whole captions had .07 of the repeats."""

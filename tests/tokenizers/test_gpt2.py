@@ -81,6 +81,7 @@ def test_a_long_word_is_read_in_the_time_it_needs(ours, independent):
     assert ours.encode(text) == independent.encode(text).ids
 
 
+@pytest.mark.slow
 def test_all_characters_that_python_knows_are_of_the_kind_that_regex_says():
     regex = pytest.importorskip("regex")
     theirs = regex.compile(r"""'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+""")

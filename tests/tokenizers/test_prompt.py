@@ -86,6 +86,7 @@ def test_words_of_a_prompt_that_have_no_ids_are_named(name):
         fitted(name, "a Ж of Щ")
 
 
+@pytest.mark.slow
 @given(st.text(st.characters(exclude_categories=("Cs",)), max_size=20))
 @settings(max_examples=100, deadline=None)
 def test_gpt2_writes_a_caption_behind_a_prompt_as_in_one_text(text):
@@ -154,6 +155,7 @@ def test_explain_has_maps_of_the_captions_words_only(run, photo):
     assert found.words == [captioner.tokenizer.decode([word]) for word in words]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["words", "gpt2"])
 @pytest.mark.parametrize("loss", ["cross_entropy", "self_critical"])
 def test_training_with_a_prompt_goes_on_to_the_same_end(tmp_path, name, loss):

@@ -26,6 +26,7 @@ def begun(tmp_path_factory):
     return run
 
 
+@pytest.mark.slow
 def test_self_critical_training_from_a_run_goes_on_to_the_same_end(tmp_path, begun):
     overrides = [*FROZEN, *SELF_CRITICAL, f"train.start={begun}"]
     train_small(tmp_path / "whole", *overrides)

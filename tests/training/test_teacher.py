@@ -93,6 +93,7 @@ def test_a_teacher_says_what_its_captioner_would(run):
     assert not teacher(features, words).requires_grad
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("views", ["none", "flip"])
 def test_training_with_an_ensemble_as_teacher_goes_on_to_the_same_end(tmp_path, run, views):
     train_small(tmp_path / "other", *FROZEN, "train.max_steps=4", "train.seed=3")
