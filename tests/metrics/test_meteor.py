@@ -176,6 +176,25 @@ def test_the_index_is_made_once(made, monkeypatch):
     assert all((tables.load()[name] == first[name]).all() for name in first)
 
 
+@pytest.mark.parametrize("damage", ["a bit", "cut", "gone", "no checksums", "wrong checksums"])
+def test_a_damaged_index_is_made_again(made, monkeypatch, capsys, damage):
+    monkeypatch.setattr(tables, "_pairs", lambda path: iter(BLOCKS))
+    first = {name: part.copy() for name, part in tables.load().items()}
+    (folder,) = made.iterdir()
+    path = folder / ("checksums.json" if "checksums" in damage else "neighbours.npy")
+    content = path.read_bytes()
+    if damage == "gone" or damage == "no checksums":
+        path.unlink()
+    elif damage == "cut":
+        path.write_bytes(content[:-4])
+    else:
+        path.write_bytes(content[:-2] + bytes([content[-2] ^ 1]) + content[-1:])
+    again = tables.load()
+    assert again.keys() == first.keys() and all((again[name] == first[name]).all() for name in first)
+    assert "damaged" in capsys.readouterr().err
+    assert list(made.iterdir()) == [folder]
+
+
 def test_blocks_that_cut_a_line_give_the_same_pairs(tmp_path, monkeypatch):
     pairs = [("a couple of", "two"), ("un café", "une tasse"), ("guys", "men")]
     path = tmp_path / "table.gz"

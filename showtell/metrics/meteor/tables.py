@@ -2,18 +2,21 @@
 
 The paraphrases are a tree of words (a phrase is the number of its last word's node) and, for each node, the nodes that
 the table names as its paraphrases, in the table's order, which decides between equal alignments. Words are 64-bit
-hashes, so that no text is held. Everything is memory-mapped.
+hashes, so that no text is held. Everything is memory-mapped. The files' checksums lie beside them: tables that are
+damaged would give other scores, so they are made again.
 
 Unusual: only the wheel's data files are read, never its code, and no Java is needed.
 """
 
 import gzip
 import hashlib
+import json
 import os
 import shutil
 import sys
 import tempfile
 import zipfile
+import zlib
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,7 +33,7 @@ from rich.console import Console
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.progress import Bar
 
-VERSION = 2  # of the index's layout
+VERSION = 3  # of the index's layout
 LONGEST = 7  # words of a paraphrase
 INSTALL = "pip install 'showtell[meteor]'"
 _JAR, _PARAPHRASES = "pycocoevalcap/meteor/meteor-1.5.jar", "pycocoevalcap/meteor/data/paraphrase-en.gz"
@@ -39,6 +42,7 @@ _PARTS = [
     *("synonyms", "synonyms_from", "synsets", "forms", "forms_from", "bases", "function_words"),
 ]
 
+SUMS = "checksums.json"
 BLOCK = 1 << 22  # bytes of the table that are read at a time
 
 Array = NDArray[Any]
@@ -54,14 +58,46 @@ def missing() -> str | None:
 
 
 def load() -> Index:
-    """The index, made first where it is not yet in the cache."""
+    """The index, made first if it is not yet in the cache, or damaged there."""
     files = source()
     if files is None:
         raise InputError(f"METEOR {missing()}")
     folder = place(files)
+    if folder.is_dir() and not _is_whole(folder):
+        Console(file=sys.stderr).print(f"METEOR: its tables in {folder} are damaged", markup=False, soft_wrap=True)
+        _remove(folder)
     if not folder.is_dir():
         _make(folder, *files)
     return {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _PARTS}
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        sums = json.loads((folder / SUMS).read_text("utf-8"))
+        return bool(sums == {name: _checksum(folder / f"{name}.npy") for name in _PARTS})
+    except (OSError, ValueError):
+        return False
+
+
+def _checksum(path: Path) -> int:
+    with path.open("rb") as file:
+        made = 0
+        while block := file.read(BLOCK):
+            made = zlib.crc32(block, made)
+    return made
+
+
+def _remove(folder: Path) -> None:
+    """Out of the way first, so that nobody finds half of it."""
+    try:
+        away = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
+        folder.rename(away / folder.name)
+    except OSError as error:
+        raise InputError(
+            f"the METEOR tables in {folder} are damaged, and cannot be made again ({error.strerror}); "
+            "delete that folder, or set SHOWTELL_CACHE=DIR to another"
+        ) from None
+    shutil.rmtree(away, ignore_errors=True)
 
 
 def place(files: tuple[Path, Path]) -> Path:
@@ -115,6 +151,8 @@ def _make(folder: Path, jar: Path, paraphrases: Path) -> None:
     try:
         for name, part in build(_read_jar(jar), _pairs(paraphrases)).items():
             np.save(half / f"{name}.npy", part)
+        sums = {name: _checksum(half / f"{name}.npy") for name in _PARTS}
+        (half / SUMS).write_text(json.dumps(sums), "utf-8")
         half.rename(folder)
     except OSError as error:
         if not folder.is_dir():  # else another process was quicker
