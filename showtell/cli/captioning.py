@@ -14,10 +14,12 @@ from showtell.plumbing.messages import printable
 def caption(
     photos: Photos,
     model: Model = "tiny",
-    output: Annotated[Path | None, typer.Option("--out", help="A .json, .jsonl or .csv file.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an --out that was stopped.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--out", help="Write the captions into a .json, .jsonl or .csv file.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an --out that was stopped.")] = False,
 ) -> None:
-    """Caption your own photos. An old file is replaced when the new one is whole; a stop leaves FILE.partial."""
+    """Caption your own photos. If --out is stopped, FILE.partial stays, and --resume continues."""
     with nothing_to_collect():
         from showtell.loading import packaged_models
         from showtell.plumbing.errors import Interrupted
@@ -60,7 +62,7 @@ def explain(
     model: Model = "tiny",
     output: Annotated[Path, typer.Option("--out", help="Folder for the pictures.")] = Path("explained"),
 ) -> None:
-    """Draw which part of the photo each word looked at."""
+    """Draw where in the photo each word looked."""
     with nothing_to_collect():
         from showtell.predict.photos import find_photos
         from showtell.report.explained import explain_photos

@@ -12,7 +12,7 @@ from showtell.plumbing.garbage import nothing_to_collect
 def demo(
     output: Annotated[Path, typer.Option("--out", help="Folder for the page and its files.")] = Path("demo"),
 ) -> None:
-    """Caption real photos, train on drawn scenes, score, and leave a report to look at (under 3 minutes)."""
+    """Caption photos, train on drawn scenes, score, and write a report (under 3 minutes)."""
     with nothing_to_collect():
         from showtell.demo.demo import run_demo
 
@@ -38,9 +38,9 @@ def doctor(
         str, typer.Argument(metavar="RECIPE_OR_FOLDER", help="A folder with photos and captions, or a recipe.")
     ],
     overrides: Overrides = None,
-    output: Annotated[Path | None, typer.Option("--out", help="A page (.html) or everything (.json).")] = None,
+    output: Annotated[Path | None, typer.Option("--out", help="Write a page (.html) or all numbers (.json).")] = None,
 ) -> None:
-    """Say what is wrong with a data set: unreadable and odd photos, copies across splits, captions, vocabulary."""
+    """Check a data set: unreadable photos, copies across splits, odd captions, vocabulary."""
     with nothing_to_collect():
         from showtell.doctor.examine import examine, read_words
         from showtell.doctor.page import write_diagnosis

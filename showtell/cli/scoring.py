@@ -12,14 +12,19 @@ from showtell.plumbing.garbage import nothing_to_collect
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder; with --out any model.")],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run folder. With --out also any model that `caption` takes.")
+    ],
     overrides: Annotated[
         list[str] | None,
-        typer.Argument(metavar="KEY=VALUE", help="Of data, decode, evaluate, captioner.views."),
+        typer.Argument(metavar="KEY=VALUE", help="Change options of data, decode, evaluate, or captioner.views."),
     ] = None,
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "val",
+    split: Annotated[str, typer.Option(help="The photos to score: train, val or test.")] = "val",
     output: Annotated[
-        Path | None, typer.Option("--out", metavar="FOLDER", help="Instead of RUN; `compare` takes it as one.")
+        Path | None,
+        typer.Option(
+            "--out", metavar="FOLDER", help="Write here instead of into RUN. `compare` takes this folder too."
+        ),
     ] = None,
 ) -> None:
     """Caption a split with the run's best weights and score it: RUN/scores-SPLIT.json and a table."""
@@ -34,18 +39,24 @@ def evaluate(
 def score(
     candidates: Annotated[Path, typer.Option(help="{image_id: caption}, or a COCO results list.")],
     references: Annotated[Path, typer.Option(help="{image_id: [captions]}, COCO or Karpathy JSON.")],
-    metrics: Annotated[str | None, typer.Option(help="Names, with commas between; all unless given.")] = None,
-    training: Annotated[Path | None, typer.Option(help="JSON of the training captions: tells copies.")] = None,
-    frequencies: Annotated[Path | None, typer.Option(help="References JSON: CIDEr's document frequencies.")] = None,
-    photos: Annotated[Path | None, typer.Option(metavar="DIR", help="The photos, for CLIPScore.")] = None,
+    metrics: Annotated[
+        str | None, typer.Option(help="Names with commas between, for example BLEU,CIDEr-D. By default all.")
+    ] = None,
+    training: Annotated[
+        Path | None, typer.Option(help="JSON of the training captions, to count copies of them.")
+    ] = None,
+    frequencies: Annotated[
+        Path | None, typer.Option(help="References JSON for the document frequencies of CIDEr.")
+    ] = None,
+    photos: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the photos, for CLIPScore.")] = None,
     clip: Annotated[
         str | None,
-        typer.Option(metavar="MODEL", help="CLIPScore's: hub id, folder, or open_clip:ARCHITECTURE/TAG."),
+        typer.Option(metavar="MODEL", help="Model of CLIPScore: hub id, folder, or open_clip:ARCHITECTURE/TAG."),
     ] = None,
-    protocol: Annotated[str, typer.Option(help="CLIPScore's: paper, taipei or torchmetrics.")] = "paper",
+    protocol: Annotated[str, typer.Option(help="Protocol of CLIPScore: paper, taipei or torchmetrics.")] = "paper",
     output: Annotated[Path | None, typer.Option("--out", help="A JSON file for the scores.")] = None,
 ) -> None:
-    """Score captions from anywhere by coco-caption's protocol."""
+    """Score captions from any program, with the metrics of coco-caption."""
     with nothing_to_collect():
         from showtell.metrics.score import to_json
         from showtell.plumbing.files import write_json
@@ -61,20 +72,22 @@ def score(
 
 
 def compare(
-    runs: Annotated[
-        list[str], typer.Argument(metavar="RUN", help="Run folders, each compared with the first; and data.key=value.")
-    ],
-    split: Annotated[str, typer.Option(help="train, val or test: of the captions that `evaluate` wrote.")] = "val",
+    runs: Annotated[list[str], typer.Argument(metavar="RUN", help="Run folders. Each is compared with the first one.")],
+    split: Annotated[str, typer.Option(help="Compare what `evaluate` wrote for train, val or test.")] = "val",
     references: Annotated[
-        Path | None, typer.Option(help="References as `score` takes them; a RUN may then be a JSON of captions.")
+        Path | None, typer.Option(help="References JSON, as for `score`. Then a RUN may be a JSON of captions.")
     ] = None,
-    photos: Annotated[Path | None, typer.Option(metavar="DIR", help="The photos, beside --references.")] = None,
-    metrics: Annotated[str | None, typer.Option(help="Names, with commas between; all unless given.")] = None,
-    resamples: Annotated[int, typer.Option(help="Of the bootstrap, and swaps.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Of what is drawn.")] = 0,
-    output: Annotated[Path | None, typer.Option("--out", help="A page (.html) or everything (.json).")] = None,
+    photos: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the photos, if --references is given.")
+    ] = None,
+    metrics: Annotated[
+        str | None, typer.Option(help="Names with commas between, for example BLEU,CIDEr-D. By default all.")
+    ] = None,
+    resamples: Annotated[int, typer.Option(help="Number of bootstrap resamples, and of swaps.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the resampling.")] = 0,
+    output: Annotated[Path | None, typer.Option("--out", help="Write a page (.html) or all numbers (.json).")] = None,
 ) -> None:
-    """Say which run captions better, how sure that is, and on which photos each wins most."""
+    """Compare runs: which one captions better, how sure that is, and on which photos."""
     with nothing_to_collect():
         from showtell.report.compared import lines, write_comparison
         from showtell.report.page import check_out

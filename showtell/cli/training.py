@@ -12,10 +12,10 @@ from showtell.plumbing.garbage import nothing_to_collect
 def train(
     recipe: Recipe,
     overrides: Overrides = None,
-    run: Annotated[Path | None, typer.Option(help="Folder for the run; runs/RECIPE unless given.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    run: Annotated[Path | None, typer.Option(help="Folder for the run. By default runs/RECIPE.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped.")] = False,
 ) -> None:
-    """Train a recipe into a run folder."""
+    """Train a captioner from a recipe. Everything goes into one run folder."""
     with nothing_to_collect():
         from showtell.recipe.check import check
         from showtell.settings.text import load_recipe
@@ -27,10 +27,10 @@ def train(
 
 
 def ensemble(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN", help="Run folders, of the same tokenizer; two or more.")],
-    run: Annotated[Path, typer.Option(help="Folder for the ensemble, which holds copies of the runs.")],
+    runs: Annotated[list[str], typer.Argument(metavar="RUN", help="Two or more run folders with the same tokenizer.")],
+    run: Annotated[Path, typer.Option(help="Folder for the ensemble. It holds copies of the runs.")],
 ) -> None:
-    """Put trained runs together: each word is the one that is likeliest by the mean of their probabilities."""
+    """Combine trained runs: each word is chosen by the mean of their probabilities."""
     with nothing_to_collect():
         from showtell.training.together import make_ensemble
 
@@ -39,7 +39,7 @@ def ensemble(
 
 
 def features(recipe: Recipe, overrides: Overrides = None) -> None:
-    """Fill the feature cache for every photo of a recipe's data, and every view that training takes; do not train."""
+    """Encode every photo of a recipe's data into the feature cache, without training."""
     with nothing_to_collect():
         import torch
 

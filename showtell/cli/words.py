@@ -12,13 +12,17 @@ from showtell.plumbing.messages import count, printable
 
 out, err = Console(soft_wrap=True, highlight=False, markup=False), Console(stderr=True, highlight=False)
 Recipe = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="A packaged recipe (see `showtell recipes`) or the path of a YAML.")
+    str, typer.Argument(metavar="RECIPE", help="A packaged recipe (`showtell recipes` lists them), or a YAML file.")
 ]
 Overrides = Annotated[
-    list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Such as encoder=lite, train.lr=1e-4.")
+    list[str] | None,
+    typer.Argument(metavar="KEY=VALUE", help="Change options of the recipe, for example encoder=lite train.lr=1e-4."),
 ]
 Photos = Annotated[
-    list[str], typer.Argument(metavar="PHOTO_OR_FOLDER", help="Photos, folders of photos, decode.key=value.")
+    list[str],
+    typer.Argument(
+        metavar="PHOTO_OR_FOLDER", help="Photos and folders of photos. decode.KEY=VALUE changes the decoding."
+    ),
 ]
 Model = Annotated[str, typer.Option(help="A run folder, a packaged model, or a Hugging Face Hub id.")]
 SOME_UNREADABLE = 3
