@@ -9,8 +9,8 @@ compared when it is read; one that others made has none.
 import hashlib
 import json
 import os
+import secrets
 import shlex
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -233,9 +233,9 @@ def write_training(run: Path, tensors: dict[str, dict[str, Tensor]], state: dict
     _settle(run)
     for left in run.glob(f"{PART}*"):  # by a kill
         clear(left)
-    part = None
+    part = run / f"{PART}{secrets.token_hex(8)}"
     try:
-        part = Path(tempfile.mkdtemp(prefix=PART, dir=run))
+        part.mkdir()
         digests = {}
         for name, content in tensors.items():
             file = part / f"{name}.safetensors"
@@ -244,11 +244,9 @@ def write_training(run: Path, tensors: dict[str, dict[str, Tensor]], state: dict
             digests[file.name] = digest_file(file)
         sealed = state | {FILES: digests}
         write_text(part / STATE, json.dumps(sealed | {SEAL: _seal(sealed)}))
-        part.chmod(0o777 & ~_umask())
         part.rename(run / "last.new")  # from here on the new checkpoint counts
     except (OSError, SafetensorError, InputError) as error:
-        if part is not None:
-            clear(part)
+        clear(part)
         raise InputError(f"{run} cannot hold a checkpoint: {error}; the one before it is untouched") from None
     _settle(run)
 
@@ -282,17 +280,14 @@ def _seal(state: dict[str, Any]) -> str:
     return hashlib.blake2b(json.dumps(sealed, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 def _settle(run: Path) -> None:
     """Finish a swap that a kill may have cut short between its two steps."""
-    if (run / "last.new").exists():
+    ready = run / "last.new"
+    if ready.is_dir() and not ready.is_symlink():
         clear(run / "last")
-        (run / "last.new").rename(run / "last")
+        ready.rename(run / "last")
+    elif os.path.lexists(ready):  # none that we wrote
+        clear(ready)
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

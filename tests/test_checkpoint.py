@@ -227,6 +227,25 @@ def test_the_next_checkpoint_is_written_after_a_kill_at_any_moment(moments, tmp_
         assert names(run) == ["last"], moment
 
 
+def test_what_is_called_as_a_new_checkpoint_and_is_no_folder_never_takes_the_place_of_one(tmp_path):
+    checkpoint.write_training(tmp_path, OLD, STATE)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for put in (lambda path: path.write_text("x"), lambda path: path.symlink_to(elsewhere, target_is_directory=True)):
+        put(tmp_path / "last.new")
+        assert same(checkpoint.read_training(tmp_path), (OLD, STATE))
+    (tmp_path / "last.new").symlink_to("nowhere")
+    checkpoint.write_training(tmp_path, OLD, STATE | {"step": 9})
+    assert same(checkpoint.read_training(tmp_path), (OLD, STATE | {"step": 9}))
+    assert not list(elsewhere.iterdir()) and names(tmp_path) == ["elsewhere", "last"]
+
+
+def test_a_checkpoint_has_the_rights_that_any_folder_has(tmp_path):
+    (tmp_path / "usual").mkdir()
+    checkpoint.write_training(tmp_path, OLD, STATE)
+    assert (tmp_path / "last").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
 def test_a_damaged_state_is_named(tmp_path):
     checkpoint.write_training(tmp_path, OLD, STATE)
     (tmp_path / "last" / "state.json").write_text('{"step": ')

@@ -93,6 +93,8 @@ def _recall(memory: Path, keys: Sequence[str | bytes]) -> dict[str | bytes, tupl
 
 
 def _remember(memory: Path, rows: Iterable[tuple[str | bytes, int, int, int, str]]) -> None:
+    if memory.is_symlink():  # sqlite would write where it leads
+        return
     table = "contents (path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, ctime INTEGER, digest TEXT)"
     try:
         with closing(sqlite3.connect(memory, timeout=60)) as database, database:

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.files import open_end, placed
 
 try:
     import fcntl
@@ -98,7 +99,7 @@ class Store:
     def writing(self, layout: Layout, wait: Callable[[], None]) -> Iterator[None]:
         """Be the only writer; `wait` is told if another must finish first."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("a") as lock:
+        with open_end(self.folder / "lock") as lock:
             if fcntl is not None:
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -115,12 +116,11 @@ class Store:
         for path, size in [(self.folder / "contents.txt", LINE)] + [
             (self._path(name), _bytes(*entry)) for name, entry in layout.items()
         ]:
-            with path.open("ab") as file:
+            with open_end(path) as file:
                 file.truncate(len(self._sums) * size)
                 os.fsync(file.fileno())
-        part = self.folder / "layout.part"
-        part.write_text(json.dumps(layout), "utf-8")
-        part.replace(self.folder / "layout.json")
+        with placed(self.folder / "layout.json") as part:
+            part.write_text(json.dumps(layout), "utf-8")
 
     def append(self, contents: Sequence[str], arrays: Mapping[str, Tensor]) -> None:
         """Write one row for each content; only inside `writing`."""
@@ -136,7 +136,7 @@ class Store:
         self._sums += sums
 
     def _write(self, path: Path, data: bytes) -> None:
-        with path.open("ab") as file:
+        with open_end(path) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -3,7 +3,6 @@
 import importlib.metadata
 import importlib.util
 import json
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,13 +12,13 @@ from rich.console import Console
 from showtell.checkpoint import read_recipe
 from showtell.data.scenes.judge import judge
 from showtell.data.scenes.scenes import read_scenes
+from showtell.demo.page import PhotoResults, SceneResults, write_demo_page
 from showtell.loading import load
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.plumbing.files import write_json
+from showtell.plumbing.files import clear, write_json
 from showtell.predict.captions import caption_photos
 from showtell.recipe.build import build
 from showtell.recipe.check import check
-from showtell.demo.page import PhotoResults, SceneResults, write_demo_page
 from showtell.scoring.evaluate import evaluate_run
 from showtell.settings.text import load_recipe
 from showtell.training.loop import train
@@ -87,10 +86,7 @@ def _clear(folder: Path) -> None:
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not _is_demo(folder)):
         raise InputError(f"{folder} exists and is no earlier demo; name another folder with --out, or delete it")
     for name in OWN:
-        if (folder / name).is_dir():
-            shutil.rmtree(folder / name)
-        else:
-            (folder / name).unlink(missing_ok=True)
+        clear(folder / name)
     folder.mkdir(parents=True, exist_ok=True)
 
 

@@ -86,3 +86,10 @@ def test_a_damaged_row_of_the_memory_counts_as_absent(tmp_path: Path) -> None:
         damaged[place] ^= 4
         memory.write_bytes(damaged)
         assert digests([path], memory) == right
+
+
+def test_a_link_in_the_place_of_the_memory_is_not_written_through(tmp_path: Path) -> None:
+    photo, memory = old_file(tmp_path / "photo", b"a"), tmp_path / "contents.sqlite"
+    memory.symlink_to(tmp_path / "elsewhere")
+    assert digests([photo], memory) == digests([photo], tmp_path / "other.sqlite")
+    assert not (tmp_path / "elsewhere").exists()

@@ -1,3 +1,4 @@
+from errno import ELOOP
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,16 @@ def test_damaged_rows_are_never_read_as_others(tmp_path: Path, name: str) -> Non
                     assert torch.equal(store.read([row])["tokens"], rows(number, number + 1)["tokens"])
         except InputError as error:
             assert "damaged; delete that folder" in str(error)
+
+
+@pytest.mark.parametrize("name", ["lock", "tokens.raw", "contents.txt", "layout.json", "layout.part"])
+def test_a_link_in_the_place_of_a_file_is_not_followed(tmp_path: Path, name: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("mine")
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / name).symlink_to(elsewhere)
+    try:
+        write(tmp_path / "s", 0, 7)
+    except OSError as error:
+        assert error.errno == ELOOP and name not in ("layout.json", "layout.part")
+    assert elsewhere.read_text() == "mine"

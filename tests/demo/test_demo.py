@@ -94,6 +94,17 @@ def test_a_run_of_other_data_is_left_alone(tmp_path):
     assert (tmp_path / "run" / "model.safetensors").exists()
 
 
+def test_a_link_in_an_earlier_demo_goes_and_what_it_leads_to_stays(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "file").write_text("mine")
+    folder = tmp_path / "demo"
+    folder.mkdir()
+    (folder / "demo.json").write_text('{"scene_accuracy": 1}')
+    (folder / "run").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    demo._clear(folder)
+    assert not list(folder.iterdir()) and (tmp_path / "elsewhere" / "file").read_text() == "mine"
+
+
 def test_a_file_in_the_way_is_named(tmp_path):
     (tmp_path / "demo").write_text("")
     with pytest.raises(InputError, match="demo exists and is no earlier demo"):

@@ -73,16 +73,40 @@ def test_a_new_file_has_the_rights_that_any_has_and_an_old_one_keeps_its_own(tmp
     (tmp_path / "usual").touch()
     write_text(tmp_path / "new", "x")
     assert (tmp_path / "new").stat().st_mode == (tmp_path / "usual").stat().st_mode
-    (tmp_path / "new").chmod(0o600)
-    write_text(tmp_path / "new", "y")
-    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o600
+    for mode in (0o600, 0o444):
+        (tmp_path / "new").chmod(mode)
+        with whole(tmp_path / "new") as part:
+            assert part.stat().st_mode & 0o200  # or nobody but root could write it
+            part.write_text("y")
+        assert (tmp_path / "new").stat().st_mode & 0o777 == mode
 
 
-@pytest.mark.parametrize("name", ["../x", "/x", "members/../../x", "link/x", "."])
+def test_a_name_as_long_as_names_may_be_is_written(tmp_path):
+    name = "写" * 84
+    write_text(tmp_path / name, "x")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_devices_pipes_and_what_stdout_is_are_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "null").symlink_to("/dev/null")
+    for path in (tmp_path / "pipe", tmp_path / "null", Path("/dev/fd/1")):
+        kind = path.lstat().st_mode
+        with pytest.raises(InputError, match="no ordinary file"):
+            write_text(path, "x")
+        assert path.lstat().st_mode == kind
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "/x", "members/../../x", "link/x", ".", "", "itself", "itself/itself", "round/x", "a\0b"]
+)
 def test_a_path_that_leads_out_of_a_folder_is_refused_by_its_key(tmp_path, name):
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "link").symlink_to(tmp_path)
+    (folder / "itself").symlink_to(".")
+    (folder / "round").symlink_to("round")
     with pytest.raises(InputError, match=r"^captioner\.members has .*inside"):
         inside(folder, name, "captioner.members")
     assert inside(folder, "members/1", "captioner.members") == folder / "members" / "1"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import showtell
+from showtell import checkpoint
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.lock import Lock
 from showtell.recipe.check import check
@@ -129,9 +130,20 @@ def test_a_stranger_run_writes_nothing_elsewhere(tmp_path, frozen_run):
     for name in ("last.part", "last.new", ".last-x"):
         shutil.rmtree(run / name, ignore_errors=True)
         (run / name).symlink_to(elsewhere, target_is_directory=True)
-    with pytest.raises(InputError):
-        train_small(run, *FROZEN, "train.accumulate=2", resume=True)  # last.new counts, and holds no checkpoint
+    saved = checkpoint.read_training(run)  # a link called last.new is no checkpoint
+    checkpoint.write_training(run, *saved)
+    assert checkpoint.read_training(run)[1] == saved[1]
     assert [path.name for path in elsewhere.iterdir()] == ["file"] and (elsewhere / "file").read_text() == "mine"
+
+
+def test_an_ensemble_that_names_itself_is_refused(tmp_path, frozen_run):
+    from showtell.training.together import make_ensemble
+
+    make_ensemble([frozen_run, frozen_run], tmp_path / "both")
+    shutil.rmtree(tmp_path / "both" / "members" / "2")
+    (tmp_path / "both" / "members" / "2").symlink_to(tmp_path / "both", target_is_directory=True)
+    with pytest.raises(InputError, match=r"^captioner\.members has 'members/2'"):
+        showtell.load(tmp_path / "both")
 
 
 @pytest.mark.parametrize("member", ["../x", "ABSOLUTE"])
