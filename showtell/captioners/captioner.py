@@ -21,6 +21,7 @@ from showtell.captioners.caption import Caption
 from showtell.captioners.views import encoder_of_views
 from showtell.data.images import open_image, upright_rgb
 from showtell.encoders.encoder import Encoder
+from showtell.encoders.frozen import digest
 from showtell.encoders.turned import Views
 from showtell.features import Seen
 from showtell.plumbing.errors import InputError
@@ -95,6 +96,16 @@ class Captioner(ABC):
     def manner(self) -> str:
         """How it comes to its captions, for signatures of scores."""
         return self.name
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of all that its captions come from. Equal ones caption a photo alike."""
+        modules = {"encoder": self.encoder, "decoder": getattr(self, "decoder", None)}
+        tensors: dict[str, torch.Tensor] = {}
+        for part, module in modules.items():
+            if module is not None:
+                tensors |= {f"{part}.{name}": tensor for name, tensor in module.state_dict().items()}
+        return digest((self.name, self.manner, self.recipe), tensors)
 
     @property
     def parts(self) -> str:

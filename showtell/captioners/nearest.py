@@ -21,6 +21,7 @@ from showtell.captioners.captioner import Builder, Captioner, from_features, sav
 from showtell.captioners.neighbours import Neighbours
 from showtell.data.images import open_image
 from showtell.encoders.encoder import Encoder
+from showtell.encoders.frozen import digest
 from showtell.features import Seen, first
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.files import write_json
@@ -79,6 +80,11 @@ class Nearest(Captioner):
     @property
     def manner(self) -> str:
         return f"nearest(k={self.neighbours.k},scale={self.neighbours.scale})"
+
+    @property
+    def fingerprint(self) -> str:
+        tensors, rest = self.neighbours.state()
+        return digest((super().fingerprint, rest), tensors)
 
     @property
     def parts(self) -> str:

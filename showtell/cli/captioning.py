@@ -1,5 +1,7 @@
 """Commands for your own photos: caption, explain."""
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +10,7 @@ import typer
 from showtell.cli.words import Model, Photos, err, load_model, out, photos_and_changes, report_unreadable
 from showtell.plumbing.errors import InputError, Unreadable
 from showtell.plumbing.garbage import nothing_to_collect
-from showtell.plumbing.messages import printable
+from showtell.plumbing.messages import count, printable
 
 
 def caption(
@@ -26,7 +28,7 @@ def caption(
         from showtell.plumbing.interrupt import stop_signal
         from showtell.predict.captions import caption_photos
         from showtell.predict.photos import find_photos
-        from showtell.predict.writer import Writer, made_by
+        from showtell.predict.writer import Writer
 
     if resume and output is None:
         raise InputError("--resume goes on with a file; name it with --out")
@@ -36,22 +38,31 @@ def caption(
     captioner = load_model(model, changes)
     if model in packaged_models():
         err.print((packaged_models()[model] / "about.txt").read_text("utf-8").strip(), markup=False, soft_wrap=True)
-    writer = Writer(output, resume=resume, made_by=made_by(captioner) if output is not None else "", order=found)
-    if writer.partial is not None and writer.partial.exists() and not resume:
-        err.print(f"beginning anew; --resume would have gone on from {writer.partial}", markup=False, soft_wrap=True)
+    writer = Writer(output, resume=resume, made_by=captioner.fingerprint if output is not None else "", photos=found)
     failed: dict[str, Unreadable] = {}
-    with stop_signal() as stop, writer:
-        left = {image_id: path for image_id, path in found.items() if image_id not in writer.done}
-        for image_id, result in caption_photos(captioner, left, console=err):
-            if isinstance(result, Unreadable):
-                failed[image_id] = result
-            else:
-                writer.write(image_id, result)
-                if output is None:
-                    print(f"{printable(image_id)}: {result.text}", flush=True)
-            if stop:
-                kept = f"; {writer.partial} has the first {len(writer.rows):,}, and --resume goes on from there"
-                raise Interrupted(f"stopped{kept if writer.partial is not None else ''}")
+    try:
+        with stop_signal() as stop, writer:
+            if writer.replaced:
+                say = f"beginning anew; --resume would have gone on from {writer.partial}"
+                err.print(say, markup=False, soft_wrap=True)
+            left = {image_id: path for image_id, path in found.items() if image_id not in writer.done}
+            if len(left) < len(found):
+                err.print(f"going on: {len(found) - len(left):,} of {count(len(found), 'photo')} have a caption")
+            for image_id, result in caption_photos(captioner, left, console=err):
+                if isinstance(result, Unreadable):
+                    failed[image_id] = result
+                else:
+                    writer.write(image_id, result)
+                    if output is None:
+                        print(f"{printable(image_id)}: {result.text}", flush=True)
+                if stop:
+                    raise Interrupted("stopped")
+    except BaseException:  # whatever stops it, its captions are not lost
+        if writer.partial is not None and writer.rows:
+            line = shlex.join(["showtell", *(word for word in sys.argv[1:] if word != "--resume"), "--resume"])
+            kept = f"{writer.partial} keeps {count(len(writer.rows), 'caption')}; go on with: {line}"
+            err.print(printable(kept), markup=False, soft_wrap=True)
+        raise
     if output is not None:
         out.print(f"written: {output} ({len(writer.rows):,} captions)")
     report_unreadable(failed, len(found))
