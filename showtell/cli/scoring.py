@@ -59,15 +59,18 @@ def score(
     """Score captions from any program, with the metrics of coco-caption."""
     with nothing_to_collect():
         from showtell.metrics.score import to_json
-        from showtell.plumbing.files import write_json
+        from showtell.plumbing.files import check_folder, write_json
         from showtell.scoring.files import score_files
 
+    if output is not None:
+        check_folder(output.parent, "--out")
     names = [name.strip() for name in metrics.split(",")] if metrics else None
     more: dict[str, Any] = {"clip": clip, "clip_protocol": protocol}
     more |= {"training": training, "frequencies": frequencies, "photos": photos}
     scores = score_files(candidates, references, names, err, **more)
     show(scores)
     if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
         write_json(output, to_json(scores))
 
 

@@ -13,6 +13,7 @@ from showtell.checkpoint import read_recipe
 from showtell.clip import Clip
 from showtell.data import Record
 from showtell.data.beside import photos_of
+from showtell.data.scenes.scenes import check_drawn
 from showtell.metrics import METRICS
 from showtell.metrics.clipscore import SEEING
 from showtell.metrics.names import chosen
@@ -115,6 +116,8 @@ def _known(
     known: dict[str, dict[str, list[str]]] = {}
     for name, run in runs.items():
         recipe = check_sections(override(read_recipe(run), overrides), ["data"])
+        if not any(item.partition("=")[0].partition(".")[0] == "data" for item in overrides):
+            check_drawn(recipe["data"])
         key = json.dumps(recipe["data"], sort_keys=True)
         built[key] = records = built[key] if key in built else build(recipe, "data")
         known[name] = {r.image_id: list(r.references) for r in records if r.split == split and r.references}

@@ -11,6 +11,7 @@ from showtell.cache.contents import digest_file
 from showtell.captioners import Captioner
 from showtell.clip import Clip
 from showtell.data import Record, notes
+from showtell.data.scenes.scenes import check_drawn
 from showtell.loading import PLACES, load, load_folder, steer
 from showtell.metrics.names import select
 from showtell.metrics.score import Scores, check_ready, score, to_json
@@ -65,6 +66,8 @@ def evaluate_run(
     settings = Evaluate(**options(recipe, "evaluate"))
     clip = Clip(settings.clip, settings.clip_protocol, device=captioner.device, console=console)
     check_ready(settings.metrics, clip)
+    if "data" in recipe and not any(key.partition(".")[0] == "data" for key in asked):
+        check_drawn(recipe["data"])
     everything, form = _captioned(recipe, console)
     records = _of_split(everything, split)
     training = _training(own, recipe, everything, console) if "copied" in select(settings.metrics) else []
@@ -149,6 +152,7 @@ def _training(own: Recipe, recipe: Recipe, given: Sequence[Record], console: Con
     records, here = given, True
     if own["data"] != recipe["data"]:
         try:
+            check_drawn(own["data"])
             records = build(own, "data")
         except (ShowtellError, OSError):
             here = False

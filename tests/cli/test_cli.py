@@ -131,6 +131,14 @@ def test_a_recipe_becomes_a_run_scores_captions_and_pictures(showtell, recipe, a
     assert list(scores["per_image"]) == list(references)
 
 
+def test_score_says_before_its_work_that_out_cannot_be_written(showtell, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, err = showtell(
+        "score", "--candidates", "none", "--references", "none", "--out", tmp_path / "file" / "scores.json"
+    )
+    assert code == 2 and "--out" in err and "not a folder" in err
+
+
 def test_features_say_what_is_left_out_and_take_recipes_that_take_no_steps(showtell, tmp_path):
     write_karpathy(tmp_path)
     next((tmp_path / "images").iterdir()).unlink()

@@ -15,6 +15,7 @@ from showtell import checkpoint
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.lock import Lock
 from showtell.recipe.check import check
+from showtell.scoring.compare import compare_runs
 from showtell.settings.text import override
 from showtell.training.loop import train
 from tests.small import FROZEN, RECIPE, train_small
@@ -134,6 +135,21 @@ def test_a_stranger_run_writes_nothing_elsewhere(tmp_path, frozen_run):
     checkpoint.write_training(run, *saved)
     assert checkpoint.read_training(run)[1] == saved[1]
     assert [path.name for path in elsewhere.iterdir()] == ["file"] and (elsewhere / "file").read_text() == "mine"
+
+
+def test_a_stranger_run_draws_no_scenes_where_its_recipe_says(tmp_path, frozen_run):
+    run, elsewhere = shutil.copytree(frozen_run, tmp_path / "run"), tmp_path / "new" / "elsewhere"
+    quick = ["evaluate.metrics=[BLEU-1]"]
+    showtell.evaluate(run, "val", quick)
+    recipe = (run / "recipe.yaml").read_text()
+    (run / "recipe.yaml").write_text(recipe.replace("  root: null", f"  root: {elsewhere}"))
+    for job in (lambda: showtell.evaluate(run, "val", quick), lambda: compare_runs([run, run])):
+        with pytest.raises(InputError, match=r"data\.root=.*elsewhere"):
+            job()
+    assert not elsewhere.parent.exists()
+    showtell.evaluate(run, "val", [*quick, f"data.root={elsewhere}"])  # a folder that the user names
+    showtell.evaluate(run, "val", quick)
+    assert (elsewhere / "scenes.json").exists()
 
 
 def test_an_ensemble_that_names_itself_is_refused(tmp_path, frozen_run):

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import zlib
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from random import Random
@@ -64,6 +65,13 @@ def read_scenes(root: Path, split: str | None = None) -> dict[str, Scene]:
     """The truth behind the pictures in `root` (a record's `path.parent`), by image_id."""
     entries = _read(root)["scenes"].items()
     return {name: _scene(entry["scene"]) for name, entry in entries if split in (None, entry["split"])}
+
+
+def check_drawn(settings: Mapping[str, Any]) -> None:
+    """Raise InputError if a run's section `data` would draw scenes: a stranger's run may name any folder for them."""
+    root = settings.get("root")
+    if settings["name"] == "scenes" and root is not None and not (Path(root).expanduser() / INDEX).is_file():
+        raise InputError(f"data.root={root} of the run holds no scenes; say with data.root=FOLDER where to draw them")
 
 
 def _default_folder(settings: dict[str, Any]) -> Path:
