@@ -1,5 +1,6 @@
 """What holds for all tests: checked shapes, a cache of their own, one thread, no model hub; and small trained runs."""
 
+import functools
 import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
@@ -7,6 +8,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
 import pytest
 import torch
 
+from showtell.encoders.lite import encoder as lite
 from tests import shapes  # noqa: F401 - before any room of showtell is imported
 from tests.small import FROZEN, train_small
 
@@ -28,6 +30,7 @@ def alone(tmp_path_factory):
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SHOWTELL_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setattr(lite, "published", functools.cache(lite.published))  # hundreds of times the same file
         yield
     torch.set_num_threads(threads)
 

@@ -4,9 +4,10 @@ import pytest
 
 from benchmarks.__main__ import BENCHMARKS
 
+SLOW = {"start"}  # it starts the command ten times
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", BENCHMARKS)
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW)) for n in BENCHMARKS])
 def test_it_runs(name: str) -> None:
     ratios = BENCHMARKS[name](quick=True)
     assert ratios and all(0 < ratio.least <= ratio.median <= ratio.most for ratio in ratios)

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from functools import cache
 
 import pytest
 import typer
@@ -131,32 +132,40 @@ def follow(page, folder):
 
 @pytest.fixture(scope="module")
 def followed(tmp_path_factory):
-    """The folder of each followed page, after all was done."""
-    folders = {}
-    for name in FOLLOWED:
-        folders[name] = folder = tmp_path_factory.mktemp("page")
+    """`followed(page)` -> the folder of a followed page, after all was done. Every page is followed once."""
+
+    @cache
+    def run(name):
+        folder = tmp_path_factory.mktemp("page")
         put(folder / "flickr8k/dataset_flickr8k.json", json.dumps(KARPATHY))
         Image.new("RGB", (50, 40), "red").save(folder / "photo.jpg")
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(folder)
             patch.setenv("SHOWTELL_CACHE", str(folder / "cache"))
             follow(ROOT / name, folder)
-    return folders
+        return folder
+
+    return run
+
+
+@pytest.mark.parametrize("name", FOLLOWED)
+def test_a_page_can_be_followed(followed, name):
+    assert followed(name).is_dir()  # each command and block is checked while it runs
 
 
 @pytest.mark.slow
 def test_following_the_readme_leaves_what_it_promises(followed):
-    folder = followed["README.md"]
+    folder = followed("README.md")
     assert json.loads((folder / "runs/b6/captions-test.json").read_text("utf-8")).keys() == {"5.jpg", "6.jpg"}
     assert (folder / "maps/photo.png").is_file() and (folder / "report.html").is_file()
 
 
 @pytest.mark.slow
 def test_following_the_other_pages_leaves_what_they_promise(followed):
-    assert (followed["docs/recipes.md"] / "runs/mine/model.safetensors").is_file()
-    assert (followed["docs/tutorial.md"] / "maps/test-00000.png").is_file()
-    assert (followed["docs/tutorial.md"] / "report.html").is_file()
-    scores = json.loads((followed["docs/formats.md"] / "scores.json").read_text("utf-8"))
+    assert (followed("docs/recipes.md") / "runs/mine/model.safetensors").is_file()
+    assert (followed("docs/tutorial.md") / "maps/test-00000.png").is_file()
+    assert (followed("docs/tutorial.md") / "report.html").is_file()
+    scores = json.loads((followed("docs/formats.md") / "scores.json").read_text("utf-8"))
     assert list(scores["scores"]) == ["BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "CIDEr-D"]
 
 
@@ -171,14 +180,14 @@ def test_scores_have_the_form_that_the_page_shows(followed):
         for block in blocks(ROOT / "docs/formats.md")
         if block.language == "json" and '"per_image"' in block.text
     ]
-    made = json.loads((followed["docs/formats.md"] / "scores.json").read_text("utf-8"))
+    made = json.loads((followed("docs/formats.md") / "scores.json").read_text("utf-8"))
     assert shown.keys() == made.keys() and shown["per_image"].keys() == made["per_image"].keys()
     assert shown["scores"]["CIDEr-D"].keys() == made["scores"]["CIDEr-D"].keys()
     assert made["scores"]["CIDEr-D"]["signature"].startswith(shown["scores"]["CIDEr-D"]["signature"])
 
 
 def test_every_file_that_training_leaves_is_named(followed):
-    page, folder = (ROOT / "docs/formats.md").read_text("utf-8"), followed["README.md"]
+    page, folder = (ROOT / "docs/formats.md").read_text("utf-8"), followed("README.md")
     for path in [*folder.glob("runs/b6/**/*"), *folder.glob("cache/**/*")]:
         name = path.name.replace("-test.json", "-<split>.json")
         if path.parent.name == "cache":  # a version, and a digest

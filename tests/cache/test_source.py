@@ -287,8 +287,8 @@ def flipped(content: bytes, place: int) -> bytes:
 
 @pytest.mark.parametrize("damage", list(DAMAGES))
 def test_a_damaged_cache_gives_the_same_features_or_a_way_out(tmp_path: Path, damage: str) -> None:
-    records = draw(tmp_path / "photos", 5)
-    wanted = source(records, lite(), tmp_path / "c")(range(5))
+    records, encoder = draw(tmp_path / "photos", 5), lite()
+    wanted = source(records, encoder, tmp_path / "c")(range(5))
     for file in sorted((tmp_path / "c").rglob("*")):
         if file.is_dir() or file.name == "lock":
             continue
@@ -296,11 +296,11 @@ def test_a_damaged_cache_gives_the_same_features_or_a_way_out(tmp_path: Path, da
         path = folder / file.relative_to(tmp_path / "c")
         path.write_bytes(DAMAGES[damage](path.read_bytes()))
         try:
-            found = source(records, lite(), folder)(range(5))
+            found = source(records, encoder, folder)(range(5))
         except InputError as error:
             assert "damaged; delete that folder" in str(error)
             shutil.rmtree(next(folder.glob("features-*")))
-            found = source(records, lite(), folder)(range(5))
+            found = source(records, encoder, folder)(range(5))
         for ours, theirs in zip(each(found)[0], each(wanted)[0], strict=True):
             assert torch.equal(ours, theirs), file
         shutil.rmtree(folder)

@@ -50,10 +50,11 @@ def runs(tmp_path_factory):
     return folder
 
 
-def joined(runs, tmp_path, names):
-    """The ensemble of some of the runs, read from its folder."""
-    make_ensemble([runs / name for name in names], tmp_path / names)
-    return load(tmp_path / names)
+def joined(runs, names):
+    """The ensemble of some of the runs, read from its folder, which is written once."""
+    if not (runs / names).exists():
+        make_ensemble([runs / name for name in names], runs / names)
+    return load(runs / names)
 
 
 def seen(captioner, photos):
@@ -68,8 +69,8 @@ def probabilities(captioner, features, tokens):
 
 
 @pytest.mark.parametrize("names", ["ab", "ac", "abc", "cba"])
-def test_probabilities_are_the_mean_of_the_members(runs, tmp_path, photos, names):
-    ensemble = joined(runs, tmp_path, names)
+def test_probabilities_are_the_mean_of_the_members(runs, photos, names):
+    ensemble = joined(runs, names)
     tokens = torch.randint(4, len(ensemble.tokenizer), (len(photos), 3, 5))
     tokens[..., 0] = ensemble.tokenizer.special.begin[0]
     members = [load(runs / name) for name in names]
@@ -80,24 +81,24 @@ def test_probabilities_are_the_mean_of_the_members(runs, tmp_path, photos, names
     torch.testing.assert_close(logits.log_softmax(-1), logits, atol=1e-5, rtol=0)
 
 
-def test_a_run_twice_says_what_it_says(runs, tmp_path, photos):
-    alone, twice = load(runs / "a"), joined(runs, tmp_path, "aa")
+def test_a_run_twice_says_what_it_says(runs, photos):
+    alone, twice = load(runs / "a"), joined(runs, "aa")
     for one, two in zip(alone.caption(photos), twice.caption(photos), strict=True):
         assert one.tokens == two.tokens and one.text == two.text
         assert two.log_prob == pytest.approx(one.log_prob, abs=1e-4)
 
 
 @pytest.mark.parametrize(("names", "other"), [("ab", "ba"), ("abc", "cab")])
-def test_the_order_of_the_members_does_not_matter(runs, tmp_path, photos, names, other):
-    first, second = joined(runs, tmp_path, names).caption(photos), joined(runs, tmp_path, other).caption(photos)
+def test_the_order_of_the_members_does_not_matter(runs, photos, names, other):
+    first, second = joined(runs, names).caption(photos), joined(runs, other).caption(photos)
     assert [caption.text for caption in first] == [caption.text for caption in second]
     assert [c.log_prob for c in first] == pytest.approx([c.log_prob for c in second], abs=1e-4)
     assert [c.text for c in first] != [c.text for c in load(runs / names[0]).caption(photos)]
 
 
-def test_members_with_the_same_frozen_encoder_share_it(runs, tmp_path, photos, monkeypatch):
-    assert not isinstance(joined(runs, tmp_path, "ab").encoder, Joined)
-    ensemble = joined(runs, tmp_path, "abc")
+def test_members_with_the_same_frozen_encoder_share_it(runs, photos):
+    assert not isinstance(joined(runs, "ab").encoder, Joined)
+    ensemble = joined(runs, "abc")
     assert len(ensemble.encoder.encoders) == 2 and ensemble.decoder.sees == (0, 0, 1)
     assert not isinstance(seen(ensemble, photos), Features) and len(seen(ensemble, photos)) == 2
     calls = []
@@ -113,7 +114,7 @@ def test_encoders_that_trained_are_never_shared(cnn_run, tmp_path):
 
 
 def test_each_encoder_keeps_its_own_cache(runs, tmp_path, photos):
-    ensemble = joined(runs, tmp_path, "ac")
+    ensemble = joined(runs, "ac")
     settings = {name: value for name, value in RECIPE["data"].items() if name != "name"}
     records = [record for record in scenes(**settings) if record.split == "test"]
     broken = tmp_path / "broken.png"
@@ -129,15 +130,16 @@ def test_each_encoder_keeps_its_own_cache(runs, tmp_path, photos):
 
 
 def test_an_ensemble_goes_anywhere(runs, tmp_path, photos):
-    said = joined(runs, tmp_path, "ac").caption(photos)
+    make_ensemble([runs / "a", runs / "c"], tmp_path / "ac")
+    said = load(tmp_path / "ac").caption(photos)
     shutil.move(tmp_path / "ac", tmp_path / "elsewhere")
     assert load(tmp_path / "elsewhere").caption(photos) == said
     load(tmp_path / "elsewhere").save_pretrained(tmp_path / "again", half=True)
     assert [c.text for c in load(tmp_path / "again").caption(photos)] == [c.text for c in said]
 
 
-def test_every_strategy_decodes_an_ensemble(runs, tmp_path, photos):
-    ensemble = joined(runs, tmp_path, "abc")
+def test_every_strategy_decodes_an_ensemble(runs, photos):
+    ensemble = joined(runs, "abc")
     for changes in ({"name": "greedy"}, {"name": "sample", "seed": 1}, {"name": "diverse_beam"}, {"must": ["star"]}):
         captions = ensemble.caption(photos, max_length=8, **changes)
         assert len(captions) == len(photos) and all(caption.log_prob < 0 for caption in captions)
@@ -158,19 +160,19 @@ def test_runs_are_put_together_scored_and_explained_like_any(frozen_run, tmp_pat
     assert len(explanation.maps) == len(explanation.words) > 0
 
 
-def test_maps_are_the_mean_of_those_who_see_through_the_first_encoder(runs, tmp_path, photos):
-    ensemble, members = joined(runs, tmp_path, "abc"), [load(runs / name) for name in "ab"]
+def test_maps_are_the_mean_of_those_who_see_through_the_first_encoder(runs, photos):
+    ensemble, members = joined(runs, "abc"), [load(runs / name) for name in "ab"]
     tokens = torch.tensor([[[1, 5, 6]]])
     maps = []
     for captioner in [ensemble, *members]:
         memory, state = captioner.decoder.start(seen(captioner, photos[:1]))
         maps.append(captioner.decoder(memory, state, tokens, attention=True).attention.mean(3))
     torch.testing.assert_close(maps[0], (maps[1] + maps[2]) / 2, atol=1e-5, rtol=0)
-    assert ensemble.decoder.attends and not joined(runs, tmp_path, "cab").decoder.attends  # "c" is recurrent
+    assert ensemble.decoder.attends and not joined(runs, "cab").decoder.attends  # "c" is recurrent
     with pytest.raises(
         InputError, match=r"^no member of this ensemble that looks through the first one's encoder has at"
     ):
-        explain(joined(runs, tmp_path, "ca"), Image.open(photos[0]).convert("RGB"))
+        explain(joined(runs, "ca"), Image.open(photos[0]).convert("RGB"))
 
 
 def test_an_ensemble_reads_no_more_words_than_its_shortest_member(runs):
@@ -178,9 +180,9 @@ def test_an_ensemble_reads_no_more_words_than_its_shortest_member(runs):
     assert MeanDecoder(decoders, [0, 1]).max_length == decoders[0].max_length == 256
 
 
-def test_longer_captions_than_a_member_has_positions_for_are_refused(runs, tmp_path, photos):
+def test_longer_captions_than_a_member_has_positions_for_are_refused(runs, photos):
     told = "decode.max_length is 258; it takes at most 257 where decoder.max_length is 256"
-    for captioner in (load(runs / "a"), joined(runs, tmp_path, "ca")):
+    for captioner in (load(runs / "a"), joined(runs, "ca")):
         with pytest.raises(RecipeError, match=f"^{told}$"):
             captioner.caption(photos[:1], max_length=258)
 
@@ -224,7 +226,7 @@ def test_a_recipe_of_an_ensemble_sets_nothing_of_its_members(tmp_path):
 
 
 def test_a_member_that_is_gone_is_told(runs, tmp_path):
-    joined(runs, tmp_path, "ab")
+    make_ensemble([runs / "a", runs / "b"], tmp_path / "ab")
     shutil.rmtree(tmp_path / "ab" / "members" / "2")
     with pytest.raises(InputError, match=r"members/2 is not a run: it has no recipe.yaml$"):
         load(tmp_path / "ab")

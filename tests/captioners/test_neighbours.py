@@ -3,6 +3,7 @@
 import math
 import random
 from collections import Counter
+from functools import cache
 
 import numpy as np
 import pytest
@@ -25,16 +26,23 @@ def photos(count=13, seed=0):
     return torch.randn(count, 6, generator=torch.Generator().manual_seed(seed)) + 2, captions
 
 
+@cache
 def ngrams(text, n):
     words = text.split()
     return Counter(tuple(words[i : i + n]) for i in range(len(words) - n + 1))
+
+
+@cache
+def photos_with(captions, n):
+    """How many photos have each n-gram."""
+    return Counter(gram for of_photo in captions for gram in {g for text in of_photo for g in ngrams(text, n)})
 
 
 def slow_cider_d(candidate, reference, captions):
     """Of one candidate against one reference, document frequencies counted by photo (Vedantam et al. 2015)."""
     total = 0.0
     for n in (1, 2, 3, 4):
-        having = Counter(gram for of_photo in captions for gram in {g for text in of_photo for g in ngrams(text, n)})
+        having = photos_with(tuple(map(tuple, captions)), n)
 
         def vector(text, n=n, having=having):
             return {g: c * (math.log(len(captions)) - math.log(max(1, having[g]))) for g, c in ngrams(text, n).items()}

@@ -66,13 +66,19 @@ def test_probabilities_are_the_mean_over_the_views(captioner, pictures, views):
     torch.testing.assert_close(found, mean, atol=1e-6, rtol=1e-5)
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """Filled by the first who reads from it."""
+    return tmp_path_factory.mktemp("cache")
+
+
 WAYS = [{"name": "greedy"}, {"name": "beam"}, {"name": "sample", "seed": 1}, {"name": "diverse_beam"}]
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way["name"])
-def test_captions_from_the_cache_are_those_of_live_photos_and_not_those_of_one_view(captioner, pictures, way, tmp_path):
+def test_captions_from_the_cache_are_those_of_live_photos_and_not_those_of_one_view(captioner, pictures, way, cache):
     records = [record for record in scenes(**SETTINGS) if record.split == "test"]
-    source = open_source(records, eyes(seeing(captioner, "crops")), folder=tmp_path, console=Console(quiet=True))
+    source = open_source(records, eyes(seeing(captioner, "crops")), folder=cache, console=Console(quiet=True))
     cached = captioner.describe(source(range(len(records))), **way)
     live = captioner.caption(pictures, **way)
     assert [caption.text for caption in cached] == [caption.text for caption in live]

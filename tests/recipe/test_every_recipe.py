@@ -25,7 +25,10 @@ def offline(recipe: str) -> list[str]:
     return ["encoder.image_size=64", *(["encoder=lite"] if own["name"] == "timm" else [])]
 
 
-@pytest.mark.parametrize("name", packaged_recipes())
+SLOW = {"kharagpur-a"}  # three layers of 1,024
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW)) for n in packaged_recipes()])
 def test_it_trains_two_steps_and_captions(name: str, tmp_path: Path) -> None:
     neural = load_recipe(name).get("captioner", {}).get("name", "neural") == "neural"
     own = load_recipe(name)

@@ -1,6 +1,7 @@
 """A prompt that every caption begins with: its ids, its file, and whole trainings with one."""
 
 import json
+from functools import cache
 
 import pytest
 import torch
@@ -24,7 +25,9 @@ PROMPT = "a brown dog"
 every_tokenizer = pytest.mark.parametrize("name", TOKENIZERS)
 
 
+@cache
 def fitted(name, prompt=PROMPT):
+    """Not to be changed."""
     return TOKENIZERS[name](**SMALL.get(name, {}), prompt=prompt).fit(CAPTIONS)
 
 
@@ -90,7 +93,7 @@ def test_words_of_a_prompt_that_have_no_ids_are_named(name):
 @given(st.text(st.characters(exclude_categories=("Cs",)), max_size=20))
 @settings(max_examples=100, deadline=None)
 def test_gpt2_writes_a_caption_behind_a_prompt_as_in_one_text(text):
-    plain, prompted = GPT2(), GPT2(prompt="a photo of ")
+    plain, prompted = fitted("gpt2", None), fitted("gpt2", "a photo of ")
     assert prompted.decode(prompted.encode(text)) == text
     whole = plain.encode(f"a photo of {text}") if text else plain.encode("a photo of")
     if not text[:1].isspace():
@@ -155,8 +158,7 @@ def test_explain_has_maps_of_the_captions_words_only(run, photo):
     assert found.words == [captioner.tokenizer.decode([word]) for word in words]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["words", "gpt2"])
+@pytest.mark.parametrize("name", ["words", pytest.param("gpt2", marks=pytest.mark.slow)])  # a word for each of 50,257
 @pytest.mark.parametrize("loss", ["cross_entropy", "self_critical"])
 def test_training_with_a_prompt_goes_on_to_the_same_end(tmp_path, name, loss):
     overrides = [f"tokenizer={name}", *OPTIONS[name], *FEW, "train.max_steps=5", f"loss={loss}"]
