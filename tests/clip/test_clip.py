@@ -8,7 +8,7 @@ from PIL import Image
 
 from showtell.clip import Clip
 from showtell.plumbing.errors import InputError
-from tests.clip.tiny import draw_photos, write_transformers
+from tests.clip.tiny import draw_photos, write_tokenizer_in_one_file, write_transformers
 
 CAPTIONS = ["a dog runs along the beach", "two red cars in the rain", "", "An airplane!", "a dog runs along the beach"]
 
@@ -63,6 +63,12 @@ def test_both_libraries_give_the_same_for_the_same_weights(clip, open_clip_folde
     square = draw_photos(tmp_path, size=(32, 32))
     torch.testing.assert_close(clip.embed_photos(square), other.embed_photos(square), atol=1e-5, rtol=0)
     torch.testing.assert_close(clip.embed_texts(CAPTIONS), other.embed_texts(CAPTIONS), atol=1e-5, rtol=0)
+
+
+def test_a_tokenizer_in_one_file_gives_the_same(clip, folder, tmp_path):
+    other = shutil.copytree(folder, tmp_path / "other")
+    assert write_tokenizer_in_one_file(other).is_file()
+    assert torch.equal(Clip(str(other), device="cpu").embed_texts(CAPTIONS), clip.embed_texts(CAPTIONS))
 
 
 def test_batches_do_not_change_vectors(clip, folder, photos, monkeypatch):

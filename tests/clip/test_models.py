@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from showtell.clip import Clip
 from showtell.encoders.clip.from_open_clip import _chosen
 from showtell.plumbing.errors import InputError
+from tests.clip.tiny import write_tokenizer_in_one_file
 
 
 def refused(name):
@@ -116,15 +117,16 @@ def test_a_folder_that_is_no_clip_is_refused(copy, tmp_path):
     assert "is a bert and no CLIP: it does not embed photos and texts" in refused(tmp_path / "bert")
     assert "is a folder without config.json" in refused(tmp_path)
     assert "is a folder without open_clip_config.json" in refused(f"open_clip:{copy}")
-    for name in ("preprocessor_config.json", "tokenizer.json", "vocab.json", "merges.txt"):
+    for name in ("preprocessor_config.json", "vocab.json", "merges.txt"):
         (copy / name).unlink()
     assert "cannot be loaded" in refused(copy)
 
 
 def test_a_tokenizer_of_another_model_is_refused(copy, tmp_path):
-    config = json.loads((copy / "tokenizer.json").read_text())
+    path = write_tokenizer_in_one_file(copy)
+    config = json.loads(path.read_text())
     config["added_tokens"].append({**config["added_tokens"][-1], "id": 49408, "content": "<another>"})
-    (copy / "tokenizer.json").write_text(json.dumps(config))
+    path.write_text(json.dumps(config))
     assert "has a tokenizer of 49,409 tokens, of which its weights know 49,408" in refused(copy)
 
 
