@@ -59,7 +59,7 @@ def steer(captioner: Captioner, overrides: Sequence[str]) -> Recipe:
 
 
 def folder_of(name_or_folder: str | Path) -> Path:
-    """A folder as it is, or a copy of the Hub's repository of that id; InputError where there is neither."""
+    """A folder as it is, or a copy of the Hub's repository of that id; InputError if there is neither."""
     folder = Path(name_or_folder)
     return folder if folder.is_dir() else _from_hub(str(name_or_folder))
 

@@ -43,7 +43,7 @@ class Augmented(Source):
 def open_augmented(records: Sequence[Record], encoder: Encoder, views: str, console: Console) -> Source:
     """The features of `open_source`, and those of the photos in all views that `views`, a name of VIEWS, has.
 
-    Raises RecipeError where the features were computed by others, whose photos cannot be turned.
+    Raises RecipeError if the features were computed by others, whose photos cannot be turned.
     """
     turned = turned_encoders(encoder, views, "train.augment")
     upright = open_source(records, encoder, console=console, what="training photo")
@@ -55,7 +55,7 @@ def open_augmented(records: Sequence[Record], encoder: Encoder, views: str, cons
 def turned_encoders(encoder: Encoder, views: str, key: str) -> list[Encoder]:
     """The encoder for each view of VIEWS[views] beside the upright photo, which the option `key` asks for.
 
-    Raises RecipeError where the features were computed by others, who saw upright photos alone.
+    Raises RecipeError if the features were computed by others, who saw upright photos alone.
     """
     if VIEWS[views] and any(isinstance(part, Encoder) and part.given is not None for part in encoder.modules()):
         raise RecipeError(

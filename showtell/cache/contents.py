@@ -20,7 +20,7 @@ Stamp = tuple[int, int, int]  # size, time of the last write, time of the last c
 
 
 def digest_file(path: Path) -> str | None:
-    """32 letters that name the bytes of a file; None where it cannot be read."""
+    """32 letters that name the bytes of a file; None if it cannot be read."""
     try:
         with path.open("rb") as file:
             hashed = blake2b(digest_size=16)
@@ -41,7 +41,7 @@ def stamp(path: Path) -> Stamp | None:
 
 
 def digest_files(paths: Sequence[Path], memory: Path, pool: Executor) -> list[str | None]:
-    """The digest of each file's bytes, None where it cannot be read; `memory` is the sqlite file that remembers."""
+    """The digest of each file's bytes, None if it cannot be read; `memory` is the sqlite file that remembers."""
     keys = [_key(path) for path in paths]
     stamps = list(pool.map(stamp, paths))
     known = _recall(memory, keys)

@@ -45,7 +45,7 @@ class Made(NamedTuple):
 def fill(store: Store, encoder: Encoder, wanted: Mapping[str, Path], console: Console) -> dict[str, str]:
     """Make the rows that are missing; returns why contents that have none could not be read.
 
-    Raises InputError where the disk is too small or cannot be written.
+    Raises InputError if the disk is too small or cannot be written.
     """
     pixels, view = encoder.transform(Image.new("RGB", (8, 8)))
     layout = layout_of(_make(encoder, pixels[None], view[None]))

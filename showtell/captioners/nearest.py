@@ -125,7 +125,7 @@ class Nearest(Captioner):
 
 
 def _read_rest(path: Path) -> dict[str, Any]:
-    """What `Neighbours.state` gave; InputError where the file holds something else."""
+    """What `Neighbours.state` gave; InputError if the file holds something else."""
     try:
         rest = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:

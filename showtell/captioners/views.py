@@ -15,7 +15,7 @@ from showtell.features import Seen, each
 def encoder_of_views(encoder: Encoder, views: str) -> Encoder:
     """`encoder` for the upright photo and for each view of VIEWS[views], those of the upright photo first.
 
-    Raises RecipeError where features were computed by others, who saw upright photos alone.
+    Raises RecipeError if features were computed by others, who saw upright photos alone.
     """
     parts = encoder.encoders if encoder.several else [encoder]
     turned = zip(*(turned_encoders(part, views, "captioner.views") for part in parts), strict=True)

@@ -30,7 +30,7 @@ WAYS: tuple[Callable[[str], str], ...] = (  # what of a photo's path below the f
 def photos_of(image_ids: Sequence[str], root: Path, key: str = "--photos") -> dict[str, Path]:
     """The photo of each image, all by the first way of naming that has a photo for each.
 
-    Raises InputError where no way has, and where two photos of one name could be meant.
+    Raises InputError if no way has, and where two photos of one name could be meant.
     """
     root = existing_folder(root, key)
     try:

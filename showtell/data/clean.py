@@ -55,7 +55,7 @@ def to_records(
 ) -> Records:
     """Records in the rows' order; `form` begins with the format's name, `left_out` are the reader's.
 
-    Raises InputError where no photo is there or nothing is usable.
+    Raises InputError if no photo is there or nothing is usable.
     """
     out = list(left_out)
     merged = [image for image in _merged(rows, out) if _has_captions(image, out)]
@@ -110,7 +110,7 @@ def _merged(rows: Iterable[Row], out: list[LeftOut]) -> Iterable[_Image]:
 
 
 def _named(row: Row, out: list[LeftOut]) -> _Image | None:
-    """The row without its captions; None where id, photo or split are not to be used."""
+    """The row without its captions; None if id, photo or split are not to be used."""
     if not isinstance(row.photo, str) or not row.photo.strip() or "\0" in row.photo:
         out.append(LeftOut(row.where, "no photo named"))
         return None
@@ -146,7 +146,7 @@ def _has_captions(image: _Image, out: list[LeftOut]) -> bool:
 
 
 def _paths(root: Path, images: list[_Image], option: str | None, places: Sequence[str]) -> dict[int, tuple[Path, str]]:
-    """Where each image's photo is, and why it is none; InputError where none is there."""
+    """Where each image's photo is, and why it is none; InputError if none is there."""
     if option is not None:
         places = [option]
         if HOLDER not in option:

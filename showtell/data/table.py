@@ -32,7 +32,7 @@ WORDS, SOME = 3, 1000  # words that make a cell a caption, rows that are looked 
 
 
 class Columns(NamedTuple):
-    """What a user named; None where it is to be found."""
+    """What a user named; None if it is to be found."""
 
     photo: str | None = None
     caption: str | None = None
@@ -53,7 +53,7 @@ def read_table(
 ) -> tuple[list[Row], str]:
     """The rows, and a note about the encoding or that the file is empty.
 
-    Raises InputError where there is no column of photos or of captions, and for an empty file that is the set's only
+    Raises InputError if there is no column of photos or of captions, and for an empty file that is the set's only
     one: without `alone` that is one of no split.
     """
     columns = columns or Columns()
@@ -101,7 +101,7 @@ def _texts(cells: list[str]) -> Iterable[object]:
 
 
 def _strings(cell: str) -> list[str] | None:
-    r"""The texts of a list as Python prints it; None where it is none.
+    r"""The texts of a list as Python prints it; None if it is none.
 
     >>> _strings("['A dog.', \"It's a cat.\"]"), _strings("['A dog.'\n 'A cat.']"), _strings("['A] dog")
     (['A dog.', "It's a cat."], ['A dog.', 'A cat.'], None)

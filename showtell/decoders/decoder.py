@@ -39,8 +39,8 @@ class Decoder(nn.Module, ABC):
     have exactly `vocabulary_size` columns. A decoder whose table of words has more rows cuts them off.
     """
 
-    max_length: int | None = None  # how many tokens it can read; None where that is any number
-    regions: int | None = None  # how many visual tokens it reads; None where that is any number
+    max_length: int | None = None  # how many tokens it can read; None if that is any number
+    regions: int | None = None  # how many visual tokens it reads; None if that is any number
     reads_boxes = False  # whether it is told where visual tokens lie
     attends = False  # True exactly if `forward(..., attention=True)` returns attention
     reloadable = False  # whether frozen weights come back from their named source, so that no run has to save them

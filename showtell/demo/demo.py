@@ -45,7 +45,7 @@ def run_demo(
 ) -> Path:
     """Do all of it in `folder` and return the page's path; `demo.json` beside it is written last.
 
-    Raises InputError where scikit-image is missing or `folder` holds anything but an earlier demo.
+    Raises InputError if scikit-image is missing or `folder` holds anything but an earlier demo.
     """
     started = time.perf_counter()
     console = console or Console(stderr=True)

@@ -38,7 +38,7 @@ class Vocabulary(NamedTuple):
     min_count: int
     words: int
     covered: float
-    unknown: float | None  # None where there is no validation
+    unknown: float | None  # None if there is no validation
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Captions:
 
 
 def read_captions(records: Sequence[Record]) -> Captions | None:
-    """None where no photo has a caption."""
+    """None if no photo has a caption."""
     captioned = [record for record in records if record.references]
     if not captioned:
         return None

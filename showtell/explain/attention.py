@@ -33,7 +33,7 @@ class Explanation(NamedTuple):
 def explain(captioner: Captioner, image: Image.Image, **decode: Any) -> Explanation:
     """Caption an upright image with the recipe's decoding, or changes of it, and say where each word looked.
 
-    Raises InputError where the decoder has no attention over the image.
+    Raises InputError if the decoder has no attention over the image.
     """
     if not isinstance(captioner, Neural | Ensemble):
         raise InputError(

@@ -22,7 +22,7 @@ def humans(
 ) -> dict[str, Score]:
     """Scores of the references of each image against each other; as many rounds as the fewest references of an image.
 
-    Images with one reference alone are left out; InputError where all have.
+    Images with one reference alone are left out; InputError if all have.
     """
     several = {image_id: list(texts) for image_id, texts in references.items() if len(texts) > 1}
     if not several:

@@ -55,7 +55,7 @@ class Texts:
     """The tokenized candidate and references of each image; their n-grams are counted when first asked for.
 
     `said` and `known` are the same texts as they were written. `photos`, `training` (training captions as written) and
-    `clip` are there for the metrics that ask for them, and None where nobody gave any.
+    `clip` are there for the metrics that ask for them, and None if nobody gave any.
     """
 
     def __init__(

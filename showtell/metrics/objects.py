@@ -161,7 +161,7 @@ PLURALS = ((r"man$", "men"), (r"(s|x|z|ch|sh)$", r"\1es"), (r"([^aeiou])y$", r"\
 
 
 def named() -> dict[str, str | None]:
-    """Every name, of one or more words -> its object, or None where it names none."""
+    """Every name, of one or more words -> its object, or None if it names none."""
     table: dict[str, str | None] = dict.fromkeys(_forms(NO_OBJECTS))
     table |= {form: name for name, names in OBJECTS.items() for form in _forms(names)}
     table |= {form.replace(" ", "-"): name for form, name in table.items() if form.count(" ") == 1}

@@ -58,7 +58,7 @@ class Paired(NamedTuple):
 def intervals(
     metrics: Sequence[Metric], rows: Sequence[Rows], resamples: int = RESAMPLES, seed: int = 0
 ) -> list[tuple[float, float] | None]:
-    """The middle 95 % of each metric's values over the resamples; None where one image or none could be drawn."""
+    """The middle 95 % of each metric's values over the resamples; None if one image or none could be drawn."""
     images = len(rows[0]) if rows else 0
     if images < 2 or resamples < 1:
         return [None] * len(metrics)

@@ -74,7 +74,7 @@ class Detector(Crops):
 
 
 def _whole_pixels(box: list[float], size: tuple[int, int]) -> Box | None:
-    """The box within the photo; None where nothing of it is left."""
+    """The box within the photo; None if nothing of it is left."""
     left, top, right, bottom = (
         round(min(max(edge, 0), length)) for edge, length in zip(box, (*size, *size), strict=True)
     )

@@ -45,7 +45,7 @@ class Reader(ABC):
 
 
 def open_features(path: Path) -> Reader:
-    """Raises InputError where there is no such file, or it is in none of the forms."""
+    """Raises InputError if there is no such file, or it is in none of the forms."""
     if not path.exists():
         raise InputError(f"regions.file={path}: there is no such file or folder")
     if path.is_dir():

@@ -22,7 +22,7 @@ def explain_photos(
 ) -> Iterator[tuple[str, Path | Unreadable]]:
     """(image_id, its picture's path in `folder`, or why the photo cannot be read), in the order of `photos`.
 
-    Raises InputError where the decoder has no attention, or nothing can be written in `folder`.
+    Raises InputError if the decoder has no attention, or nothing can be written in `folder`.
     """
     check_folder(folder, "--out")
     names = picture_names(photos, folder)

@@ -73,7 +73,7 @@ def packaged_recipes() -> dict[str, str]:
 def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     """A packaged recipe's name, or the path of a YAML file, with overrides applied in order.
 
-    Raises RecipeError where there is no such recipe or an override is not of the form `section.key=value`.
+    Raises RecipeError if there is no such recipe or an override is not of the form `section.key=value`.
     """
     packaged = packaged_recipes()
     if name_or_path in packaged:
@@ -95,7 +95,7 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
 
 
 def read_recipe_file(path: Path) -> Recipe:
-    """The sections of a YAML file; RecipeError where it is not one."""
+    """The sections of a YAML file; RecipeError if it is not one."""
     try:
         return _sections(path.read_text("utf-8"), str(path))
     except UnicodeDecodeError as error:

@@ -48,7 +48,7 @@ def pattern() -> re.Pattern[str]:
 class BytePairs:
     """`tokens` in the order of their ids, written in the letters of BYTES; `merges` are pairs of them, `Ġ t`.
 
-    Raises ValueError where the two do not fit together.
+    Raises ValueError if the two do not fit together.
     """
 
     def __init__(self, tokens: Sequence[str], merges: Sequence[str]) -> None:

@@ -48,7 +48,7 @@ class SentencePiece:
     def fit(self, captions: Sequence[str]) -> "SentencePiece":
         """Learn the pieces; the same captions in the same order always give the same.
 
-        Raises RecipeError where `vocabulary_size` is more or less than the captions allow.
+        Raises RecipeError if `vocabulary_size` is more or less than the captions allow.
         """
         texts = [sound(caption) for caption in captions]
         try:

@@ -81,7 +81,7 @@ class Log:
 
 
 def check_extras(tensorboard: bool, wandb: str) -> None:
-    """RecipeError where a log is asked for whose package is not installed."""
+    """RecipeError if a log is asked for whose package is not installed."""
     asked = {"tensorboard": ("torch.utils.tensorboard", tensorboard, "true")}
     asked["wandb"] = ("wandb", wandb != "off", repr(wandb))
     for name, (module, wanted, value) in asked.items():

@@ -24,7 +24,7 @@ from showtell.training.resume import check_same, claim, open_run
 def remember(recipe: Recipe, run: Path, resume: bool, console: Console, lock: Lock) -> Path:
     """Build the captioner of a checked recipe into the folder `run`; the model is written last, so it is all or none.
 
-    Raises InputError where `run` exists and `resume` is False.
+    Raises InputError if `run` exists and `resume` is False.
     """
     say = partial(print_line, console)
     if recipe["captioner"]["name"] == "ensemble":

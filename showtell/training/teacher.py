@@ -25,7 +25,7 @@ class Teacher:
     """`teacher(features, tokens)`: it has the words of the captioner that learns, and its features or its own."""
 
     def __init__(self, name: str, recipe: Recipe, encoder: Encoder, device: torch.device) -> None:
-        """`encoder` is the learner's. RecipeError where it has other words; InputError where there is none."""
+        """`encoder` is the learner's. RecipeError if it has other words; InputError if there is none."""
         self.name = name
         with torch.random.fork_rng(devices=[]):  # building it draws, and who is taught begins as who is not
             captioner = load(Path(name).expanduser())

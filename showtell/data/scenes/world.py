@@ -86,7 +86,7 @@ def _sample(random: Random) -> Scene | None:
 
 
 def _place(random: Random, extents: list[float]) -> list[tuple[float, float]] | None:
-    """Centres, the hub's first; None where the things do not fit."""
+    """Centres, the hub's first; None if the things do not fit."""
     arms = list(range(1, len(extents)))
     across = random.choice(([], arms, arms[:1], arms[1:]))  # who stands beside the hub; the others above or below it
     along = [index for index in arms if index not in across]

@@ -19,7 +19,7 @@ NAMES = {"kernel": "weight", "bias": "bias"}
 
 
 def read_layers(path: Path, network: nn.Module) -> dict[str, Tensor] | None:
-    """The network's tensors, or None where the file holds no such layers."""
+    """The network's tensors, or None if the file holds no such layers."""
     layers = _layers(path)
     if layers is None:
         return None
