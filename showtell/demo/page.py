@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from showtell.loading import load_folder
 from showtell.captioners import Captioner, Neural
-from showtell.loading import load_folder
 from showtell.captioners.caption import Caption
 from showtell.data.images import open_image
 from showtell.data.record import Record
 from showtell.data.scenes.judge import Verdict
 from showtell.explain.attention import explain
+from showtell.loading import load_folder
 from showtell.metrics.score import Score
 from showtell.report import figures
 from showtell.report.heat import overlay, thumbnail

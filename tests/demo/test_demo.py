@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from showtell.plumbing.errors import InputError
 from showtell.demo import demo
+from showtell.plumbing.errors import InputError
 from tests.report.small import small_captioner
 
 QUICK = [

@@ -1,0 +1,1 @@
+"""The three-minute demo."""
