@@ -8,7 +8,6 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
 import pytest
 import torch
 
-from showtell.encoders.lite import encoder as lite
 from tests import shapes  # noqa: F401 - before any room of showtell is imported
 from tests.small import FROZEN, train_small
 
@@ -26,6 +25,8 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session", autouse=True)
 def alone(tmp_path_factory):
     """The session's own cache, which tests share so that scenes are drawn and encoded once."""
+    from showtell.encoders.lite import encoder as lite  # not before `shapes`
+
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
