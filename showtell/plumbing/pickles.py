@@ -11,6 +11,7 @@ import pickletools
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import islice
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,13 @@ from showtell.plumbing.errors import InputError
 TYPES = {f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)} | {"b1", "f2", "f4", "f8"}
 MOST_DIMENSIONS = 8
 DEEPEST = 50  # containers inside of containers
-SHARED = 4  # a pickle may repeat a part by its number; all repeats together may take so many times its bytes
+# A pickle may repeat a part by its number. What all repeats together may add to what the file holds:
+MOST_REPEATED = 100_000  # values
+MOST_REPEATED_BYTES = 64 * 2**20  # of arrays
 LARGEST_INT = 2**64
+LONGEST_NAME = 4096  # letters of a key, as of a path
+MOST_IN_KEY = 8  # parts of a key that is a tuple
+MOST_STEPS = 20_000_000  # instructions; an array takes about thirty, however large it is
 
 
 def load(path: Path, key: str = "") -> Any:
@@ -34,8 +40,10 @@ def load(path: Path, key: str = "") -> Any:
     """
     name = f"{key}={path}" if key else str(path)
     try:
+        if not path.is_file():  # a pipe would be waited for, a device read for ever
+            raise ValueError("it is no file")
         content = path.read_bytes()
-        return _Finished(len(content)).value(_Machine().run(content))
+        return _Finished(len(content)).value(_Machine(len(content)).run(content))
     except _Refused as refused:
         raise InputError(
             f"{name}: a pickle that asks for {refused}, and only numpy arrays in dicts and lists are read "
@@ -103,6 +111,8 @@ def _is_count(value: Any) -> bool:
 
 
 def _type(code: Any, *rest: Any) -> _Type:
+    if not isinstance(code, str):  # to look up a tuple of tuples may take for ever
+        raise ValueError("a type of numbers without a name")
     if code not in TYPES or not all(isinstance(each, bool | int) for each in rest):
         raise ValueError(f"numbers of type {str(code)[:20]!r}")
     return _Type(code)
@@ -116,14 +126,18 @@ def _empty(array: Any, shape: Any, code: Any) -> _Array:
     return _Array()
 
 
-def _from_buffer(content: Any, kind: Any, shape: Any, order: Any) -> "np.ndarray[Any, Any]":
-    return _array(content, kind, shape, order)
+def _from_buffer(content: Any, kind: Any, shape: Any, order: Any, axes: Any = None) -> "np.ndarray[Any, Any]":
+    if axes is None:
+        return _array(content, kind, shape, order)
+    if not isinstance(axes, tuple) or not all(_is_count(axis) for axis in axes):
+        raise ValueError("axes that are no tuple of numbers")
+    return _array(content, kind, shape, "C").transpose(axes)  # numpy checks that each axis is there once
 
 
-def _bytes(text: str, encoding: str) -> bytes:
+def _bytes(text: Any, encoding: Any) -> bytes:
     """What `_codecs.encode` is used for: old pickles keep bytes as letters."""
-    if encoding not in ("latin1", "latin-1"):
-        raise ValueError(f"letters in {str(encoding)[:20]!r}")
+    if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
+        raise ValueError("letters that are no latin1")
     return text.encode("latin1")
 
 
@@ -132,7 +146,18 @@ def _no_bytes() -> bytes:
 
 
 def _pairs(items: Any = ()) -> dict[Any, Any]:
-    return {key: value for key, value in items}  # noqa: C416 - dict() would take other things than pairs
+    return {_key(key): value for key, value in items}
+
+
+def _key(key: Any) -> Any:
+    """A key that is looked up in no time. To look up a tuple of tuples of tuples may take for ever."""
+    parts = key if type(key) is tuple and len(key) <= MOST_IN_KEY else (key,)
+    for part in parts:
+        if part is not None and not isinstance(part, str | bytes | bool | int | float | np.generic):
+            raise ValueError("a key that is no text and no number")
+        if isinstance(part, str | bytes) and len(part) > LONGEST_NAME:
+            raise ValueError(f"a key of more than {LONGEST_NAME:,} letters")
+    return key
 
 
 CALLS: dict[str, Callable[..., Any]] = {
@@ -165,14 +190,18 @@ SKIPPED = ("PROTO", "FRAME")
 
 
 class _Machine:
-    """The stack and the memo of one pickle. Each instruction makes at most as much as its own bytes say."""
+    """The stack and the memo of one pickle. Each instruction makes at most as much as its own bytes say.
 
-    def __init__(self) -> None:
+    A call may copy what the pickle names again by its number. All calls together copy little more than the file has.
+    """
+
+    def __init__(self, file_bytes: int) -> None:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
+        self.left = file_bytes + MOST_REPEATED
 
     def run(self, content: bytes) -> Any:
-        for opcode, argument, _ in pickletools.genops(BytesIO(content)):
+        for opcode, argument, _ in islice(pickletools.genops(BytesIO(content)), MOST_STEPS):
             name = opcode.name
             if name == "STOP":
                 return self.stack.pop()
@@ -187,7 +216,7 @@ class _Machine:
                 if step is None:
                     raise _Refused(f"the instruction {name}")
                 step(argument)
-        raise ValueError("it has no end")
+        raise ValueError(f"it has no end in {MOST_STEPS:,} instructions")
 
     def _last(self, count: int) -> list[Any]:
         items = self.stack[-count:]
@@ -209,8 +238,10 @@ class _Machine:
         self.stack.append(self._since_mark())
 
     def _dict(self, _: Any) -> None:
-        items = self._since_mark()
-        self.stack.append(dict(zip(items[::2], items[1::2], strict=True)))
+        self.stack.append(self._paired(self._since_mark()))
+
+    def _paired(self, items: list[Any]) -> dict[Any, Any]:
+        return dict(zip(map(_key, items[::2]), items[1::2], strict=True))
 
     def _append(self, _: Any) -> None:
         (item,) = self._last(1)
@@ -222,11 +253,11 @@ class _Machine:
 
     def _setitem(self, _: Any) -> None:
         key, value = self._last(2)
-        self._top(dict)[key] = value
+        self._top(dict)[_key(key)] = value
 
     def _setitems(self, _: Any) -> None:
         items = self._since_mark()
-        self._top(dict).update(zip(items[::2], items[1::2], strict=True))
+        self._top(dict).update(self._paired(items))
 
     def _top(self, kind: type) -> Any:
         if type(self.stack[-1]) is not kind:
@@ -262,6 +293,8 @@ class _Machine:
         self._name(*self._last(2))
 
     def _name(self, module: Any, name: Any) -> None:
+        if not isinstance(module, str) or not isinstance(name, str):
+            raise ValueError("a name that is no text")
         full = f"{module}.{name}"
         if full not in NAMES:
             raise _Refused(full[:100])
@@ -271,12 +304,19 @@ class _Machine:
         function, arguments = self._last(2)
         if function not in CALLS.values() or not isinstance(arguments, tuple):
             raise ValueError("a call of something that is no function")
+        self._count_copies(arguments)
         self.stack.append(function(*arguments))
+
+    def _count_copies(self, values: tuple[Any, ...]) -> None:
+        self.left -= sum(len(value) for value in values if isinstance(value, str | list))
+        if self.left < 0:
+            raise ValueError("a part that is repeated too often")
 
     def _build(self, _: Any) -> None:
         (state,) = self._last(1)
         if not isinstance(self.stack[-1], _Array | _Type) or not isinstance(state, tuple):
             raise ValueError("a state for something that takes none")
+        self._count_copies(state)
         self.stack[-1].build(state)
 
 
@@ -290,7 +330,8 @@ class _Finished:
     """Stand-ins -> arrays, all through. A part that a pickle repeats by its number is counted each time."""
 
     def __init__(self, file_bytes: int) -> None:
-        self.left = SHARED * file_bytes + 1_000_000
+        self.left = file_bytes + MOST_REPEATED
+        self.bytes_left = file_bytes + MOST_REPEATED_BYTES
 
     def value(self, made: Any, depth: int = 0) -> Any:
         self.left -= 1
@@ -301,20 +342,17 @@ class _Finished:
             if made is None:
                 raise ValueError("an array without values")
         if isinstance(made, np.ndarray):
-            self.left -= made.nbytes
-        if self.left < 0:
+            self.bytes_left -= made.nbytes
+        if self.left < 0 or self.bytes_left < 0:
             raise ValueError("a part that is repeated too often")
         if type(made) in (list, tuple):
             return type(made)(self.value(item, depth + 1) for item in made)
         if type(made) is dict:
-            return {self.key(key): self.value(item, depth + 1) for key, item in made.items()}
+            return {key: self.value(item, depth + 1) for key, item in made.items()}
+        if isinstance(made, np.ndarray) and made.dtype == np.bool_:
+            return made.view(np.uint8) != 0  # a byte of another value is no truth value of numpy's
         if isinstance(made, np.ndarray):
             return made.astype(made.dtype.newbyteorder("="))  # a copy in this machine's order of bytes
         if made is None or isinstance(made, str | bytes | bytearray | bool | int | float | np.generic):
             return made
         raise _Refused("something that is no number")
-
-    def key(self, key: Any) -> Any:
-        if not isinstance(key, str | bytes | bool | int | float | np.generic):
-            raise ValueError("a key that is no text and no number")
-        return key

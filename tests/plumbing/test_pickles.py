@@ -176,6 +176,78 @@ def test_bytes_that_are_used_again_and_again_take_no_memory(tmp_path: Path) -> N
         load(written(tmp_path / "a.pkl", b"\x80\x02(" + big + again.replace(b"\x80\x02", b"") * 400 + b"l."))
 
 
+def test_arrays_with_exchanged_axes_are_read(tmp_path: Path) -> None:
+    made = np.arange(24, dtype="f4").reshape(2, 3, 4).transpose(1, 2, 0)  # numpy 2 writes their axes' order
+    assert np.array_equal(load(written(tmp_path / "a.pkl", pickle.dumps(made, 5))), made)
+
+
+def test_pairs_and_nothing_may_be_keys(tmp_path: Path) -> None:
+    made = {(1, "a"): 2, None: 3}
+    assert load(written(tmp_path / "a.pkl", pickle.dumps(made))) == made
+
+
+def test_a_truth_value_of_another_byte_is_true(tmp_path: Path) -> None:
+    content = pickle.dumps(np.array([True, False])).replace(b"\x01\x00\x94t", b"\x07\x00\x94t")
+    assert load(written(tmp_path / "a.pkl", content)).view(np.uint8).tolist() == [1, 0]
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.pkl")
+    with pytest.raises(InputError, match="no file"):
+        load(tmp_path / "a.pkl")
+
+
+LISTS = b"]q\x00" + b"(h\x00h\x00lq\x00" * 60  # the part 0 is a list of two lists of two lists ...
+TUPLES = b")q\x00" + b"h\x00h\x00\x86q\x00" * 60
+TEXT = b"X" + (2**20).to_bytes(4, "little") + b"a" * 2**20 + b"q\x000"
+ENCODE = b"c_codecs\nencode\n"
+BOMBS = {
+    "a name of lists": LISTS + b"h\x00\x8c\x01a\x93.",
+    "a key of tuples": TUPLES + b"}h\x00Ns.",
+    "keys of tuples": TUPLES + b"}(h\x00Nu.",
+    "a dict of tuples": TUPLES + b"(h\x00Nd.",
+    "a pair of tuples": TUPLES + b"ccollections\nOrderedDict\n](h\x00NeR.",
+    "a type of tuples": TUPLES + b"cnumpy\ndtype\nh\x00\x85R.",
+    "an encoding of lists": LISTS + ENCODE + b"\x8c\x01ah\x00\x86R.",
+    "a text encoded again and again": TEXT + b"(" + (ENCODE + b"h\x00\x8c\x06latin1\x86R") * 3000 + b"l.",
+    "pairs made a dict again and again": b"("
+    + b"K\x01N\x86" * 100_000
+    + b"lq\x00("
+    + b"ccollections\nOrderedDict\nh\x00\x85R" * 3000
+    + b"l.",
+    "a long key compared again and again": TEXT
+    + TEXT.replace(b"q\x000", b"q\x010")
+    + b"}(h\x00N"
+    + b"h\x01N" * 200_000
+    + b"u.",
+    "texts in a list of numbers": b"}K\x01(" + TEXT[:-1] + b"K\x01" * 3000 + b"ls.",
+}
+EACH = """
+import resource, signal, sys
+from pathlib import Path
+from showtell.plumbing.errors import InputError
+from showtell.regions.readers import open_features
+
+resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+for path in sorted(Path(sys.argv[1]).glob("*.pkl")):
+    print(path.stem, flush=True)
+    signal.alarm(10)  # which ends the process
+    try:
+        open_features(path)
+        sys.exit("no error")
+    except InputError as error:
+        if "MemoryError" in str(error):
+            sys.exit("all memory")
+"""
+
+
+def test_what_repeats_its_parts_takes_neither_memory_nor_time(tmp_path: Path) -> None:
+    for what, content in BOMBS.items():
+        written(tmp_path / f"{what}.pkl", b"\x80\x02" + content)
+    done = subprocess.run([sys.executable, "-c", EACH, str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 0, f"{done.stdout.splitlines()[-1:]}: {done.stderr[-500:]}"
+
+
 def test_the_key_of_the_file_is_said_if_there_is_one(tmp_path: Path) -> None:
     path = written(tmp_path / "a.pkl", b"no pickle")
     with pytest.raises(InputError, match=rf"^regions\.file={path}: "):
