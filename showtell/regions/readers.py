@@ -13,6 +13,7 @@ import os
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from math import prod
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -27,6 +28,7 @@ Array = NDArray[Any]
 FEATURES, BOXES = "features", "boxes"
 MOST_UNSTORED = 1_000_000  # bytes of a data set that a file need not store
 MOST_COMPRESSED = 1_100  # deflate makes nothing smaller by more than 1,032
+LARGEST_COMPRESSED = 2**30  # bytes of an array that a file stores in fewer
 
 
 class Reader(ABC):
@@ -96,7 +98,7 @@ class Folder(Reader):
         if path.suffix == ".npy":
             return tuple(np.load(path, mmap_mode="r", allow_pickle=False).shape)
         with zipfile.ZipFile(path) as archive:
-            return _shape_in(archive, f"{FEATURES}.npy") if f"{FEATURES}.npy" in archive.namelist() else ()
+            return _shape_in(archive, FEATURES) if f"{FEATURES}.npy" in archive.namelist() else ()
 
     def features(self, name: str) -> Array:
         path = self._files[name]
@@ -106,7 +108,7 @@ class Folder(Reader):
             if FEATURES not in arrays:
                 held = ", ".join(arrays.files[:5]) or "nothing"
                 raise InputError(f"{path} holds {held}; the features of an image are called {FEATURES!r} there")
-            return np.asarray(arrays[FEATURES])
+            return _array_in(arrays, FEATURES)
 
     def boxes(self, name: str) -> Array | None:
         path = self._files[name]
@@ -114,7 +116,7 @@ class Folder(Reader):
             beside = self._files.get(f"{name}.{BOXES}")
             return None if beside is None else _whole(beside)
         with np.load(path, allow_pickle=False) as arrays:
-            return np.asarray(arrays[BOXES]) if BOXES in arrays else None
+            return _array_in(arrays, BOXES) if BOXES in arrays else None
 
 
 def _whole(path: Path) -> Array:
@@ -153,26 +155,48 @@ class Npz(Reader):
 
         def shape(name: str) -> tuple[int, ...]:  # knows no reader, so that one is closed when it is let go
             with turn:
-                return _shape_in(archive, f"{name}.npy")
+                return _shape_in(archive, name)
 
         self.shapes = _Shapes(shape, [name for name in self._arrays.files if not name.endswith(f":{BOXES}")])
 
     def features(self, name: str) -> Array:
         with self._turn:
-            return np.asarray(self._arrays[name])
+            return _array_in(self._arrays, name)
 
     def boxes(self, name: str) -> Array | None:
         name = f"{name}:{BOXES}"
         with self._turn:
-            return np.asarray(self._arrays[name]) if name in self._arrays else None
+            return _array_in(self._arrays, name) if name in self._arrays else None
 
 
-def _shape_in(archive: zipfile.ZipFile, member: str) -> tuple[int, ...]:
-    """From the header of an array in an archive, without its values."""
+def _array_in(arrays: Any, name: str) -> Array:
+    _shape_in(arrays.zip, name)
+    return np.asarray(arrays[name])
+
+
+def _shape_in(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
+    """From the header of an array in an archive, without its values.
+
+    ValueError if it claims other bytes than it has.
+    """
+    member = archive.getinfo(f"{name}.npy" if f"{name}.npy" in archive.NameToInfo else name)
+    _check_claim(name, member.file_size, member.compress_size)
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)
         header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        return tuple(header(file)[0])
+        shape, _, kind = header(file)
+        if not kind.hasobject and prod(shape) * kind.itemsize != member.file_size - file.tell():
+            raise ValueError(f"{name!r} claims the shape {shape} of {kind} and has {member.file_size:,} bytes")
+        return tuple(shape)
+
+
+def _check_claim(name: str, claimed: int, stored: int) -> None:
+    """ValueError for an array of far more bytes than the file stores for it: it would fill the memory."""
+    most = min(stored * MOST_COMPRESSED, LARGEST_COMPRESSED)
+    if claimed > max(stored, most, MOST_UNSTORED):
+        raise ValueError(
+            f"{name!r} claims {claimed:,} bytes and stores {stored:,}; save the array again, whole and uncompressed"
+        )
 
 
 class Safetensors(Reader):
@@ -222,10 +246,17 @@ class Hdf5(Reader):
                 self.shapes[name], self._places[name] = tuple(array.shape or ()), place
 
     def features(self, name: str) -> Array:
-        return np.asarray(self._file[self._places[name]])
+        return self._read(self._places[name])
 
     def boxes(self, name: str) -> Array | None:
-        return np.asarray(self._file[self._boxes[name]]) if name in self._boxes else None
+        return self._read(self._boxes[name]) if name in self._boxes else None
+
+    def _read(self, place: str) -> Array:
+        array = self._file[place]
+        _check_stored(place, array)
+        if array.dtype.kind not in "fiub":  # texts may be of any length, whatever the data set's size
+            raise ValueError(f"{place!r} holds {array.dtype}, and no plain numbers")
+        return np.asarray(array)
 
 
 def _datasets(path: Path, group: Any, place: str = "", above: tuple[Any, ...] = ()) -> Iterator[tuple[str, Any]]:
@@ -245,10 +276,18 @@ def _datasets(path: Path, group: Any, place: str = "", above: tuple[Any, ...] = 
 
 
 def _check_stored(place: str, array: Any) -> None:
-    """ValueError for a data set that claims far more values than the file stores: those are one value repeated."""
-    claimed, stored = array.size * array.dtype.itemsize if array.size else 0, array.id.get_storage_size()
-    if claimed > MOST_UNSTORED and claimed > MOST_COMPRESSED * stored:
-        raise ValueError(f"{place!r} claims {claimed:,} bytes and stores {stored:,}")
+    """ValueError for a data set whose values are not all in the file: HDF5 gives one value for all others."""
+    values = array.size or 0
+    size, chunk = values * array.dtype.itemsize, prod(array.chunks or (0,)) * array.dtype.itemsize
+    stored = min(array.id.get_storage_size(), Path(array.file.filename).stat().st_size)
+    _check_claim(place, max(size, chunk) if values else 0, stored)
+    if values and not array.is_virtual and not stored:
+        raise ValueError(f"{place!r} claims {size:,} bytes, and none was ever written")
+    if values and array.chunks:
+        sides = zip(array.shape, array.chunks, strict=True)
+        wanted, written = prod(-(-side // part) for side, part in sides), array.id.get_num_chunks()
+        if written < wanted:
+            raise ValueError(f"{place!r}: {written:,} of its {wanted:,} chunks were ever written")
 
 
 def _linked(path: Path, group: Any, name: str, place: str) -> Any:
@@ -279,8 +318,9 @@ class Pickled(Reader):
             raise InputError(
                 f"regions.file={path}: {lacking[0]!r} holds {held}; the features of an image are called {FEATURES!r}"
             )
-        self._arrays = {name: np.asarray(entry[FEATURES]) for name, entry in both.items()}
-        self._boxes = {name: np.asarray(entry[BOXES]) for name, entry in both.items() if entry.get(BOXES) is not None}
+        self._arrays = {name: _numbers(path, name, entry[FEATURES]) for name, entry in both.items()}
+        boxes = {name: entry[BOXES] for name, entry in both.items() if entry.get(BOXES) is not None}
+        self._boxes = {name: _numbers(path, name, where) for name, where in boxes.items()}
         self.shapes = {name: array.shape for name, array in self._arrays.items()}
 
     def features(self, name: str) -> Array:
@@ -288,6 +328,19 @@ class Pickled(Reader):
 
     def boxes(self, name: str) -> Array | None:
         return self._boxes.get(name)
+
+
+def _numbers(path: Path, name: str, entry: Any) -> Array:
+    """An array of an array, or of lists of numbers. A list of texts would take the longest one's size for each."""
+    if not _is_numeric(entry):
+        raise InputError(f"regions.file={path}: {name!r} holds other things than numbers; save arrays of numbers")
+    return np.asarray(entry)
+
+
+def _is_numeric(entry: Any) -> bool:
+    if isinstance(entry, list | tuple):
+        return all(_is_numeric(each) for each in entry)
+    return isinstance(entry, bool | int | float | np.ndarray | np.generic)
 
 
 FORMS: dict[str, type[Reader]] = {

@@ -1,6 +1,8 @@
 """What is written in each form is read again; what is no such file is one clear error."""
 
+import pickle
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -155,6 +157,82 @@ def test_arrays_of_objects_are_not_unpickled(tmp_path: Path) -> None:
     np.savez(tmp_path / "all.npz", a=np.array([{"run": "this"}], dtype=object))
     with pytest.raises(ValueError, match="allow_pickle=False"):
         open_features(tmp_path / "all.npz").features("a")
+
+
+def test_texts_are_no_features_of_a_pickle(tmp_path: Path) -> None:
+    (tmp_path / "all.pkl").write_bytes(pickle.dumps({"a": [1.0, "text"]}))
+    with pytest.raises(InputError, match="'a' holds other things than numbers"):
+        open_features(tmp_path / "all.pkl")
+
+
+def claiming(
+    path: Path, member: str, shape: tuple[int, ...], values: int, compression: int = zipfile.ZIP_STORED
+) -> Path:
+    """An archive with an array whose header claims a shape, and as many zeros."""
+    with zipfile.ZipFile(path, "w", compression) as archive, archive.open(member, "w", force_zip64=True) as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        for _ in range(values // 2**20):
+            file.write(bytes(4 * 2**20))
+    return path
+
+
+def test_an_archive_whose_header_claims_more_than_it_has_is_refused(tmp_path: Path) -> None:
+    reader = open_features(claiming(tmp_path / "all.npz", "a.npy", (10**12, 6), 0))
+    for read in (reader.shapes.__getitem__, reader.features):
+        with pytest.raises(ValueError, match="'a' claims"):
+            read("a")
+    (tmp_path / "each").mkdir()
+    claiming(tmp_path / "each" / "a.npz", "features.npy", (10**12, 6), 0)
+    with pytest.raises(ValueError, match="'features' claims"):
+        open_features(tmp_path / "each").features("a")
+
+
+def test_an_archive_that_inflates_beyond_all_measure_is_refused(tmp_path: Path) -> None:
+    path = claiming(tmp_path / "all.npz", "a.npy", (16, 2**20), 16 * 2**20, zipfile.ZIP_BZIP2)
+    with pytest.raises(ValueError, match="'a' claims"):
+        open_features(path).features("a")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"shape": (10**9, 6), "fillvalue": 1.0}, "claims"),
+        ({"shape": (3, 6), "fillvalue": 1.0}, "none was ever written"),
+        ({"shape": (4, 6), "chunks": (2, 6), "written": 2}, "1 of its 2 chunks"),
+        ({"shape": (3, 6), "chunks": (10**8, 6), "maxshape": (None, 6)}, "claims"),
+    ],
+    ids=["much", "little", "one chunk", "a large chunk"],
+)
+@pytest.mark.parametrize("name", ["b", "a:boxes"])
+def test_a_data_set_of_hdf5_that_is_not_written_is_refused(
+    name: str, options: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    import h5py
+
+    written = options.get("written", 0)
+    with h5py.File(tmp_path / "all.h5", "w") as file:
+        file["a"] = np.ones((3, 6), dtype=np.float32)
+        made = file.create_dataset(name, dtype="f4", **{key: options[key] for key in options if key != "written"})
+        if written:
+            made[:written] = 1.0
+    with pytest.raises(ValueError, match=said):  # an InputError is one
+        reader = open_features(tmp_path / "all.h5")
+        (reader.features if name == "b" else reader.boxes)(name.removesuffix(":boxes"))
+
+
+def test_texts_are_no_features_of_hdf5(tmp_path: Path) -> None:
+    import h5py
+
+    with h5py.File(tmp_path / "all.h5", "w") as file:
+        file["a"] = ["text"]
+    with pytest.raises(ValueError, match="'a' holds object"):
+        open_features(tmp_path / "all.h5").features("a")
+
+
+def test_what_numpy_compresses_is_read(tmp_path: Path) -> None:
+    made = np.zeros((36, 2048), dtype=np.float32)  # as small as deflate makes it
+    np.savez_compressed(tmp_path / "all.npz", a=made)
+    assert np.array_equal(open_features(tmp_path / "all.npz").features("a"), made)
 
 
 def test_without_h5py_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
