@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,35 @@ def test_a_file_that_is_not_there_or_holds_code_is_refused(tmp_path: Path) -> No
     torch.save({"epoch": 3}, tmp_path / "epoch.pth")
     with pytest.raises(InputError, match=r"epoch.pth: holds other things than tensors; save the network's state_dict"):
         vit(weights=str(tmp_path / "epoch.pth"))
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "said"),
+    [
+        ("norm.weight", torch.ones(1).expand(10**5, 10**5), "not all its numbers in the file"),
+        ("norm.weight", torch.eye(64).to_sparse(), "not all its numbers in the file"),
+        ("norm.weight", torch.ones(64, device="meta"), "not all its numbers in the file"),
+        ("pos_embed", torch.ones(3), "does not fit 'test_vit'"),
+        ("patch_embed.proj.weight", torch.ones(3), "does not fit 'test_vit'"),
+    ],
+    ids=["one number for all", "sparse", "no numbers", "positions", "patches"],
+)
+def test_a_tensor_that_is_not_whole_or_has_another_shape_is_refused(
+    name: str, tensor: torch.Tensor, said: str, tmp_path: Path
+) -> None:
+    state = vit().network.state_dict()
+    torch.save(state | {name: tensor}, tmp_path / "w.pth")
+    with pytest.raises(InputError, match=said):
+        vit(weights=str(tmp_path / "w.pth"))
+
+
+def test_a_compressed_file_of_torchs_is_refused(tmp_path: Path) -> None:
+    torch.save(vit().network.state_dict() | {"x": torch.zeros(10**6)}, tmp_path / "w.pth")
+    with zipfile.ZipFile(tmp_path / "w.pth") as whole, zipfile.ZipFile(tmp_path / "small.pth", "w", 8) as small:
+        for part in whole.namelist():
+            small.writestr(part, whole.read(part))
+    with pytest.raises(InputError, match="larger than the file"):
+        vit(weights=str(tmp_path / "small.pth"))
 
 
 @pytest.mark.usefixtures("offline")

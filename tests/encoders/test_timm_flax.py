@@ -57,8 +57,8 @@ class Runs:
 
 @pytest.mark.parametrize(
     "content",
-    [{}, {"a": 1}, {"Conv_0": {"kernel": 1}}, [1, 2], Runs()],
-    ids=["no layer", "a number", "no bias", "a list", "a call"],
+    [{}, {"a": 1}, {"Conv_0": {"kernel": 1}}, {"Conv_0": {"kernel": "x", "bias": {}}}, [1, 2], Runs()],
+    ids=["no layer", "a number", "no bias", "a text", "a list", "a call"],
 )
 def test_anything_else_is_nothing_and_is_not_run(tmp_path, capsys, content):
     assert read_layers(write(tmp_path / "other.pkl", content), network()) is None

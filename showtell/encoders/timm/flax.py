@@ -48,7 +48,9 @@ def _are_layers(layers: Any) -> bool:
 
 def _is_layer(name: Any, layer: Any) -> bool:
     numbered = isinstance(name, str) and name.rpartition("_")[2].isdecimal()
-    return numbered and isinstance(layer, dict) and set(layer) == set(NAMES)
+    if not numbered or not isinstance(layer, dict) or set(layer) != set(NAMES):
+        return False
+    return all(isinstance(array, np.ndarray) and array.dtype.kind == "f" for array in layer.values())
 
 
 def _tensor(array: Any) -> Tensor:

@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,15 @@ def load_file(network: Any, path: str) -> None:
     # Each family of timm knows how official files name its tensors, and interpolates positions.
     convert = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
     if convert is not None:
-        state = convert(state, network)
+        try:
+            state = convert(state, network)
+        except Exception as error:  # it reshapes tensors by their names, and shapes of others make it raise anything
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            architecture = network.pretrained_cfg["architecture"]
+            raise InputError(
+                f"encoder.weights={path} does not fit {architecture!r} ({reason}); "
+                "name the model that the file was made for with encoder.model"
+            ) from error
     check_fit(path, network, state)
     network.load_state_dict(state, strict=False)
 
@@ -62,6 +71,7 @@ def read(path: Path) -> dict[str, Tensor]:
         what = "a folder" if path.is_dir() else "there is no such file"
         raise InputError(f"encoder.weights={path}: {what}; it takes hub, random or a file")
     try:
+        _check_inflated(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's remarks on pickles
             state = timm.models.load_state_dict(str(path), weights_only=True)
@@ -72,7 +82,25 @@ def read(path: Path) -> dict[str, Tensor]:
         raise InputError(f"encoder.weights={path}: not a file of plain tensors ({reason}); use .safetensors") from error
     if not all(isinstance(tensor, Tensor) for tensor in state.values()):
         raise InputError(f"encoder.weights={path}: holds other things than tensors; save the network's state_dict()")
+    for name, tensor in state.items():
+        _check_whole(path, name, tensor)
     return state
+
+
+def _check_inflated(path: Path) -> None:
+    """ValueError for an archive of compressed parts, which torch never writes: a thousandth of a memory fills it."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        if sum(part.file_size for part in archive.infolist()) > path.stat().st_size:
+            raise ValueError("its parts are larger than the file")
+
+
+def _check_whole(path: Path, name: str, tensor: Tensor) -> None:
+    """One stored number may be shown as any shape: a shape of 10^10 then takes 40 GB as soon as it is computed with."""
+    plain = tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
+    if not plain or tensor.numel() * tensor.element_size() > path.stat().st_size:
+        raise InputError(f"encoder.weights={path}: {name} has not all its numbers in the file; use .safetensors")
 
 
 def check_numbers(path: str, network: Any, state: dict[str, Tensor]) -> None:
