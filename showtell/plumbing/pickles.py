@@ -145,6 +145,15 @@ def _no_bytes() -> bytes:
     return b""
 
 
+def _byte_array(content: Any = b"", encoding: Any = None) -> bytes:
+    """As bytes: nothing here changes them, so they need no copy."""
+    if encoding is not None:
+        return _bytes(content, encoding)
+    if not isinstance(content, bytes):
+        raise ValueError("an array of bytes of other things")
+    return content
+
+
 def _pairs(items: Any = ()) -> dict[Any, Any]:
     return {_key(key): value for key, value in items}
 
@@ -166,6 +175,8 @@ CALLS: dict[str, Callable[..., Any]] = {
     "_codecs.encode": _bytes,
     "builtins.bytes": _no_bytes,
     "__builtin__.bytes": _no_bytes,
+    "builtins.bytearray": _byte_array,
+    "__builtin__.bytearray": _byte_array,
 }
 for _core in ("numpy.core", "numpy._core"):  # as numpy 1 and numpy 2 call it
     CALLS[f"{_core}.multiarray._reconstruct"] = _empty

@@ -186,6 +186,12 @@ def test_pairs_and_nothing_may_be_keys(tmp_path: Path) -> None:
     assert load(written(tmp_path / "a.pkl", pickle.dumps(made))) == made
 
 
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_bytes_of_both_kinds_are_read(protocol: int, tmp_path: Path) -> None:
+    made = [b"", b"a\xff", bytearray(), bytearray(b"a\xff")]
+    assert load(written(tmp_path / "a.pkl", pickle.dumps(made, protocol))) == made
+
+
 def test_a_truth_value_of_another_byte_is_true(tmp_path: Path) -> None:
     content = pickle.dumps(np.array([True, False])).replace(b"\x01\x00\x94t", b"\x07\x00\x94t")
     assert load(written(tmp_path / "a.pkl", content)).view(np.uint8).tolist() == [1, 0]
