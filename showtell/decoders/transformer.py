@@ -1,7 +1,7 @@
 """A causal Transformer (arXiv:1706.03762, pre-norm) that sees the image as a prefix or through cross-attention.
 
-Keys and values of the image are computed once an image and shared by all its captions; those of the words are kept,
-so that a step costs one word whatever stands before it.
+Keys and values of the image are computed once per image, and all its captions share them. Keys and values of words are
+kept in the state (the KV cache), so that a decoding step computes only the new word.
 """
 
 from typing import Literal
@@ -18,11 +18,11 @@ from showtell.layers.visual import Place, Projection
 from showtell.plumbing.errors import RecipeError
 from showtell.settings.bounds import Count, Share
 
-SCALE = 0.55  # GPT-2's 0.02 at its width of 768; a narrow model that starts at 0.02 hears nothing for a long time
+SCALE = 0.55  # std = SCALE / sqrt(width): GPT-2's 0.02 at width 768; a narrow model that starts at 0.02 learns slowly
 
 
 class Block(nn.Module):
-    """x + self-attention, x + cross-attention where there is one, x + MLP; each on normalised input."""
+    """x + self-attention(norm(x)), then x + cross-attention(norm(x)) if it has one, then x + MLP(norm(x))."""
 
     def __init__(self, dim: int, heads: int, mlp_dim: int, dropout: float, cross: bool) -> None:
         super().__init__()
@@ -36,10 +36,10 @@ class Block(nn.Module):
     def image(
         self, visual: Float[Tensor, "B N D"], mask: Bool[Tensor, "B N"]
     ) -> tuple[Float[Tensor, "B H N d"], Float[Tensor, "B H N d"], Float[Tensor, "B N D"]]:
-        """Visual tokens -> keys, values for the words, and the tokens as the next block gets them.
+        """Visual tokens -> the keys and values that words read, and the visual tokens for the next block.
 
-        Under cross-attention the image passes by unchanged; as a prefix it is part of the sequence, and its tokens
-        look at each other in both directions.
+        With cross-attention, the visual tokens do not change. As a prefix, they go through the block too, and every
+        visual token sees all others.
         """
         if self.cross_attention is not None:
             return *self.cross_attention.keys_values(visual), visual
@@ -52,7 +52,7 @@ class Block(nn.Module):
     def forward(
         self, x: Tensor, past: tuple[Tensor, Tensor], image: tuple[Tensor, Tensor, Tensor], maps: bool
     ) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor]:
-        """Words (B K S D) -> words, the past grown by S, weights over the image (B K H S N) if `maps`."""
+        """Words (B K S D) -> words, the past with S more words, and attention over the image (B K H S N) if `maps`."""
         prefix = image if self.cross_attention is None else None
         said, weights, past = self.self_attention.over_words(self.self_norm(x), past, prefix, maps)
         x = x + self.dropout(said)
@@ -63,7 +63,7 @@ class Block(nn.Module):
 
 
 class Transformer(Decoder):
-    """`conditioning` says how words see the image, `sees` whether that is its tokens or the one pooled vector."""
+    """`conditioning` is how words see the image; `sees` is what they see: all visual tokens, or one pooled vector."""
 
     max_length: int
 
@@ -84,11 +84,11 @@ class Transformer(Decoder):
     ) -> None:
         super().__init__()
         if dim % heads:
-            raise RecipeError(f"decoder.dim {dim} is not a multiple of decoder.heads {heads}")
+            raise RecipeError(key="decoder.dim", value=dim, takes=f"multiples of decoder.heads ({heads})")
         self.conditioning, self.sees, self.heads, self.max_length = conditioning, sees, heads, max_length
         self.visual = Projection(feature_dim, dim, feature_dropout)
         self.place = Place(dim) if sees == "tokens" else None
-        self.reads_boxes = self.attends = self.place is not None  # one pooled vector leaves nothing to look at
+        self.reads_boxes = self.attends = self.place is not None  # attention over one vector would always be 1
         self.words = nn.Embedding(vocabulary_size, dim)
         self.positions = nn.Embedding(max_length, dim)
         self.dropout = Dropout(dropout)
@@ -97,7 +97,7 @@ class Transformer(Decoder):
         self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(dim)
         self.bias = nn.Parameter(torch.zeros(vocabulary_size))
-        for part in (self.words, self.positions, self.blocks):  # the places stay as loud as what stands there
+        for part in (self.words, self.positions, self.blocks):  # `place` keeps its own scale
             part.apply(_initialise)
         for name, weight in self.blocks.named_parameters():
             if name.endswith(("out.weight", "mlp.3.weight")):  # GPT-2: the residual stream must not grow with depth
@@ -117,7 +117,7 @@ class Transformer(Decoder):
         state: State = {"position": torch.zeros(len(mask), 1, dtype=torch.long, device=mask.device)}
         for i, block in enumerate(self.blocks):
             keys, values, visual = block.image(visual, mask)  # type: ignore[operator]
-            # In one piece, or every later step would copy them before it multiplies.
+            # Contiguous, because otherwise every later step would copy them before it multiplies.
             memory[f"keys{i}"], memory[f"values{i}"] = keys.contiguous(), values.contiguous()
             state[f"keys{i}"] = state[f"values{i}"] = keys.new_empty(len(mask), 1, self.heads, 0, keys.shape[-1])
         return memory, state
@@ -125,9 +125,9 @@ class Transformer(Decoder):
     def forward(self, memory: Memory, state: State, tokens: Int[Tensor, "B K S"], attention: bool = False) -> Output:
         position = state["position"][..., None] + torch.arange(tokens.shape[-1], device=tokens.device)
         if state["keys0"].shape[-2] + tokens.shape[-1] > self.max_length:
-            raise RecipeError(
-                f"a caption of more than {self.max_length} tokens: decoder.max_length is {self.max_length}"
-            )
+            length = state["keys0"].shape[-2] + tokens.shape[-1]
+            takes, advice = f"at least {length} for a caption of {length} tokens", "use shorter captions"
+            raise RecipeError(key="decoder.max_length", value=self.max_length, takes=takes, advice=advice)
         x = self.dropout(self.words(tokens) + self.positions(position))
         grown: State = {"position": position[..., -1] + 1}
         maps = []
