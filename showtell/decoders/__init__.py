@@ -2,6 +2,7 @@
 
 from showtell.decoders.attend import Attend
 from showtell.decoders.decoder import Decoder
+from showtell.decoders.gpt2 import GPT2
 from showtell.decoders.recurrent import Recurrent
 from showtell.decoders.topdown import Topdown
 from showtell.decoders.transformer import Transformer
@@ -11,4 +12,5 @@ DECODERS: dict[str, type[Decoder]] = {
     "attend": Attend,
     "topdown": Topdown,
     "transformer": Transformer,
+    "gpt2": GPT2,
 }

@@ -13,8 +13,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from showtell.decoders.language import Language
 from showtell.features import Features
 from showtell.layers.frozen import frozen_in_eval
+from showtell.layers.learned import Learned
+from showtell.plumbing.errors import RecipeError
 
 D = TypeVar("D", bound="Decoder")
 
@@ -45,6 +48,12 @@ class Decoder(nn.Module, ABC):
     reads_boxes = False  # True if it uses the positions of visual tokens
     attends = False  # True exactly if `forward(..., attention=True)` returns attention
     reloadable = False  # True if frozen weights can be loaded again from their named source; a run does not save them
+    learned: Learned | None = None  # positions in front of the words that PEFT learns; None for most
+
+    @property
+    def language(self) -> Language | None:
+        """The language model in it, which PEFT can freeze and extend; None if there is none."""
+        return None
 
     @property
     def pretrained(self) -> Sequence[nn.Module]:
@@ -91,3 +100,11 @@ class Decoder(nn.Module, ABC):
         """Repeat the state that `start` returned, so that every image has `captions` captions."""
         some = next(iter(state.values()))
         return cls.select(state, torch.zeros(len(some), captions, dtype=torch.long, device=some.device))
+
+
+def check_length(decoder: Decoder, length: int) -> None:
+    """Raise RecipeError if a decoder has no positions for a caption of so many tokens."""
+    limit = decoder.max_length
+    if limit is not None and length > limit:
+        takes, advice = f"at least {length} for a caption of {length} tokens", "use shorter captions"
+        raise RecipeError(key="decoder.max_length", value=limit, takes=takes, advice=advice)

@@ -7,59 +7,20 @@ kept in the state (the KV cache), so that a decoding step computes only the new 
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from showtell.decoders.decoder import Decoder, Memory, Output, State
+from showtell.decoders.decoder import Decoder, Memory, Output, State, check_length
+from showtell.decoders.language import Language, language_of
 from showtell.features import Features
 from showtell.layers.attention import Attention
+from showtell.layers.blocks import Block, Blocks, begin_with, remember
 from showtell.layers.dropout import Dropout
 from showtell.layers.visual import Place, Projection
 from showtell.plumbing.errors import RecipeError
 from showtell.settings.bounds import Count, Share
 
 SCALE = 0.55  # std = SCALE / sqrt(width): GPT-2's 0.02 at width 768; a narrow model that starts at 0.02 learns slowly
-
-
-class Block(nn.Module):
-    """x + self-attention(norm(x)), then x + cross-attention(norm(x)) if it has one, then x + MLP(norm(x))."""
-
-    def __init__(self, dim: int, heads: int, mlp_dim: int, dropout: float, cross: bool) -> None:
-        super().__init__()
-        self.self_norm, self.self_attention = nn.LayerNorm(dim), Attention(dim, heads)
-        self.cross_norm = nn.LayerNorm(dim) if cross else None
-        self.cross_attention = Attention(dim, heads) if cross else None
-        self.mlp_norm = nn.LayerNorm(dim)
-        self.mlp = nn.Sequential(nn.Linear(dim, mlp_dim), nn.GELU(), Dropout(dropout), nn.Linear(mlp_dim, dim))
-        self.dropout = Dropout(dropout)
-
-    def image(
-        self, visual: Float[Tensor, "B N D"], mask: Bool[Tensor, "B N"]
-    ) -> tuple[Float[Tensor, "B H N d"], Float[Tensor, "B H N d"], Float[Tensor, "B N D"]]:
-        """Visual tokens -> the keys and values that words read, and the visual tokens for the next block.
-
-        With cross-attention, the visual tokens do not change. As a prefix, they go through the block too, and every
-        visual token sees all others.
-        """
-        if self.cross_attention is not None:
-            return *self.cross_attention.keys_values(visual), visual
-        x = self.self_norm(visual)
-        keys, values = self.self_attention.keys_values(x)
-        seen, _ = self.self_attention.over_image(x[:, None], keys, values, mask, maps=False)
-        visual = visual + self.dropout(seen[:, 0])
-        return keys, values, visual + self.dropout(self.mlp(self.mlp_norm(visual)))
-
-    def forward(
-        self, x: Tensor, past: tuple[Tensor, Tensor], image: tuple[Tensor, Tensor, Tensor], maps: bool
-    ) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor]:
-        """Words (B K S D) -> words, the past with S more words, and attention over the image (B K H S N) if `maps`."""
-        prefix = image if self.cross_attention is None else None
-        said, weights, past = self.self_attention.over_words(self.self_norm(x), past, prefix, maps)
-        x = x + self.dropout(said)
-        if self.cross_attention is not None and self.cross_norm is not None:
-            seen, weights = self.cross_attention.over_image(self.cross_norm(x), *image, maps)
-            x = x + self.dropout(seen)
-        return x + self.dropout(self.mlp(self.mlp_norm(x))), past, weights
 
 
 class Transformer(Decoder):
@@ -92,9 +53,11 @@ class Transformer(Decoder):
         self.words = nn.Embedding(vocabulary_size, dim)
         self.positions = nn.Embedding(max_length, dim)
         self.dropout = Dropout(dropout)
-        cross = conditioning == "cross"
-        blocks = [Block(dim, heads, mlp_dim, dropout, cross) for _ in range(layers)]
-        self.blocks = nn.ModuleList(blocks)
+        self.blocks = Blocks()
+        for _ in range(layers):
+            own = Attention(dim, heads)
+            cross = Attention(dim, heads) if conditioning == "cross" else None
+            self.blocks.append(Block(own, cross, dim, mlp_dim, dropout))
         self.norm = nn.LayerNorm(dim)
         self.bias = nn.Parameter(torch.zeros(vocabulary_size))
         for part in (self.words, self.positions, self.blocks):  # `place` keeps its own scale
@@ -113,31 +76,33 @@ class Transformer(Decoder):
         else:
             visual, mask = self.visual(features.tokens) + self.place(features.boxes), features.mask
         visual = self.dropout(visual)
-        memory: Memory = {"mask": mask}
-        state: State = {"position": torch.zeros(len(mask), 1, dtype=torch.long, device=mask.device)}
+        kind = "cross" if self.conditioning == "cross" else "prefix"
+        memory: Memory = {f"{kind}_mask": mask}
         for i, block in enumerate(self.blocks):
-            keys, values, visual = block.image(visual, mask)  # type: ignore[operator]
-            # Contiguous, because otherwise every later step would copy them before it multiplies.
-            memory[f"keys{i}"], memory[f"values{i}"] = keys.contiguous(), values.contiguous()
-            state[f"keys{i}"] = state[f"values{i}"] = keys.new_empty(len(mask), 1, self.heads, 0, keys.shape[-1])
-        return memory, state
+            keys, values, visual = block.image(visual, mask)
+            remember(memory, kind, i, keys, values)
+        begin = begin_with(self.learned, self.blocks, self.positions, memory, len(mask))
+        position = torch.full((len(mask), 1), begin, dtype=torch.long, device=mask.device)
+        return memory, {"position": position, **self.blocks.empty(len(mask), visual)}
 
     def forward(self, memory: Memory, state: State, tokens: Int[Tensor, "B K S"], attention: bool = False) -> Output:
         position = state["position"][..., None] + torch.arange(tokens.shape[-1], device=tokens.device)
-        if state["keys0"].shape[-2] + tokens.shape[-1] > self.max_length:
-            length = state["keys0"].shape[-2] + tokens.shape[-1]
-            takes, advice = f"at least {length} for a caption of {length} tokens", "use shorter captions"
-            raise RecipeError(key="decoder.max_length", value=self.max_length, takes=takes, advice=advice)
+        check_length(self, state["keys0"].shape[-2] + tokens.shape[-1])
         x = self.dropout(self.words(tokens) + self.positions(position))
-        grown: State = {"position": position[..., -1] + 1}
-        maps = []
-        for i, block in enumerate(self.blocks):
-            image = memory[f"keys{i}"], memory[f"values{i}"], memory["mask"]
-            x, past, weights = block(x, (state[f"keys{i}"], state[f"values{i}"]), image, attention)
-            grown[f"keys{i}"], grown[f"values{i}"] = past
-            maps.append(weights)
+        x, grown, maps = self.blocks.run(x, memory, state, attention)
+        grown["position"] = position[..., -1] + 1
         logits = self.norm(x) @ self.words.weight.T + self.bias
-        return Output(logits, grown, torch.cat(maps, dim=2).transpose(2, 3) if attention and self.attends else None)
+        return Output(logits, grown, self._attention(maps) if attention and self.attends else None)
+
+    def _attention(self, maps: list[Tensor]) -> Float[Tensor, "B K S H N"]:
+        """Over the image only: learned positions stand behind it in the prefix."""
+        attention = torch.cat(maps, dim=2).transpose(2, 3)
+        learned = self.learned.length if self.learned is not None and self.conditioning == "prefix" else 0
+        return attention[..., : attention.shape[-1] - learned]
+
+    @property
+    def language(self) -> Language:
+        return language_of(self.blocks, self.words, new=("visual", "place"))
 
 
 def _initialise(module: nn.Module) -> None:

@@ -10,14 +10,27 @@ from torch.nn.functional import scaled_dot_product_attention
 
 
 class Attention(nn.Module):
-    def __init__(self, dim: int, heads: int) -> None:
+    """Queries, keys and values of `width` channels, by default as wide as the input `dim`.
+
+    A narrow width makes cross-attention small: SmallCap (arXiv:2209.15323) attends with 48 channels in a GPT-2 of 768.
+    """
+
+    def __init__(self, dim: int, heads: int, width: int | None = None, seen_dim: int | None = None) -> None:
+        """Keys and values are of tokens with `seen_dim` channels, by default `dim`."""
         super().__init__()
-        assert dim % heads == 0
+        width, seen_dim = width or dim, seen_dim or dim
+        assert width % heads == 0
         self.heads = heads
-        self.query, self.key, self.value, self.out = (nn.Linear(dim, dim) for _ in range(4))
+        self.query, self.key, self.value, self.out = (
+            nn.Linear(start, end) for start, end in ((dim, width), (seen_dim, width), (seen_dim, width), (width, dim))
+        )
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(-3, -2)  # .. S D -> .. H S d
+
+    def project(self, x: Float[Tensor, "*B S D"]) -> tuple[Tensor, Tensor, Tensor]:
+        """The queries, keys and values of tokens, each (.. H S d)."""
+        return self._split(self.query(x)), *self.keys_values(x)
 
     def keys_values(self, x: Float[Tensor, "*B N D"]) -> tuple[Float[Tensor, "*B H N d"], Float[Tensor, "*B H N d"]]:
         """The keys and values of tokens."""
@@ -51,8 +64,7 @@ class Attention(nn.Module):
         `image` is keys, values and mask of the prefix, shared by an image's captions. Returns the output, the weights
         over the prefix (B K H S P; empty unless `maps`), and the past with the S new words.
         """
-        query = self._split(self.query(x))
-        own = self.keys_values(x)
+        query, *own = self.project(x)
         keys, values = (torch.cat([old, new], dim=-2) for old, new in zip(past, own, strict=True))
         steps, length = query.shape[-2], keys.shape[-2]
         causal = torch.ones(steps, length, dtype=torch.bool, device=x.device).tril(length - steps)
@@ -61,6 +73,20 @@ class Attention(nn.Module):
         else:
             out, weights = _with_prefix(query, (keys, values), causal, image)
         return self.out(out.transpose(-3, -2).flatten(-2)), weights if maps else x.new_empty(0), (keys, values)
+
+
+class FusedAttention(Attention):
+    """Self-attention whose queries, keys and values come from one linear map, as GPT-2 has them."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        nn.Module.__init__(self)
+        assert dim % heads == 0
+        self.heads = heads
+        self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+
+    def project(self, x: Float[Tensor, "*B S D"]) -> tuple[Tensor, Tensor, Tensor]:
+        query, key, value = (self._split(part) for part in self.qkv(x).chunk(3, dim=-1))
+        return query, key, value
 
 
 def attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor, maps: bool) -> tuple[Tensor, Tensor]:

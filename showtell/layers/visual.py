@@ -45,12 +45,14 @@ Ending = Literal["norm", "leaky_relu"]  # layer norm, or leaky ReLU as in the Os
 class Projection(nn.Module):
     """Map vectors to another width: standardise, drop channels, linear map, then layer norm or leaky ReLU."""
 
-    def __init__(self, feature_dim: int, dim: int, dropout: float, ending: Ending = "norm") -> None:
+    def __init__(self, feature_dim: int, dim: int | None, dropout: float, ending: Ending = "norm") -> None:
         super().__init__()
         self.standardise = Standardise(feature_dim)
         self.dropout = dropout
-        self.linear = nn.Linear(feature_dim, dim)
-        self.norm = nn.LayerNorm(dim) if ending == "norm" else nn.LeakyReLU()
+        self.linear = nn.Linear(feature_dim, dim) if dim is not None else nn.Identity()
+        self.norm: nn.Module = nn.LeakyReLU()
+        if ending == "norm":
+            self.norm = nn.LayerNorm(dim) if dim is not None else nn.Identity()
 
     def forward(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B dim"]:
         x = self.standardise(x)
