@@ -30,7 +30,7 @@ class Neural(Captioner):
     """A captioner of three parts, trained by steps."""
 
     name, options, learns = "neural", options, True
-    sections = ("encoder", "regions", "tokenizer", "decoder", "loss", "decode")
+    sections = ("encoder", "regions", "tokenizer", "decoder", "peft", "loss", "decode")
     recipe: Recipe
     encoder: Encoder
 

@@ -40,6 +40,7 @@ def build_neural(recipe: Recipe, encoder: Encoder, tokenizer: Tokenizer) -> Neur
 def build_decoder(recipe: Recipe, encoder: Encoder, tokenizer: Tokenizer) -> Decoder:
     """A decoder that reads what the encoder gives. Raises RecipeError if the built parts do not fit (`fits.py`)."""
     decoder: Decoder = build(recipe, "decoder", encoder.dim, len(tokenizer))
+    build(recipe, "peft", decoder)
     for fit in FITS:
         fit(recipe, encoder, decoder, tokenizer)
     return decoder

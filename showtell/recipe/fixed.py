@@ -23,7 +23,8 @@ class Train:
     captions_per_image: Count = 5  # an image is encoded once for so many of its captions
     accumulate: Count = 1
     lr: Positive = 1e-3
-    encoder_lr: Positive | None = None  # of an encoder that trains; the same as lr where not given
+    pretrained_lr: Positive | None = None  # of an encoder that trains, and of pretrained weights; null: the same as lr
+    max_trainable: Count | None = None  # more parameters than so many stop before training, with a table
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.05
     schedule: Literal["cosine", "milestones", "constant"] = "cosine"
     warmup_steps: Annotated[int, Field(ge=0)] = 100

@@ -13,6 +13,7 @@ from showtell.decode import STRATEGIES
 from showtell.decoders import DECODERS
 from showtell.encoders import ENCODERS
 from showtell.losses import LOSSES
+from showtell.peft import PEFT
 from showtell.plumbing.errors import RecipeError
 from showtell.plumbing.messages import nearest
 from showtell.recipe.fixed import Evaluate, Train
@@ -28,13 +29,14 @@ PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {
     "regions": REGIONS,
     "tokenizer": TOKENIZERS,
     "decoder": DECODERS,
+    "peft": PEFT,
     "loss": LOSSES,
     "decode": STRATEGIES,
     "captioner": {name: captioner.options for name, captioner in CAPTIONERS.items()},
 }
 FIXED: dict[str, Callable[..., Any]] = {"train": Train, "evaluate": Evaluate}
 DEFAULTS = {"data": "auto", "encoder": "lite", "tokenizer": "words", "decoder": "transformer", "decode": "beam"}
-DEFAULTS |= {"captioner": "neural", "regions": "none", "loss": "cross_entropy"}
+DEFAULTS |= {"captioner": "neural", "regions": "none", "loss": "cross_entropy", "peft": "all"}
 NESTED = {"data": ("sets", "root"), "encoder": ("parts", "name")}  # a list of such sections, and what a word there sets
 UNTRAINED = ("seed", "device", "precision")  # what is left of `train` where nothing trains
 

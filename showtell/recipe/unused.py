@@ -30,14 +30,21 @@ def unused(recipe: Recipe, encoder_trains: bool) -> list[str]:
         if given := _changed(recipe[home], others, defaults(recipe, home)):
             name = section if option == "name" else f"{section}.{option}"
             lines.append(f"without effect, as {name} is {now}: {', '.join(f'{home}.{each}' for each in given)}")
-    if recipe["train"]["encoder_lr"] is not None and not encoder_trains:
-        lines.append(f"without effect, as the encoder is frozen: train.encoder_lr={recipe['train']['encoder_lr']}")
+    rate, frozen = recipe["train"]["pretrained_lr"], not encoder_trains and not _trains_pretrained(recipe)
+    if rate is not None and frozen:
+        lines.append(f"without effect, as no pretrained part trains: train.pretrained_lr={rate}")
     loss = recipe["loss"]
     if loss.get("teacher", "") is None and (given := _changed(loss, ("teacher_share",), defaults(recipe, "loss"))):
         lines.append(f"without effect, as there is no loss.teacher: loss.{given[0]}")
     if loss.get("labels", "caption") != "caption" and not recipe["tokenizer"].get("prompt"):
         lines.append(f"without effect, as there is no tokenizer.prompt: loss.labels={loss['labels']}")
     return lines
+
+
+def _trains_pretrained(recipe: Recipe) -> bool:
+    """Whether weights of a pretrained language model train, as far as the recipe says."""
+    has_language_model = recipe["decoder"]["name"] in ("gpt2", "language_model")
+    return has_language_model and (recipe["peft"]["name"] == "all" or bool(recipe["peft"].get("trainable")))
 
 
 def _changed(section: Mapping[str, Any], names: tuple[str, ...], usual: Mapping[str, Any]) -> list[str]:

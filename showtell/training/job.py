@@ -18,6 +18,7 @@ from showtell.cache import Source
 from showtell.captioners.neural import Neural
 from showtell.features import first, to
 from showtell.losses.loss import Learnt, Loss
+from showtell.peft.freeze import inserted
 from showtell.plumbing.device import autocast
 from showtell.plumbing.errors import InputError
 from showtell.recipe.fixed import Train
@@ -37,10 +38,10 @@ def start_with(captioner: Neural, start: str) -> None:
     """Take over the weights of the run `start`; InputError, which says what differs, where they do not fit."""
     path = Path(start).expanduser() / checkpoint.MODEL
     tensors = checkpoint.read_tensors(path)
-    # What was frozen there and trains now begins as its source has it.
+    # What was frozen there and trains now begins as its source has it; what PEFT inserts now begins as it was drawn.
     for name, tensor in checkpoint.weights(captioner.encoder, captioner.decoder).items():
         part = captioner.encoder if name.startswith("encoder.") else captioner.decoder
-        if part.reloadable:
+        if part.reloadable or inserted(name):
             tensors.setdefault(name, tensor)
     try:
         checkpoint.restore(captioner.encoder, captioner.decoder, tensors, str(path))

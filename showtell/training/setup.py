@@ -25,6 +25,7 @@ from showtell.recipe.unused import unused
 from showtell.settings.text import Recipe
 from showtell.tokenizers import TOKENIZERS
 from showtell.tokenizers.captions import Tokenizer
+from showtell.training.budget import check_budget
 from showtell.training.job import Job, start_with
 from showtell.training.log import check_extras
 from showtell.training.resume import differences, start_folder
@@ -56,6 +57,7 @@ def set_up(recipe: Recipe, run: Path, goes_on: bool, console: Console) -> Job:
     tokenizer = _tokenizer(recipe, run if goes_on else None, teacher, records)
     captioner = build_neural(recipe, encoder, tokenizer).to(device)
     captioner.check_decoding()
+    check_budget(captioner, settings.max_trainable, console)
     if teacher is not None:
         teacher.check_words(tokenizer)
     if not goes_on and settings.start is not None:

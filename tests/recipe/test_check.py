@@ -13,6 +13,7 @@ from showtell.decode import STRATEGIES
 from showtell.decoders import DECODERS, Transformer
 from showtell.encoders import ENCODERS
 from showtell.losses import LOSSES
+from showtell.peft import PEFT
 from showtell.metrics import METRICS
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.build import build, build_encoder
@@ -56,14 +57,14 @@ def test_sections_that_a_recipe_leaves_out_have_their_usual_part():
     recipe = check({"data": {"root": "photos"}})
     names = {section: recipe[section]["name"] for section in PARTS}
     usual = {"encoder": "lite", "tokenizer": "words", "decoder": "transformer", "decode": "beam", "captioner": "neural"}
-    assert names == {"data": "auto", "regions": "none", "loss": "cross_entropy"} | usual
+    assert names == {"data": "auto", "regions": "none", "loss": "cross_entropy", "peft": "all"} | usual
 
 
 def test_the_chosen_parts_are_those_of_the_tables():
     recipe = checked("encoder=lite")
     chosen = [part(recipe, section) for section in PARTS]
-    tables = [DATA, ENCODERS, REGIONS, TOKENIZERS, DECODERS, LOSSES, STRATEGIES, PARTS["captioner"]]
-    names = [recipe["data"]["name"], "lite", "none", "words", "transformer", "cross_entropy", "beam", "neural"]
+    tables = [DATA, ENCODERS, REGIONS, TOKENIZERS, DECODERS, PEFT, LOSSES, STRATEGIES, PARTS["captioner"]]
+    names = [recipe["data"]["name"], "lite", "none", "words", "transformer", "all", "cross_entropy", "beam", "neural"]
     assert chosen == [table[name] for table, name in zip(tables, names, strict=True)]
 
 

@@ -53,7 +53,7 @@ def test_an_encoder_that_was_frozen_trains_on_from_its_source_and_the_decoder_fr
     photo = Image.linear_gradient("L").convert("RGB")
     frozen, tuning = (encode(load(run).encoder, [photo]).tokens for run in (begun, tmp_path / "one"))
     torch.testing.assert_close(tuning, frozen, rtol=1e-3, atol=1e-3)
-    tuned += ["train.encoder_lr=1e-3", "train.save_every=2", "train.max_steps=5"]
+    tuned += ["train.pretrained_lr=1e-3", "train.save_every=2", "train.max_steps=5"]
     train_small(tmp_path / "whole", *tuned)
     killed(tmp_path / "run", tuned, "Job.step", 4)
     train_small(tmp_path / "run", *tuned, resume=True)
