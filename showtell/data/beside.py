@@ -1,4 +1,4 @@
-"""Image ids of anybody's captions and a folder of photos -> which photo each caption is of."""
+"""Image ids from a captions file + a folder of photos -> the photo of each id."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from showtell.plumbing.errors import InputError
 
 
 def _number(name: str) -> str:
-    """COCO's id in `COCO_val2014_000000391895.jpg` and `000000391895.jpg`.
+    """The COCO id in a name such as `COCO_val2014_000000391895.jpg`; empty if the name has none.
 
     >>> _number("COCO_val2014_000000391895.jpg"), _number("7.jpg"), _number("a7.jpg")
     ('391895', '7', '')
@@ -19,7 +19,7 @@ def _number(name: str) -> str:
     return found[1] if found else ""
 
 
-WAYS: tuple[Callable[[str], str], ...] = (  # what of a photo's path below the folder is its id
+WAYS: tuple[Callable[[str], str], ...] = (  # a photo's path below the folder -> its id: path, name, stem, number
     lambda path: path,
     lambda path: Path(path).name,
     lambda path: Path(path).stem,
@@ -28,9 +28,9 @@ WAYS: tuple[Callable[[str], str], ...] = (  # what of a photo's path below the f
 
 
 def photos_of(image_ids: Sequence[str], root: Path, key: str = "--photos") -> dict[str, Path]:
-    """The photo of each image, all by the first way of naming that has a photo for each.
+    """The photo of each image id. All ids are matched in the same way: the first of WAYS that finds every photo.
 
-    Raises InputError if no way has, and where two photos of one name could be meant.
+    Raises InputError if no way finds all photos, or if an id fits two photos.
     """
     root = existing_folder(root, key)
     try:
@@ -49,10 +49,10 @@ def photos_of(image_ids: Sequence[str], root: Path, key: str = "--photos") -> di
     if lost := [image_id for image_id in image_ids if image_id not in best]:
         raise InputError(
             f"{len(lost):,} of {len(image_ids):,} candidates have no photo in {key}={root} (first: {lost[0]!r}); "
-            "a photo is called by its image id: the file's name, with or without its ending, or COCO's number"
+            "an image id must be a photo's path, file name, file name without suffix, or COCO number"
         )
     for image_id, some in best.items():
         if len(some) > 1:
             one, other = (path.relative_to(root) for path in some[:2])
-            raise InputError(f"{key}={root} has two photos for {image_id!r}: {one} and {other}; leave one out")
+            raise InputError(f"{key}={root} has two photos for {image_id!r}: {one} and {other}; remove or rename one")
     return {image_id: best[image_id][0] for image_id in image_ids}

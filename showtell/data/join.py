@@ -1,5 +1,7 @@
-"""Several sets -> one. image_id = KEY/image_id, where KEY is the name of the set's folder, with a number where two
-share it."""
+"""Several data sets -> one; image_id = KEY/image_id. KEY is the name of the set's folder.
+
+If two folders have the same name, the second key gets a number: `flickr/a.jpg` and `flickr-2/a.jpg`.
+"""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -12,7 +14,7 @@ from showtell.plumbing.errors import RecipeError
 
 
 def join(*, sets: tuple[Path | dict[str, Any], ...]) -> Records:
-    """The sets' records, one set after the other; each is a section of its own, or a folder for `auto`."""
+    """The records of all sets, one set after the other. Each set is a section like `data`, or a folder for `auto`."""
     if not sets:
         raise RecipeError("data.sets is empty; it takes folders or sections: [DIR, {name: csv, root: DIR}]")
     records: list[Record] = []
@@ -43,5 +45,6 @@ def _keyed(sections: Sequence[dict[str, Any]]) -> dict[str, Sequence[Record]]:
 
 
 def _folder_name(root: str | Path) -> str:
-    """The folder's own name, whatever leads to it; links in a circle are for the set's reader to refuse."""
-    return Path(os.path.realpath(at_home(root, "data.root="))).name  # which Path.resolve refuses in its own words
+    """The name of the real folder, after following links."""
+    # Not Path.resolve: it raises if links form a circle. Here the set's reader reports that.
+    return Path(os.path.realpath(at_home(root, "data.root="))).name

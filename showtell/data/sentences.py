@@ -1,9 +1,9 @@
-"""A caption of several sentences -> its sentences, by rules that English captions keep."""
+"""A caption of several sentences -> its sentences, by rules for English."""
 
 import re
 
-END = re.compile(r"[.!?]+[\"'”’)\]]*(?=\s)|(?<=[a-z]{2})[.!?](?=[A-Z][a-z])")  # the second: `a wall.The cat`
-# A full stop after these, or after a single letter, ends no sentence.
+END = re.compile(r"[.!?]+[\"'”’)\]]*(?=\s)|(?<=[a-z]{2})[.!?](?=[A-Z][a-z])")  # the second part: `a wall.The cat`
+# A full stop after these words, or after a single letter, does not end a sentence.
 ABBREVIATIONS = {
     "mr",
     "mrs",
@@ -32,12 +32,12 @@ OPENING = re.compile(
     re.IGNORECASE,
 )
 
-# What begins so is no thing: `There is no one`, `It is in a room`.
+# After these words, the rest is not a noun phrase, so the opening stays: `There is no one`, `It is in a room`.
 NO_THING = {"in", "on", "at", "to", "not", "no", "very", "also", "currently", "been"}
 
 
 def plain(sentence: str) -> str:
-    """A sentence without what only introduces it, where what is left can stand alone.
+    """A sentence without an opening such as `There is`, if the rest makes sense without it.
 
     >>> plain("There is a cat on a red mat."), plain("This is a picture of two dogs."), plain("This is fun.")
     ('a cat on a red mat.', 'two dogs.', 'This is fun.')

@@ -144,7 +144,7 @@ def test_features_say_what_is_left_out_and_take_recipes_that_take_no_steps(showt
     next((tmp_path / "images").iterdir()).unlink()
     code, out, err = showtell("features", "nearest", f"data.root={tmp_path}", "encoder.image_size=64")
     assert code == 0 and re.fullmatch(r"cached: 5 photos in .*\n", out)
-    assert "data: karpathy" in err and "left out: 1 no such photo" in err
+    assert "data: karpathy" in err and "skipped: 1 no such photo" in err
 
 
 def test_features_draw_the_same_random_weights_as_training(showtell, recipe, tmp_path):
@@ -262,7 +262,7 @@ MISTAKES = {  # what is written -> what is told after "error: "
     "train bern-6 encoder=lite --run typo --resume": "typo does not exist, so there is nothing to resume; leave --",
     "train bern-6 encoder=lite --run empty --resume": "empty has no checkpoint, so there is nothing to resume; leave -",
     "features bern-6 encoder=lit": "encoder.name is 'lit'; it takes cnn, timm, lite, concat (did you mean lite?)",
-    "features bern-6 data=folder data.root=empty encoder=lite": "empty: no photos in it; looked, also in its folders,",
+    "features bern-6 data=folder data.root=empty encoder=lite": "empty: no photos in it or its subfolders; searched",
     "recipes bern6": "there is no recipe 'bern6'; packaged are bern-1, ",
     "evaluate none": "none is no folder; evaluate takes the folder of a run that `showtell train` made, or with --out "
     "FOLDER any model that `showtell caption` takes",
@@ -270,7 +270,7 @@ MISTAKES = {  # what is written -> what is told after "error: "
     "evaluate RUN --split dev": "--split is 'dev'; captioned photos are there for test, train, val",
     "evaluate RUN train.lr=1": "train.lr=1 cannot be changed here; evaluate changes only data, decode, ",
     "caption none.jpg": "none.jpg does not exist; name photos or folders of photos",
-    "caption empty": "empty: no photos in it; looked, also in its folders, for .jpg",
+    "caption empty": "empty: no photos in it or its subfolders; searched for .jpg",
     "caption album --model RUN --out out.txt": "--out is 'out.txt'; it takes a name that ends in .json, .jsonl or .csv",
     "caption album --model RUN --out none/out.csv": "--out none/out.csv cannot be written: No such file or directory",
     "caption album --model nobody/none": "'nobody/none' is no run folder, and the Hugging Face Hub gives no such model",

@@ -70,7 +70,7 @@ def test_training_and_evaluation_say_what_the_set_was_taken_for_and_need_no_opti
     told = io.StringIO()
     train(recipe, tmp_path / "run", console=Console(file=told, width=80))
     assert "data: csv: train.csv, val.csv, test.csv\n" in told.getvalue()
-    assert "left out: 1 no such photo (first: gone.jpg)\n" in told.getvalue()
+    assert "skipped: 1 no such photo (first: gone.jpg)\n" in told.getvalue()
     said = io.StringIO()
     scores = evaluate_run(tmp_path / "run", "val", console=Console(file=said, width=80))
     assert "data: csv: train.csv, val.csv, test.csv\n" in said.getvalue()

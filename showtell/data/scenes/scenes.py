@@ -1,8 +1,8 @@
-"""The embedded data set: pictures of coloured shapes, drawn once into a cache folder, with five captions each.
+"""The built-in data set: pictures of coloured shapes with five captions each, drawn once into a cache folder.
 
-Train never shows some combinations of two things and how they stand (`world.held_out`); every val and test
-scene shows one at least. So a model is right there only by putting what it knows together anew. `judge.py` says
-whether a caption is true.
+It tests whether a model generalises to new combinations. Some of them, such as a red star above a blue heart, are never
+in train (`world.held_out`), but train has red stars and blue hearts. Every val and test scene has at least one such
+combination. `judge.py` decides whether a caption is true.
 """
 
 import json
@@ -26,7 +26,7 @@ from showtell.data.scenes.world import Scene, Thing, sample
 from showtell.plumbing.errors import InputError, RecipeError
 
 INDEX = "scenes.json"
-SMALLEST = 32  # pixels: below, a star is a blot
+SMALLEST = 32  # pixels; in a smaller picture, a star is only a blot
 
 
 def scenes(
@@ -38,9 +38,9 @@ def scenes(
     seed: int = 0,
     size: int = 64,
 ) -> list[Record]:
-    """`images` pictures to train on and some to validate and test, `size` pixels wide; drawn where not yet in `root`.
+    """`images` training pictures and some for val and test, `size` pixels wide. They are drawn if `root` has none yet.
 
-    The default root is a folder of its own for each setting in $SHOWTELL_CACHE or ~/.cache/showtell.
+    The default root is a folder in $SHOWTELL_CACHE or ~/.cache/showtell, a different one for each set of options.
     """
     counts = {"train": images, "val": val_images, "test": test_images}
     for name, value, least in [
@@ -62,13 +62,13 @@ def scenes(
 
 
 def read_scenes(root: Path, split: str | None = None) -> dict[str, Scene]:
-    """The truth behind the pictures in `root` (a record's `path.parent`), by image_id."""
+    """image_id -> its scene, for the pictures in `root` (the `path.parent` of a record)."""
     entries = _read(root)["scenes"].items()
     return {name: _scene(entry["scene"]) for name, entry in entries if split in (None, entry["split"])}
 
 
 def check_drawn(settings: Mapping[str, Any]) -> None:
-    """Raise InputError if a run's section `data` would draw scenes: a stranger's run may name any folder for them."""
+    """Raise InputError if reading a run's `data` section would draw scenes: an untrusted run could name any folder."""
     root = settings.get("root")
     if settings["name"] == "scenes" and root is not None and not (Path(root).expanduser() / INDEX).is_file():
         raise InputError(f"data.root={root} of the run holds no scenes; say with data.root=FOLDER where to draw them")
@@ -81,19 +81,19 @@ def _default_folder(settings: dict[str, Any]) -> Path:
 
 
 def _fingerprint() -> str:
-    """Digest of the code that makes scenes: what an earlier edition of it drew is never taken for today's."""
+    """Digest of the code that draws scenes, so that pictures of an older version are never reused."""
     sources = [Path(str(module.__file__)).read_bytes() for module in (world_file, draw_file, words_file)]
     return f"{zlib.crc32(b''.join(sources)):08x}"
 
 
 def _make(folder: Path, settings: dict[str, Any]) -> None:
-    """Draw beside `folder`, then rename: whoever is killed, or draws the same at the same time, leaves nothing half."""
+    """Draw into a temporary folder, then rename it. So a killed or a second process never leaves half a data set."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         half = Path(mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
             _draw_all(half, settings)
-            half.chmod(0o755)  # mkdtemp's is for the owner alone
+            half.chmod(0o755)  # mkdtemp makes folders that only the owner can read
             half.rename(folder)
         finally:
             shutil.rmtree(half, ignore_errors=True)
@@ -110,7 +110,7 @@ def _draw_all(folder: Path, settings: dict[str, Any]) -> None:
     entries = {}
     for split, count in settings["counts"].items():
         for number in range(count):
-            # Each scene has its own stream of chance: more of them leave the first ones as they are.
+            # Each scene has its own random generator, so that more scenes do not change the first ones.
             random = Random(f"{settings['seed']} {split} {number}")
             scene = sample(random, unseen=split != "train")
             name = f"{split}-{number:05}.png"
