@@ -47,12 +47,12 @@ def photos_of(image_ids: Sequence[str], root: Path, key: str = "--photos") -> di
         if len(found) == len(image_ids):
             break
     if lost := [image_id for image_id in image_ids if image_id not in best]:
-        raise InputError(
-            f"{len(lost):,} of {len(image_ids):,} candidates have no photo in {key}={root} (first: {lost[0]!r}); "
-            "an image id must be a photo's path, file name, file name without suffix, or COCO number"
-        )
+        wrong = f"is '{root}', without photos for {len(lost):,} of {len(image_ids):,} candidates (first: {lost[0]!r})"
+        advice = "an image id must be a photo's path, file name, file name without suffix, or COCO number"
+        raise InputError(wrong, key=key, value=str(root), advice=advice)
     for image_id, some in best.items():
         if len(some) > 1:
             one, other = (path.relative_to(root) for path in some[:2])
-            raise InputError(f"{key}={root} has two photos for {image_id!r}: {one} and {other}; remove or rename one")
+            wrong = f"is '{root}', which has two photos for {image_id!r}: {one} and {other}"
+            raise InputError(wrong, key=key, value=str(root), advice="remove or rename one of them")
     return {image_id: best[image_id][0] for image_id in image_ids}

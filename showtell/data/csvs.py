@@ -45,7 +45,8 @@ def csvs(
     """Records in the order of the files; image_id = the photo's name as written in the file."""
     root = existing_folder(root)
     if delimiter is not None and len(delimiter) != 1:
-        raise RecipeError(f"data.delimiter is {delimiter!r}; it takes one character, such as ';', or null to find it")
+        takes = "one character, such as ';', or null to detect it"
+        raise RecipeError(key="data.delimiter", value=delimiter, takes=takes)
     columns = Columns(photo_column, caption_column, split_column, delimiter)
     files = named_files(root, file) if file is not None else find_files(root)
     if not files:

@@ -16,7 +16,8 @@ from showtell.plumbing.errors import RecipeError
 def join(*, sets: tuple[Path | dict[str, Any], ...]) -> Records:
     """The records of all sets, one set after the other. Each set is a section like `data`, or a folder for `auto`."""
     if not sets:
-        raise RecipeError("data.sets is empty; it takes folders or sections: [DIR, {name: csv, root: DIR}]")
+        takes = "folders or sections: [DIR, {name: csv, root: DIR}]"
+        raise RecipeError("is empty", key="data.sets", value=sets, takes=takes)
     records: list[Record] = []
     left_out: list[LeftOut] = []
     forms = []
@@ -47,4 +48,4 @@ def _keyed(sections: Sequence[dict[str, Any]]) -> dict[str, Sequence[Record]]:
 def _folder_name(root: str | Path) -> str:
     """The name of the real folder, after following links."""
     # Not Path.resolve: it raises if links form a circle. Here the set's reader reports that.
-    return Path(os.path.realpath(at_home(root, "data.root="))).name
+    return Path(os.path.realpath(at_home(root, "data.root"))).name

@@ -22,7 +22,8 @@ def karpathy(*, root: Path, file: str | None = None, images: str | None = None) 
     root = existing_folder(root)
     source = root / file if file is not None else _find_json(root)
     if not source.is_file():
-        raise InputError(f"{source}: no such file; data.file is a path from data.root")
+        advice = "data.file is a path relative to data.root"
+        raise InputError(f"is {file!r}, but there is no file {source}", key="data.file", value=file, advice=advice)
     content, note = read_json(source)
     entries = content.get("images") if isinstance(content, dict) else None
     if not isinstance(entries, list) or not entries:

@@ -28,26 +28,30 @@ SOME = 1000
 WAYS: tuple[Callable[[str, str], str], ...] = (  # (folder, name) in a captions file -> the photo's path below a place
     lambda folder, name: name,
     lambda folder, name: f"{folder}/{name}" if folder else name,
-    lambda folder, name: re.split(r"[/\\]", name)[-1],  # `/home/ann/a.jpg`, a path of another machine, is `a.jpg`
+    lambda folder, name: re.split(r"[/\\]", name)[-1],  # `D:/photos/a.jpg`, a path of another machine, is `a.jpg`
 )
 
 
 def existing_folder(root: str | Path, key: str = "data.root") -> Path:
     """`root` with `~` resolved. Raises InputError if it is not a folder; `key` is the option's name for the message."""
-    root = at_home(root, f"{key}=")
+    root = at_home(root, key)
     if not root.exists():
-        raise InputError(f"{key}={root}: no such folder")
+        raise InputError(key=key, value=str(root), takes="a folder that exists")
     if not root.is_dir():
-        raise InputError(f"{key}={root}: a file, not a folder; name the folder that holds the photos")
+        advice = "name the folder that has the photos"
+        raise InputError(key=key, value=str(root), takes="a folder, not a file", advice=advice)
     return root
 
 
-def at_home(path: str | Path, prefix: str = "") -> Path:
-    """The path with `~` resolved. The error about an unknown user, as in `~nobody`, begins with `prefix`."""
+def at_home(path: str | Path, key: str | None = None) -> Path:
+    """The path with `~` resolved. Raises InputError for an unknown user (`~nobody`); `key` is the option's name."""
     try:
         return Path(path).expanduser()
     except RuntimeError:
-        raise InputError(f"{prefix}{path}: there is no such user") from None
+        advice = "there is no such user"
+        if key is None:
+            raise InputError(f"{path}: {advice}") from None
+        raise InputError(key=key, value=str(path), advice=advice) from None
 
 
 class Listing:

@@ -34,7 +34,8 @@ class Division(NamedTuple):
         """
         if self.val_share + self.test_share >= 1:
             held = self.val_share + self.test_share
-            raise RecipeError(f"data.val_share + data.test_share is {held:g}; it must be below 1: some must train")
+            takes = "a sum below 1, so that some photos are left for train"
+            raise RecipeError(f"is {held:g}", key="data.val_share + data.test_share", value=held, takes=takes)
         ids = sorted(image_ids, key=lambda text: (blake2b(text.encode("utf-8", "replace")).digest(), text))
         if self.split is not None:
             return dict.fromkeys(ids, self.split)
@@ -79,12 +80,17 @@ def named_files(root: Path, file: str) -> Files:
     """The files of `data.file`: one file for all splits (key None), or one per split if it contains `{split}`."""
     if HOLDER not in file:
         if not (root / file).is_file():
-            raise InputError(f"{root / file}: no such file; data.file is a path from data.root")
+            advice = "data.file is a path relative to data.root"
+            raise InputError(
+                f"is {file!r}, but there is no file {root / file}", key="data.file", value=file, advice=advice
+            )
         return {None: root / file}
     found = by_split(root, file)
     if not found:
-        words = ", ".join(SPLITS)
-        raise InputError(f"{root / file}: no such files; data.file is a path from data.root, {HOLDER} one of {words}")
+        advice = f"data.file is a path relative to data.root, with {HOLDER} for one of {', '.join(SPLITS)}"
+        raise InputError(
+            f"is {file!r}, but there are no files {root / file}", key="data.file", value=file, advice=advice
+        )
     return found
 
 

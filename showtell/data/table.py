@@ -179,7 +179,8 @@ def _index(path: Path, header: list[str], given: str | None, known: Iterable[str
     if given is None:
         return next((header.index(name) for name in known if name in header), None)
     if given.strip().lower() not in header:
-        raise InputError(f"{path.name}: data.{option}={given} is not one of its columns: {', '.join(header)[:200]}")
+        columns = ", ".join(header)[:200]
+        raise InputError(key=f"data.{option}", value=given, takes=columns, taker=f"the columns of {path.name} are")
     return header.index(given.strip().lower())
 
 

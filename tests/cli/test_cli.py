@@ -257,7 +257,7 @@ MISTAKES = {  # what is written -> what is told after "error: "
     "train bern-6 trian.epochs=1": "trian is not a section; sections are data, encoder, ",
     "train bern-6 epochs": "'epochs' is not an override; it takes section.key=value, such as train.epochs=10",
     "train bern-6 train.epoch=1": "train.epoch is not an option of 'train'; it takes epochs, ",
-    "train bern-6 encoder=lite data.root=none": "data.root=none: no such folder",
+    "train bern-6 encoder=lite data.root=none": "data.root is 'none'; it takes a folder that exists",
     "train bern-6 encoder=lite --run RUN": "RUN exists; go on with --resume, or name another folder with --run",
     "train bern-6 encoder=lite --run typo --resume": "typo does not exist, so there is nothing to resume; leave --",
     "train bern-6 encoder=lite --run empty --resume": "empty has no checkpoint, so there is nothing to resume; leave -",

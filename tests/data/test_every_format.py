@@ -143,7 +143,7 @@ def test_a_set_without_any_caption_is_an_error(form: str, tmp_path: Path) -> Non
 def test_an_empty_folder_no_folder_and_a_file_are_errors(form: str, tmp_path: Path) -> None:
     (tmp_path / "a.jpg").touch()
     (tmp_path / "empty").mkdir()
-    for name, line in [("absent", "no such folder"), ("a.jpg", "a file, not a folder"), ("empty", "empty: .*no ")]:
+    for name, line in [("absent", "a folder that exists"), ("a.jpg", "not a file"), ("empty", "empty: .*no ")]:
         with pytest.raises(InputError, match=line):
             DATA[form](root=tmp_path / name)
 

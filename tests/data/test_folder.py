@@ -132,9 +132,9 @@ def test_a_folder_without_photos_is_said(tmp_path: Path) -> None:
 
 def test_no_folder_and_a_file_are_told_apart(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg")
-    with pytest.raises(InputError, match=r"absent: no such folder$"):
+    with pytest.raises(InputError, match=r"absent'; it takes a folder that exists$"):
         folder(root=tmp_path / "absent")
-    with pytest.raises(InputError, match=r"a.jpg: a file, not a folder; name the folder that holds the photos$"):
+    with pytest.raises(InputError, match=r"a.jpg'; it takes a folder, not a file; name the folder"):
         folder(root=tmp_path / "a.jpg")
 
 

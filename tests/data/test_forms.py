@@ -153,7 +153,7 @@ def test_without_a_split_the_ids_alone_decide(tmp_path: Path) -> None:
     most = found(tmp_path / "1", "flickr", val_share=0.5, test_share=0)
     assert [split for split, _ in most.values()].count("val") == 10
     assert {split for split, _ in found(tmp_path / "1", "flickr", split="test").values()} == {"test"}
-    with pytest.raises(RecipeError, match=r"^data.val_share \+ data.test_share is 1; it must be below 1"):
+    with pytest.raises(RecipeError, match=r"^data.val_share \+ data.test_share is 1; it takes a sum below 1"):
         found(tmp_path / "1", "flickr", val_share=0.5, test_share=0.5)
 
 
@@ -192,9 +192,7 @@ def test_columns_split_and_delimiter_can_be_named(tmp_path: Path) -> None:
     records = DATA["csv"](root=tmp_path, **options)
     assert [(r.image_id, r.split) for r in records] == [("a.jpg", "val"), ("b.jpg", "train")]
     assert records.left_out == (LeftOut("my.csv line 4", "unknown split"),)
-    with pytest.raises(
-        InputError, match=r"^my.csv: data.photo_column=foto is not one of its columns: what, who, where$"
-    ):
+    with pytest.raises(InputError, match=r"^data.photo_column is 'foto'; the columns of my.csv are what, who, where$"):
         DATA["csv"](root=tmp_path, **(options | {"photo_column": "foto"}))
     with pytest.raises(InputError, match=r"^my.csv: no column of photos or no column of captions .*\(what~who"):
         DATA["csv"](root=tmp_path)
@@ -296,13 +294,13 @@ def test_what_a_set_was_taken_for_is_said_once(tmp_path: Path) -> None:
 
 def test_links_in_a_circle_are_no_folder_to_join(tmp_path: Path) -> None:
     (tmp_path / "circle").symlink_to("circle")
-    with pytest.raises(InputError, match=r"^data.root=.*circle: no such folder$"):
+    with pytest.raises(InputError, match=r"^data.root is '.*circle'; it takes a folder that exists$"):
         DATA["join"](sets=(tmp_path / "circle",))
 
 
 @pytest.mark.parametrize("each", ["~no-such-user/x", {"name": "csv", "root": "~no-such-user/x"}])
 def test_a_home_of_nobody_is_no_folder_to_join(each: str | dict[str, str]) -> None:
-    with pytest.raises(InputError, match=r"^data.root=~no-such-user/x: there is no such user$"):
+    with pytest.raises(InputError, match=r"^data.root is '~no-such-user/x'; there is no such user$"):
         DATA["join"](sets=(each,))
 
 

@@ -80,13 +80,12 @@ def test_which_json_is_asked_where_it_is_not_plain(tmp_path: Path) -> None:
         f"{tmp_path}: it has 2 captions files (dataset_a.json, dataset_b.json); choose one: data.file=dataset_a.json"
     )
     assert len(karpathy(root=tmp_path, file="dataset_b.json")) == 1
-    assert (
-        refusal(tmp_path, file="c.json") == f"{tmp_path / 'c.json'}: no such file; data.file is a path from data.root"
-    )
+    message = refusal(tmp_path, file="c.json")
+    assert message.startswith("data.file is 'c.json'") and str(tmp_path / "c.json") in message
 
 
-def test_a_root_that_is_no_folder_is_said(tmp_path: Path) -> None:
-    assert refusal(tmp_path / "absent") == f"data.root={tmp_path / 'absent'}: no such folder"
+def test_a_root_that_is_not_a_folder_is_an_error(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "absent") == f"data.root is '{tmp_path / 'absent'}'; it takes a folder that exists"
 
 
 @pytest.mark.parametrize("content", ["[1, 2]", "{}", '{"images": []}', '{"images": 3}', "null"])
@@ -123,7 +122,7 @@ def test_no_photo_at_all_says_where_it_looked(tmp_path: Path) -> None:
     assert message.endswith("data.images=FOLDER")
     (tmp_path / "empty").mkdir()
     assert "searched in empty;" in refusal(tmp_path, images="empty")
-    assert refusal(tmp_path, images="absent") == f"data.images={tmp_path / 'absent'}: no such folder"
+    assert refusal(tmp_path, images="absent").startswith(f"data.images is '{tmp_path / 'absent'}'; it takes a folder")
 
 
 WHERE = "dataset_toy.json entry 2"
@@ -162,5 +161,5 @@ def test_a_number_of_thousands_of_digits_is_told_without_advice_for_programmers(
 
 
 def test_a_home_of_nobody_is_told(tmp_path):
-    with pytest.raises(InputError, match=r"^data.root=~no-such-user-here/x: there is no such user$"):
+    with pytest.raises(InputError, match=r"^data.root is '~no-such-user-here/x'; there is no such user$"):
         karpathy(root=Path("~no-such-user-here/x"))

@@ -50,14 +50,14 @@ def scenes(
         ("size", size, SMALLEST),
     ]:
         if value < least:
-            raise RecipeError(f"data.{name}={value} is too small for 'scenes'; it must be {least} at least")
+            raise RecipeError(key=f"data.{name}", value=value, takes=f"a whole number of at least {least}")
     settings = {"counts": counts, "seed": seed, "size": size, "drawn_by": _fingerprint()}
     folder = Path(root).expanduser() if root is not None else _default_folder(settings)
     if not (folder / INDEX).is_file():
         _make(folder, settings)
     index = _read(folder)
     if index["settings"] != settings:
-        raise InputError(f"{folder}: holds scenes of other settings; delete it, or choose another folder as data.root")
+        raise InputError(f"{folder}: it has scenes of other settings; delete it, or set data.root to another folder")
     return [Record(name, folder / name, tuple(e["references"]), e["split"]) for name, e in index["scenes"].items()]
 
 
@@ -71,7 +71,9 @@ def check_drawn(settings: Mapping[str, Any]) -> None:
     """Raise InputError if reading a run's `data` section would draw scenes: an untrusted run could name any folder."""
     root = settings.get("root")
     if settings["name"] == "scenes" and root is not None and not (Path(root).expanduser() / INDEX).is_file():
-        raise InputError(f"data.root={root} of the run holds no scenes; say with data.root=FOLDER where to draw them")
+        wrong = f"is {str(root)!r} in the run, a folder without scenes"
+        advice = "set data.root=FOLDER to the folder where they may be drawn"
+        raise InputError(wrong, key="data.root", value=str(root), advice=advice)
 
 
 def _default_folder(settings: dict[str, Any]) -> Path:
@@ -101,8 +103,8 @@ def _make(folder: Path, settings: dict[str, Any]) -> None:
         if (folder / INDEX).is_file():  # another process was faster
             return
         if folder.exists():
-            raise InputError(f"{folder}: exists and holds no scenes; choose an empty folder as data.root") from error
-        where = "set SHOWTELL_CACHE or data.root to a folder that can be written"
+            raise InputError(f"{folder}: it exists and has no scenes; set data.root to an empty folder") from error
+        where = "set SHOWTELL_CACHE or data.root to a writable folder"
         raise InputError(f"{folder}: cannot be written ({error.strerror}); {where}") from error
 
 
@@ -123,11 +125,12 @@ def _read(folder: Path) -> dict[str, Any]:
     try:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"{folder}: no {INDEX} in it, so no scenes") from error
+        raise InputError(f"{folder}: it has no {INDEX}, so no scenes") from error
     except ValueError as error:
-        raise InputError(f"{folder / INDEX}: not JSON ({error}); delete the folder, it is drawn again") from error
+        advice = "delete the folder, then the scenes are drawn again"
+        raise InputError(f"{folder / INDEX}: not JSON ({error}); {advice}") from error
     if not isinstance(index, dict) or not {"settings", "scenes"} <= index.keys():
-        raise InputError(f"{folder / INDEX}: not what 'scenes' writes; choose another folder as data.root")
+        raise InputError(f"{folder / INDEX}: not written by 'scenes'; set data.root to another folder")
     return index
 
 
