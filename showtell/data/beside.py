@@ -15,8 +15,8 @@ def _number(name: str) -> str:
     >>> _number("COCO_val2014_000000391895.jpg"), _number("7.jpg"), _number("a7.jpg")
     ('391895', '7', '')
     """
-    found = re.fullmatch(r"(?:COCO_\w+_)?0*(\d+)", Path(name).stem)
-    return found[1] if found else ""
+    match = re.fullmatch(r"(?:COCO_\w+_)?0*(\d+)", Path(name).stem)
+    return match[1] if match else ""
 
 
 WAYS: tuple[Callable[[str], str], ...] = (  # a photo's path below the folder -> its id: path, name, stem, number
@@ -42,9 +42,9 @@ def photos_of(image_ids: Sequence[str], root: Path, key: str = "--photos") -> di
         named: dict[str, list[Path]] = {}
         for path in paths:
             named.setdefault(way(path.relative_to(root).as_posix()), []).append(path)
-        found = {image_id: named[image_id] for image_id in image_ids if image_id in named}
-        best = max(best, found, key=len)
-        if len(found) == len(image_ids):
+        matches = {image_id: named[image_id] for image_id in image_ids if image_id in named}
+        best = max(best, matches, key=len)
+        if len(matches) == len(image_ids):
             break
     if lost := [image_id for image_id in image_ids if image_id not in best]:
         wrong = f"is '{root}', without photos for {len(lost):,} of {len(image_ids):,} candidates (first: {lost[0]!r})"

@@ -154,19 +154,19 @@ def _paths(root: Path, images: list[_Image], option: str | None, places: Sequenc
         if HOLDER not in option:
             existing_folder(root / option, "data.images")
     listing = Listing()
-    found: dict[int, tuple[Path, str]] = {}
+    photo_of: dict[int, tuple[Path, str]] = {}
     for split in {image.split: None for image in images}:
         of_split = [image for image in images if image.split == split]
         names = [(image.folder, image.photo) for image in of_split]
         paths = locate(root, names, split, places, listing) or [(str(root / name), MISSING) for _, name in names]
-        found |= {id(image): (Path(path), why) for image, (path, why) in zip(of_split, paths, strict=True)}
-    if all(why == MISSING for _, why in found.values()):
+        photo_of |= {id(image): (Path(path), why) for image, (path, why) in zip(of_split, paths, strict=True)}
+    if all(why == MISSING for _, why in photo_of.values()):
         looked = ", ".join(places)
         raise InputError(
             f"{root}: none of the {len(images):,} photos exists (first: {images[0].photo}); searched in {looked}; "
             "set the photos' folder with data.images=FOLDER"
         )
-    return found
+    return photo_of
 
 
 def _present(images: list[_Image], paths: dict[int, tuple[Path, str]], out: list[LeftOut]) -> list[_Image]:

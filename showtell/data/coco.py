@@ -57,9 +57,9 @@ def coco(
 
 def find_files(root: Path) -> list[Files]:
     """Files that may be COCO's by their names, by split. Does not open them."""
-    found = [by_split(root, pattern) for pattern in FILES]
+    by_pattern = [by_split(root, pattern) for pattern in FILES]
     single: list[Files] = [{None: root / name} for name in SINGLE if is_file(root / name)]
-    return [files for files in [*found, *single] if files]
+    return [files for files in [*by_pattern, *single] if files]
 
 
 def _records(root: Path, files: Files, images: str | None, division: Division) -> Records:
@@ -100,14 +100,14 @@ def _rows(source: str, content: Any, split: str | None, left_out: list[LeftOut])
 
 
 def _captions(source: str, annotations: list[Any], left_out: list[LeftOut]) -> dict[str | None, list[Any]]:
-    found: dict[str | None, list[Any]] = {}
+    captions_of: dict[str | None, list[Any]] = {}
     for number, annotation in enumerate(annotations, start=1):
         image_id = _key(annotation.get("image_id")) if isinstance(annotation, dict) else None
         if image_id is None:
             left_out.append(LeftOut(f"{source} annotation {number}", "caption without photo"))
         else:
-            found.setdefault(image_id, []).append(annotation.get("caption"))
-    return found
+            captions_of.setdefault(image_id, []).append(annotation.get("caption"))
+    return captions_of
 
 
 def _key(value: Any) -> str | None:

@@ -54,18 +54,18 @@ def csvs(
     rows: list[Row] = []
     notes = []
     for name, path in files.items():
-        of_file, note = read_table(path, columns, name)
-        rows += (_cut(row, sentences, openings == "drop") for row in of_file)
+        file_rows, note = read_table(path, columns, name)
+        rows += (_cut(row, sentences, openings == "drop") for row in file_rows)
         notes.append(note)
-    told = {"all": "", "first": "only first sentences", "each": "each sentence is a caption"}[sentences]
-    form = ", ".join(filter(None, [f"csv: {', '.join(path.name for path in files.values())}", told, *notes]))
+    sentence_note = {"all": "", "first": "only first sentences", "each": "each sentence is a caption"}[sentences]
+    form = ", ".join(filter(None, [f"csv: {', '.join(path.name for path in files.values())}", sentence_note, *notes]))
     return to_records(root, rows, form=form, images=images, division=Division(split, val_share, test_share))
 
 
 def find_files(root: Path) -> Files:
     """One file per split. If there is none: a file with a usual name, or the only CSV of the folder."""
-    if found := first_by_split(root, BY_SPLIT):
-        return found
+    if by_split := first_by_split(root, BY_SPLIT):
+        return by_split
     named = [root / name for name in SINGLE if (root / name).is_file()]
     others = [path for path in sorted(root.iterdir()) if path.suffix.lower() in ENDINGS and path.is_file()]
     return {None: (named or others)[0]} if named or len(others) == 1 else {}

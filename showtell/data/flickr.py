@@ -46,8 +46,8 @@ def flickr(
     rows: list[Row] = []
     notes = []
     for name, path in files.items():
-        of_file, note = _read(path, name)
-        rows += of_file
+        file_rows, note = _read(path, name)
+        rows += file_rows
         notes.append(note)
     left_out: list[LeftOut] = []
     if lists:
@@ -60,10 +60,10 @@ def flickr(
 
 def find_files(root: Path) -> Files:
     """Bern's files, one per split. If there are none: the first file of CAPTIONS, which has all captions."""
-    if found := first_by_split(root, BERN):
-        if "test" not in found and (examples := _examples(root)):
-            found["test"] = examples
-        return found
+    if files := first_by_split(root, BERN):
+        if "test" not in files and (examples := _examples(root)):
+            files["test"] = examples
+        return files
     for pattern in CAPTIONS:
         for folder in FOLDERS:
             for path in sorted((root / folder).glob(pattern)):
@@ -78,8 +78,8 @@ def find_lists(root: Path) -> Files:
 
 
 def _examples(root: Path) -> Path | None:
-    found = [*(root / EXAMPLES).glob("*captions*.txt"), *(root / EXAMPLES).glob("*.csv")]
-    return next((path for path in sorted(found) if path.is_file()), None)
+    files = [*(root / EXAMPLES).glob("*captions*.txt"), *(root / EXAMPLES).glob("*.csv")]
+    return next((path for path in sorted(files) if path.is_file()), None)
 
 
 def _read(path: Path, split: str | None) -> tuple[list[Row], str]:
@@ -93,8 +93,8 @@ def _token_rows(source: str, text: str, split: str | None) -> Iterator[Row]:
     """Rows of lines `name.jpg#0<TAB>caption`."""
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
-            found = TOKEN.match(line)
-            name, caption = found.groups() if found else (None, None)
+            match = TOKEN.match(line)
+            name, caption = match.groups() if match else (None, None)
             yield Row(name, name, [caption], split, f"{source} line {number}")
 
 

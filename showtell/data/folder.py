@@ -41,9 +41,9 @@ def folder(*, root: Path, split: Split | None = None, val_share: Share = 0.1, te
     left_out: list[LeftOut] = []
     notes = []
     for path in files:
-        of_file, note = _read(path, left_out, alone=len(files) == 1)
+        file_rows, note = _read(path, left_out, only_file=len(files) == 1)
         below = path.parent.relative_to(root)
-        rows += (_placed(row, below) for row in of_file)
+        rows += (_placed(row, below) for row in file_rows)
         notes.append(note)
     names = ", ".join(path.relative_to(root).as_posix() for path in files)
     form = ", ".join(filter(None, [f"folder: {names}", *notes]))
@@ -83,10 +83,10 @@ def _walk(root: Path) -> Iterator[Path]:
 def _identity(folder: Path) -> tuple[int, int] | Path:
     """The folder's device and inode numbers, equal for all links to it. Its path if `stat` is not permitted."""
     try:
-        found = folder.stat()
+        stat = folder.stat()
     except OSError:
         return folder
-    return found.st_dev, found.st_ino
+    return stat.st_dev, stat.st_ino
 
 
 def _passed_over(root: Path, photos: Sequence[str]) -> str:
@@ -127,15 +127,17 @@ def _last_word(name: str) -> str:
 def find_metadata(root: Path) -> list[Path]:
     """The metadata file in `root`, else those one or two folders deeper. In each folder, JSONL wins over CSV."""
     for depth in ("", "*/", "*/*/"):
-        found = {path.parent: path for name in reversed(METADATA) for path in root.glob(depth + name) if path.is_file()}
-        if found:
-            return sorted(found.values())
+        by_folder = {
+            path.parent: path for name in reversed(METADATA) for path in root.glob(depth + name) if path.is_file()
+        }
+        if by_folder:
+            return sorted(by_folder.values())
     return []
 
 
-def _read(path: Path, left_out: list[LeftOut], alone: bool) -> tuple[list[Row], str]:
+def _read(path: Path, left_out: list[LeftOut], only_file: bool) -> tuple[list[Row], str]:
     if path.suffix == ".csv":
-        return read_table(path, alone=alone)
+        return read_table(path, only_file=only_file)
     text, note = read_text(path)
     return list(_lines(path, text, left_out)), note
 

@@ -21,10 +21,10 @@ def join(*, sets: tuple[Path | dict[str, Any], ...]) -> Records:
     records: list[Record] = []
     left_out: list[LeftOut] = []
     forms = []
-    for key, found in _keyed([_section(each) for each in sets]).items():
-        records += (Record(f"{key}/{r.image_id}", r.path, r.references, r.split) for r in found)
-        left_out += (LeftOut(f"{key}/{each.name}", each.reason) for each in getattr(found, "left_out", ()))
-        forms.append(f"{key} ({getattr(found, 'form', '') or 'as it is'})")
+    for key, of_set in _keyed([_section(each) for each in sets]).items():
+        records += (Record(f"{key}/{r.image_id}", r.path, r.references, r.split) for r in of_set)
+        left_out += (LeftOut(f"{key}/{each.name}", each.reason) for each in getattr(of_set, "left_out", ()))
+        forms.append(f"{key} ({getattr(of_set, 'form', '') or 'as it is'})")
     return Records(records, form=f"join: {', '.join(forms)}", left_out=left_out)
 
 
@@ -33,16 +33,16 @@ def _section(each: Path | str | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _keyed(sections: Sequence[dict[str, Any]]) -> dict[str, Sequence[Record]]:
-    found: dict[str, Sequence[Record]] = {}
+    sets: dict[str, Sequence[Record]] = {}
     for section in sections:
         name = section.pop("name", "auto")
         root = section.get("root")
         key = wanted = _folder_name(root) or name if root is not None else name
         number = 1
-        while key in found:
+        while key in sets:
             key, number = f"{wanted}-{number + 1}", number + 1
-        found[key] = DATA[name](**section)
-    return found
+        sets[key] = DATA[name](**section)
+    return sets
 
 
 def _folder_name(root: str | Path) -> str:

@@ -38,13 +38,13 @@ def find_jsons(root: Path) -> list[Path]:
 
 
 def _find_json(root: Path) -> Path:
-    found = find_jsons(root)
-    if not found:
+    jsons = find_jsons(root)
+    if not jsons:
         raise InputError(f"{root}: it has no dataset_*.json; set the captions file with data.file=NAME.json")
-    if len(found) > 1:
-        names = ", ".join(path.name for path in found)
-        raise InputError(f"{root}: it has {len(found)} captions files ({names}); choose one: data.file={found[0].name}")
-    return found[0]
+    if len(jsons) > 1:
+        names = ", ".join(path.name for path in jsons)
+        raise InputError(f"{root}: it has {len(jsons)} captions files ({names}); choose one: data.file={jsons[0].name}")
+    return jsons[0]
 
 
 def _rows(source: str, entries: list[Any]) -> Iterator[Row]:

@@ -167,5 +167,5 @@ def photos_beside(records: Iterable[Record]) -> list[Path]:
     """The photos in the records' folders that no record uses: they have no captions, or were skipped."""
     used = {record.path for record in records}
     folders = {path.parent for path in used}
-    found = [Path(folder, name) for folder in folders for name, reason in listed(str(folder)) if not reason]
-    return sorted(path for path in found if path.suffix.lower() in SUFFIXES and path not in used)
+    photos = [Path(folder, name) for folder in folders for name, reason in listed(str(folder)) if not reason]
+    return sorted(path for path in photos if path.suffix.lower() in SUFFIXES and path not in used)

@@ -51,13 +51,13 @@ def sentences(text: str) -> list[str]:
     >>> sentences("A cat sits by St. Mary's at 3.30 p.m. today... or not. it looks up!Then it goes. ")
     ["A cat sits by St. Mary's at 3.30 p.m. today... or not.", 'it looks up!', 'Then it goes.']
     """
-    found, start = [], 0
+    pieces, start = [], 0
     for end in END.finditer(text):
         if _ends(text[start : end.start()], end.group(), text[end.end() :].lstrip()[:1]):
-            found.append(text[start : end.end()].strip())
+            pieces.append(text[start : end.end()].strip())
             start = end.end()
-    found.append(text[start:].strip())
-    return [sentence for sentence in found if any(letter.isalnum() for letter in sentence)]
+    pieces.append(text[start:].strip())
+    return [sentence for sentence in pieces if any(letter.isalnum() for letter in sentence)]
 
 
 def _ends(before: str, mark: str, following: str) -> bool:

@@ -63,17 +63,17 @@ def is_file(path: Path) -> bool:
 
 def by_split(root: Path, pattern: str) -> Files:
     """The existing files of a pattern such as `annotations/captions_{split}2017.json`, one per split."""
-    found: Files = {}
+    files: Files = {}
     for word, split in SPLITS.items():
         path = root / pattern.replace(HOLDER, word)
         if is_file(path):
-            found.setdefault(split, path)
-    return found
+            files.setdefault(split, path)
+    return files
 
 
 def first_by_split(root: Path, patterns: Iterable[str]) -> Files:
     """The files of the first pattern that has any."""
-    return next((found for pattern in patterns if (found := by_split(root, pattern))), {})
+    return next((files for pattern in patterns if (files := by_split(root, pattern))), {})
 
 
 def named_files(root: Path, file: str) -> Files:
@@ -85,13 +85,13 @@ def named_files(root: Path, file: str) -> Files:
                 f"is {file!r}, but there is no file {root / file}", key="data.file", value=file, advice=advice
             )
         return {None: root / file}
-    found = by_split(root, file)
-    if not found:
+    files = by_split(root, file)
+    if not files:
         advice = f"data.file is a path relative to data.root, with {HOLDER} for one of {', '.join(SPLITS)}"
         raise InputError(
             f"is {file!r}, but there are no files {root / file}", key="data.file", value=file, advice=advice
         )
-    return found
+    return files
 
 
 def split_in(name: str) -> str | None:

@@ -40,7 +40,7 @@ class Columns(NamedTuple):
     delimiter: str | None = None
 
 
-class _Found(NamedTuple):
+class _Layout(NamedTuple):
     photo: int
     captions: list[int]
     split: int | None
@@ -49,40 +49,40 @@ class _Found(NamedTuple):
 
 
 def read_table(
-    path: Path, columns: Columns | None = None, split: str | None = None, alone: bool | None = None
+    path: Path, columns: Columns | None = None, split: str | None = None, only_file: bool | None = None
 ) -> tuple[list[Row], str]:
     """(rows, note). The note names an unusual encoding, or says that the file is empty.
 
     Raises InputError if there is no column of photos or no column of captions. An empty file is also an error if it is
-    the only file of the set: if `alone` is true or, without `alone`, if the file has no split.
+    the only file of the set: if `only_file` is true or, without `only_file`, if the file has no split.
     """
     columns = columns or Columns()
     text, note = read_text(path)
     delimiter = columns.delimiter or _sniff(text)
     lines = read_rows(text, delimiter)
     if not lines:
-        if split is None if alone is None else alone:
+        if split is None if only_file is None else only_file:
             raise InputError(f"{path.name}: the file is empty; write one row per caption: `image.jpg,A dog runs.`")
         return [], f"{path.name} is empty"
-    found = _find_columns(path, lines, columns)
+    layout = _find_columns(path, lines, columns)
     rows = [
-        _row(cells, found, delimiter, split, f"{path.name} line {number}")
-        for number, cells in lines[1 if found.header else 0 :]
+        _row(cells, layout, delimiter, split, f"{path.name} line {number}")
+        for number, cells in lines[1 if layout.header else 0 :]
     ]
     return rows, note
 
 
-def _row(cells: list[str], found: _Found, delimiter: str, split: str | None, where: str) -> Row:
-    last = found.captions[-1]
-    if len(cells) > found.width and last == found.width - 1:  # the caption has commas, but no quotes: join it again
+def _row(cells: list[str], layout: _Layout, delimiter: str, split: str | None, where: str) -> Row:
+    last = layout.captions[-1]
+    if len(cells) > layout.width and last == layout.width - 1:  # the caption has commas, but no quotes: join it again
         cells = [*cells[:last], delimiter.join(cells[last:])]
-    captions = [caption for index in found.captions for caption in _texts(cells[index : index + 1])]
-    photo = cells[found.photo] if found.photo < len(cells) else None
+    captions = [caption for index in layout.captions for caption in _texts(cells[index : index + 1])]
+    photo = cells[layout.photo] if layout.photo < len(cells) else None
     if photo is not None and delimiter == "|":  # Flickr30k's `1000092795.jpg| 0| Two young guys`
         photo = photo.strip()
-    if found.split is not None:
-        split = cells[found.split] if found.split < len(cells) else ""
-    if len(found.captions) > 1:  # drop empty cells: an image may have fewer captions than there are columns
+    if layout.split is not None:
+        split = cells[layout.split] if layout.split < len(cells) else ""
+    if len(layout.captions) > 1:  # drop empty cells: an image may have fewer captions than there are columns
         captions = [caption for caption in captions if caption] or captions[:1]
     return Row(photo, photo, captions or [None], split, where)
 
@@ -132,14 +132,14 @@ def _photo_like(cells: Iterable[str]) -> bool:
     return any(cell.strip().lower().endswith(SUFFIXES) for cell in cells)
 
 
-def _find_columns(path: Path, lines: list[Line], columns: Columns) -> _Found:
+def _find_columns(path: Path, lines: list[Line], columns: Columns) -> _Layout:
     header = [cell.strip().lower() for cell in lines[0][1]]
     photo = _index(path, header, columns.photo, PHOTO, "photo_column")
     if photo is None:
         photo = _index(path, header, None, PHOTO_ELSE, "photo_column")
     captions = _caption_columns(path, header, columns.caption)
     if photo is not None and captions:
-        return _Found(photo, captions, _index(path, header, columns.split, SPLIT, "split_column"), len(header), True)
+        return _Layout(photo, captions, _index(path, header, columns.split, SPLIT, "split_column"), len(header), True)
     names = ", ".join(cell.strip() for cell in lines[0][1])
     if not _photo_like(lines[0][1]) or len(header) < 2 or any(columns[:3]):
         raise InputError(
@@ -147,7 +147,7 @@ def _find_columns(path: Path, lines: list[Line], columns: Columns) -> _Found:
             f"known names are {', '.join(PHOTO)} and {', '.join(CAPTION)}; write yours into that line"
         )
     photo = next(index for index, cell in enumerate(lines[0][1]) if _photo_like([cell]))
-    return _Found(photo, _worded(lines, photo), None, len(header), False)
+    return _Layout(photo, _worded(lines, photo), None, len(header), False)
 
 
 def _worded(lines: list[Line], photo: int) -> list[int]:
@@ -190,7 +190,7 @@ def _caption_columns(path: Path, header: list[str], given: str | None) -> list[i
         index = _index(path, header, given, (), "caption_column")
         return [] if index is None else [index]
     for name in CAPTION:
-        found = [index for index, cell in enumerate(header) if re.fullmatch(rf"{name}[ _-]?\d*", cell)]
-        if found:
-            return found
+        indices = [index for index, cell in enumerate(header) if re.fullmatch(rf"{name}[ _-]?\d*", cell)]
+        if indices:
+            return indices
     return []

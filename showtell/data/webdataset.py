@@ -157,18 +157,18 @@ def _unpack_all(half: Path, shards: list[Path]) -> None:
     numbers = count()
     for number, shard in enumerate(shards):
         members = list(_unpacked(half, shard, numbers, left_out))
-        found = _samples(members)
-        kept = {sample.meant[0] for sample in found.values() if sample.photos}
+        by_key = _samples(members)
+        kept = {sample.meant[0] for sample in by_key.values() if sample.photos}
         for member in members:
             if member.file and member.file not in kept:
                 (half / member.file).unlink()
         samples += (
             {"shard": number, "key": key, "photos": sample.meant, "captions": sample.captions}
-            for key, sample in found.items()
+            for key, sample in by_key.items()
             if sample.photos
         )
-        alone = (key for key, sample in found.items() if not sample.photos)
-        left_out += (LeftOut(f"{shard.name} {key}", "caption without photo") for key in alone)
+        without_photo = (key for key, sample in by_key.items() if not sample.photos)
+        left_out += (LeftOut(f"{shard.name} {key}", "caption without photo") for key in without_photo)
     index = json.dumps({"samples": samples, "left_out": left_out})
     (half / INDEX).write_text(index, encoding="utf-8")
 
@@ -190,11 +190,11 @@ def _unpacked(half: Path, shard: Path, numbers: Iterator[int], left_out: list[Le
 def _samples(members: Sequence[_Member]) -> dict[str, _Sample]:
     photos = {member.stem for member in members if member.file}
     whole = any(_names_a_dotted_photo(member, photos) for member in members)
-    found: dict[str, _Sample] = {}
+    by_key: dict[str, _Sample] = {}
     for member in members:
         key = _whole_key(member, photos) if whole else _short_key(member, photos)
-        found.setdefault(key, _Sample()).add(member, plain=member.stem == key)
-    return found
+        by_key.setdefault(key, _Sample()).add(member, plain=member.stem == key)
+    return by_key
 
 
 def _names_a_dotted_photo(member: _Member, photos: Collection[str]) -> bool:
@@ -300,8 +300,8 @@ def _captions(content: bytes, ending: str) -> list[Any]:
         entry = json.loads(text)
     except (ValueError, RecursionError):
         return [None]
-    found = next((entry[name] for name in CAPTION if name in entry), None) if isinstance(entry, dict) else entry
-    return found if isinstance(found, list) else [] if found is None else [found]
+    captions = next((entry[name] for name in CAPTION if name in entry), None) if isinstance(entry, dict) else entry
+    return captions if isinstance(captions, list) else [] if captions is None else [captions]
 
 
 def _read_index(folder: Path) -> dict[str, Any]:

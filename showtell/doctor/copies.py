@@ -111,7 +111,7 @@ def _one_picture(a: Seen, b: Seen, likeness: float) -> bool:
 
 
 def _same_pixels(a: Seen, b: Seen, likeness: float) -> bool:
-    """Whether two photos have equal pixels at full size. Photos too large to decode again count as different."""
+    """Whether two photos have equal pixels at full size. False for giant photos, which are not decoded again."""
     if likeness < SURELY or sorted(a.size) != sorted(b.size) or a.size[0] * a.size[1] > GIANT:
         return False
     try:

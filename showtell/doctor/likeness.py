@@ -20,9 +20,9 @@ from torch import Tensor
 from showtell.doctor.photos import PLAIN, SIDE
 
 CELLS, DETAIL, INNER = 16, 32, 3
-ALIKE, ALIKE_CROPPED = 0.9, 0.93  # coarse cosines: from here on step 2 follows; it also tries the crops
-SAME = 0.85  # fine cosine of the same picture
-# The cosine of two photos' colours; colours that deviate less than this (of 255) are as good as grey.
+ALIKE, ALIKE_CROPPED = 0.9, 0.93  # least coarse cosine for step 2, and for step 2 with crops
+SAME = 0.85  # least fine cosine of two photos of the same picture
+# Least cosine of two photos' colours. A photo whose colours deviate less than 6 (of 255) counts as grey.
 SAME_COLOURS, COLOURLESS = 0.8, 6.0
 BLOCK = 2048  # one product compares 2,048 photos with 2,048
 MOST = 200_000  # pairs that step 2 compares

@@ -66,7 +66,7 @@ def _wrong_relations(claims: Claims, things: Mapping[Named, Thing]) -> str:
     for _ in things:
         connected |= {end for one, _, other in claims.relations if {one, other} & connected for end in (one, other)}
     apart = [str(named) for named in things if named not in connected]
-    return f"does not say where the {apart[0]} stands" if apart else ""
+    return f"does not say where the {apart[0]} is" if apart else ""
 
 
 def _holds(one: Thing, relation: str, other: Thing) -> bool:

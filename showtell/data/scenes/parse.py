@@ -148,17 +148,17 @@ def _items(caption: str, claims: Claims) -> list[Item]:
             raise Unclear(f"{word!r} is not a word for scenes")
         if kind in ("a", "the", "size", "colour", "shade"):
             if kind in phrase:
-                raise Unclear(f"{phrase[kind]!r} and {word!r} of one thing")
+                raise Unclear(f"{phrase[kind]!r} and {word!r} for one thing")
             phrase[kind] = word
         elif kind == "shape":
             items.append(Item("O", _thing(phrase | {"shape": word}, claims)))
             phrase = {}
         elif phrase:
-            raise Unclear(f"{' '.join(phrase.values())!r} of what?")
+            raise Unclear(f"{' '.join(phrase.values())!r} without a shape")
         elif kind != "nothing":
             items.append(_item(kind))
     if phrase:
-        raise Unclear(f"{' '.join(phrase.values())!r} of what?")
+        raise Unclear(f"{' '.join(phrase.values())!r} without a shape")
     return items
 
 
@@ -179,7 +179,7 @@ def _thing(phrase: dict[str, str], claims: Claims) -> Named:
     else:
         known = [named for named in claims.sizes if named.shape == shape]
         if len(known) != 1 or "a" in phrase:
-            raise Unclear(f"{shape!r} of which colour?")
+            raise Unclear(f"{shape!r} without a colour")
         thing = known[0]
     if thing in claims.sizes and "a" in phrase:
         raise Unclear(f"names a second {thing}")
@@ -222,7 +222,7 @@ class _Reader:
             match = pattern.match(self.letters, self.place)
             if match and (clause != "fronted" or self.place == 0):
                 return clause, match
-        raise Unclear("not a sentence that can be followed")
+        raise Unclear("the grammar of the sentence is unknown")
 
     def _introduce(self, match: re.Match[str]) -> None:
         if "H" in match["link"]:
@@ -240,7 +240,7 @@ class _Reader:
         of_it = self.letters[place] == "T" or match["other"] == "I"
         others = self._it() if of_it else self._things(match, "other")
         if not self.subjects:
-            raise Unclear("does not say what stands there")
+            raise Unclear("a relation without its first thing")
         for one in self.subjects:
             for other in others:
                 if one == other:
