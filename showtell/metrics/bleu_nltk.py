@@ -29,8 +29,7 @@ def statistics(texts: Texts) -> Rows:
 
 def statistics_cut(texts: Texts) -> Rows:
     """`statistics` of texts without their last period."""
-    said, known = [_cut(text) for text in texts.said], [[_cut(text) for text in some] for some in texts.known]
-    return _count(said, known)
+    return _count([_cut(text) for text in texts.said], [[_cut(text) for text in some] for some in texts.known])
 
 
 def _words(text: str) -> str:
@@ -44,8 +43,8 @@ def _cut(text: str) -> str:
     return words[:-1].rstrip() if words.endswith(" .") or words == "." else words
 
 
-def _count(said: list[str], known: list[list[str]]) -> Rows:
-    rows = counted(Texts(said, known))
+def _count(candidates: list[str], references: list[list[str]]) -> Rows:
+    rows = counted(Texts(candidates, references))
     rows[:, ORDERS : 2 * ORDERS] = np.maximum(rows[:, ORDERS : 2 * ORDERS], 1)
     return rows
 

@@ -22,16 +22,16 @@ def mentions(text: str) -> list[str]:
     ['elephant', 'person', 'hot dog', 'dining table']
     """
     table, longest = _table()
-    words, found, end = text.split(), [], 0  # `end`: where the last name ended
+    words, objects, end = text.split(), list[str](), 0  # `end`: where the last name ended
     for at, word in enumerate(words):
         if word in longest and at >= end:
             for length in range(longest[word], 0, -1):
                 name = " ".join(words[at : at + length])
                 if name in table:
-                    end, known = at + length, table[name]
-                    found += [known] if known else []
+                    end, named_object = at + length, table[name]
+                    objects += [named_object] if named_object else []
                     break
-    return found
+    return objects
 
 
 @lru_cache(maxsize=1)
@@ -48,13 +48,13 @@ def statistics(texts: Texts) -> Rows:
     """Per image: whether an object is hallucinated, how many mentions are, and all mentions -> (images, 3)."""
     rows = []
     for candidate, references in zip(texts.candidates, texts.references, strict=True):
-        said = mentions(candidate)
-        nowhere = set(said)
+        mentioned = mentions(candidate)
+        hallucinated = set(mentioned)
         for text in references:
-            if nowhere:
-                nowhere.difference_update(mentions(text))
-        wrong = sum(name in nowhere for name in said)
-        rows.append([wrong > 0, wrong, len(said)])
+            if hallucinated:
+                hallucinated.difference_update(mentions(text))
+        wrong = sum(name in hallucinated for name in mentioned)
+        rows.append([wrong > 0, wrong, len(mentioned)])
     return np.array(rows, dtype=float)
 
 

@@ -25,23 +25,23 @@ def _photos(texts: Texts) -> Vectors:
     return texts.clip.embed_photos(texts.photos).double().cpu().numpy()
 
 
-def _read(clip: PhotosAndTexts, texts: Iterable[str]) -> Vectors:
+def _embed(clip: PhotosAndTexts, texts: Iterable[str]) -> Vectors:
     return clip.embed_texts([clip.protocol.prefix + text for text in texts]).double().cpu().numpy()
 
 
 def clipscore(texts: Texts) -> Rows:
     assert texts.clip is not None
     protocol = texts.clip.protocol
-    cosines = (_photos(texts) * _read(texts.clip, texts.said)).sum(axis=1)
+    cosines = (_photos(texts) * _embed(texts.clip, texts.said)).sum(axis=1)
     return protocol.weight * (np.maximum(cosines, 0) if protocol.each else cosines)[:, None]
 
 
 def ref_clipscore(texts: Texts) -> Rows:
     """References get the same prefix as candidates, as in the code of the paper's authors."""
     assert texts.clip is not None
-    captions = _read(texts.clip, texts.said)
+    captions = _embed(texts.clip, texts.said)
     fits = texts.clip.protocol.weight * np.maximum((_photos(texts) * captions).sum(axis=1), 0)
-    known = _read(texts.clip, (text for of_image in texts.known for text in of_image))
+    known = _embed(texts.clip, (text for of_image in texts.known for text in of_image))
     of_images = np.split(known, np.cumsum([len(of_image) for of_image in texts.known])[:-1])
     nearest = [(some @ caption).max() for some, caption in zip(of_images, captions, strict=True)]
     agrees = np.maximum(nearest, 0)
@@ -61,9 +61,9 @@ def _facts(texts: Texts) -> str:
 
 def _missing(texts: Texts | None) -> str | None:
     if not any(map(find_spec, LIBRARIES)):
-        return "needs transformers or open_clip; pip install 'showtell[clip]'"
+        return "needs transformers or open_clip; run pip install 'showtell[clip]'"
     if texts is not None and texts.photos is None:
-        return "looks at the photos; say where they are: --photos DIR, in Python photos={image_id: path}"
+        return "needs the photos; give their folder with --photos DIR, or photos={image_id: path} in Python"
     if texts is not None and texts.clip is None:
         return "needs a model; pass clip=showtell.clip.Clip(MODEL)"
     return None
@@ -76,7 +76,7 @@ def _ref_missing(texts: Texts | None) -> str | None:
 def _undefined(clip: PhotosAndTexts) -> str | None:
     if clip.protocol.references:
         return None
-    return f"has no meaning by the protocol {clip.protocol_name}, which knows no references; use paper or taipei"
+    return f"is not defined by the protocol {clip.protocol_name}, which uses no references; use paper or taipei"
 
 
 def make_ready(names: Collection[str], clip: PhotosAndTexts) -> None:

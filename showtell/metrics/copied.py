@@ -14,7 +14,7 @@ def statistics(texts: Texts) -> Rows:
 
 def missing(texts: Texts | None) -> str | None:
     if texts is not None and texts.training is None:
-        return "needs the training captions (score: --training FILE)"
+        return "needs the training captions; give them to `showtell score` with --training FILE"
     return None
 
 

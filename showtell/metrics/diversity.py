@@ -36,9 +36,9 @@ def _total(sums: Rows, images: Any) -> Rows:
 def _repeated(texts: Texts, n: int) -> Rows:
     """Per image: n-grams that its candidate had before, and all its n-grams -> (images, 2)."""
     images = len(texts.candidates)
-    said = texts.counts.sums(texts.counts.times, images)[:, n - 1]
+    every = texts.counts.sums(texts.counts.times, images)[:, n - 1]
     again = texts.counts.sums(texts.counts.times - 1, images)[:, n - 1]
-    return np.column_stack([again, said])
+    return np.column_stack([again, every])
 
 
 def repeats(n: int) -> Metric:

@@ -49,5 +49,5 @@ def chosen(metrics: str | Iterable[str]) -> dict[str, bool]:
         for member in known[name]:
             names[member] = names.get(member, False) or name not in DEFAULT
     if not names:
-        raise InputError("no metric is asked for", takes=known, taker="there are")
+        raise InputError("no metric is named", takes=known, taker="there are")
     return names

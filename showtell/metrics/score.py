@@ -105,12 +105,12 @@ def of_rows(
 ) -> Scores:
     """The scores of finished `statistics`."""
     spans = intervals([METRICS[name] for name in rows], list(rows.values()), resamples, seed)
-    said = dict(protocol or {})
+    settings = dict(protocol or {})
     if resamples and len(image_ids) > 1:
-        said["interval"] = f"{100 * LEVEL:g} % of {resamples} resamples"
+        settings["interval"] = f"{100 * LEVEL:g} % of {resamples} resamples"
     scores = Scores()
     for (name, of_metric), span in zip(rows.items(), spans, strict=True):
-        scores[name] = _score(name, of_metric, span, texts, image_ids, said)
+        scores[name] = _score(name, of_metric, span, texts, image_ids, settings)
     return scores
 
 
@@ -164,12 +164,12 @@ def _signature(name: str, metric: Metric, texts: Texts, protocol: Mapping[str, o
     counts = sorted({len(of_image) for of_image in texts.references})
     some = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     made = f"showtell {version('showtell')}"
-    parts = [name, made, metric.tokens, f"images {len(texts.candidates)}", f"references {some}"]
-    parts.append(metric.facts(texts))
+    entries = [name, made, metric.tokens, f"images {len(texts.candidates)}", f"references {some}"]
+    entries.append(metric.facts(texts))
     for key, value in protocol.items():
         if value is not None:
-            parts.append(str(value) if key == "decode" else f"{key} {value}")
-    return "|".join(part for part in parts if part)
+            entries.append(str(value) if key == "decode" else f"{key} {value}")
+    return "|".join(entry for entry in entries if entry)
 
 
 def to_json(scores: Mapping[str, Score]) -> dict[str, Any]:

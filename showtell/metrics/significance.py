@@ -93,15 +93,15 @@ def paired(
     steps = _steps(metrics, first, other)
     (stacked,), columns = _stacked(steps)
     moves, exact = swapped(stacked, resamples, seed)
-    found: list[Paired | None] = []
+    tested: list[Paired | None] = []
     for metric, place, step, column in zip(metrics, places, steps, columns, strict=True):
         if not metric.resampled:
-            found.append(None)
+            tested.append(None)
             continue
         swaps = _of_few(step, resamples) or (moves[:, column], exact)
         one, another = drawn[0][:, place], drawn[1][:, place]
-        found.append(_paired(metric, ours[:, place], theirs[:, place], one, another, step, *swaps))
-    return found
+        tested.append(_paired(metric, ours[:, place], theirs[:, place], one, another, step, *swaps))
+    return tested
 
 
 def _steps(metrics: Sequence[Metric], first: Sequence[Rows], other: Sequence[Rows]) -> list[Rows]:

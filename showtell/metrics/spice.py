@@ -38,14 +38,14 @@ def command(java: str, folder: Path, asked: Path, answer: Path) -> list[str]:
 def missing(texts: Texts | None) -> str | None:
     folder = spice_folder()
     if folder is None or not (folder / JAR).is_file():
-        return "is a bridge to pycocoevalcap's; pip install 'showtell[meteor]', which brings it; then CoreNLP and Java"
+        return "needs pycocoevalcap; run pip install 'showtell[meteor]', then add Stanford CoreNLP and Java"
     if lacking := [name for name in CORE_NLP if not (folder / name).is_file()]:
         return (
-            f"needs Stanford CoreNLP 3.6.0, which no package brings: {' and '.join(lacking)} in {folder}; "
+            f"needs Stanford CoreNLP 3.6.0, but {folder} has no {' and no '.join(lacking)}; "
             "run `python get_stanford_models.py` in that folder, or put the files there"
         )
     if shutil.which("java") is None:
-        return "needs Java, and there is no `java` on the PATH"
+        return "needs Java, but there is no `java` on the PATH; install Java"
     return None
 
 
@@ -61,7 +61,7 @@ def statistics(texts: Texts) -> Rows:
         question, answer = Path(scratch, "captions.json"), Path(scratch, "scores.json")
         question.write_text(json.dumps(asked), "utf-8")
         _run(command(java, folder, question, answer), folder)
-        return _read(answer, len(asked))
+        return _scores(answer, len(asked))
 
 
 def _run(words: list[str], folder: Path) -> None:
@@ -69,18 +69,18 @@ def _run(words: list[str], folder: Path) -> None:
     if done.returncode:
         # Java indents the places in the program. The last line that is not indented gives the cause: `Caused by: ...`
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip() and not line[0].isspace()]
-        last = lines[-1] if lines else "it said nothing"
+        last = lines[-1] if lines else "no message"
         raise InputError(f"SPICE's Java program failed with exit code {done.returncode}: {last}")
 
 
-def _read(answer: Path, images: int) -> Rows:
+def _scores(answer: Path, images: int) -> Rows:
     """The program's F-score of each image; 0 if it gives none, for example if both sides are empty."""
     try:
-        found = {entry["image_id"]: _number(entry["scores"]["All"]["f"]) for entry in json.loads(answer.read_text())}
-        return np.array([[found[row]] for row in range(images)])
+        scores = {entry["image_id"]: _number(entry["scores"]["All"]["f"]) for entry in json.loads(answer.read_text())}
+        return np.array([[scores[row]] for row in range(images)])
     except (OSError, ValueError, KeyError, TypeError) as error:
         what = type(error).__name__
-        raise InputError(f"SPICE's Java program ended well, but its scores cannot be read ({what}: {error})") from error
+        raise InputError(f"SPICE's Java program finished, but its scores cannot be read ({what}: {error})") from error
 
 
 def _number(value: Any) -> float:

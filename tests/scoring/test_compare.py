@@ -216,5 +216,5 @@ def test_a_metric_that_looks_at_photos_gets_its_model(runs, tmp_path, monkeypatc
     changes = ["evaluate.clip=mine", "evaluate.clip_protocol=taipei"]
     assert refused(folders, "val", changes, metrics="CLIPScore") == "stop"
     references = write(tmp_path / "references.json", compare_runs(folders, metrics="BLEU-1").references)
-    assert refused(folders, "val", changes, references, metrics="CLIPScore").startswith("CLIPScore looks at the photos")
+    assert refused(folders, "val", changes, references, metrics="CLIPScore").startswith("CLIPScore needs the photos")
     assert asked == [("mine", "taipei", 6)]

@@ -71,7 +71,7 @@ def _check(matches: Array, ours: Array, theirs: Array) -> None:
     for row in np.flatnonzero(over)[:1]:
         raise InputError(
             f"METEOR cannot compare a caption of {ours[row]:,} words with a reference of {theirs[row]:,}: "
-            f"{int(matches[row]):,} matches are too many; shorten it, or name the other metrics alone"
+            f"{int(matches[row]):,} matches are too many; shorten it, or name only other metrics"
         )
 
 

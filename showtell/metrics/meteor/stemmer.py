@@ -145,11 +145,11 @@ def _replaced(word: str, endings: re.Pattern[str], table: dict[str, str], first:
     ending = endings.search(word)
     if not ending:
         return word
-    at, found = ending.start(), ending[1]
-    before = _NEEDS_BEFORE.get(found)
-    if at < (second if found == "ative" else first) or (before and word[at - 1 : at] not in list(before)):
+    at, letters = ending.start(), ending[1]
+    before = _NEEDS_BEFORE.get(letters)
+    if at < (second if letters == "ative" else first) or (before and word[at - 1 : at] not in list(before)):
         return word
-    return word[:at] + table[found]
+    return word[:at] + table[letters]
 
 
 def _last_letter(word: str, first: int, second: int) -> str:

@@ -64,11 +64,15 @@ def load() -> Index:
         raise InputError(f"METEOR {missing()}")
     folder = place(files)
     if folder.is_dir() and not _is_whole(folder):
-        Console(file=sys.stderr).print(f"METEOR: its tables in {folder} are damaged", markup=False, soft_wrap=True)
+        _note(f"METEOR: the tables in {folder} are damaged and will be made again")
         _remove(folder)
     if not folder.is_dir():
         _make(folder, *files)
     return {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _PARTS}
+
+
+def _note(text: str) -> None:
+    Console(file=sys.stderr).print(text, markup=False, soft_wrap=True)
 
 
 def _is_whole(folder: Path) -> bool:
@@ -94,8 +98,8 @@ def _remove(folder: Path) -> None:
         folder.rename(away / folder.name)
     except OSError as error:
         raise InputError(
-            f"the METEOR tables in {folder} are damaged, and cannot be made again ({error.strerror}); "
-            "delete that folder, or set SHOWTELL_CACHE=DIR to another"
+            f"the METEOR tables in {folder} are damaged and cannot be replaced ({error.strerror}); "
+            "delete that folder, or set SHOWTELL_CACHE=DIR to another folder"
         ) from None
     shutil.rmtree(away, ignore_errors=True)
 
@@ -141,8 +145,7 @@ def _digest(*paths: Path) -> str:
 
 def _make(folder: Path, jar: Path, paraphrases: Path) -> None:
     """Write the index into a temporary folder and rename that, so that no process sees half an index."""
-    told = f"METEOR: its tables are made ready in {folder}, once, in half a minute or more"
-    Console(file=sys.stderr).print(told, markup=False, soft_wrap=True)
+    _note(f"METEOR: making its tables in {folder}; this happens once and takes half a minute or more")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         half = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
@@ -164,7 +167,7 @@ def _make(folder: Path, jar: Path, paraphrases: Path) -> None:
 def _unwritable(folder: Path, error: OSError) -> InputError:
     return InputError(
         f"the METEOR tables cannot be written to {folder} ({error.strerror or error}; they need about 65 MB); "
-        "free some, or set SHOWTELL_CACHE=DIR to a larger disk"
+        "free some space, or set SHOWTELL_CACHE=DIR to a folder on a larger disk"
     )
 
 
