@@ -1,4 +1,4 @@
-"""Run folders, or files of captions beside one of references -> a comparison; and a comparison -> JSON."""
+"""Run folders, or files of captions and one file of references -> a comparison; and a comparison -> JSON."""
 
 import dataclasses
 import json
@@ -27,7 +27,7 @@ from showtell.scoring.comparison import ALONE, Comparison, compare, method
 from showtell.scoring.formats import read_candidates, read_references
 from showtell.settings.text import override
 
-MODEL = ("evaluate.clip", "evaluate.clip_protocol")  # what CLIPScore looks with
+MODEL = ("evaluate.clip", "evaluate.clip_protocol")  # which model computes CLIPScore, and how
 
 
 def compare_runs(
@@ -42,13 +42,13 @@ def compare_runs(
     seed: int = 0,
     console: Console | None = None,
 ) -> Comparison:
-    """Compare run folders by what `showtell evaluate` wrote there; with a file of references, any captions JSON too.
+    """Compare the captions that `showtell evaluate` wrote into run folders. With `references`, JSON files work too.
 
-    `overrides` are of data, and of what looks at photos: `evaluate.clip`, `evaluate.clip_protocol`. Beside references,
-    `photos` is the folder of the photos. Raises InputError for a run that was not evaluated, and where runs have other
-    references of one image.
+    `overrides` may change data, `evaluate.clip` and `evaluate.clip_protocol`. `photos` is the folder of the photos, for
+    use with `references`. Raises InputError if a run was not evaluated, or if two runs have different references of one
+    image.
     """
-    names = () if metrics is None else chosen(metrics)  # a wrong name is said before data is read
+    names = () if metrics is None else chosen(metrics)  # a wrong name fails before data is read
     if len(runs) < 2:
         raise InputError(ALONE)
     _check(overrides, references, photos)
@@ -84,7 +84,7 @@ def _check(overrides: Sequence[str], references: Path | None, photos: Path | Non
 
 
 def _named(runs: Sequence[Path]) -> dict[str, Path]:
-    """Runs by their folder's or file's name; by their paths where two share one, and counted where one comes twice."""
+    """Runs by the name of their folder or file, or by path if two names are equal; the same path twice gets ` (2)`."""
     short = [run.resolve().stem if run.is_file() else run.resolve().name for run in runs]
     names = short if len(set(short)) == len(short) else [str(run) for run in runs]
     return {
@@ -94,7 +94,7 @@ def _named(runs: Sequence[Path]) -> dict[str, Path]:
 
 
 def _captions(run: Path, split: str, references: Path | None) -> Path:
-    """The file of a run's captions."""
+    """The file with the captions of a run."""
     if run.is_file():
         if references is None:
             raise InputError(f"{run} is a file: say with --references FILE which captions people wrote of its images")
@@ -103,7 +103,7 @@ def _captions(run: Path, split: str, references: Path | None) -> Path:
         raise InputError(f"{run} does not exist; compare takes run folders, or captions.json beside --references FILE")
     path = run / f"captions-{split}.json"
     if not path.is_file():
-        read_recipe(run)  # a folder that is no run is told so
+        read_recipe(run)  # raises another error if the folder is no run
         raise InputError(f"{run} has no {path.name}; `showtell evaluate {run} --split {split}` makes it")
     return path
 
@@ -111,7 +111,7 @@ def _captions(run: Path, split: str, references: Path | None) -> Path:
 def _known(
     runs: Mapping[str, Path], said: Mapping[str, Mapping[str, str]], split: str, overrides: Sequence[str]
 ) -> tuple[dict[str, list[str]], list[Record]]:
-    """References of the split by image, of the images that all runs' data have; and the first run's data."""
+    """The references of each image that is in the split of every run's data; and the first run's data."""
     built: dict[str, list[Record]] = {}
     known: dict[str, dict[str, list[str]]] = {}
     for name, run in runs.items():
@@ -134,9 +134,9 @@ def _known(
 
 
 def _evaluated(captions: Path) -> str:
-    """How `evaluate` made the captions: the end of a signature in the scores beside them, or nothing.
+    """How `evaluate` made the captions: a signature of the scores beside them, without the metric's name; or nothing.
 
-    Raises InputError if the scores are those of other captions.
+    Raises InputError if the scores belong to other captions.
     """
     if not captions.name.startswith("captions-"):
         return ""
@@ -157,7 +157,7 @@ def _evaluated(captions: Path) -> str:
 
 
 def to_json(found: Comparison) -> dict[str, Any]:
-    """All that was found, and how."""
+    """All results, and how they were computed."""
     return {
         "first": found.first,
         "method": method(found),

@@ -1,9 +1,9 @@
 """Captions of the same images by several captioners -> which is better, how sure that is, where each wins most.
 
-Every other captioner is compared with the first, on the images that all have. A difference counts as shown where both
-tests of `metrics.significance` say so and 0 lies outside of the interval; p is corrected (Holm 1979) for as many
-captioners as are compared with the first. Metrics are not corrected for one another: they measure one thing in several
-ways, and a user names the one that decides.
+Every other captioner is compared with the first, on the images that all have. A difference counts as shown if both
+tests of `metrics.significance` have p < .05 and the interval does not contain 0. With three captioners there are two
+comparisons, so p is corrected for two tests (Holm 1979). p is not corrected for the number of metrics: they measure one
+thing in several ways, and a user should choose the one that decides.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,12 +24,12 @@ from showtell.plumbing.progress import Bar
 
 ALONE = "one run alone cannot be compared; name two or more"
 SAME = "no difference shown"
-DECIDES = "CIDEr-D"  # says which images are won, where it is among the metrics
+DECIDES = "CIDEr-D"  # the metric that decides which images a run wins, if it was computed
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A run's value minus the first run's; `p` is the larger of the two, each corrected for the number of runs."""
+    """A run's value minus the first run's. `p` is the larger of the two p, both corrected for the number of runs."""
 
     value: float
     interval: tuple[float, float]
@@ -42,7 +42,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Scores by run, and by metric how far each run is from the first; a metric that cannot be resampled has none."""
+    """Scores by run, and differences from the first run by metric. A metric that cannot be resampled has none."""
 
     candidates: dict[str, dict[str, str]]  # by run, by image
     references: dict[str, list[str]]
@@ -50,9 +50,9 @@ class Comparison:
     differences: dict[str, dict[str, Difference]]
     resamples: int
     seed: int
-    left_out: tuple[LeftOut, ...] = ()  # images that not all have
+    left_out: tuple[LeftOut, ...] = ()  # images that some run lacks
     photos: dict[str, Path] = field(default_factory=dict)
-    sources: dict[str, dict[str, str]] = field(default_factory=dict)  # of a run: its file, how evaluate made that
+    sources: dict[str, dict[str, str]] = field(default_factory=dict)  # by run: its file, how evaluate made that
 
     @property
     def first(self) -> str:
@@ -64,12 +64,12 @@ class Comparison:
 
     @property
     def decides(self) -> str:
-        """The metric that says which images a run wins."""
+        """The metric that decides which images a run wins."""
         names = [*self.differences, *self.scores[self.first]]
         return DECIDES if DECIDES in names else names[0]
 
     def wins(self, other: str, most: int) -> tuple[list[str], list[str]]:
-        """The images that the other run wins by most, and those that the first does; no more than there are."""
+        """At most `most` images that the other run wins, by gain; and as many that the first run wins."""
         ours, theirs = (self.scores[name][self.decides].per_image for name in (self.first, other))
         sign = -1 if METRICS[self.decides].lower else 1
         gains = {image_id: sign * (theirs[image_id] - ours[image_id]) for image_id in self.references}
@@ -88,10 +88,10 @@ def compare(
     console: Console | None = None,
     **given: Any,
 ) -> Comparison:
-    """Compare captions `{run: {image_id: caption}}` with those of the first run, on the images that all have.
+    """Compare captions `{run: {image_id: caption}}` with those of the first run, on the images that all runs have.
 
-    `given` is what `showtell.score` takes too: training, photos, clip, frequencies_of.
-    Raises InputError for fewer than two runs, and where no image is in all of them.
+    `given` may have `training`, `photos`, `clip` and `frequencies_of`, as in `metrics.score.score`.
+    Raises InputError for fewer than two runs, and if no image is in all of them.
     """
     if len(candidates) < 2:
         raise InputError(ALONE)
@@ -124,7 +124,7 @@ def compare(
 def _tested(
     names: Sequence[str], texts: Mapping[str, Texts], image_ids: Sequence[str], resamples: int, seed: int, bar: Bar
 ) -> tuple[dict[str, Scores], dict[str, dict[str, Paired]]]:
-    """Scores by run; and by metric, where it can be tested, how far each run but the first is from the first."""
+    """Scores by run; and for each metric that can be tested, how far each other run is from the first."""
     metrics = [METRICS[name] for name in names]
     scores: dict[str, Scores] = {}
     tested: dict[str, dict[str, Paired]] = {name: {} for name in names}
@@ -144,7 +144,7 @@ def _tested(
 def _common(
     candidates: Mapping[str, Mapping[str, str]], references: Mapping[str, Sequence[str]]
 ) -> tuple[list[str], tuple[LeftOut, ...]]:
-    """The images that all have, in the first run's order, and for each other one who lacks it."""
+    """The images that all runs have, in the first run's order; and for each other image, which run lacks it."""
     every = dict.fromkeys(image_id for captions in candidates.values() for image_id in captions)
     lacking = {f"without a caption of {run}": set(every) - set(captions) for run, captions in candidates.items()}
     lacking["without references"] = set(every) - set(references)
@@ -166,7 +166,7 @@ def _differences(metric: Metric, found: Mapping[str, Paired]) -> dict[str, Diffe
 
 
 def _verdict(metric: Metric, pair: Paired, p: float) -> str:
-    """Of what scores hide, much has no better and worse: a mean length is higher or lower."""
+    """`better` or `worse`; `higher` or `lower` if the metric has no good side, such as the mean length."""
     low, high = pair.interval
     if p >= 1 - LEVEL or low <= 0 <= high:
         return SAME
@@ -176,7 +176,7 @@ def _verdict(metric: Metric, pair: Paired, p: float) -> str:
 
 
 def method(found: Comparison) -> str:
-    """What intervals and p are, in one line."""
+    """One line that explains the intervals and the p values."""
     every = [each for by_run in found.differences.values() for each in by_run.values()]
     swaps = f"{found.resamples} drawn"
     if any(each.exact for each in every):

@@ -1,4 +1,4 @@
-"""A run and a split -> `scores-<split>.json` and `captions-<split>.json`; every number says how it came about."""
+"""A run and a split -> `scores-<split>.json` and `captions-<split>.json`. A signature says how each score was made."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ from showtell.recipe.tables import nearest_option, options
 from showtell.settings.text import Recipe
 from showtell.training.resume import MACHINE
 
-OPEN = ("data", "decode", "evaluate", "captioner.views", *PLACES)  # what scoring may change; the rest made the weights
+OPEN = ("data", "decode", "evaluate", "captioner.views", *PLACES)  # scoring may change only what needs no new weights
 
 
 def evaluate(
@@ -33,13 +33,13 @@ def evaluate(
 ) -> dict[str, Any]:
     """Caption every photo of a split and score the captions: `showtell evaluate` from Python.
 
-    `run` is a run folder; with a folder `out` it may also be a packaged model, a Hub id, or a captioner of your own
-    (then give `overrides` such as `data.root=DIR`). Returns what scores-SPLIT.json holds: `{"scores": {metric:
-    {"value", "interval", "signature"}}, "per_image": {image_id: {metric: value}}}`; scores of BLEU, METEOR, ROUGE-L and
-    CIDEr-D are fractions, as coco-caption gives them (CIDEr-D up to 10).
+    `run` is a run folder. With a folder `out` it may also be a packaged model, a Hub id, or your own captioner (then
+    give `overrides` such as `data.root=DIR`). Returns the content of scores-SPLIT.json: `{"scores": {metric: {"value",
+    "interval", "signature"}}, "per_image": {image_id: {metric: value}}}`. Scores of BLEU, METEOR, ROUGE-L and CIDEr-D
+    are fractions, as in coco-caption: .32, not 32 (CIDEr-D goes up to 10).
 
-    Raises InputError if there is no such run or the split has no captioned photos, RecipeError for an override that
-    would change what made the weights.
+    Raises InputError if there is no such run or the split has no captioned photos. Raises RecipeError if an override
+    changes an option that the weights depend on.
     """
     place = run if isinstance(run, Captioner) else Path(run)
     return to_json(evaluate_run(place, split, overrides, out=None if out is None else Path(out)))
@@ -52,9 +52,10 @@ def evaluate_run(
     console: Console | None = None,
     out: Path | None = None,
 ) -> Scores:
-    """As `evaluate`, with what is found as Scores, and progress and notes on `console`.
+    """Like `evaluate`, but returns Scores, and shows progress and notes on `console`.
 
-    Captions and scores go into the run, or into the folder `out` with the recipe as overridden, which `compare` takes.
+    Captions and scores are written into the run, or into the folder `out` together with the overridden recipe.
+    `compare` can read both folders.
     """
     asked = {item.partition("=")[0]: item for item in overrides}
     captioner = _captioner(run, asked, out)
@@ -92,7 +93,7 @@ def evaluate_run(
 
 
 def _captioner(run: Path | Captioner, asked: Mapping[str, str], out: Path | None) -> Captioner:
-    """The captioner to score; all that can be wrong with the request is told before it is loaded."""
+    """The captioner to score. All errors in the request are raised before it is loaded."""
     for key, item in asked.items():
         if not {key, key.partition(".")[0]} & {*OPEN, *MACHINE}:
             raise RecipeError(
@@ -120,7 +121,7 @@ def _captioner(run: Path | Captioner, asked: Mapping[str, str], out: Path | None
 
 
 def _captioned(recipe: Recipe, console: Console | None) -> tuple[list[Record], str]:
-    """The photos with captions, and the form in which `auto` found them."""
+    """The photos with captions, and the format that `data.name=auto` detected."""
     if "data" not in recipe:
         raise InputError("this captioner comes with no data; say what to score it on, for example data.root=DIR")
     data = build(recipe, "data")
@@ -139,7 +140,7 @@ def _of_split(everything: Sequence[Record], split: str) -> list[Record]:
 
 
 def _folder(out: Path, recipe: Recipe) -> Path:
-    """A folder of its own for what is found, with the recipe; never a run's."""
+    """Make the folder `out` and write the recipe into it. Raises InputError if it is a run folder."""
     if (out / checkpoint.MODEL).exists() or (out / "members").exists():
         raise InputError(f"--out {out} is a run of its own; name another folder")
     out.mkdir(parents=True, exist_ok=True)
@@ -148,7 +149,7 @@ def _folder(out: Path, recipe: Recipe) -> Path:
 
 
 def _training(own: Recipe, recipe: Recipe, given: Sequence[Record], console: Console | None) -> list[str]:
-    """The captions that the weights were made from, whatever is scored now; where they are not here, those `given`."""
+    """The captions that the weights were trained on; if they are not here, the training captions of `given`."""
     records, here = given, True
     if own["data"] != recipe["data"]:
         try:
@@ -164,7 +165,7 @@ def _training(own: Recipe, recipe: Recipe, given: Sequence[Record], console: Con
 
 
 def _place(captioner: Captioner, recipe: Recipe, asked: bool, console: Console | None) -> None:
-    """Onto the recipe's device; where it is not there and nobody asked for it now, onto what this machine has."""
+    """Move to the recipe's device. If this machine lacks it, choose another, unless the user `asked` for this one."""
     name = recipe["train"]["device"]
     try:
         captioner.to(device_of(name))
@@ -178,7 +179,7 @@ def _place(captioner: Captioner, recipe: Recipe, asked: bool, console: Console |
 
 
 def protocol(captioner: Captioner, recipe: Recipe, split: str, form: str = "") -> dict[str, str]:
-    """What a signature says beside the metric's own settings; `form` begins with the format that `auto` found."""
+    """What a signature says besides the metric's settings. `form` begins with the format that `auto` detected."""
     chose = f" (chose the epoch by {captioner.chosen_by})" if split == "val" and captioner.chosen_by else ""
     return {
         "data": form.partition(":")[0] or recipe["data"]["name"],

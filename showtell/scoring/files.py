@@ -1,4 +1,4 @@
-"""Files of captions and of references, from anywhere, -> scores. Only what looks at photos waits for torch."""
+"""JSON files of captions and of references -> scores. Only metrics that look at photos load torch."""
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -22,12 +22,12 @@ def score(
     references: Mapping[str, Sequence[str]] | str | Path,
     metrics: str | Sequence[str] | None = None,
 ) -> dict[str, Any]:
-    """Score captions by coco-caption's protocol: `showtell score` from Python.
+    """Score captions with coco-caption's protocol: `showtell score` from Python.
 
-    `candidates` are one caption for each image_id, `references` several; both may also be the path of a file as
-    `showtell score` takes it. `metrics` are names such as `"CIDEr-D"` or `"BLEU"`; if not given, all that read texts.
+    `candidates` has one caption for each image_id, `references` several. Both may also be the path of a file that
+    `showtell score` takes. `metrics` are names such as `"CIDEr-D"` or `"BLEU"`; by default, all that need only texts.
     Returns `{"scores": {metric: {"value", "interval", "signature"}}, "per_image": {image_id: {metric: value}}}`.
-    An empty caption is a candidate like others. References of images without a candidate are not used.
+    An empty caption is scored like any other. References of images without a candidate are ignored.
 
     Raises InputError if a candidate has no references, a file cannot be read, or a metric is not known.
 
@@ -52,10 +52,10 @@ def score_files(
     clip: str | None = None,
     clip_protocol: str = "paper",
 ) -> Scores:
-    """Score two JSON files; references of images that have no candidate are left out, and said so.
+    """Score two JSON files. References of images without a candidate are skipped, and a note says how many.
 
-    `training` has the captions that were learned from, `frequencies` those that tell how rare CIDEr's n-grams are.
-    `photos` is the folder that metrics look into; candidates that have no photo there are an error then.
+    `training` has the captions that the model was trained on; `frequencies` has captions for CIDEr's document
+    frequencies. `photos` is the folder of the photos for CLIPScore; then each candidate needs a photo there.
     """
     model = _model(clip, clip_protocol, console) if photos or clip or clip_protocol != "paper" else None
     said = read_candidates(candidates)
@@ -81,7 +81,7 @@ def _model(name: str | None, protocol: str, console: Console | None) -> "Clip":
 
 
 def _photos(image_ids: list[str], root: Path, metrics: Collection[str] | None, model: "Clip") -> dict[str, Path]:
-    """The photo of each image; one that cannot be read is told before anything is scored."""
+    """The photo of each image. Raises InputError for an unreadable photo before anything is scored."""
     from showtell.data.beside import photos_of
 
     if not metrics or not set(SEEING) & set(chosen(metrics)):

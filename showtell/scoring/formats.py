@@ -1,4 +1,4 @@
-"""JSON files that people score: captions as `{image_id: caption}` or COCO results, references in three usual forms."""
+"""JSON files -> captions (`{image_id: caption}` or COCO results) and references (three usual formats)."""
 
 import json
 from collections import Counter
@@ -8,7 +8,7 @@ from typing import Any
 
 from showtell.plumbing.errors import InputError
 
-TRAINED_ON = ("train", "restval")  # Karpathy's splits of COCO have both
+TRAINED_ON = ("train", "restval")  # models train on both of these splits in Karpathy's COCO
 
 
 def read_candidates(path: Path) -> dict[str, Any]:
@@ -24,14 +24,14 @@ def read_candidates(path: Path) -> dict[str, Any]:
 def read_references(path: Path, said: Collection[str] = ()) -> dict[str, list[Any]]:
     """`{image_id: [captions]}`, COCO's annotations or Karpathy's JSON.
 
-    COCO's images go by `str(id)` or by their file's name, Karpathy's by their file's name or by COCO's id: by whichever
-    more of the candidates' names `said` are, the first where that is equal.
+    COCO images may be named by id (`"42"`) or by file name, Karpathy's by file name or by COCO id. The naming that
+    matches more of the candidates' names `said` is used; the first of these if both match equally.
     """
     return _references(path, _read(path), said)
 
 
 def read_training(path: Path) -> list[str]:
-    """The captions of such a file; of one that splits its images, as Karpathy's do, those that are trained on."""
+    """All captions of a file of references. If the file has splits, as Karpathy's, only those of `TRAINED_ON`."""
     content = _read(path)
     known = _texts(path, _references(path, content))
     images = content.get("images")
@@ -44,7 +44,7 @@ def read_training(path: Path) -> list[str]:
 
 
 def read_frequencies(path: Path) -> list[list[str]]:
-    """The captions of each image of such a file, in which n-grams are looked up to tell how rare they are."""
+    """The captions of each image of a file of references, for document frequencies."""
     return list(_texts(path, _references(path, _read(path))).values())
 
 
@@ -94,7 +94,7 @@ def _named(said: Collection[str], *namings: dict[str, list[Any]]) -> dict[str, l
 
 
 def _are(rows: Any, *keys: str) -> bool:
-    """Whether this is a list, with something in it, of objects that have these keys."""
+    """Whether this is a list of at least one object, and all objects have these keys."""
     return isinstance(rows, list) and bool(rows) and all(isinstance(r, dict) and set(keys) <= set(r) for r in rows)
 
 
@@ -112,7 +112,7 @@ def _read(path: Path) -> Any:
 
 
 def _unique(path: Path, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """Pairs as a dict; JSON itself would keep the last of two entries without a word."""
+    """Pairs as a dict. Raises InputError for a key that comes twice; the JSON parser would silently keep the last."""
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
