@@ -1,5 +1,7 @@
-"""A comparison -> lines for a terminal, and a page: what is shown and what is not, a picture of the differences, and
-the photos where each wins most. To the right of zero a run is better than the first, also where less is better.
+"""A comparison -> lines for a terminal, and a page: which differences are shown, a figure, photos where each run wins.
+
+In the figure, a dot to the right of zero means better than the first run. If lower values are better, as in CHAIR, the
+axis is reversed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,14 +28,14 @@ from showtell.scoring.compare import to_json
 from showtell.scoring.comparison import SAME, Comparison, Difference, method
 
 SHOWN, PICTURED = 3, 8  # photos that a run wins: in the terminal, on the page
-FEW = 200  # resamples with which p is coarse
+FEW = 200  # with fewer resamples, p is coarse: 1/101 is the smallest for 100
 SIDE = 480  # pixels of the longer side of a photo
 VALUES, SAYS = "Values, with 95 % intervals", "verdict"
-STRIP, MARGINS = 0.24, 0.42  # inches: a run's line in a metric's strip, and what is around a strip's lines
+STRIP, MARGINS = 0.24, 0.42  # inches: height of a run's line in a metric's strip, and space around the lines
 
 
 def lines(found: Comparison) -> Iterator[RenderableType]:
-    """What `compare` prints."""
+    """The lines that `showtell compare` prints."""
     if note := _left_out(found):
         yield Text(note)
     yield Text(VALUES, style="bold")
@@ -54,7 +56,7 @@ def lines(found: Comparison) -> Iterator[RenderableType]:
 
 
 def write_comparison(path: Path, found: Comparison, command: str = "") -> None:
-    """By the name's end a page or JSON; the command that made it stands on the page."""
+    """Write a page, or JSON if the name ends in `.json`. The page shows the command that made it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".json":
@@ -67,7 +69,7 @@ def write_comparison(path: Path, found: Comparison, command: str = "") -> None:
 
 
 def cautions(found: Comparison) -> list[str]:
-    """What is to be known before a difference is told."""
+    """Warnings to read before the differences."""
     tests = sum(map(len, found.differences.values()))
     said = []
     if few := [name for name, difference in _all(found) if difference.exact]:
@@ -101,7 +103,7 @@ def _left_out(found: Comparison) -> str:
 
 
 def _table(rows: Sequence[Sequence[str]], breaks: int) -> Table:
-    """Without lines, so that it fits into 80 columns; where it does not, one column of words breaks."""
+    """A table without lines, to fit into 80 columns. If it is too wide, column `breaks` is wrapped."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for place, title in enumerate(rows[0]):
         words = place == 0 or title in ("run", SAYS)
@@ -113,7 +115,7 @@ def _table(rows: Sequence[Sequence[str]], breaks: int) -> Table:
 
 
 def _values(found: Comparison) -> list[list[str]]:
-    """A header, and for each metric the value of each run with its interval: two abreast, more below each other."""
+    """A header, and each metric's values with intervals: two runs side by side, more runs below each other."""
     names = found.scores[found.first]
     if len(found.candidates) == 2:
         rows = [[_name(name), *(_spread(scores[name]) for scores in found.scores.values())] for name in names]
@@ -127,7 +129,7 @@ def _spread(score: Score) -> str:
 
 
 def _tests(found: Comparison, other: str) -> list[list[str]]:
-    """A header, and a row for each metric: how far the run is from the first."""
+    """A header, and a row for each metric: how far the run is from the first run."""
     several = len(found.others) > 1
     rows = [["metric", "difference", "95 % interval", "p boot", "p swap", *["p Holm"] * several, SAYS]]
     for name in found.scores[found.first]:
@@ -196,7 +198,7 @@ def _card(found: Comparison, other: str, image_id: str) -> Card:
 
 
 def _picture(found: Comparison, image_id: str) -> str:
-    """The photo, small; nothing where there is none or it can be read no more."""
+    """The photo as a small data URI; empty if there is no photo or it cannot be read."""
     if image_id not in found.photos:
         return ""
     try:
@@ -214,7 +216,7 @@ def _protocol(found: Comparison, command: str) -> list[tuple[str, str]]:
 
 
 def differences_figure(found: Comparison, theme: str = "light") -> Drawing:
-    """A strip for each metric, in it a line for each run with its interval; metrics have scales of their own."""
+    """A strip for each metric, and in it an interval and a dot for each run. Each metric has its own scale."""
     paper, ink, rule = THEMES[theme]
     tall = STRIP * len(found.others) + MARGINS
     names, legend = list(found.differences), 0.3 if len(found.others) > 1 else 0
@@ -230,7 +232,7 @@ def differences_figure(found: Comparison, theme: str = "light") -> Drawing:
         for side in axes.spines.values():
             side.set_visible(False)
     if legend:
-        handles = axes.lines[: 2 * len(found.others) : 2]  # of the last strip: each run has a line and a dot
+        handles = axes.lines[: 2 * len(found.others) : 2]  # from the last strip, where each run has a line and a dot
         figure.legend(handles, found.others, loc="outside upper center", ncols=3, frameon=False, labelcolor=ink)
     return figure
 

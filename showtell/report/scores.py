@@ -1,4 +1,4 @@
-"""Scores -> lines for a terminal: a table of each group with intervals, what was left out, and the signatures below."""
+"""Scores -> lines for a terminal: a table for each group, the metrics that were skipped, and the signatures."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ LESS = " (less is better)"
 
 
 def lines(scores: Scores) -> Iterator[RenderableType]:
-    """What `score` and `evaluate` print; an interval is where the value of 95 % of the resamples lies."""
+    """The lines that `score` and `evaluate` print. 95 % of the resamples have a value in the interval."""
     for title in dict.fromkeys(TITLES.values()):
         shown = [score for name, score in scores.items() if TITLES[METRICS[name].group] == title]
         if shown:
