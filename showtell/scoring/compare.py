@@ -68,19 +68,24 @@ def compare_runs(
         recipe = {"data": {"name": "scenes"}} if references is not None else read_recipe(runs[0])
         settings = Evaluate(**options(check_sections(override(recipe, overrides), ["evaluate"]), "evaluate"))
         given["clip"] = Clip(settings.clip, settings.clip_protocol, console=console)
-    found = compare(said, known, metrics, resamples=resamples, seed=seed, console=console, **given)
-    return dataclasses.replace(found, sources=sources)
+    comparison = compare(said, known, metrics, resamples=resamples, seed=seed, console=console, **given)
+    return dataclasses.replace(comparison, sources=sources)
 
 
 def _check(overrides: Sequence[str], references: Path | None, photos: Path | None) -> None:
     keys = {item: item.partition("=")[0] for item in overrides}
     of_data = [item for item, key in keys.items() if key.partition(".")[0] == "data"]
     if others := [item for item, key in keys.items() if item not in of_data and key not in MODEL]:
-        raise RecipeError(f"{others[0]}: compare changes data and {', '.join(MODEL)} alone; evaluate made the captions")
+        raise RecipeError(
+            f"{others[0]} cannot be changed here",
+            takes=["data", *MODEL],
+            taker="compare changes only",
+            advice="for other captions, run `showtell evaluate` again",
+        )
     if of_data and references is not None:
-        raise InputError(f"{of_data[0]} and --references both say where references are from; give one of them")
+        raise InputError(f"{of_data[0]} and --references both choose the references; give only one of them")
     if photos is not None and references is None:
-        raise InputError(f"--photos {photos} goes with --references; the data of runs has photos of its own")
+        raise InputError(f"--photos {photos} works only with --references; remove it, the runs name their photos")
 
 
 def _named(runs: Sequence[Path]) -> dict[str, Path]:
@@ -97,14 +102,17 @@ def _captions(run: Path, split: str, references: Path | None) -> Path:
     """The file with the captions of a run."""
     if run.is_file():
         if references is None:
-            raise InputError(f"{run} is a file: say with --references FILE which captions people wrote of its images")
+            advice = "give the human captions of its images with --references FILE"
+            raise InputError("is a file of captions", key=str(run), advice=advice)
         return run
     if not run.is_dir():
-        raise InputError(f"{run} does not exist; compare takes run folders, or captions.json beside --references FILE")
+        takes = "run folders, or JSON files of captions with --references FILE"
+        raise InputError("does not exist", key=str(run), takes=takes, taker="compare takes")
     path = run / f"captions-{split}.json"
     if not path.is_file():
         read_recipe(run)  # raises another error if the folder is no run
-        raise InputError(f"{run} has no {path.name}; `showtell evaluate {run} --split {split}` makes it")
+        advice = f"run `showtell evaluate {run} --split {split}` first"
+        raise InputError(f"has no {path.name}", key=str(run), advice=advice)
     return path
 
 
@@ -126,8 +134,8 @@ def _known(
         both = [i for i in said[first] if i in said[name] and i in ours and i in theirs]
         if differ := [image_id for image_id in both if ours[image_id] != theirs[image_id]]:
             raise InputError(
-                f"{first} and {name} have other references of {len(differ)} of {len(both)} images "
-                f"(first: {differ[0]}); compare takes runs on the same data, or --references FILE for all"
+                f"{first} and {name} have different references for {len(differ)} of {len(both)} images "
+                f"(first: {differ[0]}); compare runs on the same data, or give --references FILE for all"
             )
     shared = {i: texts for i, texts in ours.items() if all(i in theirs for _, theirs in others)}
     return shared, next(iter(built.values()))
@@ -145,8 +153,8 @@ def _evaluated(captions: Path) -> str:
         content = json.loads(path.read_text("utf-8"))
         if content.get("captions", now := digest_file(captions)) != now:
             raise InputError(
-                f"{captions} is not what {path} scores: it was written or changed later; "
-                f"run `showtell evaluate` again, or remove {path.name}"
+                f"{captions} was changed after it was scored in {path.name}; "
+                f"run `showtell evaluate` again, or delete {path}"
             )
         scores = content["scores"]
         return str(next(iter(scores.values()))["signature"]).partition("|")[2]

@@ -22,7 +22,7 @@ from showtell.metrics.significance import LEVEL, RESAMPLES, Paired, holm, paired
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.progress import Bar
 
-ALONE = "one run alone cannot be compared; name two or more"
+ALONE = "there is nothing to compare with; name two runs or more"
 SAME = "no difference shown"
 DECIDES = "CIDEr-D"  # the metric that decides which images a run wins, if it was computed
 
@@ -96,7 +96,7 @@ def compare(
     if len(candidates) < 2:
         raise InputError(ALONE)
     if resamples < 1:
-        raise InputError(f"--resamples is {resamples}; it takes 1 or more, such as {RESAMPLES}")
+        raise InputError(key="--resamples", value=resamples, takes=f"1 or more, such as {RESAMPLES}")
     names = chosen(DEFAULT if metrics is None else metrics)
     image_ids, left_out = _common(candidates, references)
     known = {image_id: references[image_id] for image_id in image_ids}
@@ -152,7 +152,7 @@ def _common(
     common = [image_id for image_id in every if not reasons[image_id]]
     left_out = tuple(LeftOut(image_id, said[0]) for image_id, said in reasons.items() if said)
     if not common:
-        raise InputError(f"no image has captions of all runs and references: {told(left_out)}")
+        raise InputError(f"no image has references and a caption of every run: {told(left_out)}")
     return common, left_out
 
 
@@ -182,9 +182,9 @@ def method(found: Comparison) -> str:
     if any(each.exact for each in every):
         few = 2 ** len(found.references) <= found.resamples
         swaps = f"all 2^{len(found.references)}" if few else f"{swaps} (all if few photos differ)"
-    holm = f"; p Holm: the larger, corrected for {len(found.others)} runs, which counts" * (len(found.others) > 1)
+    holm = f"; p Holm: the larger of both, corrected for {len(found.others)} runs; it decides" * (len(found.others) > 1)
     return (
         f"p boot: paired bootstrap, {found.resamples} resamples shifted to mean 0; p swap: approximate randomization, "
         f"{swaps} swaps, p at least 2^(1 - photos that differ); two-sided, (n + 1) / (drawn + 1), seed {found.seed}"
-        f"{holm}; a difference is shown where both p are below .05 and the interval leaves out 0"
+        f"{holm}; a difference is shown if both p are below .05 and the interval does not contain 0"
     )

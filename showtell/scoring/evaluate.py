@@ -101,7 +101,7 @@ def _captioner(run: Path | Captioner, asked: Mapping[str, str], out: Path | None
                 takes=[*OPEN, *MACHINE],
                 taker="evaluate changes only",
                 near=nearest_option(key, ["decode", "evaluate"]) if "." not in key else None,
-                advice="the rest made the weights",
+                advice="the weights were trained with the other options",
             )
     if out is not None:
         check_folder(out, "--out")
@@ -110,10 +110,8 @@ def _captioner(run: Path | Captioner, asked: Mapping[str, str], out: Path | None
             raise InputError("a captioner has no folder for its scores; give out=FOLDER")
         return run
     if out is None and not run.is_dir():
-        raise InputError(
-            f"{run} is no folder; evaluate takes the folder of a run that `showtell train` made, or with --out FOLDER "
-            "any model that `showtell caption` takes"
-        )
+        takes = "a run folder of `showtell train`; with --out FOLDER also any model that `showtell caption` takes"
+        raise InputError("is no folder", key=str(run), takes=takes, taker="evaluate takes")
     if out is None:
         check_folder(run, "the run", "give --out FOLDER")
     moved = [item for key, item in asked.items() if key in PLACES]
@@ -123,7 +121,7 @@ def _captioner(run: Path | Captioner, asked: Mapping[str, str], out: Path | None
 def _captioned(recipe: Recipe, console: Console | None) -> tuple[list[Record], str]:
     """The photos with captions, and the format that `data.name=auto` detected."""
     if "data" not in recipe:
-        raise InputError("this captioner comes with no data; say what to score it on, for example data.root=DIR")
+        raise InputError("this captioner has no data; name the photos to score it on, for example data.root=DIR")
     data = build(recipe, "data")
     if console is not None:
         for line in notes(data):
@@ -134,15 +132,15 @@ def _captioned(recipe: Recipe, console: Console | None) -> tuple[list[Record], s
 def _of_split(everything: Sequence[Record], split: str) -> list[Record]:
     records = [record for record in everything if record.split == split]
     if not records:
-        have = {record.split for record in everything}
-        raise InputError(f"--split is {split!r}; captioned photos are there for {', '.join(sorted(have)) or 'none'}")
+        splits = ", ".join(sorted({record.split for record in everything})) or "no split"
+        raise InputError(key="--split", value=split, takes=splits, taker="there are captioned photos in")
     return records
 
 
 def _folder(out: Path, recipe: Recipe) -> Path:
     """Make the folder `out` and write the recipe into it. Raises InputError if it is a run folder."""
     if (out / checkpoint.MODEL).exists() or (out / "members").exists():
-        raise InputError(f"--out {out} is a run of its own; name another folder")
+        raise InputError(f"--out {out} is a run folder; name another folder")
     out.mkdir(parents=True, exist_ok=True)
     checkpoint.write_recipe(out, recipe)
     return out
@@ -159,8 +157,8 @@ def _training(own: Recipe, recipe: Recipe, given: Sequence[Record], console: Con
             here = False
     captions = [text for record in records if record.split == "train" for text in record.references]
     if captions and not here and console is not None:
-        said = "the run's own data is not here: captions count as copied that the data given now has for training"
-        console.print(said, markup=False, highlight=False, soft_wrap=True)
+        note = "the run's own data is not here: `copied` compares with the training captions of the data given now"
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
     return captions
 
 
@@ -174,8 +172,8 @@ def _place(captioner: Captioner, recipe: Recipe, asked: bool, console: Console |
             raise
         captioner.to(device_of("auto"))
         if console is not None:
-            said = f"the run's train.device={name} is not here: scoring on {captioner.device}"
-            console.print(said, markup=False, highlight=False, soft_wrap=True)
+            note = f"this machine has no {name} (the run's train.device): scoring on {captioner.device}"
+            console.print(note, markup=False, highlight=False, soft_wrap=True)
 
 
 def protocol(captioner: Captioner, recipe: Recipe, split: str, form: str = "") -> dict[str, str]:

@@ -63,10 +63,13 @@ def score_files(
     kept = {image_id: captions for image_id, captions in wanted.items() if image_id in said}
     if not kept:
         first, other = next(iter(said), "none"), next(iter(wanted), "none")
-        raise InputError(f"{candidates} and {references} share no image_id (first: {first!r} and {other!r})")
+        raise InputError(
+            f"{candidates} and {references} share no image_id (first: {first!r} and {other!r}); "
+            "use the same ids in both files"
+        )
     if console is not None and len(kept) < len(wanted):
         console.print(
-            f"{len(wanted) - len(kept):,} of {len(wanted):,} images with references have no candidate: left out"
+            f"{len(wanted) - len(kept):,} of {len(wanted):,} images with references have no candidate: skipped"
         )
     learned = read_training(training) if training else None
     corpus = read_frequencies(frequencies) if frequencies else None
@@ -85,7 +88,7 @@ def _photos(image_ids: list[str], root: Path, metrics: Collection[str] | None, m
     from showtell.data.beside import photos_of
 
     if not metrics or not set(SEEING) & set(chosen(metrics)):
-        raise InputError(f"--photos {root}: of the metrics asked for none looks at photos; add CLIPScore to --metrics")
+        raise InputError(f"--photos {root}: none of the metrics uses photos; add CLIPScore to --metrics")
     check_ready(list(metrics), model)
     photos = photos_of(image_ids, root)
     model.embed_photos(list(photos.values()))

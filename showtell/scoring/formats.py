@@ -39,7 +39,7 @@ def read_training(path: Path) -> list[str]:
         learnt = {image["filename"] for image in images if image["split"] in TRAINED_ON}
         known = {name: captions for name, captions in known.items() if name in learnt}
         if not known:
-            raise InputError(f"{path} has no training captions: no image of the split {' or '.join(TRAINED_ON)}")
+            raise InputError(f"{path} has no training captions: no image has the split {' or '.join(TRAINED_ON)}")
     return [caption for captions in known.values() for caption in captions]
 
 
@@ -113,8 +113,8 @@ def _read(path: Path) -> Any:
 
 def _unique(path: Path, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     """Pairs as a dict. Raises InputError for a key that comes twice; the JSON parser would silently keep the last."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    entries = dict(pairs)
+    if len(entries) < len(pairs):
         twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
-        raise InputError(f"{path} has {twice!r} twice; every image takes one entry")
-    return found
+        raise InputError(f"{path} has {twice!r} twice; give each image only one entry")
+    return entries

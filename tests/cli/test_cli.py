@@ -264,10 +264,9 @@ MISTAKES = {  # what is written -> what is told after "error: "
     "features bern-6 encoder=lit": "encoder.name is 'lit'; it takes cnn, timm, lite, concat (did you mean lite?)",
     "features bern-6 data=folder data.root=empty encoder=lite": "empty: no photos in it or its subfolders; searched",
     "recipes bern6": "there is no recipe 'bern6'; packaged are bern-1, ",
-    "evaluate none": "none is no folder; evaluate takes the folder of a run that `showtell train` made, or with --out "
-    "FOLDER any model that `showtell caption` takes",
+    "evaluate none": "none is no folder; evaluate takes a run folder of `showtell train`; with --out FOLDER also any ",
     "evaluate empty": "empty is not a run: it has no recipe.yaml",
-    "evaluate RUN --split dev": "--split is 'dev'; captioned photos are there for test, train, val",
+    "evaluate RUN --split dev": "--split is 'dev'; there are captioned photos in test, train, val",
     "evaluate RUN train.lr=1": "train.lr=1 cannot be changed here; evaluate changes only data, decode, ",
     "caption none.jpg": "none.jpg does not exist; name photos or folders of photos",
     "caption empty": "empty: no photos in it or its subfolders; searched for .jpg",

@@ -197,7 +197,7 @@ def refused(files, metrics=("CLIPScore",), **options):
 
 
 def test_photos_that_nobody_looks_at_and_looks_without_photos_are_told(files, folder):
-    told = f"--photos {files / 'photos'}: of the metrics asked for none looks at photos; add CLIPScore to --metrics"
+    told = f"--photos {files / 'photos'}: none of the metrics uses photos; add CLIPScore to --metrics"
     assert refused(files, None, photos=files / "photos") == told
     assert refused(files, ["BLEU"], photos=files / "photos") == told
     assert refused(files).startswith("CLIPScore needs the photos; ") and "--photos DIR" in refused(files)
