@@ -71,20 +71,21 @@ def write_comparison(path: Path, found: Comparison, command: str = "") -> None:
 def cautions(found: Comparison) -> list[str]:
     """Warnings to read before the differences."""
     tests = sum(map(len, found.differences.values()))
-    said = []
+    warnings = []
     if few := [name for name, difference in _all(found) if difference.exact]:
         images = len(found.references)
         which = f"{images} images are few" if 2**images <= found.resamples else f"few images differ in {_listed(few)}"
-        said.append(f"{which}: all their swaps were tried, and hardly any p can be small")
+        warnings.append(f"{which}: all their swaps were tried, and p can hardly be small")
     if tests and found.resamples < FEW:
-        said.append(f"{found.resamples} resamples are few: no p can be below {1 / (found.resamples + 1):.3f}")
+        warnings.append(f"{found.resamples} resamples are few: no p can be below {1 / (found.resamples + 1):.3f}")
     if tests > 1:
-        runs = f" p Holm allows for the {len(found.others)} runs, nothing for the metrics." * (len(found.others) > 1)
-        said.append(
-            f"{tests} tests at the level .05: where nothing differs, one in twenty finds a difference all the same."
+        count = len(found.others)
+        runs = f" p Holm corrects for the {count} runs, but not for the number of metrics." * (count > 1)
+        warnings.append(
+            f"{tests} tests at the level .05: even if nothing differs, one test in twenty finds a difference."
             f"{runs} Choose the metric that decides before you look."
         )
-    return said
+    return warnings
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -97,8 +98,9 @@ def _all(found: Comparison) -> list[tuple[str, Difference]]:
 
 def _left_out(found: Comparison) -> str:
     reasons = dict.fromkeys(found.scores[found.first].left_out.items())
-    images = f"left out of {len(found.references) + len(found.left_out):,} images: {told(found.left_out)}"
-    metrics = [f"left out: {name} {reason}" for name, reason in reasons]
+    skipped, every = len(found.left_out), len(found.references) + len(found.left_out)
+    images = f"skipped {skipped:,} of {every:,} images: {told(found.left_out)}"
+    metrics = [f"skipped: {name} {reason}" for name, reason in reasons]
     return "\n".join([images] * bool(found.left_out) + metrics)
 
 
@@ -166,11 +168,12 @@ def _sections(found: Comparison, command: str) -> list[Section]:
         light, dark = (data_uri(png(differences_figure(found, theme))) for theme in THEMES)
         figure = Figure(light, dark, "differences with their intervals")
     text = (
-        f"Dots: how far from {found.first}; lines: the 95 % intervals of that by paired bootstrap. A full dot is a "
-        "difference that is shown, a hollow one may be chance. To the right is better, or more where no way is better."
+        f"Dots: difference from {found.first}. Lines: its 95 % interval by paired bootstrap. A full dot is a "
+        "difference that is shown; a hollow dot may be chance. Right is better (or higher, if neither is better)."
     )
     sentences = [(_sentence(found, other), "") for other in found.others]
-    sections = [Section("What is shown", text, [*sentences, *((said, "") for said in cautions(found))], figure=figure)]
+    warnings = [(warning, "") for warning in cautions(found)]
+    sections = [Section("Which differences are shown", text, [*sentences, *warnings], figure=figure)]
     sections.append(Section(VALUES, _left_out(found), table=_values(found)))
     sections += [Section(f"{other} against {found.first}", table=_tests(found, other)) for other in found.others]
     for other in found.others:
@@ -178,7 +181,8 @@ def _sections(found: Comparison, command: str) -> list[Section]:
             cards = [_card(found, other, image_id) for image_id in image_ids]
             loser = found.first if winner == other else other
             title = f"Where {winner} wins most over {loser}"
-            sections.append(Section(title, f"The images' own {found.decides} stands beside the run.", cards=cards))
+            text = f"The number after a run's name is its {found.decides} for this image."
+            sections.append(Section(title, text, cards=cards))
     return [*sections, Section("How this was made", protocol=_protocol(found, command))]
 
 
@@ -188,8 +192,8 @@ def _sentence(found: Comparison, other: str) -> str:
     for name, each in found.differences.items():
         by_verdict.setdefault(each[other].verdict, []).append(name)
     ordered = sorted(by_verdict, key=lambda verdict: verdict == SAME)
-    parts = [f"{verdict} by {', '.join(by_verdict[verdict])}" for verdict in ordered]
-    return f"{other} against {found.first}: {'; '.join(parts) or 'nothing could be tested'}"
+    verdicts = [f"{verdict} by {', '.join(by_verdict[verdict])}" for verdict in ordered]
+    return f"{other} against {found.first}: {'; '.join(verdicts) or 'no metric can be tested'}"
 
 
 def _card(found: Comparison, other: str, image_id: str) -> Card:

@@ -61,5 +61,5 @@ def _write(path: Path, content: bytes) -> Path:
         with whole(path) as part:
             part.write_bytes(content)
     except OSError as error:
-        raise InputError(f"--out {path.parent}: {path.name} cannot be written there ({error.strerror})") from None
+        raise InputError(f"--out {path.parent}: cannot write {path.name} there ({error.strerror})") from None
     return path

@@ -81,9 +81,9 @@ class Section:
 def check_out(path: Path) -> Path:
     """The file of `--out`. Raises InputError before any work starts if it cannot be written."""
     if path.suffix not in (".html", ".json"):
-        raise InputError(f"--out is {str(path)!r}; it takes a name that ends in .html or .json")
+        raise InputError(key="--out", value=str(path), takes="a name that ends in .html or .json")
     if path.is_dir():
-        raise InputError(f"--out {path} is a folder; it takes a file's name")
+        raise InputError(f"--out {path} is a folder; it takes the name of a file")
     check_folder(path.parent, "--out")
     return path
 

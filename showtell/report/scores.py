@@ -20,8 +20,8 @@ def lines(scores: Scores) -> Iterator[RenderableType]:
         if shown:
             yield _table(title, shown)
     for reason in dict.fromkeys(scores.left_out.values()):
-        names = ", ".join(name for name, said in scores.left_out.items() if said == reason)
-        yield Text(f"left out: {names} {reason}")
+        names = ", ".join(name for name, why in scores.left_out.items() if why == reason)
+        yield Text(f"skipped: {names} {reason}")
     for signature in dict.fromkeys(score.signature.partition("|")[2] for score in scores.values()):
         yield Text(signature, style="dim")
 
