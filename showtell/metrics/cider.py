@@ -73,8 +73,8 @@ class CiderD:
         ours, theirs = met
         weights = self._weigh(counts)
         pair = (start - references.first[images])[counts.text[ours]] + references.counts.text[theirs]
-        said = np.minimum(weights[ours], self._weights[theirs]) if clipped else weights[ours]
-        products = said * self._weights[theirs]
+        weight = np.minimum(weights[ours], self._weights[theirs]) if clipped else weights[ours]
+        products = weight * self._weights[theirs]
         dots = np.bincount(pair * ORDERS + counts.order[ours], products, len(candidate) * ORDERS).reshape(-1, ORDERS)
 
         norms = np.sqrt(counts.sums(weights**2, len(images)))[candidate] * self._norms[reference]

@@ -32,8 +32,8 @@ def humans(
     for place in range(count):
         candidates = {image_id: texts[place] for image_id, texts in several.items()}
         others = {image_id: texts[:place] + texts[place + 1 :] for image_id, texts in several.items()}
-        said = {**(protocol or {}), "decode": f"{SAID}, mean of {count}"}
-        rounds.append(score(candidates, others, metrics, resamples=0, protocol=said))
+        settings = {**(protocol or {}), "decode": f"{SAID}, mean of {count}"}
+        rounds.append(score(candidates, others, metrics, resamples=0, protocol=settings))
     return {name: _mean([of_round[name] for of_round in rounds]) for name in rounds[0]}
 
 

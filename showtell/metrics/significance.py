@@ -66,7 +66,7 @@ class Paired(NamedTuple):
 def intervals(
     metrics: Sequence[Metric], rows: Sequence[Rows], resamples: int = RESAMPLES, seed: int = 0
 ) -> list[tuple[float, float] | None]:
-    """The middle 95 % of each metric's values over the resamples. None if there are fewer than two images."""
+    """The middle 95 % of each metric's values over the resamples; None if `resampled=False` or images are below 2."""
     images = len(rows[0]) if rows else 0
     if images < 2 or resamples < 1:
         return [None] * len(metrics)
@@ -193,9 +193,9 @@ def _stacked(*sides: Sequence[Rows]) -> tuple[list[Rows], list[slice]]:
 
     Rows that metrics share (BLEU-1 to BLEU-4) are stored once, because multiplying them takes most of the time.
     """
-    every = [(tuple(map(id, parts)), parts) for parts in zip(*sides, strict=True)]
+    every = [(tuple(map(id, rows)), rows) for rows in zip(*sides, strict=True)]
     kept = dict(every)
-    ends = np.cumsum([parts[0].shape[1] for parts in kept.values()]).tolist()
+    ends = np.cumsum([rows[0].shape[1] for rows in kept.values()]).tolist()
     places = dict(zip(kept, map(slice, [0, *ends], ends), strict=False))
     return [np.hstack(side) for side in zip(*kept.values(), strict=True)], [places[key] for key, _ in every]
 

@@ -53,22 +53,22 @@ def compare_runs(
         raise InputError(ALONE)
     _check(overrides, references, photos)
     files = {name: _captions(run, split, references) for name, run in _named(runs).items()}
-    said = {name: read_candidates(path) for name, path in files.items()}
+    candidates = {name: read_candidates(path) for name, path in files.items()}
     sources = {name: {"captions": str(path), "evaluated": _evaluated(path)} for name, path in files.items()}
     given: dict[str, Any] = {}
     if references is not None:
-        every = dict.fromkeys(image_id for captions in said.values() for image_id in captions)
+        every = dict.fromkeys(image_id for captions in candidates.values() for image_id in captions)
         known = read_references(references, every)
         given = {"photos": photos_of(list(every), photos)} if photos is not None else {}
     else:
-        known, records = _known(dict(zip(said, runs, strict=True)), said, split, overrides)
+        known, records = _known(dict(zip(candidates, runs, strict=True)), candidates, split, overrides)
         training = [text for record in records if record.split == "train" for text in record.references]
         given = {"training": training or None, "photos": {r.image_id: r.path for r in records if r.split == split}}
     if given and set(SEEING) & set(names):
         recipe = {"data": {"name": "scenes"}} if references is not None else read_recipe(runs[0])
         settings = Evaluate(**options(check_sections(override(recipe, overrides), ["evaluate"]), "evaluate"))
         given["clip"] = Clip(settings.clip, settings.clip_protocol, console=console)
-    comparison = compare(said, known, metrics, resamples=resamples, seed=seed, console=console, **given)
+    comparison = compare(candidates, known, metrics, resamples=resamples, seed=seed, console=console, **given)
     return dataclasses.replace(comparison, sources=sources)
 
 
@@ -117,7 +117,7 @@ def _captions(run: Path, split: str, references: Path | None) -> Path:
 
 
 def _known(
-    runs: Mapping[str, Path], said: Mapping[str, Mapping[str, str]], split: str, overrides: Sequence[str]
+    runs: Mapping[str, Path], candidates: Mapping[str, Mapping[str, str]], split: str, overrides: Sequence[str]
 ) -> tuple[dict[str, list[str]], list[Record]]:
     """The references of each image that is in the split of every run's data; and the first run's data."""
     built: dict[str, list[Record]] = {}
@@ -131,7 +131,7 @@ def _known(
         known[name] = {r.image_id: list(r.references) for r in records if r.split == split and r.references}
     (first, ours), *others = known.items()
     for name, theirs in others:
-        both = [i for i in said[first] if i in said[name] and i in ours and i in theirs]
+        both = [i for i in candidates[first] if i in candidates[name] and i in ours and i in theirs]
         if differ := [image_id for image_id in both if ours[image_id] != theirs[image_id]]:
             raise InputError(
                 f"{first} and {name} have different references for {len(differ)} of {len(both)} images "
@@ -164,32 +164,34 @@ def _evaluated(captions: Path) -> str:
         return ""
 
 
-def to_json(found: Comparison) -> dict[str, Any]:
+def to_json(result: Comparison) -> dict[str, Any]:
     """All results, and how they were computed."""
     return {
-        "first": found.first,
-        "method": method(found),
-        "resamples": found.resamples,
-        "seed": found.seed,
-        "images": len(found.references),
-        "left_out": [dict(each._asdict()) for each in found.left_out],
-        "metrics_left_out": found.scores[found.first].left_out,
-        "runs": found.sources or {run: {} for run in found.candidates},
+        "first": result.first,
+        "method": method(result),
+        "resamples": result.resamples,
+        "seed": result.seed,
+        "images": len(result.references),
+        "left_out": [dict(each._asdict()) for each in result.left_out],
+        "metrics_left_out": result.scores[result.first].left_out,
+        "runs": result.sources or {run: {} for run in result.candidates},
         "metrics": {
             name: {
                 "signature": score.signature,
                 "lower_is_better": METRICS[name].lower,
-                "values": {run: scores[name].value for run, scores in found.scores.items()},
-                "intervals": {run: scores[name].interval for run, scores in found.scores.items()},
-                "differences": {run: dataclasses.asdict(each) for run, each in found.differences.get(name, {}).items()},
+                "values": {run: scores[name].value for run, scores in result.scores.items()},
+                "intervals": {run: scores[name].interval for run, scores in result.scores.items()},
+                "differences": {
+                    run: dataclasses.asdict(each) for run, each in result.differences.get(name, {}).items()
+                },
             }
-            for name, score in found.scores[found.first].items()
+            for name, score in result.scores[result.first].items()
         },
         "per_image": {
             image_id: {
                 run: {name: score.per_image[image_id] for name, score in scores.items()}
-                for run, scores in found.scores.items()
+                for run, scores in result.scores.items()
             }
-            for image_id in found.references
+            for image_id in result.references
         },
     }

@@ -100,17 +100,17 @@ def compare(
     names = chosen(DEFAULT if metrics is None else metrics)
     image_ids, left_out = _common(candidates, references)
     known = {image_id: references[image_id] for image_id in image_ids}
-    said = {run: {image_id: captions[image_id] for image_id in image_ids} for run, captions in candidates.items()}
-    for run, captions in said.items():
+    common = {run: {image_id: captions[image_id] for image_id in image_ids} for run, captions in candidates.items()}
+    for run, captions in common.items():
         try:
             check_texts(captions, known)
         except InputError as error:
             raise InputError(f"{run}: {error}") from None
-    texts = {run: read(captions, known, **given) for run, captions in said.items()}
+    texts = {run: read(captions, known, **given) for run, captions in common.items()}
     possible = [had(names, each) for each in texts.values()]
     missing = {name: reason for _, lacking in possible for name, reason in lacking.items()}
     ready = [name for name in names if name not in missing]
-    with Bar(console or Console(stderr=True), "comparing", len(said), "run", show=console is not None) as bar:
+    with Bar(console or Console(stderr=True), "comparing", len(common), "run", show=console is not None) as bar:
         scores, tested = _tested(ready, texts, image_ids, resamples, seed, bar)
     for of_run in scores.values():
         of_run.left_out = missing
@@ -118,7 +118,7 @@ def compare(
     photos = given.get("photos") or {}
     plain = {image_id: list(texts) for image_id, texts in known.items()}
     shown = {image_id: photos[image_id] for image_id in image_ids if image_id in photos}
-    return Comparison(said, plain, scores, differences, resamples, seed, left_out, shown)
+    return Comparison(common, plain, scores, differences, resamples, seed, left_out, shown)
 
 
 def _tested(
@@ -150,18 +150,18 @@ def _common(
     lacking["without references"] = set(every) - set(references)
     reasons = {i: [reason for reason, lost in lacking.items() if i in lost] for i in every}
     common = [image_id for image_id in every if not reasons[image_id]]
-    left_out = tuple(LeftOut(image_id, said[0]) for image_id, said in reasons.items() if said)
+    left_out = tuple(LeftOut(image_id, why[0]) for image_id, why in reasons.items() if why)
     if not common:
         raise InputError(f"no image has references and a caption of every run: {told(left_out)}")
     return common, left_out
 
 
-def _differences(metric: Metric, found: Mapping[str, Paired]) -> dict[str, Difference]:
-    tests = zip(*((each.p_bootstrap, each.p_randomization) for each in found.values()), strict=True)
+def _differences(metric: Metric, pairs: Mapping[str, Paired]) -> dict[str, Difference]:
+    tests = zip(*((each.p_bootstrap, each.p_randomization) for each in pairs.values()), strict=True)
     larger = map(max, *(holm(values) for values in tests))
     return {
         run: Difference(*each, p=p, verdict=_verdict(metric, each, p))
-        for (run, each), p in zip(found.items(), larger, strict=True)
+        for (run, each), p in zip(pairs.items(), larger, strict=True)
     }
 
 
@@ -175,16 +175,17 @@ def _verdict(metric: Metric, pair: Paired, p: float) -> str:
     return "better" if (pair.difference > 0) != metric.lower else "worse"
 
 
-def method(found: Comparison) -> str:
+def method(result: Comparison) -> str:
     """One line that explains the intervals and the p values."""
-    every = [each for by_run in found.differences.values() for each in by_run.values()]
-    swaps = f"{found.resamples} drawn"
+    every = [each for by_run in result.differences.values() for each in by_run.values()]
+    swaps = f"{result.resamples} drawn"
     if any(each.exact for each in every):
-        few = 2 ** len(found.references) <= found.resamples
-        swaps = f"all 2^{len(found.references)}" if few else f"{swaps} (all if few photos differ)"
-    holm = f"; p Holm: the larger of both, corrected for {len(found.others)} runs; it decides" * (len(found.others) > 1)
+        few = 2 ** len(result.references) <= result.resamples
+        swaps = f"all 2^{len(result.references)}" if few else f"{swaps} (all if few photos differ)"
+    count = len(result.others)
+    holm = f"; p Holm: the larger of both, corrected for {count} runs; it decides" * (count > 1)
     return (
-        f"p boot: paired bootstrap, {found.resamples} resamples shifted to mean 0; p swap: approximate randomization, "
-        f"{swaps} swaps, p at least 2^(1 - photos that differ); two-sided, (n + 1) / (drawn + 1), seed {found.seed}"
+        f"p boot: paired bootstrap, {result.resamples} resamples shifted to mean 0; p swap: approximate randomization, "
+        f"{swaps} swaps, p at least 2^(1 - photos that differ); two-sided, (n + 1) / (drawn + 1), seed {result.seed}"
         f"{holm}; a difference is shown if both p are below .05 and the interval does not contain 0"
     )

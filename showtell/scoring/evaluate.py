@@ -74,9 +74,9 @@ def evaluate_run(
     training = _training(own, recipe, everything, console) if "copied" in select(settings.metrics) else []
     precision = recipe["train"]["precision"] if "train.precision" in asked else "fp32"
     with autocast(captioner.device, precision):
-        records, found = caption_records(captioner, records, settings.batch_size, console, what=f"{split} photo")
-    said = protocol(captioner, recipe, split, form) | ({"precision": precision} if precision != "fp32" else {})
-    candidates = {image_id: caption.text for image_id, caption in found.items()}
+        records, captions = caption_records(captioner, records, settings.batch_size, console, what=f"{split} photo")
+    signature = protocol(captioner, recipe, split, form) | ({"precision": precision} if precision != "fp32" else {})
+    candidates = {image_id: caption.text for image_id, caption in captions.items()}
     scores = score(
         candidates,
         {record.image_id: list(record.references) for record in records},
@@ -84,7 +84,7 @@ def evaluate_run(
         training=training or None,
         photos={record.image_id: record.path for record in records},
         clip=clip,
-        protocol=said,
+        protocol=signature,
     )
     write_json(folder / f"captions-{split}.json", candidates)
     scores.captions = digest_file(folder / f"captions-{split}.json") or ""

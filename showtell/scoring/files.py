@@ -34,10 +34,10 @@ def score(
     >>> score({"a.jpg": "a dog runs"}, {"a.jpg": ["a dog", "the dog is running"]}, "length")["per_image"]
     {'a.jpg': {'length': 3.0}}
     """
-    said = candidates if isinstance(candidates, Mapping) else read_candidates(Path(candidates))
-    known = references if isinstance(references, Mapping) else read_references(Path(references), said)
-    wanted = {image_id: texts for image_id, texts in known.items() if image_id in said}
-    return to_json(score_texts(said, wanted, metrics))
+    captions = candidates if isinstance(candidates, Mapping) else read_candidates(Path(candidates))
+    known = references if isinstance(references, Mapping) else read_references(Path(references), captions)
+    wanted = {image_id: texts for image_id, texts in known.items() if image_id in captions}
+    return to_json(score_texts(captions, wanted, metrics))
 
 
 def score_files(
@@ -58,11 +58,11 @@ def score_files(
     frequencies. `photos` is the folder of the photos for CLIPScore; then each candidate needs a photo there.
     """
     model = _model(clip, clip_protocol, console) if photos or clip or clip_protocol != "paper" else None
-    said = read_candidates(candidates)
-    wanted = read_references(references, said)
-    kept = {image_id: captions for image_id, captions in wanted.items() if image_id in said}
+    captions = read_candidates(candidates)
+    wanted = read_references(references, captions)
+    kept = {image_id: texts for image_id, texts in wanted.items() if image_id in captions}
     if not kept:
-        first, other = next(iter(said), "none"), next(iter(wanted), "none")
+        first, other = next(iter(captions), "none"), next(iter(wanted), "none")
         raise InputError(
             f"{candidates} and {references} share no image_id (first: {first!r} and {other!r}); "
             "use the same ids in both files"
@@ -73,8 +73,8 @@ def score_files(
         )
     learned = read_training(training) if training else None
     corpus = read_frequencies(frequencies) if frequencies else None
-    seen = _photos(list(said), photos, metrics, model) if photos and model else None
-    return score_texts(said, kept, metrics, training=learned, frequencies_of=corpus, photos=seen, clip=model)
+    seen = _photos(list(captions), photos, metrics, model) if photos and model else None
+    return score_texts(captions, kept, metrics, training=learned, frequencies_of=corpus, photos=seen, clip=model)
 
 
 def _model(name: str | None, protocol: str, console: Console | None) -> "Clip":

@@ -21,13 +21,13 @@ def read_candidates(path: Path) -> dict[str, Any]:
     raise InputError(f'{path} holds no captions; it takes {{image_id: caption}} or [{{"image_id": .., "caption": ..}}]')
 
 
-def read_references(path: Path, said: Collection[str] = ()) -> dict[str, list[Any]]:
+def read_references(path: Path, names: Collection[str] = ()) -> dict[str, list[Any]]:
     """`{image_id: [captions]}`, COCO's annotations or Karpathy's JSON.
 
     COCO images may be named by id (`"42"`) or by file name, Karpathy's by file name or by COCO id. The naming that
-    matches more of the candidates' names `said` is used; the first of these if both match equally.
+    matches more of the `names` of the candidates is used; the first of these if both match equally.
     """
-    return _references(path, _read(path), said)
+    return _references(path, _read(path), names)
 
 
 def read_training(path: Path) -> list[str]:
@@ -56,14 +56,14 @@ def _texts(path: Path, known: dict[str, list[Any]]) -> dict[str, list[str]]:
     return known
 
 
-def _references(path: Path, content: Any, said: Collection[str] = ()) -> dict[str, list[Any]]:
+def _references(path: Path, content: Any, names: Collection[str] = ()) -> dict[str, list[Any]]:
     content = content if isinstance(content, dict) else {}
     rows: Any = content.get("annotations")
     images: Any = content.get("images")
     if _are(rows, "image_id", "caption"):
-        return _named(said, *_coco(rows, images))
+        return _named(names, *_coco(rows, images))
     if _are(images, "filename", "sentences") and all(_are(image["sentences"], "raw") for image in images):
-        return _named(said, *_karpathy(path, images))
+        return _named(names, *_karpathy(path, images))
     if content and rows is None and images is None and all(isinstance(texts, list) for texts in content.values()):
         return content
     raise InputError(f"{path} holds no references; it takes {{image_id: [captions]}}, COCO or Karpathy JSON")
@@ -89,8 +89,8 @@ def _karpathy(path: Path, images: Any) -> Iterator[dict[str, list[Any]]]:
             yield by_id
 
 
-def _named(said: Collection[str], *namings: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    return max(namings, key=lambda naming: sum(name in naming for name in said))
+def _named(names: Collection[str], *namings: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    return max(namings, key=lambda naming: sum(name in naming for name in names))
 
 
 def _are(rows: Any, *keys: str) -> bool:

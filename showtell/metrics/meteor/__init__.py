@@ -41,9 +41,9 @@ def _number(text: str, ids: dict[str, int]) -> int:
 
 def _pairs(known: Sentences, candidate: Array, reference: Array, index: Index) -> Rows:
     """The counts of each pair of sentences."""
-    found = matches(known, candidate, reference, index)
+    every = matches(known, candidate, reference, index)
     ours, theirs = (np.cumsum([0, *known.lengths[side]]) for side in (candidate, reference))
-    taken = found.take(align(found, alone(found, ours, theirs), len(candidate)))
+    taken = every.take(align(every, alone(every, ours, theirs), len(candidate)))
     rows = np.zeros((len(candidate), COUNTS))
     function = np.add.reduceat(np.append(known.function, 0), known.starts[:-1]) * (known.lengths > 0)
     for side, sentence in enumerate((candidate, reference)):

@@ -58,9 +58,9 @@ def matches(known: Sentences, candidate: Array, reference: Array, index: Index) 
     if not known.spelled:
         return Matches(*np.zeros((6, 0), dtype=np.int64))
     nodes = find(index["words"], hashes(known.spelled))
-    found, unit_nodes = occurrences(known.words, known.starts, nodes, index)
+    phrases, unit_nodes = occurrences(known.words, known.starts, nodes, index)
     alike = relation(known.spelled, unit_nodes, index)
-    table = _Table(found, alike, len(known.lengths))
+    table = _Table(phrases, alike, len(known.lengths))
     return _sorted(*table.join(candidate, reference, known.lengths))
 
 
@@ -78,8 +78,8 @@ def _check(matches: Array, ours: Array, theirs: Array) -> None:
 class _Table:
     """Occurrences sorted by sentence and unit, and which units each unit matches. A unit is a word or a phrase."""
 
-    def __init__(self, found: "tuple[Array, ...]", alike: Relation, many: int) -> None:
-        sentence, at, length, unit = found
+    def __init__(self, phrases: "tuple[Array, ...]", alike: Relation, many: int) -> None:
+        sentence, at, length, unit = phrases
         self.units = int(max(alike.unit.max(initial=0), alike.other.max(initial=0), unit.max(initial=0))) + 1
         keys = sentence * self.units + unit
         order = np.argsort(keys, kind="stable")
@@ -103,7 +103,7 @@ class _Table:
         met, theirs = _spread(begin, end)
         row, relation = row[met], relation[met]
         mine = ours[row]
-        found = Matches(
+        joined = Matches(
             pair[row],
             self.at[mine],
             self.length[mine],
@@ -111,7 +111,7 @@ class _Table:
             self.length[theirs],
             self.alike.stage[relation],
         )
-        return found, self.alike.entry[relation], self.alike.named[relation]
+        return joined, self.alike.entry[relation], self.alike.named[relation]
 
 
 def _spread(begin: Array, end: Array) -> tuple[Array, Array]:
@@ -121,32 +121,33 @@ def _spread(begin: Array, end: Array) -> tuple[Array, Array]:
     return owner, np.arange(len(owner)) + np.repeat(begin - np.cumsum(many) + many, many)
 
 
-def _sorted(found: Matches, entry: Array, named: Array) -> Matches:
+def _sorted(matches: Matches, entry: Array, named: Array) -> Matches:
     """Sort by pair, place in the reference, stage. The search tries matches in this order, and that decides ties.
 
     Exact, stem and synonym matches are then sorted by place in the candidate. Paraphrases that the table lists under
     the reference's phrase come first, by entry; then those under the candidate's phrase, by place, length and entry.
     """
-    step = ((found.pair << PLACE | found.to) << 2 | found.stage) << 1 | named
-    theirs = entry << PLACE | found.at  # entries are numbered by the length of their phrase, then in the table's order
-    ours = (found.at << 3 | found.length) << 32 | entry
-    return found.take(np.lexsort((np.where(named, ours, theirs), step)))
+    step = ((matches.pair << PLACE | matches.to) << 2 | matches.stage) << 1 | named
+    # Entries are numbered by the length of their phrase, then in the table's order.
+    theirs = entry << PLACE | matches.at
+    ours = (matches.at << 3 | matches.length) << 32 | entry
+    return matches.take(np.lexsort((np.where(named, ours, theirs), step)))
 
 
-def alone(found: Matches, ours: Array, theirs: Array) -> Array:
+def alone(matches: Matches, ours: Array, theirs: Array) -> Array:
     """Which matches share no word with another match. `ours`, `theirs`: where the words of each pair begin."""
-    single = np.ones(len(found.pair), dtype=bool)
-    for starts, at, length in ((ours, found.at, found.length), (theirs, found.to, found.size)):
-        begin = starts[found.pair] + at
+    single = np.ones(len(matches.pair), dtype=bool)
+    for starts, at, length in ((ours, matches.at, matches.length), (theirs, matches.to, matches.size)):
+        begin = starts[matches.pair] + at
         match, word = _spread(begin, begin + length)
         crowded = np.bincount(word, minlength=int(starts[-1]))[word] > 1
         single[match[crowded]] = False
     return single
 
 
-def gain(found: Matches) -> Array:
+def gain(matches: Matches) -> Array:
     """What the search maximises first: 2 for an exact match, else half the words of each side, rounded down.
 
     A word matched by its stem gains 0 + 0, a paraphrase of 2 words by 5 gains 1 + 2.
     """
-    return np.where(found.stage == EXACT, 2, found.length // 2 + found.size // 2)
+    return np.where(matches.stage == EXACT, 2, matches.length // 2 + matches.size // 2)

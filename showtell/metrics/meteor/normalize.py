@@ -40,8 +40,8 @@ def normalize(text: str) -> str:
     if _PLAIN.fullmatch(text):
         return text
     text = f" {text.lower()} "
-    text = _SPELL.sub(lambda found: _SPELLED[found[0]], text)
-    text = _ACRONYM.sub(lambda found: found[0].replace(".", ""), text)
+    text = _SPELL.sub(lambda match: _SPELLED[match[0]], text)
+    text = _ACRONYM.sub(lambda match: match[0].replace(".", ""), text)
     for pattern, by in _CUTS:
         text = pattern.sub(by, text)
     words = text.split()

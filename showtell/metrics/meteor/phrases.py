@@ -52,7 +52,7 @@ def occurrences(words: Array, starts: Array, nodes: Array, index: Index) -> tupl
     sentence = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
     left = starts[1:][sentence] - np.arange(len(words))
     places = np.arange(len(words))
-    found = [(places, np.ones_like(places), words)]
+    rows = [(places, np.ones_like(places), words)]
     at, node = places, nodes[words]
     tree, levels, many = index["nodes"], index["children"], len(nodes)
     unit_nodes = [nodes]
@@ -64,10 +64,10 @@ def occurrences(words: Array, starts: Array, nodes: Array, index: Index) -> tupl
         place = find(known, np.where(after >= 0, node << 32 | after, -1)) if len(known) else np.full(len(at), -1)
         at, node = at[place >= 0], place[place >= 0] + levels[level - 1]
         different, units = np.unique(node, return_inverse=True)
-        found.append((at, np.full_like(at, level + 1), many + units))
+        rows.append((at, np.full_like(at, level + 1), many + units))
         unit_nodes.append(different)
         many += len(different)
-    first, length, unit = map(np.concatenate, zip(*found, strict=True))
+    first, length, unit = map(np.concatenate, zip(*rows, strict=True))
     return Occurrences(sentence[first], first - starts[sentence[first]], length, unit), np.concatenate(unit_nodes)
 
 

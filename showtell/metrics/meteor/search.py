@@ -49,26 +49,26 @@ class _Events(NamedTuple):
     last: Array
 
 
-def align(found: Matches, fixed: Array, pairs: int) -> Array:
+def align(matches: Matches, fixed: Array, pairs: int) -> Array:
     """The rows of the matches that are taken. `fixed` marks matches that share no word with another."""
     crowded = np.zeros(pairs, dtype=bool)
-    crowded[found.pair[~fixed]] = True
-    taken = [np.flatnonzero(fixed & ~crowded[found.pair])]
+    crowded[matches.pair[~fixed]] = True
+    taken = [np.flatnonzero(fixed & ~crowded[matches.pair])]
     hard = np.flatnonzero(crowded)
-    first, end = np.searchsorted(found.pair, hard), np.searchsorted(found.pair, hard, side="right")
+    first, end = np.searchsorted(matches.pair, hard), np.searchsorted(matches.pair, hard, side="right")
     order = np.argsort(end - first, kind="stable")
     for at in range(0, len(hard), TOGETHER):
         some = np.sort(order[at : at + TOGETHER])
         rows = np.concatenate([np.arange(first[pair], end[pair]) for pair in some])
-        taken.append(rows[_search(found.take(rows), fixed[rows])])
+        taken.append(rows[_search(matches.take(rows), fixed[rows])])
     return np.sort(np.concatenate(taken))
 
 
-def _search(found: Matches, fixed: Array) -> Array:
+def _search(matches: Matches, fixed: Array) -> Array:
     """The rows of the matches that are taken, for pairs that all need a search."""
-    pairs, pair = np.unique(found.pair, return_inverse=True)
-    events = _events(pair, found, len(pairs))
-    masks, gains, n = _masks(found), gain(found), len(pairs)
+    pairs, pair = np.unique(matches.pair, return_inverse=True)
+    events = _events(pair, matches, len(pairs))
+    masks, gains, n = _masks(matches), gain(matches), len(pairs)
     nothing = np.zeros(n, np.int64)
     paths = _Paths(np.arange(n), nothing, np.zeros((n, masks.shape[1]), np.uint64), nothing - 1, nothing)
     history: list[tuple[Array, Array]] = []
@@ -79,27 +79,27 @@ def _search(found: Matches, fixed: Array) -> Array:
         here &= paths.busy <= events.place[event]
         owner, match = _options(here, event, events, fixed)
         owner, match = _free(paths, owner, match, masks)
-        paths = _extended(paths.take(owner), here[owner], owner, match, found, gains, masks)
+        paths = _extended(paths.take(owner), here[owner], owner, match, matches, gains, masks)
         kept = _best(paths)
         paths = paths.take(kept)
         history.append((owner[kept], match[kept]))
     return _read_back(paths, history, n)
 
 
-def _events(pair: Array, found: Matches, pairs: int) -> _Events:
-    begin = pair << PLACE | found.to
-    events = np.unique(np.concatenate([begin, begin + found.size]))
+def _events(pair: Array, matches: Matches, pairs: int) -> _Events:
+    begin = pair << PLACE | matches.to
+    events = np.unique(np.concatenate([begin, begin + matches.size]))
     of_pair, place = np.searchsorted(events, np.arange(pairs + 1) << PLACE), events & ((1 << PLACE) - 1)
     return _Events(of_pair, place, np.searchsorted(begin, events), np.searchsorted(begin, events, side="right"))
 
 
-def _masks(found: Matches) -> Array:
+def _masks(matches: Matches) -> Array:
     """Which words of the candidate each match uses, as bits: words 0 and 1 are 0b11."""
-    width = int((found.at + found.length).max()) // 64 + 1
-    masks = np.zeros((len(found.at), width), dtype=np.uint64)
-    for more in range(int(found.length.max())):
-        rows = np.flatnonzero(found.length > more)
-        bit = found.at[rows] + more
+    width = int((matches.at + matches.length).max()) // 64 + 1
+    masks = np.zeros((len(matches.at), width), dtype=np.uint64)
+    for more in range(int(matches.length.max())):
+        rows = np.flatnonzero(matches.length > more)
+        bit = matches.at[rows] + more
         masks[rows, bit // 64] |= np.left_shift(np.uint64(1), (bit % 64).astype(np.uint64))
     return masks
 
@@ -122,10 +122,10 @@ def _free(paths: _Paths, owner: Array, match: Array, masks: Array) -> tuple[Arra
 
 
 def _extended(
-    paths: _Paths, here: Array, owner: Array, match: Array, found: Matches, gains: Array, masks: Array
+    paths: _Paths, here: Array, owner: Array, match: Array, matches: Matches, gains: Array, masks: Array
 ) -> _Paths:
     some = match >= 0
-    at, to, length, size = found.at[match], found.to[match], found.length[match], found.size[match]
+    at, to, length, size = matches.at[match], matches.to[match], matches.length[match], matches.size[match]
     ends = here & (paths.end >= 0) & ~(some & (paths.end == (at << PLACE | to)))
     passed = _before(owner, np.where(some, np.abs(at - to), 0))
     after = np.where(some, at + length << PLACE | to + size, np.where(here, -1, paths.end))
