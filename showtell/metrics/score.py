@@ -56,7 +56,7 @@ def score(
 ) -> Scores:
     """Compute each metric over all images; by default all metrics of the groups `standard` and `hidden`.
 
-    `frequencies_of` gives captions of other images for CIDEr's document frequencies; by default the references count.
+    `frequencies_of` gives captions of other images for CIDEr's document frequencies (default: the references).
     `training` are the captions that the model was trained on, for `copied`. `photos` and `clip` are for CLIPScore.
     `resamples` is the number of resamples for intervals (0: no intervals). `protocol` is added to the signatures:
     `{"split": "val", "seed": 1}`.

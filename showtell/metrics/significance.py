@@ -66,7 +66,10 @@ class Paired(NamedTuple):
 def intervals(
     metrics: Sequence[Metric], rows: Sequence[Rows], resamples: int = RESAMPLES, seed: int = 0
 ) -> list[tuple[float, float] | None]:
-    """The middle 95 % of each metric's values over the resamples; None if `resampled=False` or images are below 2."""
+    """The middle 95 % of each metric's values over the resamples.
+
+    None for a metric with `resampled=False`, and for all metrics if there are fewer than two images.
+    """
     images = len(rows[0]) if rows else 0
     if images < 2 or resamples < 1:
         return [None] * len(metrics)

@@ -69,7 +69,7 @@ class Comparison:
         return DECIDES if DECIDES in names else names[0]
 
     def wins(self, other: str, most: int) -> tuple[list[str], list[str]]:
-        """At most `most` images that the other run wins, by gain; and as many that the first run wins."""
+        """The images that the other run wins, by gain, and those that the first wins, at most `most` each."""
         ours, theirs = (self.scores[name][self.decides].per_image for name in (self.first, other))
         sign = -1 if METRICS[self.decides].lower else 1
         gains = {image_id: sign * (theirs[image_id] - ours[image_id]) for image_id in self.references}
