@@ -181,7 +181,7 @@ def test_an_ensemble_reads_no_more_words_than_its_shortest_member(runs):
 
 
 def test_longer_captions_than_a_member_has_positions_for_are_refused(runs, photos):
-    told = "decode.max_length is 258; it takes at most 257 where decoder.max_length is 256"
+    told = "decode.max_length is 258; it takes at most 257 if decoder.max_length is 256"
     for captioner in (load(runs / "a"), joined(runs, "ca")):
         with pytest.raises(RecipeError, match=f"^{told}$"):
             captioner.caption(photos[:1], max_length=258)
