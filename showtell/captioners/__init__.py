@@ -1,4 +1,4 @@
-"""Things that caption photos. A captioner of your own is one file and one line here."""
+"""Photos -> captions. A new captioner is one file and one line here."""
 
 from showtell.captioners.captioner import Captioner
 from showtell.captioners.ensemble import Ensemble

@@ -191,7 +191,7 @@ def test_other_tokenizers_are_refused_and_named(runs, tmp_path):
     shutil.copytree(runs / "b", tmp_path / "other")
     path = tmp_path / "other" / "tokenizer.json"
     path.write_bytes(path.read_bytes() + b"\n")
-    told = f"{runs / 'a'} and {tmp_path / 'other'} have other tokenizers: tokenizer.json and tokenizer.json differ, "
+    told = f"{runs / 'a'} and {tmp_path / 'other'} have different tokenizers (tokenizer.json and tokenizer.json), "
     with pytest.raises(InputError, match=f"^{re.escape(told)}"):
         make_ensemble([runs / "a", tmp_path / "other"], tmp_path / "e")
     assert not (tmp_path / "e").exists()
@@ -200,7 +200,7 @@ def test_other_tokenizers_are_refused_and_named(runs, tmp_path):
 def test_what_is_no_member_is_refused(runs, tmp_path):
     recipe = check({"captioner": {"name": "nearest", "k": 1}, "data": RECIPE["data"]})
     checkpoint.write_recipe(tmp_path, recipe)
-    with pytest.raises(RecipeError, match=r"holds captioner 'nearest'; an ensemble takes runs of captioner 'neural'$"):
+    with pytest.raises(RecipeError, match=r"captioner 'nearest'; an ensemble takes runs of captioner 'neural'$"):
         make_ensemble([runs / "a", tmp_path], tmp_path / "e")
     with pytest.raises(InputError, match=r"^an ensemble takes two runs or more$"):
         make_ensemble([runs / "a"], tmp_path / "e")
