@@ -1,4 +1,4 @@
-"""Encoders: pixels -> Features. An encoder of your own is one file and one line here."""
+"""Encoders: pixels -> Features. A new encoder is one file and one line here."""
 
 from showtell.encoders.cnn import ConvNet
 from showtell.encoders.concat import Concat
