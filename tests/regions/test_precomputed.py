@@ -107,7 +107,7 @@ def test_photos_without_features_are_left_out_with_a_count(tmp_path: Path) -> No
     assert [record.image_id for record in source.records] == ["a.jpg"] and source([0]).pooled.tolist() == [[1, 2]]
     assert [name for name, _ in source.left_out] == ["x.jpg", "y.jpg", "b.jpg"]
     assert "3 of 4 photos are not in regions.file=" in said
-    assert "2 no features (first: x.jpg), 1 no regions (first: b.jpg); left out" in said
+    assert "2 no features (first: x.jpg), 1 no regions (first: b.jpg); skipped" in said
 
 
 def test_an_error_where_no_photo_has_features_or_all_are_needed(tmp_path: Path) -> None:

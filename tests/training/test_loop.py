@@ -250,7 +250,7 @@ def test_an_unreadable_photo_is_left_out_before_training(tmp_path):
     photo = sorted((tmp_path / "data" / "images").iterdir())[0]
     photo.write_bytes(photo.read_bytes()[:100])
     said = train_small(tmp_path / "run", *overrides)
-    wanted = f"1 of 4 training photos cannot be read: 1 truncated (first: {photo.name}); left out"
+    wanted = f"1 of 4 training photos cannot be read: 1 truncated (first: {photo.name}); skipped"
     assert wanted in " ".join(said.split())
     assert (tmp_path / "run" / "model.safetensors").exists()
 
