@@ -68,8 +68,8 @@ def read(path: Path) -> dict[str, Tensor]:
     import timm.models
 
     if not path.is_file():
-        wrong = f"is {str(path)!r}, which is a folder" if path.is_dir() else f"is {str(path)!r}, which does not exist"
-        raise InputError(wrong, key="encoder.weights", value=str(path), takes="hub, random or a file")
+        wrong = "it is a folder" if path.is_dir() else "there is no such file"
+        raise InputError(f"encoder.weights={path}: {wrong}; it takes hub, random or a file")
     try:
         _check_inflated(path)
         with warnings.catch_warnings():
