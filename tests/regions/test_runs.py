@@ -128,7 +128,7 @@ def test_precomputed_features_train_resume_and_are_scored(decoder: list[str], fo
     assert (run / "model.safetensors").read_bytes() == (straight / "model.safetensors").read_bytes()
     scores = evaluate_run(run, "val", ["evaluate.metrics=[CIDEr-D]"], Console(file=io.StringIO()))
     assert scores
-    with pytest.raises(InputError, match="so it cannot see another photo"):
+    with pytest.raises(InputError, match="so it cannot encode other photos"):
         captioner(run).caption([photos("val")[0].path])
 
 
@@ -202,7 +202,7 @@ def test_what_is_wrong_is_told_before_anything_is_written(tmp_path: Path) -> Non
     last = list(made)[-1]
     made[last] = (made[last][0][:, :5], None)
     file = WRITERS["npz"](tmp_path, made)
-    with pytest.raises(InputError, match=rf"'{last}' is \(\d, 5\), and .* has 9 channels"):
+    with pytest.raises(InputError, match=rf"'{last}' is \(\d, 5\), but .* has 9 channels"):
         train_small(tmp_path / "run", *RECURRENT, "regions=precomputed", f"regions.file={file}")
     assert not (tmp_path / "run").exists()
 
