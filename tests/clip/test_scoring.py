@@ -201,7 +201,7 @@ def test_photos_that_nobody_looks_at_and_looks_without_photos_are_told(files, fo
     assert refused(files, None, photos=files / "photos") == told
     assert refused(files, ["BLEU"], photos=files / "photos") == told
     assert refused(files).startswith("CLIPScore needs the photos; ") and "--photos DIR" in refused(files)
-    assert refused(files, clip_protocol="x", photos=files / "photos").startswith("protocol 'x' is not one of CLIPScore")
+    assert refused(files, clip_protocol="x", photos=files / "photos").startswith("protocol is 'x'; CLIPScore takes")
 
 
 def test_every_candidate_needs_a_photo_that_can_be_read(files, folder, monkeypatch):

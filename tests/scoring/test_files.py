@@ -106,5 +106,5 @@ def test_the_command_scores_texts_without_torch(tmp_path):
 
 def test_a_wrong_protocol_is_told_without_photos_too(tmp_path):
     paths = files(tmp_path, {"a": "a dog"}, {"a": ["a dog"]})
-    with pytest.raises(InputError, match=r"^protocol 'x' is not one of CLIPScore; it takes paper, taipei"):
+    with pytest.raises(InputError, match=r"^protocol is 'x'; CLIPScore takes paper, taipei"):
         score_files(*paths, ["BLEU-1"], clip_protocol="x")
