@@ -93,8 +93,8 @@ def test_no_bytes_do_more_than_an_error(tmp_path_factory: pytest.TempPathFactory
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ([1, 2], "holds a list, not a dict of arrays by image id"),
-        ({"a": {"x": 1, "boxes": 2}}, "'a' holds x, boxes; the features of an image are called 'features'"),
+        ([1, 2], "it has a list; it takes a dict of arrays"),
+        ({"a": {"x": 1, "boxes": 2}}, "'a' has x, boxes, but no 'features'; name the array"),
     ],
     ids=["a list", "other names"],
 )

@@ -202,7 +202,7 @@ def test_features_that_were_moved_are_found_where_the_user_says(tmp_path):
         evaluate_run(tmp_path / "run", "val")
     assert evaluate_run(tmp_path / "run", "val", [f"regions.file={tmp_path / 'g.npz'}"])["CIDEr-D"].value == before
     words = ["caption", str(records[0].path), "--model", str(tmp_path / "run"), f"regions.file={tmp_path / 'g.npz'}"]
-    assert "so it cannot see another photo" in str(CliRunner().invoke(app, words).exception)
+    assert "so it cannot encode other photos" in str(CliRunner().invoke(app, words).exception)
 
 
 def on_a_gpu(run):
