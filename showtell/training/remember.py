@@ -1,4 +1,7 @@
-"""A recipe whose captioner takes no steps -> its run folder: the training photos' features and captions, kept."""
+"""A recipe whose captioner needs no training steps (nearest neighbours) -> its run folder.
+
+The captioner stores the features and captions of the training photos.
+"""
 
 from functools import partial
 from pathlib import Path
@@ -22,31 +25,43 @@ from showtell.training.resume import check_same, claim, open_run
 
 
 def remember(recipe: Recipe, run: Path, resume: bool, console: Console, lock: Lock) -> Path:
-    """Build the captioner of a checked recipe into the folder `run`; the model is written last, so it is all or none.
+    """Build the captioner of a checked recipe into the folder `run`.
 
-    Raises InputError if `run` exists and `resume` is False.
+    The model is written last: a folder with a model is complete. Raises InputError if `run` exists and `resume` is
+    False.
     """
     say = partial(print_line, console)
     if recipe["captioner"]["name"] == "ensemble":
-        raise RecipeError("captioner 'ensemble' is made of runs, not trained: showtell ensemble RUN RUN --run FOLDER")
+        raise RecipeError(
+            "is 'ensemble', which is made of trained runs and cannot be trained",
+            key="captioner",
+            value="ensemble",
+            advice="use `showtell ensemble RUN RUN --run FOLDER`",
+        )
     if resume and (run / checkpoint.MODEL).exists():
         check_same(recipe, run)
-        say(f"{run} is finished, as captioner {recipe['captioner']['name']!r} takes no steps: nothing to resume")
+        name = recipe["captioner"]["name"]
+        say(f"{run} is finished: captioner {name!r} makes no steps, so there is nothing to resume")
         return run
     open_run(recipe, run, resume, say)
     settings = Train(**options(recipe, "train"))
-    torch.manual_seed(settings.seed)  # an encoder may be drawn at random
+    torch.manual_seed(settings.seed)  # an encoder may have random weights
     captioner = Nearest(build_encoder(recipe), build(recipe, "captioner"), recipe).to(device_of(settings.device))
     everything = build(recipe, "data")
     for line in notes(everything):
         say(line)
     records = [record for record in everything if record.references and record.split == "train"]
     if not records:
-        raise InputError(f"data.name={recipe['data']['name']} has no captioned training photos; {run} needs some")
+        raise InputError(
+            f"is {recipe['data']['name']}, but the data has no captioned training photos",
+            key="data.name",
+            value=recipe["data"]["name"],
+            advice="add captions of split train",
+        )
     captioner.fit(open_source(records, captioner.encoder, console=console, what="training photo"), console)
     for k, value in captioner.neighbours.tried.items():
         chosen = " <- chosen" if k == captioner.neighbours.k else ""
-        say(f"k={k}: CIDEr-D {value:.3f} on training photos held out{chosen}")
+        say(f"k={k}: CIDEr-D {value:.3f} on held-out training photos{chosen}")
     claim(run, lock)
     captioner.save_files(run)
     return run

@@ -202,9 +202,9 @@ def test_what_is_no_member_is_refused(runs, tmp_path):
     checkpoint.write_recipe(tmp_path, recipe)
     with pytest.raises(RecipeError, match=r"captioner 'nearest'; an ensemble takes runs of captioner 'neural'$"):
         make_ensemble([runs / "a", tmp_path], tmp_path / "e")
-    with pytest.raises(InputError, match=r"^an ensemble takes two runs or more$"):
+    with pytest.raises(InputError, match=r"^an ensemble takes two runs or more; you gave 1$"):
         make_ensemble([runs / "a"], tmp_path / "e")
-    with pytest.raises(InputError, match=r"exists; name another folder with --run$"):
+    with pytest.raises(InputError, match=r"exists; .*another folder with --run$"):
         make_ensemble([runs / "a", runs / "b"], tmp_path)
 
 
@@ -221,7 +221,7 @@ def test_a_recipe_of_an_ensemble_sets_nothing_of_its_members(tmp_path):
         check(members | {"decode": {"num_beams": 0}})
     with pytest.raises(RecipeError, match=r"^encoder does not apply to captioner 'ensemble'$"):
         build(checked, "encoder")
-    with pytest.raises(RecipeError, match=r"^captioner 'ensemble' is made of runs, not trained: showtell ensemble RUN"):
+    with pytest.raises(RecipeError, match=r"^captioner is 'ensemble', .*showtell ensemble RUN RUN"):
         train(checked, tmp_path / "run")
 
 

@@ -55,7 +55,7 @@ def damaged(run, tmp_path):
 
 def test_a_run_says_how_k_was_chosen_and_is_scored_like_any(run, tmp_path):
     said = built(tmp_path / "again")
-    (chosen,) = re.findall(r"^k=(\d+): CIDEr-D [\d.]+ on training photos held out <- chosen$", said, re.MULTILINE)
+    (chosen,) = re.findall(r"^k=(\d+): CIDEr-D [\d.]+ on held-out training photos <- chosen$", said, re.MULTILINE)
     signature = evaluate_run(tmp_path / "again", "val")["CIDEr-D"].signature
     assert f"|split val|nearest(k={chosen},scale=standardise)|seed 0" in signature  # no epoch was chosen on val
     for name in (checkpoint.MODEL, NEIGHBOURS, checkpoint.RECIPE):
@@ -77,15 +77,17 @@ def test_a_training_photo_with_one_neighbour_gets_one_of_its_own_captions(tmp_pa
 
 
 def test_nothing_is_to_be_resumed(run, tmp_path):
-    told = f"{run} is finished, as captioner 'nearest' takes no steps: nothing to resume\n"
+    told = f"{run} is finished: captioner 'nearest' makes no steps, so there is nothing to resume\n"
     assert built(run, resume=True) == told
-    with pytest.raises(InputError, match=re.escape(f"{run} exists; go on with --resume, or name another folder")):
+    with pytest.raises(
+        InputError, match=re.escape(f"{run} exists; continue it with --resume, or choose another folder")
+    ):
         built(run)
     with pytest.raises(InputError, match=re.escape(f"{run} was trained with captioner.k=None, not 3; resume with the")):
         built(run, resume=True, k=3)
     # Killed before the model was written, it is built.
     checkpoint.write_recipe(tmp_path, recipe_of())
-    with pytest.raises(InputError, match=r"has no checkpoint.*leave --resume out"):
+    with pytest.raises(InputError, match=r"has no checkpoint.*without --resume"):
         built(tmp_path, resume=True)
     assert "starting anew" in built(tmp_path)
     assert (tmp_path / checkpoint.MODEL).read_bytes() == (run / checkpoint.MODEL).read_bytes()

@@ -258,9 +258,9 @@ MISTAKES = {  # what is written -> what is told after "error: "
     "train bern-6 epochs": "'epochs' is not an override; it takes section.key=value, such as train.epochs=10",
     "train bern-6 train.epoch=1": "train.epoch is not an option of 'train'; it takes epochs, ",
     "train bern-6 encoder=lite data.root=none": "data.root is 'none'; it takes a folder that exists",
-    "train bern-6 encoder=lite --run RUN": "RUN exists; go on with --resume, or name another folder with --run",
-    "train bern-6 encoder=lite --run typo --resume": "typo does not exist, so there is nothing to resume; leave --",
-    "train bern-6 encoder=lite --run empty --resume": "empty has no checkpoint, so there is nothing to resume; leave -",
+    "train bern-6 encoder=lite --run RUN": "RUN exists; continue it with --resume, or choose another folder with --run",
+    "train bern-6 encoder=lite --run typo --resume": "typo does not exist, so there is nothing to resume; start",
+    "train bern-6 encoder=lite --run empty --resume": "empty has no checkpoint, so there is nothing to resume; start",
     "features bern-6 encoder=lit": "encoder.name is 'lit'; it takes cnn, timm, lite, concat (did you mean lite?)",
     "features bern-6 data=folder data.root=empty encoder=lite": "empty: no photos in it or its subfolders; searched",
     "recipes bern6": "there is no recipe 'bern6'; packaged are bern-1, ",
@@ -325,7 +325,7 @@ def test_a_finished_run_is_no_error(showtell, recipe, tmp_path, frozen_run):
     run = shutil.copytree(frozen_run, tmp_path / "a run")
     code, _, err = showtell("train", recipe, *FROZEN, "train.accumulate=2", "--run", run, "--resume")
     assert code == 0
-    assert told(err, f"{run} is finished at step 8: nothing to resume")
+    assert told(err, f"{run} finished at step 8: there is nothing to resume")
 
 
 def test_help_does_not_wait_for_torch():
@@ -345,7 +345,7 @@ def test_ctrl_c_is_exit_code_130_and_the_run_goes_on(showtell, recipe, tmp_path)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert out == "" and "Traceback" not in err
-    (step,) = re.findall(rf"^stopped at step (\d+); {re.escape(str(run))} can go on with --resume$", err, re.MULTILINE)
+    (step,) = re.findall(rf"^stopped at step (\d+); continue {re.escape(str(run))} with --resume$", err, re.MULTILINE)
     assert json.loads((run / "last" / "state.json").read_text())["step"] == int(step)
     code, _, err = showtell(*words, "train.max_steps=3", "--resume")
     assert code == 2 and err.startswith(f"error: {run} was trained with train.max_steps=None, not 3;")

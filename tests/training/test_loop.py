@@ -147,9 +147,9 @@ def test_of_several_metrics_the_first_that_is_here_chooses_the_epoch(monkeypatch
     monkeypatch.setitem(METRICS, "ROUGE-L", METRICS["ROUGE-L"]._replace(missing=lambda texts: "needs a moon"))
     said = []
     assert chooser("ROUGE-L, BLEU-4,loss", said.append) == "BLEU-4"
-    assert said == ["train.select=ROUGE-L, BLEU-4,loss: ROUGE-L needs a moon; BLEU-4 chooses the epoch"]
+    assert len(said) == 1 and "train.select" in said[0] and "ROUGE-L needs a moon" in said[0] and "so BLEU-4" in said[0]
     assert chooser("loss", said.append) == "loss" and len(said) == 1
-    with pytest.raises(InputError, match=r"^train.select=ROUGE-L: ROUGE-L needs a moon$"):
+    with pytest.raises(InputError, match=r"^train.select is ROUGE-L, .*: ROUGE-L needs a moon; .*another metric"):
         chooser("ROUGE-L", said.append)
 
 
@@ -203,7 +203,7 @@ def test_validation_is_greedy_with_the_lengths_of_the_recipes_decoding(tmp_path,
 def test_without_validation_photos_the_last_weights_count(tmp_path):
     run = tmp_path / "run"
     said = train_small(run, *STILL, *ONE_STEP, "data.val_images=0", "train.patience=1")
-    assert said.startswith("no captioned validation photos: the last weights count as the best\n")
+    assert "no captioned validation photos" in said.splitlines()[0]
     assert (run / "model.safetensors").read_bytes() == (run / "last" / "model.safetensors").read_bytes()
     assert [set(row) for row in read_log(run)] == [{"step", "epoch", "loss", "lr", "captions_per_second"}] * 2
 
@@ -241,7 +241,7 @@ def test_bf16_works_on_a_cpu_and_keeps_weights_in_fp32(tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_with_advice(tmp_path):
-    with pytest.raises(InputError, match=r"^the loss is not finite at step \d+; lower train.lr \(now 1e\+30\)$"):
+    with pytest.raises(InputError, match=r"not finite at step \d+; lower train.lr \(now 1e\+30\)$"):
         train_small(tmp_path / "run", *STILL, "train.lr=1e30", "train.warmup_steps=0")
 
 
@@ -285,10 +285,8 @@ def test_a_caption_that_is_too_long_for_the_decoder_is_refused_before_a_step(tmp
     source.write_text(json.dumps(content))
     with pytest.raises(InputError) as error:
         train_small(tmp_path / "run", *overrides, "decoder.max_length=40")
-    assert str(error.value) == (
-        "decoder.max_length is 40, and the longest caption takes 41 tokens with its bos; "
-        "use decoder.max_length=41 or more, or leave that caption out"
-    )
+    assert (error.value.key, error.value.value) == ("decoder.max_length", 40)
+    assert "41 tokens with its bos" in str(error.value) and "use decoder.max_length=41" in str(error.value)
     assert not (tmp_path / "run").exists()
     train_small(tmp_path / "run", *overrides, "decoder.max_length=41", "train.max_steps=1")
 
@@ -307,7 +305,7 @@ def test_data_without_captions_to_train_on_is_refused(tmp_path):
     Image.new("RGB", (40, 40)).save(tmp_path / "photo.png")
     with pytest.raises(InputError) as error:
         train_small(tmp_path / "run", "data=folder", f"data.root={tmp_path}")
-    assert str(error.value) == "data.name=folder has no captioned training photos; train needs some"
+    assert (error.value.key, error.value.value) == ("data.name", "folder") and "no captioned" in str(error.value)
     assert not (tmp_path / "run").exists()
 
 
