@@ -44,7 +44,7 @@ def chooser(select: str, say: Callable[[str], None]) -> str:
         f"is {select}, which cannot be computed here: {'; '.join(reasons)}",
         key="train.select",
         value=select,
-        advice="install what is missing, or use another metric",
+        advice="or use another metric",
     )
 
 

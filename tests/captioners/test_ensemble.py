@@ -212,7 +212,7 @@ def test_a_recipe_of_an_ensemble_sets_nothing_of_its_members(tmp_path):
     members = {"captioner": {"name": "ensemble", "members": ["a", "b"]}, "data": RECIPE["data"]}
     checked = check(members)
     assert not {"encoder", "regions", "tokenizer", "decoder"} & checked.keys()
-    told = "decoder.dim does not apply to captioner 'ensemble', whose members have their own; leave it out"
+    told = "decoder.dim does not apply to captioner 'ensemble', whose members have their own; remove it"
     with pytest.raises(RecipeError, match=f"^{re.escape(told)}"):
         check(members | {"decoder": {"dim": 3}})
     with pytest.raises(RecipeError, match=r"^captioner.members is \['a'\]; it takes a list of at least 2$"):

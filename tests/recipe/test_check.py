@@ -165,7 +165,7 @@ def test_a_recipe_without_training_has_no_sections_of_training():
     assert recipe["train"] == {"seed": 4, "device": "auto", "precision": "auto"}
 
 
-WITHOUT = "does not apply to captioner 'nearest', which trains nothing; leave it out (`showtell recipes nearest` prints"
+WITHOUT = "does not apply to captioner 'nearest', which trains nothing; remove it (`showtell recipes nearest` prints"
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ def test_a_transformer_reads_their_boxes_and_is_refused_without(tmp_path: Path) 
     WRITERS["npz"](tmp_path, computed(tmp_path, boxes=True))
     train_small(tmp_path / "boxes", *changes)
     WRITERS["npz"](tmp_path, computed(tmp_path))
-    with pytest.raises(RecipeError, match=r"^regions\.file is .*, which has no boxes, and decoder 'transformer' reads"):
+    with pytest.raises(RecipeError, match=r"^regions\.file is .*, which has no boxes, but decoder 'transformer' needs"):
         train_small(tmp_path / "none", *changes)
     assert not (tmp_path / "none").exists()
     train_small(tmp_path / "pooled", *changes, "decoder.sees=pooled")

@@ -258,14 +258,12 @@ def test_an_unreadable_photo_is_left_out_before_training(tmp_path):
 def test_options_without_effect_are_told(tmp_path):
     options = ["loss=self_critical", "loss.samples=2", "train.captions_per_image=3"]
     said = train_small(tmp_path / "run", *FROZEN, *options, "train.milestones=[1]", "train.pretrained_lr=1e-4")
-    assert "without effect, as loss is self_critical: train.captions_per_image=3" in said
-    assert "without effect, as train.schedule is cosine: train.milestones=[1]" in said
-    said = train_small(
-        tmp_path / "other", *FROZEN, "loss.teacher_share=0.3", "loss.truth=0.5", "train.pretrained_lr=1e-4"
-    )
-    assert "without effect, as there is no loss.teacher: loss.teacher_share=0.3" in said
-    assert "without effect, as loss.scheduled_sampling is none: loss.truth=0.5" in said
-    assert "without effect, as no pretrained part trains: train.pretrained_lr=0.0001" in said
+    assert "train.captions_per_image=3 has no effect, because loss is self_critical" in said
+    assert "train.milestones=[1] has no effect, because train.schedule is cosine" in said
+    said = train_small(tmp_path / "other", *FROZEN, "loss.teacher_share=0.3", "loss.truth=0.5", "train.pretrained_lr=1e-4")
+    assert "loss.teacher_share=0.3 has no effect, because there is no loss.teacher" in said
+    assert "loss.truth=0.5 has no effect, because loss.scheduled_sampling is none" in said
+    assert "train.pretrained_lr=0.0001 has no effect, because no pretrained part trains" in said
 
 
 def test_a_split_of_which_no_photo_can_be_read_is_named(tmp_path):
