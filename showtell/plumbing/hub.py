@@ -16,7 +16,7 @@ def in_hub_cache(repository: str) -> bool:
 
 
 def hub_is_out_of_reach() -> bool:
-    """Whether asking would only wait for time-outs: offline by choice, or no name service and no proxy."""
+    """Whether a request would only wait for a time-out: HF_HUB_OFFLINE is set, or there is no DNS and no proxy."""
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:

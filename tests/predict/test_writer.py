@@ -213,7 +213,7 @@ def test_a_link_in_the_place_of_the_file_of_lines_is_not_followed(tmp_path):
 
 def test_a_pipe_in_the_place_of_the_file_of_lines_is_refused(tmp_path):
     os.mkfifo(tmp_path / "out.json.partial")
-    with pytest.raises(InputError, match="no ordinary file"):
+    with pytest.raises(InputError, match="not an ordinary file"):
         Writer(tmp_path / "out.json").__enter__()
 
 

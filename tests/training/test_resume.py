@@ -214,7 +214,7 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path, monkeypatch, cnn_run):
     ("point", "nth", "told"),
     [
         ("Job.save", 2, "{run} cannot hold a checkpoint: .*; the one before it is untouched"),
-        ("Job.validate", 1, "{run}/model.safetensors cannot be written: .*; what stood there is untouched"),
+        ("Job.validate", 1, "{run}/model.safetensors cannot be written: .*; the old file is unchanged"),
         ("Log.write", 1, "{run}/metrics.jsonl cannot be written: File too large; .* with --resume"),
     ],
 )
