@@ -1,4 +1,4 @@
-"""A packaged name, a run folder or a Hub id -> a captioner."""
+"""The name of a packaged model, a run folder or a Hub id -> a captioner."""
 
 from collections.abc import Sequence
 from importlib import resources
@@ -12,8 +12,8 @@ from showtell.recipe.build import Parts
 from showtell.recipe.check import check, check_sections
 from showtell.settings.text import Recipe, override
 
-PLACES = ("encoder.weights", "regions.file", "regions.model")  # files that a captioner reads, and may find elsewhere
-FILES = ["*.yaml", "*.json", "*.safetensors", "*.model", "*.md"]  # what is fetched: nothing that could be executed
+PLACES = ("encoder.weights", "regions.file", "regions.model")  # paths of files that may have moved since training
+FILES = ["*.yaml", "*.json", "*.safetensors", "*.model", "*.md"]  # the only files fetched; none of them can run code
 
 
 def packaged_models() -> dict[str, Path]:
@@ -25,9 +25,9 @@ def packaged_models() -> dict[str, Path]:
 def load(name: str | Path, moved: Sequence[str] = ()) -> Captioner:
     """A packaged model (`tiny`), a run folder, or the id of a Hugging Face Hub repository -> a captioner.
 
-    `moved` says where files of PLACES are by now, as `encoder.weights=FILE`. The captioner's `caption(photos)` takes
-    paths and PIL images, and returns a Caption (text, tokens, log_prob) for each.
-    Raises InputError if there is no such model or its files are damaged, RecipeError if its recipe is not allowed.
+    `moved` gives new paths of files in PLACES, for example `encoder.weights=FILE`. The captioner's `caption(photos)`
+    takes paths and PIL images, and returns a Caption (text, tokens, log_prob) for each.
+    Raises InputError if there is no such model or its files are damaged; RecipeError if its recipe is not allowed.
 
     >>> load("tiny").caption(["photo.jpg"])  # doctest: +SKIP
     """
@@ -35,15 +35,15 @@ def load(name: str | Path, moved: Sequence[str] = ()) -> Captioner:
 
 
 def load_folder(folder: Path, moved: Sequence[str] = ()) -> Captioner:
-    """The captioner of a run folder, also where a packaged model has the folder's name."""
+    """The captioner of a run folder, even if a packaged model has the same name."""
     recipe = check(override(checkpoint.read_recipe(folder), moved))
     return CAPTIONERS[recipe["captioner"]["name"]].read(recipe, folder, Parts(recipe, load_folder))
 
 
 def steer(captioner: Captioner, overrides: Sequence[str]) -> Recipe:
-    """Let overrides such as `decode.num_beams=3` change how a captioner captions; the recipe with them is returned.
+    """Change how a captioner captions, with overrides such as `decode.num_beams=3`. Returns the changed recipe.
 
-    Raises RecipeError, before a photo is seen, for a decoding that the captioner cannot do.
+    Raises RecipeError, before a photo is opened, if the captioner cannot decode so.
     """
     if captioner.recipe is None:
         asked = override({}, overrides)
@@ -59,7 +59,7 @@ def steer(captioner: Captioner, overrides: Sequence[str]) -> Recipe:
 
 
 def folder_of(name_or_folder: str | Path) -> Path:
-    """A folder as it is, or a copy of the Hub's repository of that id; InputError if there is neither."""
+    """The folder, or a local copy of the Hub repository with that id. Raises InputError if neither exists."""
     folder = Path(name_or_folder)
     return folder if folder.is_dir() else _from_hub(str(name_or_folder))
 

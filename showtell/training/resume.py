@@ -177,7 +177,7 @@ def _where(path: Path, state: Any) -> Where:
     if wrong := [name for name in names if name not in state]:
         raise InputError(f"{path} is damaged: it has no {wrong[0]!r}")
     if wrong := [name for name in state if name not in names]:
-        raise InputError(f"{path} is damaged, or from another version of showtell: {wrong[0]!r} is unknown")
+        raise InputError(f"{path} is damaged, or from another version of Showtell: {wrong[0]!r} is unknown")
     try:
         return TypeAdapter(Where).validate_json(json.dumps(state), strict=True)
     except ValidationError as error:

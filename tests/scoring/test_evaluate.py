@@ -270,4 +270,4 @@ def test_a_run_without_weights_is_refused(run):
     (run / "model.safetensors").unlink()
     with pytest.raises(InputError) as error:
         evaluate_run(run, "val")
-    assert str(error.value) == f"{run}/model.safetensors does not exist: {run} is no trained run"
+    assert str(error.value) == f"{run}/model.safetensors does not exist: {run} is not a trained run"

@@ -213,7 +213,7 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path, monkeypatch, cnn_run):
 @pytest.mark.parametrize(
     ("point", "nth", "told"),
     [
-        ("Job.save", 2, "{run} cannot hold a checkpoint: .*; the one before it is untouched"),
+        ("Job.save", 2, "{run} cannot hold a checkpoint: .*; the checkpoint before it is unchanged"),
         ("Job.validate", 1, "{run}/model.safetensors cannot be written: .*; the old file is unchanged"),
         ("Log.write", 1, "{run}/metrics.jsonl cannot be written: File too large; .* with --resume"),
     ],
@@ -278,7 +278,7 @@ def damaged(run, change, seal=True):
 DAMAGES = {
     "is damaged: it has no 'data'": lambda state: state.pop("data"),
     "is damaged: it has no 'step'": lambda state: state.pop("step"),
-    "is damaged, or from another version of showtell: 'stepp' is unknown": lambda state: state.update(stepp=3),
+    "is damaged, or from another version of Showtell: 'stepp' is unknown": lambda state: state.update(stepp=3),
     "is damaged: step is 'three'": lambda state: state.update(step="three"),
     "is damaged: epoch is -1": lambda state: state.update(epoch=-1),
     "is damaged: it says epoch 9, but the recipe ends at 2": lambda state: state.update(epoch=9),
@@ -330,7 +330,7 @@ def test_files_of_two_checkpoints_are_told(tmp_path, frozen_run, name):
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    with pytest.raises(InputError, match=rf"{name}\.safetensors is damaged, missing, or of another checkpoint"):
+    with pytest.raises(InputError, match=rf"{name}\.safetensors is damaged, missing, or from another checkpoint"):
         train_small(run, *ACCUMULATED, resume=True)
 
 
@@ -347,7 +347,7 @@ def test_a_state_that_lacks_or_confuses_something_is_told(tmp_path, frozen_run, 
 def test_a_state_that_is_no_object_is_told(tmp_path, frozen_run, content):
     run = shutil.copytree(frozen_run, tmp_path / "run")
     (run / "last" / "state.json").write_text(content)
-    with pytest.raises(InputError, match=f"^{run}/last/state.json is damaged: it holds no object; "):
+    with pytest.raises(InputError, match=f"^{run}/last/state.json is damaged: it holds no JSON object; "):
         train_small(run, *ACCUMULATED, resume=True)
 
 
@@ -355,9 +355,12 @@ OTHER = "does not fit its recipe: its optimizer's"
 TENSORS = {
     "last is damaged: it has no random.safetensors": ("random", None),
     "last is damaged: it has no optimizer.safetensors": ("optimizer", None),
-    "last is damaged: random.safetensors is no state of a generator": ("random", {"cpu": torch.zeros(3)}),
-    f"last {OTHER} 0.exp_avg is (2,); it may be of another version": ("optimizer", {"0.exp_avg": torch.ones(2)}),
-    f"last {OTHER} x is (2,); it may be of another version": ("optimizer", {"x": torch.ones(2)}),
+    "last is damaged: random.safetensors is not the state of a generator": ("random", {"cpu": torch.zeros(3)}),
+    f"last {OTHER} 0.exp_avg is (2,); it may be from another version of Showtell": (
+        "optimizer",
+        {"0.exp_avg": torch.ones(2)},
+    ),
+    f"last {OTHER} x is (2,); it may be from another version of Showtell": ("optimizer", {"x": torch.ones(2)}),
     "last is damaged: its optimizer lacks a moment of parameter 0": ("optimizer", {"0.step": torch.tensor(3.0)}),
 }
 
