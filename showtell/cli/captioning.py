@@ -31,23 +31,23 @@ def caption(
         from showtell.predict.writer import Writer
 
     if resume and output is None:
-        raise InputError("--resume goes on with a file; name it with --out")
+        raise InputError("needs the file to continue", key="--resume", advice="name the file with --out")
     words, changes = photos_and_changes(photos)
-    found = find_photos(words)
-    Writer(output)  # raises for a name that says no form, before the model is loaded
+    paths = find_photos(words)
+    Writer(output)  # raises for a name without a known ending, before the model is loaded
     captioner = load_model(model, changes)
     if model in packaged_models():
         err.print((packaged_models()[model] / "about.txt").read_text("utf-8").strip(), markup=False, soft_wrap=True)
-    writer = Writer(output, resume=resume, made_by=captioner.fingerprint if output is not None else "", photos=found)
+    writer = Writer(output, resume=resume, made_by=captioner.fingerprint if output is not None else "", photos=paths)
     failed: dict[str, Unreadable] = {}
     try:
         with stop_signal() as stop, writer:
             if writer.replaced:
-                say = f"beginning anew; --resume would have gone on from {writer.partial}"
-                err.print(say, markup=False, soft_wrap=True)
-            left = {image_id: path for image_id, path in found.items() if image_id not in writer.done}
-            if len(left) < len(found):
-                err.print(f"going on: {len(found) - len(left):,} of {count(len(found), 'photo')} have a caption")
+                note = f"starting again; the captions in {writer.partial} are dropped, because --resume was not given"
+                err.print(note, markup=False, soft_wrap=True)
+            left = {image_id: path for image_id, path in paths.items() if image_id not in writer.done}
+            if len(left) < len(paths):
+                err.print(f"resuming: {len(paths) - len(left):,} of {count(len(paths), 'photo')} have a caption")
             for image_id, result in caption_photos(captioner, left, console=err):
                 if isinstance(result, Unreadable):
                     failed[image_id] = result
@@ -57,15 +57,15 @@ def caption(
                         print(f"{printable(image_id)}: {result.text}", flush=True)
                 if stop:
                     raise Interrupted("stopped")
-    except BaseException:  # whatever stops it, its captions are not lost
+    except BaseException:  # Ctrl-C too: tell the user that the captions are kept
         if writer.partial is not None and writer.rows:
             line = shlex.join(["showtell", *(word for word in sys.argv[1:] if word != "--resume"), "--resume"])
-            kept = f"{writer.partial} keeps {count(len(writer.rows), 'caption')}; go on with: {line}"
+            kept = f"{writer.partial} keeps {count(len(writer.rows), 'caption')}; continue with: {line}"
             err.print(printable(kept), markup=False, soft_wrap=True)
         raise
     if output is not None:
         out.print(f"written: {output} ({len(writer.rows):,} captions)")
-    report_unreadable(failed, len(found))
+    report_unreadable(failed, len(paths))
 
 
 def explain(
@@ -73,18 +73,18 @@ def explain(
     model: Model = "tiny",
     output: Annotated[Path, typer.Option("--out", help="Folder for the pictures.")] = Path("explained"),
 ) -> None:
-    """Draw where in the photo each word looked."""
+    """Draw where the model looked in the photo for each word."""
     with nothing_to_collect():
         from showtell.predict.photos import find_photos
         from showtell.report.explained import explain_photos
 
     words, changes = photos_and_changes(photos)
-    found = find_photos(words)
+    paths = find_photos(words)
     captioner = load_model(model, changes)
     failed: dict[str, Unreadable] = {}
-    for image_id, picture in explain_photos(captioner, found, output, err):
+    for image_id, picture in explain_photos(captioner, paths, output, err):
         if isinstance(picture, Unreadable):
             failed[image_id] = picture
         else:
             out.print(f"written: {picture}")
-    report_unreadable(failed, len(found))
+    report_unreadable(failed, len(paths))

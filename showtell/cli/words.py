@@ -1,4 +1,4 @@
-"""What several commands share: their arguments, where they print, and how they load a model."""
+"""Shared by several commands: their arguments, their consoles, and how they load a model."""
 
 import re
 from pathlib import Path
@@ -36,7 +36,7 @@ def show(scores: Any) -> None:
 
 
 def photos_and_changes(words: list[str]) -> tuple[list[Path], list[str]]:
-    """Paths, and overrides such as `decode.num_beams=3`; a file that is called so is a photo."""
+    """Split words into paths and overrides such as `decode.num_beams=3`. If a file has that name, it is a path."""
     from showtell.loading import PLACES
 
     changes = [word for word in words if is_change(word)]
@@ -46,13 +46,13 @@ def photos_and_changes(words: list[str]) -> tuple[list[Path], list[str]]:
 
         key = wrong[0].partition("=")[0]
         near = nearest_option(key, ["decode"]) if "." not in key else None
-        advice = "such as decode.num_beams=3" if near is None else None
+        advice = "for example decode.num_beams=3" if near is None else None
         raise InputError(f"{wrong[0]} is not a photo", takes=may, taker="here you can change", near=near, advice=advice)
     return [Path(word) for word in words if word not in changes], changes
 
 
 def load_model(model: str, changes: list[str]) -> Any:
-    """The model with the changes, on what this machine has; what is wrong with them is told before a photo is seen."""
+    """The model with the changes, on this machine's device. Wrong changes raise here, before a photo is opened."""
     from showtell.loading import PLACES, load, steer
     from showtell.plumbing.device import device_of
 
