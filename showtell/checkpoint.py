@@ -35,7 +35,7 @@ STATE, PART = "state.json", ".last-"
 FILES, SEAL, DIGEST = "files", "seal", "digest"
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # allowed types of saved weights
 MOMENTS = {"step", "exp_avg", "exp_avg_sq"}
-WAY_OUT = "train anew into another --run"
+WAY_OUT = "train again into another folder with --run"
 
 
 def weights(encoder: Encoder, decoder: Decoder | None = None) -> dict[str, Tensor]:
@@ -190,7 +190,7 @@ def read_recipe(folder: Path) -> Recipe:
     if VERSION not in recipe:
         raise InputError(
             f"{folder} was made by Showtell 0.1, but this is {__version__}, which reads only runs from 0.2 on",
-            advice=f"train it anew: {' && '.join(dict.fromkeys(_anew(folder, recipe, f'{folder}-anew')))}",
+            advice=f"train it again: {' && '.join(dict.fromkeys(_anew(folder, recipe, f'{folder}-anew')))}",
         )
     del recipe[VERSION]
     train = recipe.get("train", {})

@@ -50,7 +50,7 @@ class Reward:
         self.records, self.tokenizer, self.clip = records, tokenizer, clip
         self.weights = {name: weight for name, weight in (weights or {"CIDEr-D": 1.0}).items() if weight}
         self.references = [[tokenize(text) for text in record.references] for record in records]
-        # Only plain CIDEr needs these, and each call would count them anew; so other metrics get None.
+        # Only plain CIDEr needs these, and each call would count them again; so other metrics get None.
         self.frequencies_of = self.references if "CIDEr" in self.weights else None
         self.cider = CiderD([[text + END for text in texts] for texts in self.references])
         if clip is not None and any(name in SEEING for name in self.weights):

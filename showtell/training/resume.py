@@ -1,6 +1,6 @@
 """A run folder and a recipe -> the checkpoint that training resumes from, or an error that says why it cannot.
 
-A run writes a checkpoint before its first step. So a folder without one was killed before that and may be trained anew.
+A run writes a checkpoint before its first step. So a folder without one was killed before that and may be used again.
 A folder with a model but no checkpoint, or with other people's files, is never overwritten.
 """
 
@@ -62,7 +62,7 @@ class Checkpoint(NamedTuple):
 
 
 def open_run(recipe: Recipe, run: Path, resume: bool, say: Callable[[str], None]) -> Checkpoint | None:
-    """The checkpoint to resume from, or None to start anew. Raises InputError if neither is possible."""
+    """The checkpoint to resume from, or None to start from the beginning. Raises InputError if neither is possible."""
     if not run.exists():
         check_folder(run, "--run")
         if resume:
@@ -76,7 +76,7 @@ def open_run(recipe: Recipe, run: Path, resume: bool, say: Callable[[str], None]
             advice = "continue it with --resume, or choose another folder with --run"
             raise InputError("exists", key=str(run), advice=advice)
         if any(run.iterdir()):
-            say(f"{run} was stopped before its first checkpoint: starting anew")
+            say(f"{run} was stopped before its first checkpoint: starting again")
         return None
     saved = checkpoint.read_training(run)
     if saved is None:

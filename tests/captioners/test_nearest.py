@@ -89,7 +89,7 @@ def test_nothing_is_to_be_resumed(run, tmp_path):
     checkpoint.write_recipe(tmp_path, recipe_of())
     with pytest.raises(InputError, match=r"has no checkpoint.*without --resume"):
         built(tmp_path, resume=True)
-    assert "starting anew" in built(tmp_path)
+    assert "starting again" in built(tmp_path)
     assert (tmp_path / checkpoint.MODEL).read_bytes() == (run / checkpoint.MODEL).read_bytes()
 
 

@@ -119,7 +119,7 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_end(tmp_path, cnn_run, m
         with pytest.raises(InputError, match=r"run has no checkpoint.*without --resume"):
             train_small(tmp_path / "run", resume=True)
     said = train_small(tmp_path / "run", resume=step is not None)
-    anew = f"{tmp_path / 'run'} was stopped before its first checkpoint: starting anew\n"
+    anew = f"{tmp_path / 'run'} was stopped before its first checkpoint: starting again\n"
     assert said.startswith(anew if step is None else f"resuming {tmp_path / 'run'} at step {step}\n")
     assert [row["step"] for row in read_log(tmp_path / "run") if "event" in row] == ([] if step is None else [step])
     assert equal(tmp_path / "run", cnn_run)
@@ -302,7 +302,7 @@ DAMAGES = {
 def test_a_step_that_the_training_does_not_have_is_told(tmp_path, frozen_run, wrong):
     run = shutil.copytree(frozen_run, tmp_path / "run")
     damaged(run, lambda state: state.update({"epoch": 1, "finished": False} | wrong))
-    with pytest.raises(InputError, match=r"state\.json is damaged: it says step \d+ after .*train anew into another"):
+    with pytest.raises(InputError, match=r"state\.json is damaged: it says step \d+ after .*train again into another"):
         train_small(run, *ACCUMULATED, resume=True)
 
 
@@ -319,7 +319,7 @@ def test_epochs_that_differ_by_some_steps_are_gone_on_with():
 def test_a_state_that_somebody_changed_is_told(tmp_path, frozen_run, key):
     run = shutil.copytree(frozen_run, tmp_path / "run")
     damaged(run, lambda state: state.update({key: 10**9}), seal=False)
-    with pytest.raises(InputError, match=r"state\.json is damaged.*train anew into another --run"):
+    with pytest.raises(InputError, match=r"state\.json is damaged.*train again into another folder with --run"):
         train_small(run, *ACCUMULATED, resume=True)
 
 
@@ -470,7 +470,7 @@ def test_other_captions_than_before_are_refused(tmp_path, monkeypatch):
         train_small(run, *overrides, resume=True)
     assert str(error.value) == (
         f"the captions and the words that the tokenizer makes of captions have changed since {run} was trained with "
-        "them; restore the old ones, or train anew into another --run"
+        "them; restore the old ones, or train again into another folder with --run"
     )
 
 
