@@ -142,7 +142,7 @@ def test_a_transformer_reads_their_boxes_and_is_refused_without(tmp_path: Path) 
     assert not (tmp_path / "none").exists()
     train_small(tmp_path / "pooled", *changes, "decoder.sees=pooled")
     with pytest.raises(
-        RecipeError, match=r"decoder 'attend' reads where .* decoder=attend without decoder.image_dim, "
+        RecipeError, match=r"decoder 'attend' needs the box .* decoder=attend without decoder.image_dim, "
     ):
         train_small(tmp_path / "mapped", *changes, "decoder=attend", "decoder.image_dim=8")
     train_small(tmp_path / "attend", *changes, "decoder=attend")
@@ -167,11 +167,11 @@ def test_a_run_does_not_go_on_with_other_features(tmp_path: Path) -> None:
 
 def test_another_number_of_regions_than_the_decoder_has_is_told_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(
-        RecipeError, match=r"decoder\.regions is 7, and regions 'windows' gives 10 an image; decoder\.reg"
+        RecipeError, match=r"decoder\.regions is 7, but regions 'windows' gives 10 per image; use decoder\.regions=10"
     ):
         train_small(tmp_path / "run", *WINDOWS, *TOPDOWN, "decoder.regions=7")
     file = WRITERS["npz"](tmp_path, computed(tmp_path))
-    with pytest.raises(RecipeError, match=r"decoder\.regions is 10, and regions 'precomputed' gives 4 an image"):
+    with pytest.raises(RecipeError, match=r"decoder\.regions is 10, but regions 'precomputed' gives 4 per image"):
         train_small(tmp_path / "run", *TOPDOWN, "regions=precomputed", f"regions.file={file}")
     assert not (tmp_path / "run").exists()
 
