@@ -13,8 +13,8 @@ from showtell.decode import STRATEGIES
 from showtell.decoders import DECODERS, Transformer
 from showtell.encoders import ENCODERS
 from showtell.losses import LOSSES
-from showtell.peft import PEFT
 from showtell.metrics import METRICS
+from showtell.peft import PEFT
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.build import build, build_encoder
 from showtell.recipe.check import check

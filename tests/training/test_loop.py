@@ -260,7 +260,9 @@ def test_options_without_effect_are_told(tmp_path):
     said = train_small(tmp_path / "run", *FROZEN, *options, "train.milestones=[1]", "train.pretrained_lr=1e-4")
     assert "train.captions_per_image=3 has no effect, because loss is self_critical" in said
     assert "train.milestones=[1] has no effect, because train.schedule is cosine" in said
-    said = train_small(tmp_path / "other", *FROZEN, "loss.teacher_share=0.3", "loss.truth=0.5", "train.pretrained_lr=1e-4")
+    said = train_small(
+        tmp_path / "other", *FROZEN, "loss.teacher_share=0.3", "loss.truth=0.5", "train.pretrained_lr=1e-4"
+    )
     assert "loss.teacher_share=0.3 has no effect, because there is no loss.teacher" in said
     assert "loss.truth=0.5 has no effect, because loss.scheduled_sampling is none" in said
     assert "train.pretrained_lr=0.0001 has no effect, because no pretrained part trains" in said
