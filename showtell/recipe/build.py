@@ -9,7 +9,7 @@ from showtell.captioners.captioner import Captioner
 from showtell.captioners.neural import Neural
 from showtell.decoders.decoder import Decoder
 from showtell.encoders.encoder import Encoder
-from showtell.plumbing.errors import RecipeError
+from showtell.plumbing.errors import ShowtellError
 from showtell.recipe.fits import FITS
 from showtell.recipe.tables import options, part
 from showtell.settings.text import Recipe
@@ -56,7 +56,7 @@ def build_encoder(recipe: Recipe) -> Encoder:
 def _build_seeing(recipe: Recipe) -> Encoder:
     try:
         encoder: Encoder = build(recipe, "encoder")
-    except RecipeError as error:  # by itself it knows its options, and not whose section they stand in
+    except ShowtellError as error:  # by itself it knows its options, and not whose section they stand in
         error.within("encoder")
         raise
     return encoder

@@ -55,9 +55,7 @@ def _table(judged: list[Judged], top: int) -> Table:
     for way in judged:
         low, high = (_share(end) for end in way.interval)
         p = "best" if way.p is None else f"{way.p:.3f}"
-        table.add_row(
-            Text(way.name), _share(way.accuracy), f"{low} to {high}", _share(way.top), _share(way.recall), p
-        )
+        table.add_row(Text(way.name), _share(way.accuracy), f"{low} to {high}", _share(way.top), _share(way.recall), p)
     return table
 
 

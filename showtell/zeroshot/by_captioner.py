@@ -4,10 +4,14 @@ The score of a text is the mean of its tokens' log-probabilities, given the phot
 caption does not count, nor does a prompt of the tokenizer. Example: `a cat` with the probabilities .67 and .39 scores
 (log .67 + log .39) / 2 = -.67. Of several texts of a label the mean counts.
 
+A word that the model does not know is one of many. Its probability is that of the unknown word (`unk`), shared by as many
+words as the model knows; otherwise all labels with rare words would win. Example: .33 and 3,300 words are .0001.
+
 Texts that begin alike share the reading of their beginning: all of `a photo of a ..` cost little more than one.
 """
 
 from collections.abc import Sequence
+from math import log
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -82,9 +86,15 @@ def text_scores(
         tokens = captions.tokens[..., :-1].to(first(seen).tokens.device)  # nobody asks how likely the end is
         counts = torch.tensor([len(texts[text]) for text in some])
         log_probs = next_log_probs(decoder, memory, state, tokens.expand(images, -1, -1))
+        log_probs = log_probs - log(vocabulary) * _unknown(tokens[..., 1:], special)
         real = _words(counts, captions.begin, tokens.shape[-1]).to(log_probs.device)
         found[:, some] = (log_probs.masked_fill(~real, 0).sum(-1) / counts.to(log_probs.device)).cpu()
     return found
+
+
+def _unknown(tokens: Int[Tensor, "1 K S"], special: Special) -> Float[Tensor, "1 K S"]:
+    """1 for words that the model does not know; bos and pad, which it never says either, are no words."""
+    return torch.isin(tokens, tokens.new_tensor(special.suppress)).float()
 
 
 def next_log_probs(
@@ -134,5 +144,7 @@ def _notes(texts: Sequence[str], ids: Sequence[Sequence[int]], way: Way, special
     twins = [of_label[0] for of_label, own in zip(way.texts, spelt, strict=True) if spelt.count(own) > 1]
     if twins:
         shown = ", ".join(map(repr, twins[:SHOWN])) + (", .." if len(twins) > SHOWN else "")
-        notes.append(f"{len(twins)} labels are the same tokens for this model, so the first of them always wins: {shown}")
+        notes.append(
+            f"{len(twins)} labels are the same tokens for this model, so the first of them always wins: {shown}"
+        )
     return notes

@@ -176,9 +176,7 @@ def classify_pictures(
     )
 
 
-def _score(
-    scorer: Scorer, source: Source, truth: Truth, console: Console | None
-) -> tuple[Floats, NDArray[np.int64]]:
+def _score(scorer: Scorer, source: Source, truth: Truth, console: Console | None) -> tuple[Floats, NDArray[np.int64]]:
     """The scores of the last way, and the ranks of the truth by every way."""
     last, ranks = [], []
     with Bar(console or Console(stderr=True), "classifying", len(source), "photo", show=console is not None) as bar:

@@ -53,9 +53,7 @@ def _begins(stem: str, label: str) -> bool:
     return stem.startswith(label) and not stem[len(label) : len(label) + 1].isalpha()
 
 
-def _by_file(
-    said: Mapping[str, str], photos: Mapping[str, Path], labels: Labels, where: str
-) -> dict[str, int | None]:
+def _by_file(said: Mapping[str, str], photos: Mapping[str, Path], labels: Labels, where: str) -> dict[str, int | None]:
     places = _places(labels)
     found: dict[str, int | None] = {}
     for image_id, path in photos.items():
