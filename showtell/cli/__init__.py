@@ -1,5 +1,5 @@
-"""The subcommands; nothing else. Exit codes: 0 all done, 2 wrong use, 3 `caption`, `explain`, `classify` or `doctor` found
-photos that cannot be read (the others leave them out, and say so), 130 stopped.
+"""The subcommands; nothing else. Exit codes: 0 all done, 2 wrong use, 3 `caption`, `explain`, `classify` or `doctor`
+found photos that cannot be read (the others leave them out, and say so), 130 stopped.
 
 What a command imports stands inside it: help must not wait for torch.
 """

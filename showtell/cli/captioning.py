@@ -129,9 +129,7 @@ def classify(
         Path | None, typer.Option(metavar="DIR", help="Draw each photo with bars of its five likeliest labels.")
     ] = None,
     output: Annotated[Path | None, typer.Option("--out", help="Write filename,label into a .csv file.")] = None,
-    long: Annotated[
-        bool, typer.Option("--long", help="Add name, probability, margin, truth and top to --out.")
-    ] = False,
+    long: Annotated[bool, typer.Option("--long", help="Add name, probability, margin, truth, top to --out.")] = False,
     skip: Annotated[
         bool, typer.Option("--skip", help="Omit photos that cannot be read; by default they get the first label.")
     ] = False,

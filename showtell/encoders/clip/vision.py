@@ -14,7 +14,7 @@ Look = Callable[[Any, Tensor], tuple[Tensor, Tensor]]
 
 
 class Vision(NamedTuple):
-    """`look(network, pixels)` gives the patches (B N D) and one vector (B D); `project` maps both into the joint space."""
+    """`look(network, pixels)` gives patches (B N D) and one vector (B D); `project` maps both into the joint space."""
 
     network: nn.Module
     look: Look
