@@ -12,12 +12,8 @@ from showtell.recipe.build import Parts
 from showtell.recipe.check import check, check_sections
 from showtell.settings.text import Recipe, override
 
-PLACES = (
-    "encoder.model",
-    "encoder.weights",
-    "regions.file",
-    "regions.model",
-)  # files that a captioner reads, and may find elsewhere
+# Files and folders that a captioner reads, and may find elsewhere.
+PLACES = ("encoder.model", "encoder.weights", "regions.file", "regions.model")
 FILES = ["*.yaml", "*.json", "*.safetensors", "*.model", "*.md"]  # what is fetched: nothing that could be executed
 
 

@@ -4,8 +4,8 @@ The score of a text is the mean of its tokens' log-probabilities, given the phot
 caption does not count, nor does a prompt of the tokenizer. Example: `a cat` with the probabilities .67 and .39 scores
 (log .67 + log .39) / 2 = -.67. Of several texts of a label the mean counts.
 
-A word that the model does not know is one of many. Its probability is that of the unknown word (`unk`), shared by as many
-words as the model knows; otherwise all labels with rare words would win. Example: .33 and 3,300 words are .0001.
+A word that the model does not know is one of many. Its probability is that of the unknown word (`unk`), shared by as
+many words as the model knows; otherwise labels with unknown words would win. Example: .33 and 3,300 words are .0001.
 
 Texts that begin alike share the reading of their beginning: all of `a photo of a ..` cost little more than one.
 """
@@ -144,7 +144,5 @@ def _notes(texts: Sequence[str], ids: Sequence[Sequence[int]], way: Way, special
     twins = [of_label[0] for of_label, own in zip(way.texts, spelt, strict=True) if spelt.count(own) > 1]
     if twins:
         shown = ", ".join(map(repr, twins[:SHOWN])) + (", .." if len(twins) > SHOWN else "")
-        notes.append(
-            f"{len(twins)} labels are the same tokens for this model, so the first of them always wins: {shown}"
-        )
+        notes.append(f"{len(twins)} labels are the same tokens for this model, so the first of them wins: {shown}")
     return notes

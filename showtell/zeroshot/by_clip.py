@@ -29,7 +29,7 @@ EDITION = 1  # to be raised when the same texts come to have other vectors
 
 
 class ByClip:
-    """`scale` says how sharp probabilities are: the cosines .30 and .28 are .88 and .12 with 100, .52 and .48 with 4."""
+    """`scale` says how sharp probabilities are: cosines of .30 and .28 are .88 and .12 with 100, .52 and .48 with 4."""
 
     unit = "cosine"
 

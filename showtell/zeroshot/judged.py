@@ -40,10 +40,6 @@ class Mixed(NamedTuple):
     second_as_first: int
     examples: tuple[str, ...]
 
-    @property
-    def count(self) -> int:
-        return self.first_as_second + self.second_as_first
-
 
 def judge(found: Classified, top: int = TOP) -> list[Judged]:
     """Every way in its order; the first of equals is the best."""

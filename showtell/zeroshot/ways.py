@@ -24,7 +24,7 @@ class Way(NamedTuple):
 
 
 def ways_of(labels: Labels, prompts: Sequence[str]) -> list[Way]:
-    """The last one gives the answer: the labels' own texts if they have any, else the ensemble, else the only prompt."""
+    """The last one gives the answer: the labels' own texts if they have any, or the ensemble, or the only prompt."""
     ways = [Way(prompt, tuple((fill(prompt, name),) for name in labels.names)) for prompt in prompts]
     if labels.texts is not None:
         return [*ways, Way(OWN, labels.texts)]
