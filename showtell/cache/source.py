@@ -112,10 +112,11 @@ def open_source(
     progress: bool = True,
     complete: bool = False,
     what: str = "photo",
+    announce: bool = True,
 ) -> Source:
     """The records' features, of which those that no earlier run has cached are made now, into `folder`.
 
-    Photos that cannot be read are left out, and that is said; raises InputError if no photo can be read, where one
+    Photos that cannot be read are left out, and that is said if `announce`; raises InputError if no photo can be read, where one
     cannot and all are needed (`complete`), and where the disk is too small. `what` they are is said with their number.
     """
     console = console or Console(stderr=True, quiet=not progress)
@@ -123,7 +124,7 @@ def open_source(
         return _open_given(encoder.given.open(records, console), encoder, len(records), console, complete, what)
     if encoder.encoders:
         settings: dict[str, Any] = {"folder": folder, "console": console, "progress": progress}
-        return _open_each(records, encoder, settings | {"complete": complete, "what": what})
+        return _open_each(records, encoder, settings | {"complete": complete, "what": what, "announce": announce})
     root = folder or default_folder()
     kind = "pixels" if encoder.trains else "features"
     place = root / f"{kind}-{EDITION}-{encoder.fingerprint}"
@@ -145,7 +146,7 @@ def open_source(
     said = f"{len(left_out):,} of {count(len(records), what)} cannot be read: {told(left_out)}"
     if left_out and (complete or not kept):
         raise InputError(f"{said}; mend or remove them")
-    if left_out:
+    if left_out and announce:
         console.print(f"{said}; left out", markup=False, soft_wrap=True)
     photos = blake2b("".join(content for _, _, content in kept).encode(), digest_size=16).hexdigest()
     return Source(encoder, store, [row for _, row, _ in kept], [record for record, _, _ in kept], left_out, photos)

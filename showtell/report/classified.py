@@ -33,7 +33,7 @@ def lines(found: Classified, top: int = BARS) -> Iterator[RenderableType]:
     classes = len({found.truth[image_id] for image_id in found.judged})
     photos = count(len(found.judged), "photo")
     yield Text(f"accuracy on {photos} of {classes} classes, {len(found.labels.names)} labels", style="bold")
-    yield _table(judged, top)
+    yield _table(judged, top, len(found.labels.names))
     if unknown := len(found.image_ids) - len(found.judged):
         yield Text(f"{count(unknown, 'photo')} without a truth: not counted")
     if len(judged) > 1:
@@ -47,15 +47,17 @@ def lines(found: Classified, top: int = BARS) -> Iterator[RenderableType]:
             yield Text(f"{both}: {', '.join(map(printable, pair.examples))}")
 
 
-def _table(judged: list[Judged], top: int) -> Table:
+def _table(judged: list[Judged], top: int, labels: int) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("prompt", no_wrap=True, max_width=40)
-    for name in ("accuracy", "95 % interval", f"top-{top}", "class recall", "p"):
+    tops = [f"top-{top}"] if top < labels else []  # of five labels, the five likeliest always have the truth
+    for name in ("accuracy", "95 % interval", *tops, "class recall", "p"):
         table.add_column(name, justify="right", no_wrap=True)
     for way in judged:
         low, high = (_share(end) for end in way.interval)
         p = "best" if way.p is None else f"{way.p:.3f}"
-        table.add_row(Text(way.name), _share(way.accuracy), f"{low} to {high}", _share(way.top), _share(way.recall), p)
+        interval, in_top = f"{low} to {high}", [_share(way.top)] if tops else []
+        table.add_row(Text(way.name), _share(way.accuracy), interval, *in_top, _share(way.recall), p)
     return table
 
 
@@ -98,6 +100,7 @@ def bars_figure(image: Image.Image, likely: Mapping[str, float], truth: str | No
     figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, facecolor="white")
     photo = figure.add_axes((0.02, 0.06, PHOTO / WIDTH - 0.02, 0.82))
     photo.imshow(thumbnail(image, 480), interpolation="lanczos")
+    photo.set_anchor("NW")
     photo.set_axis_off()
     axes = figure.add_axes((0.62, 0.1, 0.32, 0.76))
     names = [_short(name) for name in likely]

@@ -137,7 +137,7 @@ def classify_photos(
     scorer.ask(ways)
     records = [Record(image_id, path, (), "") for image_id, path in photos.items()]
     quiet = console or Console(stderr=True, quiet=True)
-    source = open_source(records, scorer.encoder, console=quiet, progress=console is not None)
+    source = open_source(records, scorer.encoder, console=quiet, progress=console is not None, announce=False)
     scores, ranks = _score(scorer, source, truth or {}, console)
     return Classified(
         photos=dict(photos),

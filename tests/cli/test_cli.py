@@ -30,6 +30,7 @@ COMMANDS = [
     "score",
     "compare",
     "explain",
+    "classify",
     "features",
     "doctor",
 ]
