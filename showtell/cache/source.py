@@ -117,7 +117,8 @@ def open_source(
     """The records' features, of which those that no earlier run has cached are made now, into `folder`.
 
     Photos that cannot be read are left out, and that is said if `announce`; raises InputError if no photo can be read,
-    where one cannot and all are needed (`complete`), and where the disk is too small. `what` they are is said with their number.
+    where one cannot and all are needed (`complete`), and where the disk is too small. `what` they are is said with
+    their number.
     """
     console = console or Console(stderr=True, quiet=not progress)
     if encoder.given is not None:

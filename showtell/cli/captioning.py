@@ -117,7 +117,7 @@ def classify(
         typer.Option(
             metavar="CLIP_OR_RUN",
             help="A CLIP (hub id, folder, open_clip:ARCHITECTURE/TAG), or a captioner: run folder, packaged model. "
-            "tiny works offline, but a CLIP is far better.",
+            "tiny works offline; a CLIP knows far more labels.",
         ),
     ] = "tiny",
     truth: Annotated[

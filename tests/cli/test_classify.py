@@ -125,6 +125,8 @@ WRONG = {
     "no truth": (["--labels", "a,b", "--truth", "nofile.csv"], "nofile.csv"),
     "nothing known": (["--labels", "a,b", "--truth", "name"], "no photo a label"),
     "no model": (["--labels", "a,b", "--model", "./nowhere"], "nowhere"),
+    "no hub": (["--labels", "a,b", "--model", "openai/clip-vit-base-patch32"], "out of reach"),
+    "no architecture": (["--labels", "a,b", "--model", "open_clip:ViT-B32/openai"], "ViT-B-32"),
     "bars in a file": (["--labels", "a,b", "--bars", "id2label.json"], "--bars"),
 }
 
