@@ -262,7 +262,7 @@ MISTAKES = {  # what is written -> what is told after "error: "
     "train bern-6 encoder=lite --run RUN": "RUN exists; go on with --resume, or name another folder with --run",
     "train bern-6 encoder=lite --run typo --resume": "typo does not exist, so there is nothing to resume; leave --",
     "train bern-6 encoder=lite --run empty --resume": "empty has no checkpoint, so there is nothing to resume; leave -",
-    "features bern-6 encoder=lit": "encoder.name is 'lit'; it takes cnn, timm, lite, concat (did you mean lite?)",
+    "features bern-6 encoder=lit": "encoder.name is 'lit'; it takes cnn, timm, lite, clip, concat (did you mean lite?)",
     "features bern-6 data=folder data.root=empty encoder=lite": "empty: no photos in it; looked, also in its folders,",
     "recipes bern6": "there is no recipe 'bern6'; packaged are bern-1, ",
     "evaluate none": "none is no folder; evaluate takes the folder of a run that `showtell train` made, or with --out "
