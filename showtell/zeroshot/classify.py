@@ -75,7 +75,7 @@ class Classified:
 
 def classify(
     photos: str | Path | Image.Image | Sequence[str | Path | Image.Image],
-    labels: str | Sequence[str] | Mapping[Any, Any],
+    labels: str | Path | Sequence[str] | Mapping[Any, Any],
     prompts: str | Sequence[str] = DEFAULT,
     model: str | Path | Captioner | Clip = "tiny",
     *,
@@ -176,6 +176,7 @@ def classify_pictures(
     )
 
 
+@torch.no_grad()  # an encoder that trains would keep what its gradients need, of every photo
 def _score(scorer: Scorer, source: Source, truth: Truth, console: Console | None) -> tuple[Floats, NDArray[np.int64]]:
     """The scores of the last way, and the ranks of the truth by every way."""
     last, ranks = [], []

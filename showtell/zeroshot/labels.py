@@ -36,7 +36,7 @@ class Labels(NamedTuple):
         return self.ids or self.names
 
 
-def read_labels(given: str | Sequence[str] | Mapping[Any, Any], photos: Iterable[Path] = ()) -> Labels:
+def read_labels(given: str | Path | Sequence[str] | Mapping[Any, Any], photos: Iterable[Path] = ()) -> Labels:
     """`photos` are needed for `folders` only. Raises InputError for gaps, duplicates and empty names, and says which.
 
     >>> read_labels("cat, dog").names
@@ -46,6 +46,8 @@ def read_labels(given: str | Sequence[str] | Mapping[Any, Any], photos: Iterable
     """
     if isinstance(given, Mapping):
         return _of_pairs(list(given.items()), "labels")
+    if isinstance(given, Path):
+        given = str(given)
     if not isinstance(given, str):
         return _of_names(list(given), "labels")
     if given == FOLDERS and not Path(given).exists():

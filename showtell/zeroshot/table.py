@@ -50,5 +50,5 @@ def _rows(found: Classified, long: bool, top: int) -> Iterator[tuple[str, ...]]:
             yield image_id, keys[best], names[best], "", "", truth, ""
             continue
         first, second = likely[row, order[row, :2]]
-        some = " ".join(f"{keys[place]}:{likely[row, place]:.4f}" for place in order[row, :top])
+        some = "; ".join(f"{keys[place]}:{likely[row, place]:.4f}" for place in order[row, :top])
         yield image_id, keys[best], names[best], f"{first:.4f}", f"{first - second:.4f}", truth, some

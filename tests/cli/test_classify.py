@@ -91,7 +91,7 @@ def test_long_rows_say_what_else_is_known(showtell, taipei):  # noqa: F811
     rows = {row["filename"]: row for row in csv.DictReader((taipei / "pred.csv").open())}
     row = rows["1_451.png"]
     assert row["name"] == NAMES[row["label"]] and row["truth"] == "1"
-    likely = [float(part.split(":")[1]) for part in row["top"].split()]
+    likely = [float(part.split(":")[1]) for part in row["top"].split("; ")]
     assert likely == sorted(likely, reverse=True) and sum(likely) == pytest.approx(1, abs=1e-3)
     assert float(row["probability"]) == likely[0]
     assert float(row["margin"]) == pytest.approx(likely[0] - likely[1], abs=1e-3)

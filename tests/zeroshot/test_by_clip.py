@@ -41,6 +41,19 @@ def test_logits_are_those_of_open_clips_rule(open_clip_folder, photos, prompts):
     assert found.order[:, 0].tolist() == wanted.argmax(-1).tolist()
 
 
+def test_probabilities_are_those_of_transformers_own_model(folder, tmp_path):
+    from transformers import CLIPImageProcessor, CLIPModel, CLIPTokenizer
+
+    photos = draw_photos(tmp_path)
+    pictures = [Image.open(path).convert("RGB") for path in photos]
+    texts = CLIPTokenizer.from_pretrained(folder)([f"the {name}" for name in LABELS.names], padding=True)
+    pixels = CLIPImageProcessor.from_pretrained(folder)(pictures, return_tensors="pt")
+    with torch.no_grad():
+        wanted = CLIPModel.from_pretrained(folder).eval()(**texts.convert_to_tensors("pt"), **pixels).logits_per_image
+    found = classify_photos(ByClip(Clip(str(folder), device="cpu")), find_photos(photos), LABELS, ("the {}",))
+    torch.testing.assert_close(torch.tensor(found.probabilities), wanted.softmax(-1).double(), atol=1e-5, rtol=0)
+
+
 def test_each_prompt_by_itself_is_a_way_of_its_own(open_clip_folder, photos):
     scorer = ByClip(Clip(f"open_clip:{open_clip_folder}", device="cpu"), scale=100.0)
     found = classify_photos(scorer, find_photos(photos), LABELS, PROMPTS, truth={path.name: 1 for path in photos})

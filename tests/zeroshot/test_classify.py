@@ -40,7 +40,7 @@ def test_one_photo_a_folder_and_pictures_are_taken(tiny, album):
 
 def test_labels_with_ids_give_ids(tiny, album, tmp_path):
     (tmp_path / "id2label.json").write_text(json.dumps({"4": "dog", "5": "red car"}))
-    by_file = showtell.classify(album, str(tmp_path / "id2label.json"), model=tiny)
+    by_file = showtell.classify(album, tmp_path / "id2label.json", model=tiny)
     assert {guess.label for guess in by_file} <= {"4", "5"}
     assert by_file == showtell.classify(album, {4: "dog", 5: "red car"}, model=tiny)
 
