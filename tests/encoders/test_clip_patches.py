@@ -146,3 +146,25 @@ def test_a_tower_without_patches_is_refused(libraries, tmp_path):  # noqa: F811
     torch.save(open_clip.create_model("showtell-resnet").state_dict(), tmp_path / "weights.pt")
     with pytest.raises(InputError, match="no patch tokens"):
         ClipPatches(model=f"open_clip:showtell-resnet/{tmp_path / 'weights.pt'}")
+
+
+@pytest.mark.parametrize("pool", ["token", "avg"])
+def test_a_tower_of_timm_within_open_clip_has_patches(libraries, tmp_path, photos, pool):  # noqa: F811
+    import json
+
+    import open_clip
+
+    vision = {"image_size": 32, "timm_model_name": "test_vit", "timm_model_pretrained": False, "timm_pool": pool}
+    text = {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1}
+    config = {"embed_dim": 8, "vision_cfg": {**vision, "timm_proj": "linear"}, "text_cfg": text}
+    (tmp_path / f"showtell-timm-{pool}.json").write_text(json.dumps(config))
+    open_clip.add_model_config(tmp_path / f"showtell-timm-{pool}.json")
+    model = open_clip.create_model(f"showtell-timm-{pool}").eval()
+    torch.save(model.state_dict(), tmp_path / "weights.pt")
+    encoder = ClipPatches(model=f"open_clip:showtell-timm-{pool}/{tmp_path / 'weights.pt'}", space="joint")
+    pixels = torch.stack([encoder.transform(Image.open(path).convert("RGB"))[0] for path in photos[:2]])
+    found = encoder(pixels, torch.tensor([[0.0, 0.0, 1.0, 1.0]] * 2))
+    assert found.tokens.shape == (2, 4, 8)
+    with torch.no_grad():
+        wanted = model.encode_image(encoder.normalise(pixels))
+    torch.testing.assert_close(found.pooled, wanted, atol=2e-3, rtol=2e-3)
