@@ -20,6 +20,7 @@ _DOORS = {
     "evaluate": "scoring.evaluate",
     "score": "scoring.files",
     "caption": "predict.captions",
+    "classify": "zeroshot.classify",
     "DATA": "data",
     "TOKENIZERS": "tokenizers",
     "ENCODERS": "encoders",

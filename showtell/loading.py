@@ -12,7 +12,8 @@ from showtell.recipe.build import Parts
 from showtell.recipe.check import check, check_sections
 from showtell.settings.text import Recipe, override
 
-PLACES = ("encoder.weights", "regions.file", "regions.model")  # paths of files that may have moved since training
+# Files and folders that a captioner reads, and that may have moved since training.
+PLACES = ("encoder.model", "encoder.weights", "regions.file", "regions.model")
 FILES = ["*.yaml", "*.json", "*.safetensors", "*.model", "*.md"]  # the only files fetched; none of them can run code
 
 

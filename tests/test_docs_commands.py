@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from functools import cache
+from pathlib import Path
 
 import pytest
 import typer
@@ -16,7 +17,14 @@ from showtell.recipe.check import check
 from showtell.settings.text import load_recipe, override, read_yaml
 from tests.pages import PAGES, ROOT, blocks, commands
 
-FOLLOWED = ["README.md", "docs/formats.md", "docs/recipes.md", "docs/how-it-works.md", "docs/tutorial.md"]
+FOLLOWED = [
+    "README.md",
+    "docs/formats.md",
+    "docs/recipes.md",
+    "docs/how-it-works.md",
+    "docs/tutorial.md",
+    "docs/classify.md",
+]
 ALL = [
     (page, command)
     for page in PAGES
@@ -95,6 +103,8 @@ def put(path, text):
 def runs_here(words):
     """Whether a command needs neither the demo's minutes, nor a model hub, nor a model that is not there."""
     name, given = params(words)
+    if name == "classify":  # not with a CLIP, and not the measurements
+        return given["model"] in packaged_models() and all(Path(photo).exists() for photo in given["photos"])
     if name == "demo" or (given.get("model") == "tiny" and "tiny" not in packaged_models()):
         return False
     if name not in ("train", "features"):

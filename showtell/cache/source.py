@@ -112,18 +112,19 @@ def open_source(
     progress: bool = True,
     complete: bool = False,
     what: str = "photo",
+    announce: bool = True,
 ) -> Source:
     """The features of the records. Features that are not cached are computed now and stored in `folder`.
 
-    Photos that cannot be read are skipped and reported. Raises InputError if no photo can be read, if one cannot be
-    read and `complete` is True, or if the disk is too small. `what` names the photos in messages.
+    Photos that cannot be read are skipped, and reported if `announce`. Raises InputError if no photo can be read, if
+    one cannot be read and `complete` is True, or if the disk is too small. `what` names the photos in messages.
     """
     console = console or Console(stderr=True, quiet=not progress)
     if encoder.given is not None:
         return _open_given(encoder.given.open(records, console), encoder, len(records), console, complete, what)
     if encoder.encoders:
         settings: dict[str, Any] = {"folder": folder, "console": console, "progress": progress}
-        return _open_each(records, encoder, settings | {"complete": complete, "what": what})
+        return _open_each(records, encoder, settings | {"complete": complete, "what": what, "announce": announce})
     root = folder or default_folder()
     kind = "pixels" if encoder.trains else "features"
     place = root / f"{kind}-{EDITION}-{encoder.fingerprint}"
@@ -145,7 +146,7 @@ def open_source(
     report = f"{len(left_out):,} of {count(len(records), what)} cannot be read: {told(left_out)}"
     if left_out and (complete or not kept):
         raise InputError(f"{report}; repair or remove them")
-    if left_out:
+    if left_out and announce:
         console.print(f"{report}; skipped", markup=False, soft_wrap=True)
     photos = blake2b("".join(content for _, _, content in kept).encode(), digest_size=16).hexdigest()
     return Source(encoder, store, [row for _, row, _ in kept], [record for record, _, _ in kept], left_out, photos)

@@ -1,7 +1,7 @@
 """The subcommands. Each command imports what it needs inside its function, so that `--help` does not wait for torch.
 
-Exit codes: 0 done; 2 wrong use; 3 `caption`, `explain` or `doctor` found photos that cannot be read (other commands
-skip such photos and report them); 130 stopped.
+Exit codes: 0 done; 2 wrong use; 3 `caption`, `explain`, `classify` or `doctor` found photos that cannot be read (other
+commands skip such photos and report them); 130 stopped.
 """
 
 import io
@@ -42,6 +42,10 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {  # in the order of the 
     "score": (scoring.score, "Example: `showtell score --candidates captions.json --references dataset_flickr8k.json`"),
     "compare": (scoring.compare, "Example: `showtell compare runs/b4 runs/b6 --split val --out compare.html`"),
     "explain": (captioning.explain, "Example: `showtell explain photo.jpg --model runs/b6 --out maps`"),
+    "classify": (
+        captioning.classify,
+        "Examples: `showtell classify photo.jpg --labels cat,dog`, `showtell classify album/ --labels folders`",
+    ),
     "features": (training.features, "Example: `showtell features bern-6 data.root=DIR encoder=lite`"),
     "doctor": (
         looking.doctor,

@@ -1,4 +1,4 @@
-"""Commands for your own photos: caption, explain."""
+"""Commands for your own photos: caption, explain, classify."""
 
 import shlex
 import sys
@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from showtell.cli.words import Model, Photos, err, load_model, out, photos_and_changes, report_unreadable
+from showtell.cli.words import (
+    SOME_UNREADABLE,
+    Model,
+    Photos,
+    err,
+    load_model,
+    out,
+    photos_and_changes,
+    report_unreadable,
+)
 from showtell.plumbing.errors import InputError, Unreadable
 from showtell.plumbing.garbage import nothing_to_collect
 from showtell.plumbing.messages import count, printable
@@ -88,3 +97,86 @@ def explain(
         else:
             out.print(f"written: {picture}")
     report_unreadable(failed, len(paths))
+
+
+def classify(
+    photos: Annotated[list[str], typer.Argument(metavar="PHOTO_OR_FOLDER", help="Photos and folders of photos.")],
+    labels: Annotated[
+        str,
+        typer.Option(metavar="FILE|cat,dog|folders", help="Labels: a .json, .txt or .csv, names, or folders' names."),
+    ],
+    prompt: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TEXT", help="A text with {} in the label's place. Give several to compare them."),
+    ] = None,
+    prompts: Annotated[
+        str | None, typer.Option(metavar="SET", help="A set of prompts: none, photo (the default), simple7, varied36.")
+    ] = None,
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="CLIP_OR_RUN",
+            help="A CLIP (hub id, folder, open_clip:ARCHITECTURE/TAG), or a captioner: run folder, packaged model. "
+            "tiny works offline; a CLIP knows far more labels.",
+        ),
+    ] = "tiny",
+    truth: Annotated[
+        str | None,
+        typer.Option(metavar="name|folder|FILE", help="The right labels: then accuracy is printed for each prompt."),
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many of the likeliest labels are shown and counted.")] = 5,
+    bars: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Draw each photo with bars of its five likeliest labels.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--out", help="Write filename,label into a .csv file.")] = None,
+    long: Annotated[bool, typer.Option("--long", help="Add name, probability, margin, truth, top to --out.")] = False,
+    skip: Annotated[
+        bool, typer.Option("--skip", help="Omit photos that cannot be read; by default they get the first label.")
+    ] = False,
+) -> None:
+    """Give each photo one of your labels, without training: by a CLIP, or by any captioner."""
+    with nothing_to_collect():
+        from showtell.plumbing.files import check_folder
+        from showtell.predict.photos import find_photos
+        from showtell.report.classified import draw_bars, each_photo, lines
+        from showtell.zeroshot.classify import classify_photos
+        from showtell.zeroshot.labels import FOLDERS, read_labels
+        from showtell.zeroshot.models import open_model
+        from showtell.zeroshot.prompts import DEFAULT, named_set, read_prompts
+        from showtell.zeroshot.table import check_table, write_table
+        from showtell.zeroshot.truth import read_truth
+
+    if output is not None:
+        check_table(output)
+    if bars is not None:
+        check_folder(bars, "--bars")
+    found = find_photos([Path(photo) for photo in photos])
+    chosen = read_labels(labels, found.values())
+    named = named_set(prompts) if prompts is not None else ()
+    asked = read_prompts([*named, *(prompt or ())]) if named or prompt else read_prompts(DEFAULT)
+    if truth is None and labels == FOLDERS:
+        truth = "folder"
+    known = read_truth(truth, found, chosen) if truth is not None else None
+    seen = classify_photos(open_model(model, console=err), found, chosen, asked, known, err)
+    for note in (f"model: {seen.model}; {len(chosen.names):,} labels: {_some(chosen.names)}", *seen.notes):
+        err.print(printable(note), markup=False, soft_wrap=True)
+    if output is None and bars is None and truth is None:
+        for line in each_photo(seen, top):
+            print(line)
+    if known is not None:
+        for part in lines(seen, top):
+            out.print(part)
+    if output is not None:
+        out.print(f"written: {output} ({count(write_table(output, seen, long=long, skip=skip, top=top), 'row')})")
+    if bars is not None:
+        out.print(f"written: {count(draw_bars(seen, bars, err), 'picture')} in {bars}")
+    if seen.failed:
+        for image_id, reason in seen.failed.items():
+            err.print(f"not read: {printable(image_id)}: {reason}", markup=False, soft_wrap=True)
+        fate = "skipped" if skip else f"they get the first label, {chosen.keys[0]}"
+        err.print(f"{len(seen.failed):,} of {count(len(found), 'photo')} cannot be read: {fate}", markup=False)
+        raise typer.Exit(SOME_UNREADABLE)
+
+
+def _some(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:5]) + (", .." if len(names) > 5 else "")

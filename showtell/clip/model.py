@@ -17,15 +17,14 @@ from showtell.cache import open_source
 from showtell.clip.protocols import PROTOCOLS, Protocol
 from showtell.data.record import Record
 from showtell.encoders.clip.encoder import PhotoTower
-from showtell.encoders.clip.from_open_clip import load_open_clip
-from showtell.encoders.clip.from_transformers import load_transformers
+from showtell.encoders.clip.named import DEFAULT, load_towers
 from showtell.encoders.clip.towers import OPEN_CLIP
 from showtell.features import first
 from showtell.plumbing.device import device_of
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.progress import Bar
 
-DEFAULT = "openai/clip-vit-base-patch32"
+__all__ = ["DEFAULT", "Clip"]
 BATCH_SIZE = 64  # texts
 
 
@@ -67,10 +66,9 @@ class Clip:
 
     @cached_property
     def tower(self) -> PhotoTower:
-        with torch.random.fork_rng(devices=[]):  # libraries draw random weights before they read the real ones
-            towers = (load_open_clip if self.model.startswith(OPEN_CLIP) else load_transformers)(self.model)
-            towers.network.float().eval().requires_grad_(False).to(self.device)
-            return PhotoTower(towers)
+        towers = load_towers(self.model)
+        towers.network.to(self.device)
+        return PhotoTower(towers)
 
     def embed_photos(self, photos: Sequence[Path]) -> Tensor:
         """(photos D). Raises InputError if photos cannot be read; it names them before any photo is scored."""

@@ -9,7 +9,7 @@ from showtell.captioners.captioner import Captioner
 from showtell.captioners.neural import Neural
 from showtell.decoders.decoder import Decoder
 from showtell.encoders.encoder import Encoder
-from showtell.plumbing.errors import RecipeError
+from showtell.plumbing.errors import ShowtellError
 from showtell.recipe.fits import FITS
 from showtell.recipe.tables import options, part
 from showtell.settings.text import Recipe
@@ -57,7 +57,7 @@ def build_encoder(recipe: Recipe) -> Encoder:
 def _build_seeing(recipe: Recipe) -> Encoder:
     try:
         encoder: Encoder = build(recipe, "encoder")
-    except RecipeError as error:  # an encoder says `grid_size`, and the user wrote `encoder.grid_size`
+    except ShowtellError as error:  # an encoder says `grid_size`, and the user wrote `encoder.grid_size`
         error.within("encoder")
         raise
     return encoder

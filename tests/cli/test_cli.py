@@ -30,6 +30,7 @@ COMMANDS = [
     "score",
     "compare",
     "explain",
+    "classify",
     "features",
     "doctor",
 ]
@@ -261,7 +262,7 @@ MISTAKES = {  # what is written -> what is told after "error: "
     "train bern-6 encoder=lite --run RUN": "RUN exists; continue it with --resume, or choose another folder with --run",
     "train bern-6 encoder=lite --run typo --resume": "typo does not exist, so there is nothing to resume; start",
     "train bern-6 encoder=lite --run empty --resume": "empty has no checkpoint, so there is nothing to resume; start",
-    "features bern-6 encoder=lit": "encoder.name is 'lit'; it takes cnn, timm, lite, concat (did you mean lite?)",
+    "features bern-6 encoder=lit": "encoder.name is 'lit'; it takes cnn, timm, lite, clip, concat (did you mean lite?)",
     "features bern-6 data=folder data.root=empty encoder=lite": "empty: no photos in it or its subfolders; searched",
     "recipes bern6": "there is no recipe 'bern6'; packaged are bern-1, ",
     "evaluate none": "none is no folder; evaluate takes a run folder of `showtell train`; with --out FOLDER also any ",

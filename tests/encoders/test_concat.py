@@ -23,7 +23,8 @@ VIT: dict[str, Any] = {"name": "timm", "model": "test_vit", "weights": "random",
 MISTAKES = {
     "[lite]": "encoder.parts is ['lite']; it takes a list of at least 2",
     "lite": "encoder.parts is 'lite'; it takes a list: [lite]",
-    "[lite, {name: tim}]": "encoder.parts[1].name is 'tim'; it takes cnn, timm, lite, concat (did you mean timm?)",
+    "[lite, {name: tim}]": "encoder.parts[1].name is 'tim'; it takes cnn, timm, lite, clip, concat "
+    "(did you mean timm?)",
     "[lite, {name: lite, size: 2}]": "encoder.parts[1].size is not an option of 'lite'; it takes version, image_size, "
     "grid_size, trainable, resize (did you mean resize?)",
 }
