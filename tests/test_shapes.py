@@ -15,7 +15,7 @@ from showtell.losses.cross_entropy import counted, cross_entropy
 from showtell.tokenizers.captions import Captions
 from tests.decoders.test_every_decoder import DECODERS, B, D, K, N, T, V, begin, make_features, words
 
-SIZES = {"topdown": {"regions": N}}
+SIZES = {"topdown": {"regions": N}, "gpt2": {"weights": "random", "dim": 8, "heads": 2, "layers": 2}}
 
 
 def captions():

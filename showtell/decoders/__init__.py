@@ -2,6 +2,8 @@
 
 from showtell.decoders.attend import Attend
 from showtell.decoders.decoder import Decoder
+from showtell.decoders.gpt2 import GPT2
+from showtell.decoders.language_model import LanguageModel
 from showtell.decoders.recurrent import Recurrent
 from showtell.decoders.topdown import Topdown
 from showtell.decoders.transformer import Transformer
@@ -11,4 +13,6 @@ DECODERS: dict[str, type[Decoder]] = {
     "attend": Attend,
     "topdown": Topdown,
     "transformer": Transformer,
+    "gpt2": GPT2,
+    "language_model": LanguageModel,
 }

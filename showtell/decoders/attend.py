@@ -1,8 +1,8 @@
-"""Show, Attend and Tell with soft attention (arXiv:1502.03044), as the Lyon course builds it: each word looks anew.
+"""Show, Attend and Tell with soft attention (arXiv:1502.03044), as the Lyon course builds it.
 
-The hidden state asks every visual token by a small network; the weighted sum of the tokens, scaled by a gate, goes into
-the cell beside the word. The first state comes from the pooled vector. Unusual: what the tokens add to the question is
-computed once an image and shared by its captions, where code of the kind commonly computes it at every step.
+Before every word, a small network compares the hidden state with each visual token and gives the token a weight. The
+weighted sum of the tokens, scaled by a gate, enters the cell together with the word. The pooled vector gives the first
+state. Unusual, for speed: the network's term of the tokens (the keys) is computed once per image, not at every step.
 """
 
 from typing import Literal
@@ -22,10 +22,10 @@ GATES = {"lstm": 4, "gru": 3}
 
 
 class Attend(Decoder):
-    """Additive attention over the tokens (B N D) at every word.
+    """Additive attention (Bahdanau et al., arXiv:1409.0473) over the tokens (B N D) at every word.
 
-    The paper's tokens are the encoder's own and do not say where they lie; with `image_dim` they are mapped to that
-    width first, and do.
+    Without `image_dim`, the tokens are the encoder's, as in the paper, and have no positions. With `image_dim`, a
+    linear layer maps them to that width, and their positions are added.
     """
 
     attends = True
@@ -89,7 +89,7 @@ class Attend(Decoder):
         return Output(logits, state, torch.stack(maps, dim=2)[:, :, :, None] if attention else None)
 
     def look(self, memory: Memory, hidden: Float[Tensor, "B K dim"]) -> Float[Tensor, "B K N"]:
-        """How much each caption's next word looks at each token; it adds up to 1."""
+        """The attention weights of each caption's next word; they add up to 1 over the tokens."""
         asked = (memory["keys"][:, None] + self.query(hidden)[:, :, None]).relu_()  # B K N A
         scores = (asked @ self.score.weight[0]).masked_fill(~memory["mask"][:, None], float("-inf"))
         return scores.softmax(-1)

@@ -1,7 +1,8 @@
 """The contract of every decoder: a state machine with one verb.
 
-`start` reads the features once per image, `forward` reads S words of every caption and gives as many logits. Cutting a
-caption into calls in any way gives the same logits, so training, decoding and replaying share one piece of code.
+`start` reads the features once per image. `forward` reads the next S words of every caption and returns logits for
+each of them. A caption may be cut into calls in any way: 7 words at once give the same logits as 3 and then 4. So
+training, decoding and explanations share one piece of code.
 """
 
 from abc import ABC, abstractmethod
@@ -12,8 +13,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from showtell.decoders.language import Language
 from showtell.features import Features
 from showtell.layers.frozen import frozen_in_eval
+from showtell.layers.learned import Learned
+from showtell.plumbing.errors import RecipeError
 
 D = TypeVar("D", bound="Decoder")
 
@@ -22,9 +26,9 @@ State = dict[str, Tensor]  # what one caption carries; every tensor is (B K ...)
 
 
 class Output(NamedTuple):
-    """`logits[..., s, :]` predict the word after `tokens[..., s]`; `attention` comes when asked.
+    """`logits[..., s, :]` predict the word after `tokens[..., s]`; `attention` is None unless it was requested.
 
-    H counts the heads of all layers, first layer first.
+    H counts the heads of all layers, first layer first: 3 layers of 4 heads make H = 12.
     """
 
     logits: Float[Tensor, "B K S V"]
@@ -35,55 +39,72 @@ class Output(NamedTuple):
 class Decoder(nn.Module, ABC):
     """Features + words -> logits.
 
-    Built as `Decoder(feature_dim, vocabulary_size, *, ...)`; the keyword arguments are what a recipe may set. Logits
-    have exactly `vocabulary_size` columns. A decoder whose table of words has more rows cuts them off.
+    Built as `Decoder(feature_dim, vocabulary_size, *, ...)`; the keyword arguments are its options in a recipe. Logits
+    have exactly `vocabulary_size` columns. If a decoder's word embedding has more rows, the decoder cuts them off.
     """
 
-    max_length: int | None = None  # how many tokens it can read; None if that is any number
-    regions: int | None = None  # how many visual tokens it reads; None if that is any number
-    reads_boxes = False  # whether it is told where visual tokens lie
+    max_length: int | None = None  # the most tokens that it can read; None means no limit
+    regions: int | None = None  # the number of visual tokens that it needs; None means any number
+    reads_boxes = False  # True if it uses the positions of visual tokens
     attends = False  # True exactly if `forward(..., attention=True)` returns attention
-    reloadable = False  # whether frozen weights come back from their named source, so that no run has to save them
+    reloadable = False  # True if frozen weights can be loaded again from their named source; a run does not save them
+    learned: Learned | None = None  # positions in front of the words that PEFT learns; None for most
+
+    @property
+    def language(self) -> Language | None:
+        """The language model in it, which PEFT can freeze and extend; None if there is none."""
+        return None
 
     @property
     def pretrained(self) -> Sequence[nn.Module]:
-        """The parts that the named source of a `reloadable` decoder gives back. All else was drawn or measured here."""
+        """The modules whose weights the named source of a `reloadable` decoder has. All others began at random here."""
         return (self,)
 
     def train(self: D, mode: bool = True) -> D:
-        """Frozen parts stay in eval mode."""
+        """Set the mode; frozen modules stay in eval mode."""
         super().train(mode)
         if mode:
             frozen_in_eval(self)
         return self
 
     def fit(self, features: Features) -> None:
-        """Measure what the decoder wants to know of frozen features (mean and deviation, say) on training images."""
+        """Measure statistics of frozen features on training images, for example mean and deviation of each channel."""
 
     @abstractmethod
     def start(self, features: Features) -> tuple[Memory, State]:
-        """The memory of B images and the state of one caption each (K = 1); `select` makes it more."""
+        """Return the memory of B images and the state of one empty caption for each (K = 1); `widen` makes K larger."""
 
     @abstractmethod
     def forward(self, memory: Memory, state: State, tokens: Int[Tensor, "B K S"], attention: bool = False) -> Output:
-        """Read tokens and go on: S = T is teacher forcing, 1 is decoding, anything between is as good.
+        """Read the next S tokens of every caption. S = T is teacher forcing, S = 1 is decoding; any S works.
 
-        `attention` of a decoder that looks at no visual tokens stays None.
+        `Output.attention` is always None if the decoder has no attention over visual tokens.
         """
 
     @staticmethod
     def select(state: State, parents: Int[Tensor, "B L"]) -> State:
-        """Captions reordered, dropped or multiplied within each image: parents are indices below K."""
+        """Reorder, drop or repeat the captions of each image; parents are indices below K.
+
+        Parents `[[1, 1, 0]]` keep caption 1 twice, then caption 0.
+        """
         rows = torch.arange(len(parents), device=parents.device)[:, None]
         return {name: part[rows, parents] for name, part in state.items()}
 
     @staticmethod
     def keep(memory: Memory, state: State, images: Int[Tensor, " M"]) -> tuple[Memory, State]:
-        """Only some of the images: indices below B."""
+        """Keep only these images (indices below B)."""
         return {n: part[images] for n, part in memory.items()}, {n: part[images] for n, part in state.items()}
 
     @classmethod
     def widen(cls, state: State, captions: int) -> State:
-        """The state of one caption an image, as `start` gives it, for `captions` of them."""
+        """Repeat the state that `start` returned, so that every image has `captions` captions."""
         some = next(iter(state.values()))
         return cls.select(state, torch.zeros(len(some), captions, dtype=torch.long, device=some.device))
+
+
+def check_length(decoder: Decoder, length: int) -> None:
+    """Raise RecipeError if a decoder has no positions for a caption of so many tokens."""
+    limit = decoder.max_length
+    if limit is not None and length > limit:
+        takes, advice = f"at least {length} for a caption of {length} tokens", "use shorter captions"
+        raise RecipeError(key="decoder.max_length", value=limit, takes=takes, advice=advice)

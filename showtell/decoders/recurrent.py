@@ -1,7 +1,7 @@
-"""Show and Tell (arXiv:1411.4555) and its kin: RNN, GRU or LSTM, told of the image in one of three ways.
+"""Show and Tell (arXiv:1411.4555) and relatives: an RNN, GRU or LSTM that gets the image in one of three ways.
 
-first_token: the image code takes bos's place; init_state: it becomes the first hidden state; every_step: it stands
-beside every word.
+first_token: the image code (one vector per image) replaces the embedding of bos. init_state: the image code becomes
+the first hidden state. every_step: the image code is concatenated with the embedding of every word.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from showtell.plumbing.device import runs_bf16
 from showtell.plumbing.errors import RecipeError
 from showtell.settings.bounds import Count, Share
 
-# torch's, and those written from the equations of the Oslo course.
+# Three cells of torch, and three that are written from the equations of the Oslo course (IN5400).
 CELLS: dict[str, Callable[..., nn.Module]] = {
     "rnn": nn.RNN,
     "gru": nn.GRU,
@@ -34,7 +34,7 @@ CELLS: dict[str, Callable[..., nn.Module]] = {
 
 
 class Recurrent(Decoder):
-    """Reads the pooled vector of the image; a state of zeros unless conditioning is `init_state`."""
+    """Reads only the pooled vector of the image. The first state is zero unless conditioning is `init_state`."""
 
     def __init__(
         self,
@@ -68,14 +68,13 @@ class Recurrent(Decoder):
             he_normal(self.visual.linear, self.cell, self.output)
 
     def _code_dim(self, image_dim: int | None, embedding_dim: int) -> int:
-        """How long the image code is: only beside a word it may have a length of its own."""
+        """The length of the image code. `image_dim` sets it for `every_step`; otherwise the conditioning sets it."""
         if self.conditioning == "every_step":
             return image_dim or embedding_dim
         if image_dim is not None:
-            raise RecipeError(
-                f"decoder.image_dim is {image_dim}, and {self.conditioning} conditioning has a length of its own; "
-                "leave it out, or take decoder.conditioning=every_step"
-            )
+            takes = f"null with decoder.conditioning={self.conditioning}, which fixes the length of the image code"
+            advice = "remove it or set decoder.conditioning=every_step"
+            raise RecipeError(key="decoder.image_dim", value=image_dim, takes=takes, advice=advice)
         return embedding_dim if self.conditioning == "first_token" else self.layers * self.dim * len(self.parts)
 
     def fit(self, features: Features) -> None:
@@ -106,10 +105,13 @@ class Recurrent(Decoder):
         return Output(logits, grown | {"position": position[..., -1] + 1})
 
     def _run(self, x: Tensor, before: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Words (BK L D) and the state (layers BK H) of each part -> hidden (BK L H), and the state after them."""
+        """Words (BK L D) and state tensors (layers BK H) -> hidden states (BK L H), and the state tensors after them.
+
+        In full precision on a device without bf16.
+        """
         whole = nullcontext() if runs_bf16(x.device) else torch.autocast(x.device.type, enabled=False)
         with whole:
-            if not torch.is_autocast_enabled(x.device.type):  # which else sees to it
+            if not torch.is_autocast_enabled(x.device.type):  # without autocast, torch's cells need equal dtypes
                 kind = self.output.weight.dtype
                 x, before = x.to(kind), tuple(part.to(kind) for part in before)
             hidden, after = self.cell(x, before if len(before) > 1 else before[0])
@@ -117,10 +119,10 @@ class Recurrent(Decoder):
 
 
 def he_normal(*modules: nn.Module) -> None:
-    """Every matrix normal with variance 2 / inputs, every bias zero (He et al., arXiv:1502.01852)."""
+    """Draw every matrix from a normal distribution of variance 2 / inputs; biases are zero (He et al., 1502.01852)."""
     for module in (inner for outer in modules for inner in outer.modules()):
         inputs: Literal["fan_in", "fan_out"] = "fan_in"
-        if isinstance(module, Cell):  # Oslo's weights have a row for each input
+        if isinstance(module, Cell):  # Oslo's weights are (inputs, outputs), torch's are (outputs, inputs)
             inputs = "fan_out"
         for name, parameter in module.named_parameters(recurse=False):
             if name.startswith("bias"):

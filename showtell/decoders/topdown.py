@@ -1,9 +1,11 @@
-"""The attention LSTM of the Oslo course (IN5400, task 4), after Anderson et al. (arXiv:1707.07998): two layers.
+"""Top-down attention: the two-layer LSTM of the Oslo course (IN5400, task 4), after Anderson et al. (1707.07998).
 
-The first sees the word and the strongest of each channel over the regions; what it knows then decides how the regions
-are weighted, and the second sees the first with their weighted sum. Unusual, as the course has it: the attention
-network sees no region, only the first layer's state, and gives one weight to each of a fixed number of places; so the
-regions must come in an order that means something (a detector's confidence, a fixed set of windows).
+The first LSTM reads the word and the max-pooled regions. Its state gives every region a weight. The second LSTM reads
+the first one's hidden state and the weighted sum of the regions.
+
+Unusual, as in the course: the attention network does not read the regions, only the state of the first LSTM. Weight 3
+always belongs to region 3, so the number of regions is fixed, and their order must mean something: a detector's
+confidence, or a fixed set of windows.
 """
 
 import torch
@@ -22,7 +24,7 @@ from showtell.settings.bounds import Count, Share
 
 
 class Topdown(Decoder):
-    """Reads a fixed number of regions (B N D)."""
+    """Reads a fixed number of regions (B N D); N must be `regions`."""
 
     attends = True
 
@@ -43,7 +45,7 @@ class Topdown(Decoder):
         self.regions = regions
         self.standardise, self.feature_dropout = Standardise(feature_dim), Dropout(feature_dropout)
         self.linear, self.norm = nn.Linear(feature_dim, image_dim), nn.BatchNorm1d(image_dim)
-        spare_lone_values(self.norm)  # a batch may hold one region alone
+        spare_lone_values(self.norm)  # a batch may have only one real region, and torch would refuse to train on it
         self.words = nn.Embedding(vocabulary_size, embedding_dim)
         nn.init.normal_(self.words.weight, std=0.1)
         self.first, self.second = LSTMCell(dim, embedding_dim + image_dim), LSTMCell(dim, dim + image_dim)
@@ -63,13 +65,12 @@ class Topdown(Decoder):
     def start(self, features: Features) -> tuple[Memory, State]:
         images, count = features.mask.shape
         if count != self.regions:
-            raise RecipeError(
-                f"decoder.regions is {self.regions}, and the encoder gives {count} tokens an image; "
-                f"decoder.regions={count} takes them, `regions` such as windows gives another number"
-            )
+            takes = f"{count}, the number of tokens that the encoder gives for an image"
+            advice = f"set decoder.regions={count}, or add a `regions` section that gives {self.regions} regions"
+            raise RecipeError(key="decoder.regions", value=self.regions, takes=takes, advice=advice)
         real = features.mask[..., None]
         seen = self.linear(self.feature_dropout(self.standardise(features.tokens)))
-        # Batch norm counts what is there alone: tokens that are padding would shift it.
+        # Batch norm reads only real tokens, because padding would shift its mean and deviation.
         tokens = leaky_relu(seen.new_zeros(seen.shape).masked_scatter(real, self.norm(seen[features.mask])))
         pooled = tokens.masked_fill(~real, float("-inf")).amax(1)
         state = {name: tokens.new_zeros(images, 1, 2 * self.dim) for name in ("first", "second")}

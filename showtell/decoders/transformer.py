@@ -1,69 +1,30 @@
 """A causal Transformer (arXiv:1706.03762, pre-norm) that sees the image as a prefix or through cross-attention.
 
-Keys and values of the image are computed once an image and shared by all its captions; those of the words are kept,
-so that a step costs one word whatever stands before it.
+Keys and values of the image are computed once per image, and all its captions share them. Keys and values of words are
+kept in the state (the KV cache), so that a decoding step computes only the new word.
 """
 
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from showtell.decoders.decoder import Decoder, Memory, Output, State
+from showtell.decoders.decoder import Decoder, Memory, Output, State, check_length
+from showtell.decoders.language import Language, language_of
 from showtell.features import Features
 from showtell.layers.attention import Attention
+from showtell.layers.blocks import Block, Blocks, begin_with, remember
 from showtell.layers.dropout import Dropout
 from showtell.layers.visual import Place, Projection
 from showtell.plumbing.errors import RecipeError
 from showtell.settings.bounds import Count, Share
 
-SCALE = 0.55  # GPT-2's 0.02 at its width of 768; a narrow model that starts at 0.02 hears nothing for a long time
-
-
-class Block(nn.Module):
-    """x + self-attention, x + cross-attention where there is one, x + MLP; each on normalised input."""
-
-    def __init__(self, dim: int, heads: int, mlp_dim: int, dropout: float, cross: bool) -> None:
-        super().__init__()
-        self.self_norm, self.self_attention = nn.LayerNorm(dim), Attention(dim, heads)
-        self.cross_norm = nn.LayerNorm(dim) if cross else None
-        self.cross_attention = Attention(dim, heads) if cross else None
-        self.mlp_norm = nn.LayerNorm(dim)
-        self.mlp = nn.Sequential(nn.Linear(dim, mlp_dim), nn.GELU(), Dropout(dropout), nn.Linear(mlp_dim, dim))
-        self.dropout = Dropout(dropout)
-
-    def image(
-        self, visual: Float[Tensor, "B N D"], mask: Bool[Tensor, "B N"]
-    ) -> tuple[Float[Tensor, "B H N d"], Float[Tensor, "B H N d"], Float[Tensor, "B N D"]]:
-        """Visual tokens -> keys, values for the words, and the tokens as the next block gets them.
-
-        Under cross-attention the image passes by unchanged; as a prefix it is part of the sequence, and its tokens
-        look at each other in both directions.
-        """
-        if self.cross_attention is not None:
-            return *self.cross_attention.keys_values(visual), visual
-        x = self.self_norm(visual)
-        keys, values = self.self_attention.keys_values(x)
-        seen, _ = self.self_attention.over_image(x[:, None], keys, values, mask, maps=False)
-        visual = visual + self.dropout(seen[:, 0])
-        return keys, values, visual + self.dropout(self.mlp(self.mlp_norm(visual)))
-
-    def forward(
-        self, x: Tensor, past: tuple[Tensor, Tensor], image: tuple[Tensor, Tensor, Tensor], maps: bool
-    ) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor]:
-        """Words (B K S D) -> words, the past grown by S, weights over the image (B K H S N) if `maps`."""
-        prefix = image if self.cross_attention is None else None
-        said, weights, past = self.self_attention.over_words(self.self_norm(x), past, prefix, maps)
-        x = x + self.dropout(said)
-        if self.cross_attention is not None and self.cross_norm is not None:
-            seen, weights = self.cross_attention.over_image(self.cross_norm(x), *image, maps)
-            x = x + self.dropout(seen)
-        return x + self.dropout(self.mlp(self.mlp_norm(x))), past, weights
+SCALE = 0.55  # std = SCALE / sqrt(width): GPT-2's 0.02 at width 768; a narrow model that starts at 0.02 learns slowly
 
 
 class Transformer(Decoder):
-    """`conditioning` says how words see the image, `sees` whether that is its tokens or the one pooled vector."""
+    """`conditioning` is how words see the image; `sees` is what they see: all visual tokens, or one pooled vector."""
 
     max_length: int
 
@@ -84,20 +45,22 @@ class Transformer(Decoder):
     ) -> None:
         super().__init__()
         if dim % heads:
-            raise RecipeError(f"decoder.dim {dim} is not a multiple of decoder.heads {heads}")
+            raise RecipeError(key="decoder.dim", value=dim, takes=f"multiples of decoder.heads ({heads})")
         self.conditioning, self.sees, self.heads, self.max_length = conditioning, sees, heads, max_length
         self.visual = Projection(feature_dim, dim, feature_dropout)
         self.place = Place(dim) if sees == "tokens" else None
-        self.reads_boxes = self.attends = self.place is not None  # one pooled vector leaves nothing to look at
+        self.reads_boxes = self.attends = self.place is not None  # attention over one vector would always be 1
         self.words = nn.Embedding(vocabulary_size, dim)
         self.positions = nn.Embedding(max_length, dim)
         self.dropout = Dropout(dropout)
-        cross = conditioning == "cross"
-        blocks = [Block(dim, heads, mlp_dim, dropout, cross) for _ in range(layers)]
-        self.blocks = nn.ModuleList(blocks)
+        self.blocks = Blocks()
+        for _ in range(layers):
+            own = Attention(dim, heads)
+            cross = Attention(dim, heads) if conditioning == "cross" else None
+            self.blocks.append(Block(own, cross, dim, mlp_dim, dropout))
         self.norm = nn.LayerNorm(dim)
         self.bias = nn.Parameter(torch.zeros(vocabulary_size))
-        for part in (self.words, self.positions, self.blocks):  # the places stay as loud as what stands there
+        for part in (self.words, self.positions, self.blocks):  # `place` keeps its own scale
             part.apply(_initialise)
         for name, weight in self.blocks.named_parameters():
             if name.endswith(("out.weight", "mlp.3.weight")):  # GPT-2: the residual stream must not grow with depth
@@ -113,31 +76,33 @@ class Transformer(Decoder):
         else:
             visual, mask = self.visual(features.tokens) + self.place(features.boxes), features.mask
         visual = self.dropout(visual)
-        memory: Memory = {"mask": mask}
-        state: State = {"position": torch.zeros(len(mask), 1, dtype=torch.long, device=mask.device)}
+        kind = "cross" if self.conditioning == "cross" else "prefix"
+        memory: Memory = {f"{kind}_mask": mask}
         for i, block in enumerate(self.blocks):
-            keys, values, visual = block.image(visual, mask)  # type: ignore[operator]
-            # In one piece, or every later step would copy them before it multiplies.
-            memory[f"keys{i}"], memory[f"values{i}"] = keys.contiguous(), values.contiguous()
-            state[f"keys{i}"] = state[f"values{i}"] = keys.new_empty(len(mask), 1, self.heads, 0, keys.shape[-1])
-        return memory, state
+            keys, values, visual = block.image(visual, mask)
+            remember(memory, kind, i, keys, values)
+        begin = begin_with(self.learned, self.blocks, self.positions, memory, len(mask))
+        position = torch.full((len(mask), 1), begin, dtype=torch.long, device=mask.device)
+        return memory, {"position": position, **self.blocks.empty(len(mask), visual)}
 
     def forward(self, memory: Memory, state: State, tokens: Int[Tensor, "B K S"], attention: bool = False) -> Output:
         position = state["position"][..., None] + torch.arange(tokens.shape[-1], device=tokens.device)
-        if state["keys0"].shape[-2] + tokens.shape[-1] > self.max_length:
-            raise RecipeError(
-                f"a caption of more than {self.max_length} tokens: decoder.max_length is {self.max_length}"
-            )
+        check_length(self, state["keys0"].shape[-2] + tokens.shape[-1])
         x = self.dropout(self.words(tokens) + self.positions(position))
-        grown: State = {"position": position[..., -1] + 1}
-        maps = []
-        for i, block in enumerate(self.blocks):
-            image = memory[f"keys{i}"], memory[f"values{i}"], memory["mask"]
-            x, past, weights = block(x, (state[f"keys{i}"], state[f"values{i}"]), image, attention)
-            grown[f"keys{i}"], grown[f"values{i}"] = past
-            maps.append(weights)
+        x, grown, maps = self.blocks.run(x, memory, state, attention)
+        grown["position"] = position[..., -1] + 1
         logits = self.norm(x) @ self.words.weight.T + self.bias
-        return Output(logits, grown, torch.cat(maps, dim=2).transpose(2, 3) if attention and self.attends else None)
+        return Output(logits, grown, self._attention(maps) if attention and self.attends else None)
+
+    def _attention(self, maps: list[Tensor]) -> Float[Tensor, "B K S H N"]:
+        """Over the image only: learned positions stand behind it in the prefix."""
+        attention = torch.cat(maps, dim=2).transpose(2, 3)
+        learned = self.learned.length if self.learned is not None and self.conditioning == "prefix" else 0
+        return attention[..., : attention.shape[-1] - learned]
+
+    @property
+    def language(self) -> Language:
+        return language_of(self.blocks, self.words, new=("visual", "place"))
 
 
 def _initialise(module: nn.Module) -> None:

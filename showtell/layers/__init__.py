@@ -1,1 +1,1 @@
-"""Pieces of networks that several rooms use."""
+"""Network layers that several rooms share."""

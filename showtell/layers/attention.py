@@ -1,6 +1,6 @@
-"""Multi-head attention (Vaswani et al., arXiv:1706.03762) in which captions of one image share its keys and values.
+"""Multi-head attention (Vaswani et al., arXiv:1706.03762); the K captions of an image share its keys and values.
 
-On a CPU explicit products train and decode faster than `scaled_dot_product_attention`; on a GPU the fused kernel does.
+On a CPU, explicit matrix products are faster than `scaled_dot_product_attention`; on a GPU, its fused kernel is.
 """
 
 import torch
@@ -10,17 +10,30 @@ from torch.nn.functional import scaled_dot_product_attention
 
 
 class Attention(nn.Module):
-    def __init__(self, dim: int, heads: int) -> None:
+    """Queries, keys and values of `width` channels, by default as wide as the input `dim`.
+
+    A narrow width makes cross-attention small: SmallCap (arXiv:2209.15323) attends with 48 channels in a GPT-2 of 768.
+    """
+
+    def __init__(self, dim: int, heads: int, width: int | None = None, seen_dim: int | None = None) -> None:
+        """Keys and values are of tokens with `seen_dim` channels, by default `dim`."""
         super().__init__()
-        assert dim % heads == 0
+        width, seen_dim = width or dim, seen_dim or dim
+        assert width % heads == 0
         self.heads = heads
-        self.query, self.key, self.value, self.out = (nn.Linear(dim, dim) for _ in range(4))
+        self.query, self.key, self.value, self.out = (
+            nn.Linear(start, end) for start, end in ((dim, width), (seen_dim, width), (seen_dim, width), (width, dim))
+        )
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(-3, -2)  # .. S D -> .. H S d
 
+    def project(self, x: Float[Tensor, "*B S D"]) -> tuple[Tensor, Tensor, Tensor]:
+        """The queries, keys and values of tokens, each (.. H S d)."""
+        return self._split(self.query(x)), *self.keys_values(x)
+
     def keys_values(self, x: Float[Tensor, "*B N D"]) -> tuple[Float[Tensor, "*B H N d"], Float[Tensor, "*B H N d"]]:
-        """Tokens -> their keys and values."""
+        """The keys and values of tokens."""
         return self._split(self.key(x)), self._split(self.value(x))
 
     def over_image(
@@ -31,9 +44,9 @@ class Attention(nn.Module):
         mask: Bool[Tensor, "B N"],
         maps: bool,
     ) -> tuple[Float[Tensor, "B K S D"], Tensor]:
-        """Words look at visual keys and values where `mask` is True; weights (B K H S N) if `maps`."""
+        """Cross-attention: words look at visual tokens whose `mask` is True. Returns weights (B K H S N) if `maps`."""
         captions = x.shape[1]
-        query = self._split(self.query(x.flatten(1, 2)))  # B K S D -> B H KS d: one product serves all captions
+        query = self._split(self.query(x.flatten(1, 2)))  # B K S D -> B H KS d: one product for all captions
         out, weights = attend(query, keys, values, mask[:, None, None], maps)
         out = self.out(out.transpose(1, 2).flatten(2)).unflatten(1, (captions, -1))
         return out, weights.unflatten(2, (captions, -1)).transpose(1, 2) if maps else weights
@@ -45,13 +58,13 @@ class Attention(nn.Module):
         image: tuple[Float[Tensor, "B H P d"], Float[Tensor, "B H P d"], Bool[Tensor, "B P"]] | None,
         maps: bool,
     ) -> tuple[Float[Tensor, "B K S D"], Tensor, tuple[Float[Tensor, "B K H M d"], Float[Tensor, "B K H M d"]]]:
-        """Words look at themselves, at the past, and at the image where it is their prefix.
+        """Causal self-attention: each word looks at itself, at the words before it, and at the image if it is a prefix.
 
-        `image` is keys, values and mask, shared by an image's captions. Returns the output, the weights
-        over the prefix (B K H S P), empty unless `maps`, and the past grown by S.
+        The mask of 2 new words after 1 past word is [[1, 1, 0], [1, 1, 1]]. `past` is keys and values of past words.
+        `image` is keys, values and mask of the prefix, shared by an image's captions. Returns the output, the weights
+        over the prefix (B K H S P; empty unless `maps`), and the past with the S new words.
         """
-        query = self._split(self.query(x))
-        own = self.keys_values(x)
+        query, *own = self.project(x)
         keys, values = (torch.cat([old, new], dim=-2) for old, new in zip(past, own, strict=True))
         steps, length = query.shape[-2], keys.shape[-2]
         causal = torch.ones(steps, length, dtype=torch.bool, device=x.device).tril(length - steps)
@@ -62,8 +75,22 @@ class Attention(nn.Module):
         return self.out(out.transpose(-3, -2).flatten(-2)), weights if maps else x.new_empty(0), (keys, values)
 
 
+class FusedAttention(Attention):
+    """Self-attention whose queries, keys and values come from one linear map, as GPT-2 has them."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        nn.Module.__init__(self)
+        assert dim % heads == 0
+        self.heads = heads
+        self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+
+    def project(self, x: Float[Tensor, "*B S D"]) -> tuple[Tensor, Tensor, Tensor]:
+        query, key, value = (self._split(part) for part in self.qkv(x).chunk(3, dim=-1))
+        return query, key, value
+
+
 def attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor, maps: bool) -> tuple[Tensor, Tensor]:
-    """softmax(q k / sqrt(d)) v where mask is True; the weights too if `maps`."""
+    """softmax(q k / sqrt(d)) v over the keys whose mask is True. The weights are empty on a GPU unless `maps`."""
     if query.is_cuda and not maps:
         return fused(query, keys, values, mask), query.new_empty(0)
     scores = (query * query.shape[-1] ** -0.5) @ keys.transpose(-2, -1)
@@ -74,7 +101,7 @@ def attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor, maps: bool
 
 
 def fused(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
-    """The same in one kernel, which takes four axes: B and K of words (B K H S d) become one; any mask broadcasts."""
+    """`attend` in one GPU kernel. The kernel takes four axes, so B and K of words (B K H S d) become one axis."""
     batch = query.shape[:-3]
     if len(batch) > 1 and mask.ndim > 2:
         mask = mask.expand(*batch, *mask.shape[-3:]).flatten(0, -4)
@@ -85,15 +112,15 @@ def fused(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
 def _with_prefix(
     query: Tensor, own: tuple[Tensor, Tensor], causal: Tensor, image: tuple[Tensor, Tensor, Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """One softmax over prefix and words, without copying the prefix to every caption."""
+    """One softmax over prefix and words. The prefix is not copied for every caption."""
     keys, values, mask = image
     captions, prefix = query.shape[1], keys.shape[-2]
     query = query * query.shape[-1] ** -0.5
     folded = query.transpose(1, 2).flatten(2, 3)  # B K H S d -> B H KS d
     seen = (folded @ keys.transpose(-2, -1)).masked_fill(~mask[:, None, None], float("-inf"))
     seen = seen.unflatten(2, (captions, -1)).transpose(1, 2)
-    said = (query @ own[0].transpose(-2, -1)).masked_fill(~causal, float("-inf"))
-    weights = torch.cat([seen, said], dim=-1).softmax(-1)
-    seen, said = weights[..., :prefix], weights[..., prefix:]
+    written = (query @ own[0].transpose(-2, -1)).masked_fill(~causal, float("-inf"))
+    weights = torch.cat([seen, written], dim=-1).softmax(-1)
+    seen, written = weights[..., :prefix], weights[..., prefix:]
     from_image = seen.transpose(1, 2).flatten(2, 3) @ values
-    return from_image.unflatten(2, (captions, -1)).transpose(1, 2) + said @ own[1], seen
+    return from_image.unflatten(2, (captions, -1)).transpose(1, 2) + written @ own[1], seen

@@ -1,7 +1,7 @@
-"""Batch norm that survives one value a channel: one image in a batch whose map is one cell.
+"""Batch norm that also trains on one value per channel, for example one image with a feature map of 1x1.
 
-torch refuses to train on it, since a value minus itself says nothing. Here that batch is normalised by the running
-statistics, as in evaluation, and does not move them.
+torch refuses such a batch, because the deviation of one value is 0. Here the batch is normalised with the running
+statistics, as in evaluation, and does not change them.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 def spare_lone_values(network: nn.Module) -> None:
-    """Make every batch norm in the network do so."""
+    """Let every batch norm in the network accept one value per channel."""
     for module in network.modules():
         if isinstance(module, _BatchNorm):
             module.register_forward_pre_hook(_before)

@@ -1,11 +1,12 @@
-"""Recurrent cells from their equations: what a word and a state become, one step at a time.
+"""Recurrent cells, written from their equations: a word and a state give the next state.
 
-Two families. `RNNsimpleCell`, `GRUCell` and `LSTMCell` are named, shaped and initialised as the Oslo course (IN5400)
-has them: one weight (input + H, H) for each gate over (x, h), a bias (1, H). Its GRU resets the state before the
-product, `tanh([x, r h] W + b)`, as Cho et al. wrote it (arXiv:1406.1078); torch's resets after it. `lstm` and `gru` are
-torch's steps, for decoders whose gates come from several places.
+There are two families. `RNNsimpleCell`, `GRUCell` and `LSTMCell` have the names, shapes and initial weights of the Oslo
+course (IN5400): each gate has one weight (input + H, H) for the concatenation [x, h], and a bias (1, H). This GRU
+applies the reset gate before the product, `tanh([x, r h] W + b)`, as Cho et al. do (arXiv:1406.1078); torch's GRU
+applies it after the product. `lstm` and `gru` are single steps of torch's cells, for decoders that add up the gates
+from several inputs.
 
-Unusual: the part of the gates that words make is computed for all words at once; only the state's part is stepwise.
+Unusual, for speed: the words' term of the gates is one product for all words; only the state's term needs a loop.
 """
 
 from abc import ABC, abstractmethod
@@ -19,7 +20,10 @@ from torch import Tensor, nn
 def lstm(
     gates: Float[Tensor, "*B G"], memory: Float[Tensor, "*B H"]
 ) -> tuple[Float[Tensor, "*B H"], Float[Tensor, "*B H"]]:
-    """Summed gates (.. 4H: input, forget, candidate, output) and memory -> hidden, memory (Hochreiter 1997; torch)."""
+    """Gates before their sigmoids (.. 4H: input, forget, candidate, output) and memory -> hidden, memory, as in torch.
+
+    Hochreiter and Schmidhuber, Neural Computation 1997.
+    """
     enter, forget, candidate, leave = gates.chunk(4, dim=-1)
     memory = forget.sigmoid() * memory + enter.sigmoid() * candidate.tanh()
     return leave.sigmoid() * memory.tanh(), memory
@@ -28,7 +32,7 @@ def lstm(
 def gru(
     gates: Float[Tensor, "*B G"], own: Float[Tensor, "*B G"], hidden: Float[Tensor, "*B H"]
 ) -> Float[Tensor, "*B H"]:
-    """The input's gates and the state's (.. 3H: reset, update, candidate) -> hidden, in torch's form."""
+    """The input's and the state's terms of the gates (.. 3H: reset, update, candidate) -> hidden, as in torch."""
     (reset, update, candidate), (own_reset, own_update, own_candidate) = gates.chunk(3, -1), own.chunk(3, -1)
     update = (update + own_update).sigmoid()
     candidate = (candidate + (reset + own_reset).sigmoid() * own_candidate).tanh()
@@ -36,39 +40,39 @@ def gru(
 
 
 class Cell(nn.Module, ABC):
-    """`forward(x (M input), state (M parts*H)) -> state`; the hidden state comes first in it."""
+    """`forward(x (M input), state (M parts*H)) -> state`; the first H numbers of a state are the hidden state."""
 
-    parts = 1  # tensors of H that the state is made of
+    parts = 1  # how many vectors of length H a state holds: 2 for an LSTM (hidden, memory)
 
     def __init__(self, hidden_state_size: int, input_size: int) -> None:
         super().__init__()
         self.hidden_state_size, self.input_size = hidden_state_size, input_size
 
     def _gate(self) -> tuple[nn.Parameter, nn.Parameter]:
-        """A weight of variance 1 / (input + H) over (x, h), and a bias of zero."""
+        """A new gate: a weight of variance 1 / (input + H) for [x, h], and a bias of zero."""
         height = self.input_size + self.hidden_state_size
         weight = torch.randn(height, self.hidden_state_size) / height**0.5
         return nn.Parameter(weight), nn.Parameter(torch.zeros(1, self.hidden_state_size))
 
     @abstractmethod
     def weights(self) -> tuple[Tensor, Tensor]:
-        """All gates side by side: (input + H, gates*H) and (1, gates*H)."""
+        """The weights and biases of all gates, concatenated: (input + H, gates*H) and (1, gates*H)."""
 
-    cuts: tuple[int, ...] = ()  # gates that are multiplied apart, in numbers that add up to all; () is all at once
+    cuts: tuple[int, ...] = ()  # gates per product: (2, 1) multiplies two gates together, the third alone; () is all
 
     @abstractmethod
     def step(self, gates: Tensor, state: Tensor, weight: Sequence[Tensor]) -> Tensor:
-        """The words' part of the gates (M gates*H), the state, its rows of the weight, cut -> the next state."""
+        """The words' term of the gates (M gates*H), the state, the state's weights as `cuts` has them -> next state."""
 
     def forward(self, x: Tensor, hidden_state: Tensor) -> Tensor:
         return self.run(x[:, None], hidden_state)[:, 0]
 
     def run(self, x: Tensor, state: Tensor) -> Tensor:
-        """Words (M S input) one after the other -> the state after each (M S parts*H)."""
+        """Read words (M S input) one after the other -> the state after each word (M S parts*H)."""
         weight, bias = self.weights()
         gates = x @ weight[: self.input_size] + bias
         own = weight[self.input_size :]
-        # Cut here and not in each step, where the gradient of a part would be as large as the whole every time.
+        # Split once, not in every step: the gradient of a slice is as large as the whole weight.
         pieces = own.split([count * self.hidden_state_size for count in self.cuts], dim=1) if self.cuts else (own,)
         states = []
         for step in gates.unbind(1):
@@ -136,7 +140,7 @@ class LSTMCell(Cell):
 
 
 class Stack(nn.Module):
-    """Layers of one kind of cell, called as torch's `nn.LSTM(batch_first=True)` is."""
+    """Several layers of one kind of cell, with the call of torch's `nn.LSTM(batch_first=True)`."""
 
     cell: type[Cell]
 
@@ -150,7 +154,7 @@ class Stack(nn.Module):
         self.dropout, self.size = nn.Dropout(dropout), hidden_size
 
     def forward(self, x: Tensor, state: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, Tensor | tuple[Tensor, ...]]:
-        """Words (M S input) and the state, (layers M H) or a pair -> the last layer's hidden states, the state."""
+        """Words (M S input), a state (layers M H) or a pair -> the last layer's hidden states, the new state."""
         before = torch.cat(state, dim=-1) if isinstance(state, tuple) else state
         after = []
         for layer, (cell, own) in enumerate(zip(self.cells, before.to(x.dtype), strict=True)):

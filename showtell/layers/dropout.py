@@ -1,13 +1,14 @@
-"""Dropout (Srivastava et al. 2014) whose coins are cheap on a CPU: one byte each, eight to a random number.
+"""Dropout (Srivastava et al. 2014) that is fast on a CPU: each value's coin is one byte of a 64-bit random number.
 
-torch draws a double for every coin there, a sixth of a training step; the rate is rounded to a 256th.
+torch draws a double for every coin on a CPU, which takes a sixth of a training step. With bytes, the rate is rounded
+to a multiple of 1/256: 0.3 becomes 77/256.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
-COINS = 256  # a byte's values
+COINS = 256  # a byte has 256 values
 
 
 class Dropout(nn.Module):
@@ -22,7 +23,10 @@ class Dropout(nn.Module):
 
 
 def kept(shape: torch.Size | tuple[int, ...], rate: float) -> Tensor:
-    """A mask of 0 where dropped, elsewhere what keeps the mean: 256 / (256 - dropped coins)."""
+    """A mask to multiply with: 0 for dropped values, and 1 / (1 - rate) for the others, so that the mean stays.
+
+    Rate 0.5 gives values of 0 and 2.
+    """
     dropped = min(COINS - 1, round(rate * COINS))
     count = torch.Size(shape).numel()
     numbers = torch.randint(-(2**63), 2**63 - 1, (count // 8 + 1,))

@@ -1,12 +1,13 @@
-"""Parts of networks that do not train stay in eval mode."""
+"""Modules that do not train stay in eval mode."""
 
 from torch import nn
 
 
 def frozen_in_eval(module: nn.Module) -> None:
-    """Put every part whose parameters are all frozen into eval mode, so that neither dropout nor batch norm moves.
+    """Put every submodule whose parameters are all frozen into eval mode.
 
-    The base classes Encoder and Decoder call it whenever they are put into training mode.
+    Then its dropout is off, and its batch norm does not update its statistics. The base classes Encoder and Decoder
+    call this whenever they are put into training mode.
     """
     parameters = list(module.parameters())
     if parameters and not any(p.requires_grad for p in parameters):

@@ -1,4 +1,4 @@
-"""Features -> what a decoder reads: standardised channels, projected to its width, each token told where it lies."""
+"""Features -> what a decoder reads: standardised channels, projected to its width, with positions added to tokens."""
 
 import math
 from collections.abc import Sequence
@@ -14,10 +14,11 @@ FREQUENCIES = 4
 
 
 class Standardise(nn.Module):
-    """Each channel minus its mean, over its deviation, as measured once on training images (until then: unchanged).
+    """Subtract each channel's mean and divide by its deviation: 7 becomes 2 if the mean is 5 and the deviation is 1.
 
-    Frozen features have channels of very different scale, and most are sparse; a small decoder learns twice as fast
-    on standardised ones. A layer norm alone mixes the channels' scales.
+    Both are measured once, by `fit` on training images; before that, nothing changes. The channels of frozen features
+    have very different scales, and most are sparse. A small decoder learns twice as fast if they are standardised.
+    Layer norm cannot replace this, because it divides all channels by one deviation. Results are clipped to -10 .. 10.
     """
 
     mean: Tensor
@@ -29,27 +30,29 @@ class Standardise(nn.Module):
         self.register_buffer("deviation", torch.ones(dim))
 
     def fit(self, vectors: Float[Tensor, "M D"]) -> None:
-        """Measure on vectors."""
+        """Measure mean and deviation."""
         self.mean.copy_(vectors.mean(0))
-        # A channel that is dead in the sample must not explode on the first image where it lives.
+        # A channel may be 0 in all of the sample. Without a minimum deviation, its first other value would explode.
         self.deviation.copy_(vectors.std(0, correction=0).clamp(min=1e-3 * float(vectors.std(correction=0)) + 1e-6))
 
     def forward(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
         return ((x - self.mean) / self.deviation).clamp(-10, 10)
 
 
-Ending = Literal["norm", "leaky_relu"]  # layer norm, or as the Oslo course has it
+Ending = Literal["norm", "leaky_relu"]  # layer norm, or leaky ReLU as in the Oslo course
 
 
 class Projection(nn.Module):
-    """Vectors of another width: standardise, drop whole channels, map, layer norm or leaky ReLU."""
+    """Map vectors to another width: standardise, drop channels, linear map, then layer norm or leaky ReLU."""
 
-    def __init__(self, feature_dim: int, dim: int, dropout: float, ending: Ending = "norm") -> None:
+    def __init__(self, feature_dim: int, dim: int | None, dropout: float, ending: Ending = "norm") -> None:
         super().__init__()
         self.standardise = Standardise(feature_dim)
         self.dropout = dropout
-        self.linear = nn.Linear(feature_dim, dim)
-        self.norm = nn.LayerNorm(dim) if ending == "norm" else nn.LeakyReLU()
+        self.linear = nn.Linear(feature_dim, dim) if dim is not None else nn.Identity()
+        self.norm: nn.Module = nn.LeakyReLU()
+        if ending == "norm":
+            self.norm = nn.LayerNorm(dim) if dim is not None else nn.Identity()
 
     def forward(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B dim"]:
         x = self.standardise(x)
@@ -59,9 +62,9 @@ class Projection(nn.Module):
 
 
 def drop_channels(parts: Sequence[Tensor], rate: float) -> list[Tensor]:
-    """Parts (B .. D) of the same images without some channels, the same in all parts and for all tokens of an image.
+    """Set some channels of each image to zero, and scale up the others (channel-wise dropout).
 
-    A channel is a property, and it is missing everywhere or nowhere.
+    A channel is a property of the image, so it is dropped from all tokens and all parts (B .. D) of the image together.
     """
     images, channels = len(parts[0]), parts[0].shape[-1]
     mask = kept((images, channels), rate).to(parts[0].device)
@@ -69,15 +72,15 @@ def drop_channels(parts: Sequence[Tensor], rate: float) -> list[Tensor]:
 
 
 class Place(nn.Module):
-    """Boxes -> vectors: sines of the edges at a few frequencies, then a linear map.
+    """Boxes -> position vectors: sines and cosines of the four edges at a few frequencies, then a linear map.
 
-    Positions come from boxes rather than from a token's number, so that grids of any size and detected regions are one.
+    Positions come from boxes, not from token numbers. So grids of any size and detected regions work in the same way.
     """
 
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.linear = nn.Linear(4 * 2 * FREQUENCIES, dim, bias=False)
-        nn.init.normal_(self.linear.weight, std=FREQUENCIES**-1)  # about one a channel, as a normalised vector has
+        nn.init.normal_(self.linear.weight, std=FREQUENCIES**-1)  # outputs of deviation 1, as after a layer norm
 
     def forward(self, boxes: Float[Tensor, "*B 4"]) -> Float[Tensor, "*B dim"]:
         angles = boxes[..., None] * (math.pi * 2.0 ** torch.arange(FREQUENCIES, device=boxes.device))

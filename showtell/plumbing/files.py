@@ -118,3 +118,8 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, content: object) -> None:
     write_text(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+
+
+def cache_folder() -> Path:
+    """Where features, scenes and converted models are kept: $SHOWTELL_CACHE, or ~/.cache/showtell."""
+    return Path(os.environ.get("SHOWTELL_CACHE") or "~/.cache/showtell").expanduser()

@@ -3,6 +3,12 @@
 from showtell.tokenizers.captions import Tokenizer
 from showtell.tokenizers.gpt2 import GPT2
 from showtell.tokenizers.pieces import SentencePiece
+from showtell.tokenizers.pretrained import Pretrained
 from showtell.tokenizers.words import Words
 
-TOKENIZERS: dict[str, type[Tokenizer]] = {"words": Words, "sentencepiece": SentencePiece, "gpt2": GPT2}
+TOKENIZERS: dict[str, type[Tokenizer]] = {
+    "words": Words,
+    "sentencepiece": SentencePiece,
+    "gpt2": GPT2,
+    "pretrained": Pretrained,
+}

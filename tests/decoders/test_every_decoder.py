@@ -16,6 +16,7 @@ from showtell.plumbing.errors import RecipeError
 
 B, K, N, D, T, V = 2, 3, 5, 6, 7, 11
 SIZES = {"regions": N, "attention_dim": 7, "heads": 4, "dim": 8, "embedding_dim": 9, "mlp_dim": 10, "layers": 2}
+SIZES |= {"weights": "random"}
 # What all keys share a softmax does not see, and over the one pooled vector its weight is always 1.
 DEAD = ("key.bias",)
 DEAD_OVER_ONE = ("cross_attention.query.", "cross_attention.key.", "cross_norm.")
@@ -269,11 +270,11 @@ def test_a_caption_longer_than_max_length_is_refused(variant):
         pytest.skip("it reads captions of any length")
     decoder = build(variant, max_length=4)
     memory, state = begin(decoder, make_features())
-    told = "^a caption of more than 4 tokens: decoder.max_length is 4$"
-    with pytest.raises(RecipeError, match=told):
+    wrong = "^decoder.max_length is 4; .*shorter captions$"
+    with pytest.raises(RecipeError, match=wrong):
         decoder(memory, state, words()[..., :5])
     full = decoder(memory, state, words()[..., :4]).state
-    with pytest.raises(RecipeError, match=told):
+    with pytest.raises(RecipeError, match=wrong):
         decoder(memory, full, words()[..., 4:5])
 
 
@@ -283,6 +284,7 @@ def test_dropout_acts_in_training_and_only_there(variant, rates):
     one, other = (read(decoder, make_features(), words()).logits for _ in range(2))
     assert torch.equal(one, other)
     decoder.train()
+    torch.manual_seed(1)  # two draws for 6 channels may be equal
     one, other = (read(decoder, make_features(), words()).logits for _ in range(2))
     assert differ(one, other)
 

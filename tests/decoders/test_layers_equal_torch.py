@@ -8,10 +8,10 @@ from torch import nn
 from torch.testing import assert_close
 
 from showtell.decoders import Recurrent, Transformer
-from showtell.decoders.transformer import Block
 from showtell.features import Features
 from showtell.layers import attention
 from showtell.layers.attention import Attention, attend, fused
+from showtell.layers.blocks import Block
 from showtell.layers.visual import Place, Projection, Standardise
 
 B, K, H, N, D, T, DIM, V = 2, 3, 4, 5, 6, 7, 8, 11
@@ -128,10 +128,10 @@ def test_the_explicit_product_is_the_fused_kernel():
 
 
 def test_a_block_with_cross_attention_is_torchs_decoder_layer():
-    ours = large(Block(DIM, H, 10, 0.3, cross=True))
+    ours = large(Block(Attention(DIM, H), Attention(DIM, H), DIM, 10, 0.3))
     x, visual = torch.randn(B, K, T, DIM), torch.randn(B, N, DIM)
     keys, values, passed_on = ours.image(visual, MASK)
-    out, _, _ = ours(x, nothing_yet(), (keys, values, MASK), False)
+    out, _, _ = ours(x, nothing_yet(), None, (keys, values, MASK), False)
     theirs = copied_block(ours, nn.TransformerDecoderLayer)
     wanted = theirs(x.flatten(0, 1), each(visual), tgt_mask=LATER, memory_key_padding_mask=each(~MASK))
     assert_close(out.flatten(0, 1), wanted, **CLOSE)

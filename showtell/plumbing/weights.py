@@ -1,0 +1,98 @@
+"""Files of weights that others made -> tensors. Nothing in them is executed, and a small file fills no memory."""
+
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from showtell.plumbing.errors import InputError
+
+WRAPPERS = ("state_dict", "model_state_dict", "model")  # the key under which training scripts store the tensors
+
+
+def read_weights(path: Path, key: str) -> dict[str, Tensor]:
+    """The tensors of a .safetensors, .bin or .pth file by name; `key` is the option that names it, for errors.
+
+    Raises InputError if the file is missing, damaged, or holds anything but finite numbers.
+    """
+    if not path.is_file():
+        wrong = "is a folder" if path.is_dir() else "does not exist"
+        raise InputError(f"is {path}, which {wrong}", key=key, value=str(path), takes="a file of weights")
+    try:
+        state = load_file(path) if path.suffix == ".safetensors" else _load(path)
+    except Exception as error:  # a damaged file makes torch raise nearly anything
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        if "weights_only" in reason or "Weights only" in reason:  # torch advises to execute it
+            reason = "it is a pickle of other things, which Showtell never executes"
+        wrong = f"is {path}, which is not a file of plain tensors ({reason})"
+        raise InputError(wrong, key=key, value=str(path), advice="save it as .safetensors") from error
+    for name, tensor in state.items():
+        _check(path, key, name, tensor)
+    return state
+
+
+def _load(path: Path) -> dict[str, Tensor]:
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:  # torch never compresses; a tiny compressed file can fill the memory
+            if sum(part.file_size for part in archive.infolist()) > path.stat().st_size:
+                raise ValueError("its parts are larger than the file")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's remarks on pickles
+        state: Any = torch.load(path, map_location="cpu", weights_only=True)
+    for wrapper in WRAPPERS:
+        if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
+            state = state[wrapper]
+    if not isinstance(state, dict) or not state:
+        raise ValueError("it holds no tensors by name")
+    return state
+
+
+def _check(path: Path, key: str, name: object, tensor: object) -> None:
+    if not isinstance(name, str) or not isinstance(tensor, Tensor):
+        wrong = f"is {path}, which holds other things than tensors (first: {name!r})"
+        raise InputError(wrong, key=key, value=str(path), advice="save the network's state_dict()")
+    plain = tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
+    # One stored number can be shown as any shape; a shape of 10^10 would take 40 GB as soon as it is computed with.
+    if not plain or tensor.numel() * tensor.element_size() > path.stat().st_size:
+        wrong = f"is {path}, in which {name} is incomplete"
+        raise InputError(wrong, key=key, value=str(path), advice="save it as .safetensors")
+    if tensor.is_floating_point() and not bool(torch.isfinite(tensor.float()).all()):
+        wrong = f"is {path}, in which {name} has values that are not finite"
+        raise InputError(wrong, key=key, value=str(path), advice="take another file")
+
+
+def check_fit(
+    wanted: dict[str, Tensor], state: dict[str, Tensor], key: str, value: str, network: str, advice: str
+) -> None:
+    """Raise InputError if `state` lacks a tensor, has another shape, or has a tensor too many; it lists the first ones.
+
+    `strict=False` would skip all of this silently: a file with another prefix then loads nothing.
+    """
+    shapes = [
+        f"{name} is {tuple(state[name].shape)}, not {tuple(tensor.shape)}"
+        for name, tensor in wanted.items()
+        if name in state and state[name].shape != tensor.shape
+    ]
+    missing = [name for name in wanted if name not in state]
+    surplus = [name for name in state if name not in wanted]
+    wrong = [_listed(shapes, "wrong shape", "wrong shapes"), _listed(missing, "missing", "missing")]
+    wrong = [each for each in [*wrong, _listed(surplus, "not of this network", "not of this network")] if each]
+    if wrong:
+        raise InputError(
+            f"is {value}, which does not fit {network}: {'; '.join(wrong)}", key=key, value=value, advice=advice
+        )
+
+
+def _listed(names: list[str], one: str, many: str) -> str:
+    """
+    >>> _listed(["a", "b", "c", "d"], "missing", "missing")
+    '4 missing (a, b, c, ..)'
+    """
+    if not names:
+        return ""
+    rest = ", .." if len(names) > 3 else ""
+    return f"{len(names)} {one if len(names) == 1 else many} ({', '.join(names[:3])}{rest})"
