@@ -16,6 +16,7 @@ from showtell.recipe.check import check
 from showtell.settings.text import load_recipe, override, read_yaml
 from tests.pages import PAGES, ROOT, blocks, commands
 
+pytestmark = pytest.mark.pages
 FOLLOWED = ["README.md", "docs/formats.md", "docs/recipes.md", "docs/how-it-works.md", "docs/tutorial.md"]
 ALL = [
     (page, command)
