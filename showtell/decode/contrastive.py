@@ -45,7 +45,7 @@ def contrastive(
     *,
     alpha: float = 0.5,
     beta: float = 0.1,
-    noise: float = 1.0,
+    noise: float = 4.0,
     masked: float = 0.0,
     seed: int = 0,
     num_beams: int = 5,
