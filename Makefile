@@ -15,9 +15,9 @@ PYTEST := OMP_NUM_THREADS=1 PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 2 --dist
 test: .venv/ready
 	$(PYTEST) -m "not slow"
 
-# For daily work, under 90 seconds: without those that train, too
+# For daily work, under 90 seconds: also without those that train, follow a page of the docs, or test benchmarks
 test-fast: .venv/ready
-	$(PYTEST) -m "not slow and not trains"
+	$(PYTEST) -m "not slow and not trains and not pages" --ignore=tests/benchmarks
 
 # What takes longer than five seconds
 test-slow: .venv/ready

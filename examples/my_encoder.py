@@ -4,9 +4,6 @@ from PIL import Image
 from torch import Tensor, nn
 
 import showtell
-from showtell.encoders.frozen import digest
-from showtell.encoders.grid import grid_features
-from showtell.encoders.pixels import Normalise, Square
 
 
 class Mine(showtell.Encoder):
@@ -15,18 +12,19 @@ class Mine(showtell.Encoder):
     def __init__(self, *, image_size: int = 64, dim: int = 48) -> None:
         super().__init__()
         self.dim, self.image_size, self.trains, self.reloadable = dim, image_size, True, False
-        self.square, self.normalise = Square(image_size, "stretch"), Normalise((127.5,) * 3, (64.0,) * 3)
+        self.square = showtell.Square(image_size, "stretch")
+        self.normalise = showtell.Normalise((127.5,) * 3, (64.0,) * 3)
         self.layers = nn.Sequential(nn.Conv2d(3, dim, 4, stride=4), nn.ReLU(), nn.Conv2d(dim, dim, 4, stride=4))
 
     @property
     def fingerprint(self) -> str:
-        return digest((self.square,))  # it trains, so the cache holds pixels, which depend on nothing else
+        return showtell.digest((self.square,))  # it trains, so the cache holds pixels, which depend on nothing else
 
     def transform(self, image: Image.Image) -> tuple[Tensor, Tensor]:
         return self.square(image)
 
     def forward(self, pixels: Tensor, view: Tensor) -> showtell.Features:
-        return grid_features(self.layers(self.normalise(pixels)), view)
+        return showtell.grid_features(self.layers(self.normalise(pixels)), view)
 
 
 showtell.ENCODERS["mine"] = Mine

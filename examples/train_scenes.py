@@ -4,8 +4,6 @@ A few steps on a few pictures take seconds and teach it next to nothing: with `S
 """
 
 import showtell
-from showtell.data.scenes.judge import judge
-from showtell.data.scenes.scenes import read_scenes
 
 SMALL = ["data.images=60", "data.val_images=6", "data.test_images=6", "train.max_steps=6", "train.batch_size=50"]
 
@@ -13,7 +11,7 @@ recipe = showtell.load_recipe("scenes", SMALL)
 run = showtell.train(recipe, "runs/small-scenes")
 settings = {name: value for name, value in recipe["data"].items() if name != "name"}
 test = [record for record in showtell.DATA["scenes"](**settings) if record.split == "test"]
-truth = read_scenes(test[0].path.parent, "test")
+truth = showtell.read_scenes(test[0].path.parent, "test")
 for record, caption in zip(test, showtell.load(run).caption([record.path for record in test]), strict=True):
-    verdict = judge(caption.text, truth[record.image_id])
+    verdict = showtell.judge(caption.text, truth[record.image_id])
     print(f"{record.image_id}: {caption.text!r} is {'right' if verdict else f'wrong: {verdict.reason}'}")

@@ -13,6 +13,7 @@ __version__ = "0.2.0"
 
 # Name -> its module, imported on first use, so that `showtell --help` does not wait for torch. No name may be that of a
 # folder or file beside this one: `import showtell.recipe` would replace an attribute `recipe` with the module.
+# "module:name" is a function that has another name in its module.
 _DOORS = {
     "load": "loading",
     "load_recipe": "recipe.check",
@@ -21,6 +22,13 @@ _DOORS = {
     "score": "scoring.files",
     "caption": "predict.captions",
     "classify": "zeroshot.classify",
+    "compare": "scoring.comparison",
+    "explain_photo": "explain.attention:explain",
+    "attention_figure": "report.figures",
+    "open_image": "data.images",
+    "encode": "cache",
+    "read_scenes": "data.scenes.scenes",
+    "judge": "data.scenes.judge",
     "DATA": "data",
     "TOKENIZERS": "tokenizers",
     "ENCODERS": "encoders",
@@ -36,6 +44,14 @@ _DOORS = {
     "Features": "features",
     "Encoder": "encoders.encoder",
     "Decoder": "decoders.decoder",
+    # For an encoder of your own
+    "Square": "encoders.pixels",
+    "Normalise": "encoders.pixels",
+    "grid_features": "encoders.grid",
+    "digest": "encoders.frozen",
+    # What a user's mistake raises
+    "InputError": "plumbing.errors",
+    "RecipeError": "plumbing.errors",
 }
 __all__ = sorted([*_DOORS, "__version__"])
 
@@ -43,7 +59,8 @@ __all__ = sorted([*_DOORS, "__version__"])
 def __getattr__(name: str) -> Any:
     if name not in _DOORS:
         raise AttributeError(f"module 'showtell' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"showtell.{_DOORS[name]}"), name)
+    module, _, own_name = _DOORS[name].partition(":")
+    return getattr(importlib.import_module(f"showtell.{module}"), own_name or name)
 
 
 def __dir__() -> list[str]:

@@ -12,7 +12,8 @@ from tests import shapes  # noqa: F401 - before any room of showtell is imported
 from tests.small import FROZEN, train_small
 
 TRAINED = {"cnn_run", "frozen_run"}
-TRAINING = {"train_small", "make_planned", "train", "run_demo"}  # a module that knows one of these trains something
+# A module that knows one of these trains something.
+TRAINING = {"train_small", "trained", "make_planned", "train", "run_demo"}
 
 
 def pytest_collection_modifyitems(items):

@@ -125,6 +125,14 @@ def test_a_table_of_options_is_the_parts_signature(key):
     assert [(name, read_yaml(default)) for name, default in option_tables()[key]] == wanted
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CONTRIBUTING.md"], ids=lambda page: page.name)
+def test_pages_use_only_the_public_doors(page):
+    """CONTRIBUTING.md shows a file of the package itself."""
+    for block in blocks(page):
+        if block.language == "python":
+            assert not re.search(r"\b(from|import) showtell\.", block.text), block.text
+
+
 def test_every_recipe_on_a_page_is_right():
     recipes = [block.text for page in PAGES for block in blocks(page) if block.language == "yaml"]
     assert recipes

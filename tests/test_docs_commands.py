@@ -17,6 +17,7 @@ from showtell.recipe.check import check
 from showtell.settings.text import load_recipe, override, read_yaml
 from tests.pages import PAGES, ROOT, blocks, commands
 
+pytestmark = pytest.mark.pages
 FOLLOWED = [
     "README.md",
     "docs/formats.md",
@@ -161,6 +162,22 @@ def followed(tmp_path_factory):
 @pytest.mark.parametrize("name", FOLLOWED)
 def test_a_page_can_be_followed(followed, name):
     assert followed(name).is_dir()  # each command and block is checked while it runs
+
+
+@pytest.mark.parametrize("name", ["docs/decoding.md", "docs/compare.md"])
+def test_what_a_page_does_with_tiny_and_a_photo_runs(name, tmp_path, monkeypatch):
+    """Of pages whose other commands need runs that nobody has trained: their Python, and captions by `tiny`."""
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (50, 40), "red").save("photo.jpg")
+    captions = [c.words for page, c in ALL if page == ROOT / name and c.words[:2] == ["caption", "photo.jpg"]]
+    for words in captions:
+        if "--model" not in words:
+            result = CliRunner().invoke(app, words, catch_exceptions=False)
+            assert result.exit_code == 0, (words, result.output)
+    python = [block.text for block in blocks(ROOT / name) if block.language == "python"]
+    assert python
+    for text in python:
+        exec(compile(text, name, "exec"), {"__name__": "page"})
 
 
 @pytest.mark.slow

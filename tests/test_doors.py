@@ -24,6 +24,11 @@ def test_no_door_has_the_name_of_a_room_or_a_file():
     assert set(showtell.__all__) <= set(dir(showtell))
 
 
+@pytest.mark.parametrize("name", showtell.__all__)
+def test_every_door_opens(name):
+    assert getattr(showtell, name) is not None
+
+
 @pytest.mark.parametrize("name", CALLS)
 def test_every_door_says_what_it_raises(name):
     assert "Raises" in inspect.getdoc(getattr(showtell, name))

@@ -1,5 +1,6 @@
 """Every example runs as its reader would run it, in a folder of its own."""
 
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -38,6 +39,12 @@ def run(tmp_path, monkeypatch, capsys):
 
 def test_every_example_is_run():
     assert sorted(path.name for path in EXAMPLES.iterdir() if path.suffix == ".py") == sorted(PRINTED)
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_an_example_uses_only_the_public_doors(name):
+    text = (EXAMPLES / name).read_text("utf-8")
+    assert "\nimport showtell\n" in text and not re.search(r"\b(from|import) showtell\.", text)
 
 
 @pytest.mark.parametrize("name", PRINTED)

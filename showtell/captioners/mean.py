@@ -8,6 +8,7 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from showtell.decoders.decoder import Decoder, Memory, Output, State
+from showtell.decoders.prefixed import own, prefixed
 from showtell.features import Seen, each
 
 
@@ -42,8 +43,8 @@ class MeanDecoder(Decoder):
         state: State = {}
         for number, member, part in self.decoders:
             own_memory, own_state = member.start(parts[part])
-            memory |= _numbered(number, own_memory)
-            state |= _numbered(number, own_state)
+            memory |= prefixed(str(number), own_memory)
+            state |= prefixed(str(number), own_state)
         return memory, state
 
     def forward(self, memory: Memory, state: State, tokens: Int[Tensor, "B K S"], attention: bool = False) -> Output:
@@ -54,18 +55,9 @@ class MeanDecoder(Decoder):
         log_probs, after, maps = [], State(), list[Tensor]()
         for number, member, part in self.decoders:
             looks = attention and part == self.sees[0]
-            output = member.forward(_own(number, memory), _own(number, state), tokens, looks)
+            output = member.forward(own(str(number), memory), own(str(number), state), tokens, looks)
             log_probs.append(output.logits.log_softmax(dim=-1, dtype=torch.float32))
-            after |= _numbered(number, output.state)
+            after |= prefixed(str(number), output.state)
             maps += [output.attention.mean(dim=3)] if output.attention is not None else []
         mean = torch.stack(log_probs).logsumexp(dim=0) - math.log(len(log_probs))
         return Output(mean, after, torch.stack(maps, dim=3) if maps else None)
-
-
-def _numbered(number: int, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {f"{number}.{name}": tensor for name, tensor in tensors.items()}
-
-
-def _own(number: int, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    prefix = f"{number}."
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

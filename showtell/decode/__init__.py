@@ -9,6 +9,7 @@ in a recipe, and mean what they mean in transformers' GenerationConfig. The opti
 from collections.abc import Callable
 
 from showtell.decode.beam import beam
+from showtell.decode.contrastive import contrastive
 from showtell.decode.decoded import Decoded
 from showtell.decode.diverse_beam import diverse_beam
 from showtell.decode.greedy import greedy
@@ -16,11 +17,12 @@ from showtell.decode.options import check
 from showtell.decode.sample import sample
 from showtell.decode.spelling import check_words
 
-__all__ = ["STRATEGIES", "Decoded", "beam", "check", "check_words", "diverse_beam", "greedy", "sample"]
+__all__ = ["STRATEGIES", "Decoded", "beam", "check", "check_words", "contrastive", "diverse_beam", "greedy", "sample"]
 
 STRATEGIES: dict[str, Callable[..., Decoded]] = {
     "greedy": greedy,
     "beam": beam,
     "diverse_beam": diverse_beam,
+    "contrastive": contrastive,
     "sample": sample,
 }

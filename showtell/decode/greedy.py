@@ -27,8 +27,8 @@ def greedy(
     lengths = {"max_length": max_length, "min_length": min_length, "no_repeat_ngram_size": no_repeat_ngram_size}
     check(**lengths, must_not=must_not)
     limits = Limits(special, first(features).tokens.device, banned=banned(spelling, must_not), **lengths)
-    return unroll(decoder, features, limits, _likeliest, captions=1)
+    return unroll(decoder, features, limits, likeliest, captions=1)
 
 
-def _likeliest(log_probs: Tensor, images: Tensor, length: int) -> Tensor:
+def likeliest(log_probs: Tensor, images: Tensor, length: int) -> Tensor:
     return log_probs.argmax(dim=-1)

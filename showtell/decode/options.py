@@ -27,6 +27,10 @@ REAL: dict[str, tuple[str, Callable[[float], bool]]] = {
     "temperature": ("a number from 1e-08 to 100", lambda value: 1e-8 <= value <= 100),
     "top_p": ("a number above 0 and up to 1", lambda value: 0 < value <= 1),
     "diversity_penalty": ("a number from 0 to 100", lambda value: 0 <= value <= 100),
+    "alpha": ("a number from 0 to 10", lambda value: 0 <= value <= 10),
+    "beta": ("a number from 0 to 1", lambda value: 0 <= value <= 1),
+    "noise": ("a number from 0 to 100", lambda value: 0 <= value <= 100),
+    "masked": ("a number from 0 up to, but not, 1", lambda value: 0 <= value < 1),
     "length_penalty": ("a number from -10 to 10", lambda value: -10 <= value <= 10),
 }
 
@@ -46,6 +50,8 @@ def check(**options: Any) -> None:
     if (length := len(options.get("must", ()))) > MOST_PHRASES:
         takes = f"at most {MOST_PHRASES} words and phrases"
         raise RecipeError(f"is a list of {length}", key="decode.must", value=options["must"], takes=takes)
+    if options.get("noise") == options.get("masked") == 0:
+        _refuse("noise", 0, "a number above 0 if decode.masked is 0: one of them must distort the photo", False)
     beams, groups = options.get("num_beams", 1), options.get("num_beam_groups", 1)
     _refuse("num_beam_groups", groups, f"a whole number that divides num_beams, which is {beams}", beams % groups == 0)
     _check_pair(options, "min_length", "max_length", 1, "eos needs a place too")

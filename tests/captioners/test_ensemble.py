@@ -14,6 +14,7 @@ from showtell.cache import encode, open_source
 from showtell.captioners.ensemble import MeanDecoder
 from showtell.cli import app
 from showtell.data.scenes.scenes import scenes
+from showtell.decode import STRATEGIES
 from showtell.encoders.joined import Joined
 from showtell.explain.attention import explain
 from showtell.features import Features, select
@@ -140,7 +141,8 @@ def test_an_ensemble_goes_anywhere(runs, tmp_path, photos):
 
 def test_every_strategy_decodes_an_ensemble(runs, photos):
     ensemble = joined(runs, "abc")
-    for changes in ({"name": "greedy"}, {"name": "sample", "seed": 1}, {"name": "diverse_beam"}, {"must": ["star"]}):
+    ways = [{"name": name, **({"seed": 1} if name == "sample" else {})} for name in STRATEGIES]
+    for changes in (*ways, {"must": ["star"]}):
         captions = ensemble.caption(photos, max_length=8, **changes)
         assert len(captions) == len(photos) and all(caption.log_prob < 0 for caption in captions)
     assert all("star" in caption.text.split() for caption in captions)

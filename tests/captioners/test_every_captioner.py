@@ -172,7 +172,7 @@ def test_decoding_may_be_changed_for_one_call(photos):
     [
         ({"num_beam": 3}, "decode.num_beam is not an option of 'beam'; it takes num_beams, "),
         ({"num_beams": 0}, "decode.num_beams is 0; it takes a whole number of at least 1"),
-        ({"name": "beams"}, "decode.name is 'beams'; it takes greedy, beam, diverse_beam, sample"),
+        ({"name": "beams"}, "decode.name is 'beams'; it takes greedy, beam, diverse_beam, contrastive, sample"),
         ({"name": "greedy", "num_beams": 2}, "decode.num_beams is not an option of 'greedy'; it takes max_length, "),
     ],
 )

@@ -72,7 +72,13 @@ def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("cache")
 
 
-WAYS = [{"name": "greedy"}, {"name": "beam"}, {"name": "sample", "seed": 1}, {"name": "diverse_beam"}]
+WAYS = [
+    {"name": "greedy"},
+    {"name": "beam"},
+    {"name": "sample", "seed": 1},
+    {"name": "diverse_beam"},
+    {"name": "contrastive"},
+]
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way["name"])

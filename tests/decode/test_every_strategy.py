@@ -20,6 +20,7 @@ OPTIONS = {
         "num_return_sequences": 3,
         "length_penalty": 0.7,
     },
+    "contrastive": {"num_beams": 4, "num_return_sequences": 3, "length_penalty": 0.7, "beta": 0.001},
     "sample": {"num_return_sequences": 3, "seed": 5, "temperature": 1.5},
 }
 every_strategy = pytest.mark.parametrize("name", STRATEGIES)

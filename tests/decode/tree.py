@@ -47,10 +47,11 @@ def mix(number: Tensor) -> Tensor:
 
 
 def features(images: int, seed: int = 0, dim: int = 41) -> Features:
-    """Features that differ in `pooled` alone, which is all that a Tree reads."""
-    pooled = torch.randn(images, dim, generator=torch.Generator().manual_seed(seed)).half().float()
+    """Features whose `pooled` is all that a Tree reads; how far tokens are apart decides how far noise moves it."""
+    generator = torch.Generator().manual_seed(seed)
+    pooled = torch.randn(images, dim, generator=generator).half().float()
     mask = torch.ones(images, 5, dtype=torch.bool)
-    return Features(torch.zeros(images, 5, dim), mask, pooled, torch.zeros(images, 5, 4))
+    return Features(torch.randn(images, 5, dim, generator=generator), mask, pooled, torch.zeros(images, 5, 4))
 
 
 class Numbers:

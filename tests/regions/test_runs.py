@@ -21,7 +21,7 @@ from showtell.scoring.evaluate import evaluate_run
 from showtell.settings.text import override
 from tests.regions.small import WRITERS, Images
 from tests.small import FROZEN, RECIPE, small_recipe, train_small
-from tests.training.test_resume import killed
+from tests.training.killed import killed
 
 WINDOWS = [*FROZEN, "encoder.image_size=32", "regions=windows"]
 TOPDOWN = ["decoder=topdown", "decoder.dim=12", "decoder.image_dim=8", "decoder.embedding_dim=7"]

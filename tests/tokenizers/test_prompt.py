@@ -19,7 +19,7 @@ from showtell.tokenizers import GPT2, TOKENIZERS
 from showtell.tokenizers.captions import batch, words_of
 from tests.small import FROZEN, small_recipe, train_small
 from tests.tokenizers.test_every_tokenizer import CAPTIONS, SMALL
-from tests.training.test_resume import equal, killed
+from tests.training.killed import equal, killed
 
 PROMPT = "a brown dog"
 every_tokenizer = pytest.mark.parametrize("name", TOKENIZERS)

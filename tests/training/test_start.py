@@ -14,7 +14,7 @@ from showtell.plumbing.errors import InputError, ShowtellError
 from showtell.recipe.check import check
 from showtell.training.resume import differences, start_folder
 from tests.small import FROZEN, small_recipe, train_small
-from tests.training.test_resume import equal, killed
+from tests.training.killed import equal, killed
 
 SELF_CRITICAL = ["loss=self_critical", "loss.samples=3", "train.save_every=2", "train.max_steps=5"]
 

@@ -25,7 +25,7 @@ from showtell.training.loop import train
 from showtell.training.teacher import Teacher
 from showtell.training.together import make_ensemble
 from tests.small import FROZEN, RECIPE, small_recipe, train_small
-from tests.training.test_resume import equal, killed
+from tests.training.killed import equal, killed
 
 QUIET = Console(quiet=True)
 CAPTIONS = batch([[[3, 4, 5], [6]], [[7, 8, 10, 3, 3], []]], Special(begin=(1,), eos=2, pad=0))

@@ -18,8 +18,8 @@ from benchmarks.results.plan import read_plan
 from benchmarks.results.runs import runs_of
 from benchmarks.results.work import is_scored, is_trained, missing, with_needs, work
 from showtell.plumbing.errors import InputError
+from tests.benchmarks.planned import copied, make_planned, planned_runs
 from tests.pages import ROOT
-from tests.planned import copied, make_planned, planned_runs
 
 NAMES = ["bern-1-1", "bern-1-2", "longer-2", "wider-1", "wider-2", "both", "both-flipped", "nearest"]
 

@@ -17,7 +17,7 @@ from showtell.metrics import METRICS
 from showtell.metrics.significance import holm, intervals, paired
 from showtell.recipe.build import build
 from showtell.scoring.compare import compare_runs
-from tests.planned import copied, make_planned, planned_runs
+from tests.benchmarks.planned import copied, make_planned, planned_runs
 
 SHOWN = ["CIDEr-D", "BLEU-4", "ROUGE-L"]  # without METEOR, whose tables may not be here
 
