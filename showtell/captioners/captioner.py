@@ -68,6 +68,8 @@ class Captioner(ABC):
     )
     sections: tuple[str, ...] = ()  # what its recipes have beside data, captioner, train and evaluate
     learns = False  # whether it is trained by steps
+    needs_data = True  # whether its recipe must name data: not if others trained it
+    at_once: int | None = None  # photos that `caption` takes in one go; None if that is for others to decide
     recipe: Recipe | None = None
     decode: Mapping[str, Any] = MappingProxyType({})  # the strategy of decoding by `name`, and its settings
     views: Views = "none"  # the views of a photo that it captions by, beside the upright one
@@ -125,6 +127,11 @@ class Captioner(ABC):
     def to(self: C, device: torch.device | str) -> C:
         """Move its weights, if it has any."""
         return self
+
+    def adopt(self, recipe: Recipe) -> None:
+        """Caption from now on as a checked recipe of the same weights says."""
+        self.decode = recipe.get("decode", self.decode)
+        self.views = recipe["captioner"].get("views", self.views)
 
     def check_decoding(self) -> None:  # noqa: B027 - most captioners can do all that their section allows
         """Raise RecipeError if `decode` asks for what it cannot do. Called before it sees a photo."""

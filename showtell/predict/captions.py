@@ -28,8 +28,9 @@ def caption(
 ) -> dict[str, str]:
     """Caption photos and folders of photos: `showtell caption` from Python.
 
-    `model` is a packaged model, a run folder, a Hub id or a captioner; `decode` changes its decoding, for example
-    `num_beams=3`. Returns one caption for each photo, by file name (by path within its folder, if a folder is named).
+    `model` is a packaged model, a run folder, a Hub id, a folder that transformers saved, or a captioner. `decode`
+    changes its decoding, for example `num_beams=3`. Returns one caption for each photo, by file name (by path within
+    its folder, if a folder is named).
     A photo that cannot be read is not in it; a warning says why.
 
     Raises InputError if a path does not exist or there is no such model, RecipeError for a decoding option that the
@@ -93,6 +94,7 @@ def caption_photos(
 ) -> Iterator[tuple[str, Caption | Unreadable]]:
     """(image_id, its caption, or why it cannot be read), in the order of `photos`, a batch at a time."""
     ids = list(photos)
+    batch_size = min(batch_size, captioner.at_once or batch_size)
     with (
         ThreadPoolExecutor(4) as pool,
         Bar(console or Console(stderr=True), "captioning", len(ids), "photo", show=console is not None) as bar,
