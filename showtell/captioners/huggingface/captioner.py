@@ -221,7 +221,8 @@ class HuggingFace(Captioner):
 
 
 def settings_of(recipe: Recipe) -> Settings:
-    values = {key: value for key, value in recipe["captioner"].items() if key != "name"}
+    """The checked section `captioner`, whose lists are tuples again."""
+    values: dict[str, Any] = {key: value for key, value in recipe["captioner"].items() if key != "name"}
     return Settings(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
 
 

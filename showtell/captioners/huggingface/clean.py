@@ -9,7 +9,7 @@ PICTURE = r"(?:image|photo|photograph|picture)"
 BEGINNINGS = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        r"(?:assistant|model|ai|bot|caption|answer|description|sentence)\s*:\s*",
+        r"\**(?:assistant|model|ai|bot|caption|answer|description|sentence)\s*:\**\s*",
         r"(?:sure|certainly|of course|okay)\s*[,.!:]\s*",
         r"here(?:'s|’s| is) (?:a|an|one|the|your)\b[^:.]*:\s*",
         rf"(?:the|this) {PICTURE} (?:shows|depicts|features|captures|displays|presents|contains|is of|describes)\s+",

@@ -60,7 +60,8 @@ def _text(loaded: Loaded, images: list[Image.Image], text: str) -> Mapping[str, 
     texts = [_with_place(loaded, text)] * len(images)
     inputs = dict(loaded.processor(images=images, text=texts, padding=True, return_tensors="pt"))
     if loaded.kind == "git":  # its tokenizer ends the text, and an ended text has no continuation
-        inputs |= {name: inputs[name][:, :-1] for name in ("input_ids", "attention_mask")}
+        words = {name: inputs[name][:, :-1] for name in ("input_ids", "attention_mask")}
+        inputs = {"pixel_values": inputs["pixel_values"], **words}
     return inputs
 
 

@@ -54,6 +54,7 @@ def load_network(place: Path | str, revision: str | None, dtype: str) -> Loaded:
     with quiet():
         network = _network(transformers, str(place), source, dtype, options)
         processor, images, tokenizer = _processors(transformers, str(place), source, options)
+    _check_words(str(place), network, tokenizer)
     _ready(network, tokenizer)
     return Loaded(network, processor, images, tokenizer, name, commit or digest_folder(Path(source)))
 
@@ -151,6 +152,14 @@ def _cannot(name: str, error: Exception) -> InputError:
     if isinstance(error, OSError) and "offline" in str(error).lower():
         advice = "the Hugging Face Hub is out of reach; name a local folder instead"
     return refused(name, f"cannot be loaded ({on_one_line(error)})", advice=advice)
+
+
+def _check_words(name: str, network: Any, tokenizer: Any) -> None:
+    """transformers makes a tokenizer of special tokens alone where the files of its words are missing."""
+    known = getattr(network.config.get_text_config(decoder=True), "vocab_size", None) or 0
+    if len(tokenizer) < known / 2:
+        wrong = f"has a tokenizer of {len(tokenizer):,} tokens, and its network has {known:,}"
+        raise refused(name, wrong, advice="its tokenizer's files are missing: fetch or save them anew")
 
 
 def _ready(network: Any, tokenizer: Any) -> None:

@@ -1,12 +1,18 @@
 """Tiny captioners of random weights in transformers' own layout: configs, a vocabulary of some hundred words, a folder.
 
-`MADE` has one function for each architecture; each writes a folder as `save_pretrained` does.
+`MADE` has one function for each architecture, which writes a folder as `save_pretrained` does; `folder` keeps each.
 """
 
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
+
+from showtell.plumbing.torchvision_repair import repair_torchvision
+
+repair_torchvision()  # before transformers is imported
 
 SENTENCES = [
     "a dog runs on the beach with a red ball",
@@ -322,3 +328,10 @@ MADE = {
     "blip-2": blip2,
     "florence2": florence2,
 }
+_kept = tempfile.TemporaryDirectory(prefix="showtell-tiny-")
+
+
+@cache
+def folder(name: str) -> Path:
+    """Made once a process; not to be changed."""
+    return MADE[name](Path(_kept.name) / name)
