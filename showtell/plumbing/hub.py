@@ -28,7 +28,7 @@ def place_of(name: str | Path, packaged: Iterable[str] = ()) -> Path | str:
     text = str(name)
     if text.startswith(HUB):
         return _repository(text)
-    folder = Path(text).expanduser()
+    folder = Path(os.path.expanduser(text))  # noqa: PTH111 - Path raises for a user that there is not
     if text and folder.is_dir():
         return folder
     hint = f"a Hub id is OWNER/NAME, or {HUB}OWNER/NAME"
@@ -64,19 +64,20 @@ def hub_file(repository: str, names: Sequence[str], revision: str | None = None)
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
-    offline, unknown = hub_is_out_of_reach(), False
+    offline, unknown = hub_is_out_of_reach(), ""
     for name in names:
         try:
             return Path(hf_hub_download(repository, name, revision=revision, local_files_only=offline))
-        except LocalEntryNotFoundError:
-            unknown = True
+        except LocalEntryNotFoundError as error:
+            cause = "" if offline or error.__cause__ is None else f" ({on_one_line(error.__cause__)})"
+            unknown = unknown or f"is not in the local cache, and the Hugging Face Hub is out of reach{cause}"
+            offline = True  # it was asked often enough; another file may still be in the cache
         except EntryNotFoundError:
             continue
         except Exception as error:  # a proxy that answers with a web page makes the library raise nearly anything
             raise InputError(_reason(error), key=f"{HUB}{repository}", advice=_advice(revision)) from error
     if unknown:
-        wrong = "is not in the local cache, and the Hugging Face Hub is out of reach"
-        raise InputError(wrong, key=f"{HUB}{repository}", advice="name a local folder instead")
+        raise InputError(unknown, key=f"{HUB}{repository}", advice="name a local folder instead")
     return None
 
 
