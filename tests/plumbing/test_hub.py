@@ -145,8 +145,11 @@ for name in ("hotel/page", "missing/model", "closed/model", "junk/model"):
         print(error)
 """
     environment = {
-        **{"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}", "NO_PROXY": "127.0.0.1"},
-        **{"HF_HOME": str(tmp_path), "OMP_NUM_THREADS": "1"},
+        "HF_HUB_OFFLINE": "0",
+        "HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}",
+        "NO_PROXY": "127.0.0.1",
+        "HF_HOME": str(tmp_path),
+        "OMP_NUM_THREADS": "1",
     }
     found = subprocess.run(
         [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, timeout=100

@@ -344,7 +344,7 @@ def test_code_that_comes_with_a_model_is_never_run(copy):
     for file in ("config.json", "processor_config.json", "tokenizer_config.json"):
         content = json.loads((copy / file).read_text())
         names = ("AutoConfig", "AutoModelForImageTextToText", "AutoProcessor", "AutoTokenizer", "AutoImageProcessor")
-        content["auto_map"] = {name: "evil.Evil" for name in names}
+        content["auto_map"] = dict.fromkeys(names, "evil.Evil")
         (copy / file).write_text(json.dumps(content))
     assert showtell.load(copy).caption(paths()[:1], max_length=4)[0].log_prob < 0
 

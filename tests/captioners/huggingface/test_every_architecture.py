@@ -23,7 +23,9 @@ def photos():
     stream = np.random.RandomState(3)
     sizes = [(60, 40), (40, 90), (33, 33), (120, 35), (64, 48)]
     blocks = [stream.randint(0, 256, (4, 5, 3)).astype(np.uint8) for _ in sizes]
-    return [Image.fromarray(each).resize(size, Image.Resampling.NEAREST) for each, size in zip(blocks, sizes)]
+    return [
+        Image.fromarray(each).resize(size, Image.Resampling.NEAREST) for each, size in zip(blocks, sizes, strict=True)
+    ]
 
 
 @pytest.fixture(scope="module", params=MADE)
@@ -46,7 +48,10 @@ def own_ids(captioner, photo, **settings):
         content = [{"type": "image", "image": photo}, {"type": "text", "text": ASK}]
         inputs = loaded.processor.apply_chat_template(
             [{"role": "user", "content": content}],
-            **{"add_generation_prompt": True, "tokenize": True, "return_dict": True, "return_tensors": "pt"},
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
         )
     made = network.generate(
         **inputs, **settings, do_sample=False, return_dict_in_generate=True, output_scores=True, output_logits=True
