@@ -222,8 +222,11 @@ class HuggingFace(Captioner):
 
 def settings_of(recipe: Recipe) -> Settings:
     """The checked section `captioner`, whose lists are tuples again."""
-    values: dict[str, Any] = {key: value for key, value in recipe["captioner"].items() if key != "name"}
-    return Settings(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    values: dict[str, Any] = {}
+    for key, value in recipe["captioner"].items():
+        if key != "name":
+            values[key] = tuple(value) if isinstance(value, list) else value
+    return Settings(**values)
 
 
 def _without_empty(decode: Mapping[str, Any]) -> dict[str, Any]:

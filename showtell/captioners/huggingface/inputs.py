@@ -7,6 +7,7 @@
   SmolVLM, Qwen-VL).
 """
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -60,8 +61,7 @@ def _text(loaded: Loaded, images: list[Image.Image], text: str) -> Mapping[str, 
     texts = [_with_place(loaded, text)] * len(images)
     inputs = dict(loaded.processor(images=images, text=texts, padding=True, return_tensors="pt"))
     if loaded.kind == "git":  # its tokenizer ends the text, and an ended text has no continuation
-        words = {name: inputs[name][:, :-1] for name in ("input_ids", "attention_mask")}
-        inputs = {"pixel_values": inputs["pixel_values"], **words}
+        inputs |= {name: inputs[name][:, :-1] for name in ("input_ids", "attention_mask")}
     return inputs
 
 
@@ -100,4 +100,6 @@ def _moved(network: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
             return value
         return value.to(network.device, network.dtype if value.is_floating_point() else value.dtype)
 
-    return {name: moved(value) for name, value in inputs.items()}
+    # Many tokenizers give these to every model, and `generate` refuses what a model does not know.
+    unused = {"token_type_ids"} - inspect.signature(network.forward).parameters.keys()
+    return {name: moved(value) for name, value in inputs.items() if name not in unused}

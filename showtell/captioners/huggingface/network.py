@@ -43,20 +43,18 @@ class Loaded(NamedTuple):
 def load_network(place: Path | str, revision: str | None, dtype: str) -> Loaded:
     """`place` as `place_of` gives it. Raises InputError for what is no captioner, damaged, or out of reach."""
     transformers = _library()
-    name = place.name if isinstance(place, Path) else place
-    source, commit = (str(place), None) if isinstance(place, Path) else _fetch(place, revision)
-    _check_config(transformers, str(place), Path(source) / CONFIG)
+    name = place.resolve().name if isinstance(place, Path) else place
+    folder, commit = (place, None) if isinstance(place, Path) else _fetch(place, revision)
+    _check_config(transformers, str(place), folder / CONFIG)
+    source, options = str(place), {}
     if commit is not None:
-        options: dict[str, Any] = {"revision": commit, "local_files_only": hub_is_out_of_reach()}
-        source = str(place)
-    else:
-        options = {}
-    with quiet():
+        options = {"revision": commit, "local_files_only": hub_is_out_of_reach()}
+    with quiet(bars=commit is not None and not _has_weights(folder)):
         network = _network(transformers, str(place), source, dtype, options)
         processor, images, tokenizer = _processors(transformers, str(place), source, options)
     _check_words(str(place), network, tokenizer)
     _ready(network, tokenizer)
-    return Loaded(network, processor, images, tokenizer, name, commit or digest_folder(Path(source)))
+    return Loaded(network, processor, images, tokenizer, name, commit or digest_folder(folder))
 
 
 def refused(name: str, wrong: str, **more: Any) -> InputError:
@@ -74,12 +72,16 @@ def _library() -> Any:
     return transformers
 
 
-def _fetch(repository: str, revision: str | None) -> tuple[str, str]:
+def _fetch(repository: str, revision: str | None) -> tuple[Path, str]:
     """The local folder and the commit of a Hub model's config, which is small. transformers fetches the rest."""
     config = hub_file(repository, [CONFIG], revision)
     if config is None:
         raise refused(repository, f"has no {CONFIG} on the Hub", taker="captioner 'huggingface' takes", takes=SUCH_AS)
-    return str(config.parent), config.parent.name
+    return config.parent, config.parent.name
+
+
+def _has_weights(folder: Path) -> bool:
+    return any(any(folder.glob(pattern)) for pattern in ("*.safetensors", "*.bin"))
 
 
 def _check_config(transformers: Any, name: str, path: Path) -> None:
