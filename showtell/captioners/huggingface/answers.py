@@ -14,9 +14,12 @@ from torch import Tensor
 from showtell.captioners.huggingface.network import Loaded
 from showtell.plumbing.quiet import quiet
 
+# Whose part, and not the whole network, generates
+SPEAKERS = {"blip-2": "language_model", "instructblip": "language_model", "kosmos-2": "text_model"}
+
 
 class Answer(NamedTuple):
-    """What was said after the prompt, up to eos, which is in it unless the answer was cut."""
+    """The ids after the prompt, up to eos, which is in it unless the answer was cut."""
 
     ids: list[int]
     log_probs: list[float]
@@ -30,9 +33,11 @@ def answers(loaded: Loaded, inputs: Mapping[str, Any], decode: Mapping[str, Any]
     with quiet():
         made = loaded.network.generate(**inputs, generation_config=config)
     ids, log_probs = _generated(made)
-    found = [_until_end(*row, ends(loaded.network)) for row in zip(ids.tolist(), log_probs.tolist(), strict=True)]
-    drawn = config.num_return_sequences or 1
-    return [max(found[at : at + drawn], key=lambda answer: sum(answer.log_probs)) for at in range(0, len(found), drawn)]
+    rows = zip(ids.tolist(), log_probs.tolist(), strict=True)
+    drawn = [_until_end(*row, ends(loaded.network)) for row in rows]
+    each = config.num_return_sequences or 1  # of a photo, of which the likeliest counts
+    groups = [drawn[at : at + each] for at in range(0, len(drawn), each)]
+    return [max(group, key=lambda answer: sum(answer.log_probs)) for group in groups]
 
 
 def forced(loaded: Loaded, inputs: Mapping[str, Any], captions: Sequence[Sequence[int]]) -> list[Answer]:
@@ -55,11 +60,11 @@ def forced(loaded: Loaded, inputs: Mapping[str, Any], captions: Sequence[Sequenc
     force = transformers.LogitsProcessorList([Force()])
     with quiet():
         made = loaded.network.generate(**inputs, generation_config=config, logits_processor=force)
-    found = []
+    spoken = []
     for row, ids in enumerate(captions):
-        of_row = [made.logits[step][row].float().log_softmax(-1)[word].item() for step, word in enumerate(ids)]
-        found.append(Answer(list(ids), of_row))
-    return found
+        log_probs = [made.logits[step][row].float().log_softmax(-1)[word].item() for step, word in enumerate(ids)]
+        spoken.append(Answer(list(ids), log_probs))
+    return spoken
 
 
 def _settings(decode: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,14 +117,18 @@ def _until_end(ids: list[int], log_probs: list[float], ends: set[int]) -> Answer
 
 
 def ends(network: Any) -> set[int]:
-    """The ids that end an answer: a model may have several, and BLIP calls its own `sep`."""
-    found: set[int] = set()
-    for module in network.modules():
-        end = getattr(getattr(module, "generation_config", None), "eos_token_id", None)
-        found |= set(end if isinstance(end, list | tuple) else [] if end is None else [end])
-    if network.config.model_type == "blip":
-        found = {network.config.text_config.sep_token_id}
-    return found
+    """The ids that end an answer. A model may have several, and BLIP calls its own `sep`.
+
+    Only the part that generates counts: the defaults of another may be ordinary words.
+    """
+    kind = network.config.model_type
+    if kind == "blip":
+        return {network.config.text_config.sep_token_id}
+    speaker = getattr(network, SPEAKERS[kind]) if kind in SPEAKERS else network
+    end = speaker.generation_config.eos_token_id
+    if end is None:
+        end = network.config.get_text_config(decoder=True).eos_token_id
+    return set(end) if isinstance(end, list | tuple) else set() if end is None else {end}
 
 
 def first_end(loaded: Loaded) -> int:

@@ -93,8 +93,8 @@ class HuggingFace(Captioner):
 
     def log_prob(self, image: str | Path | Image.Image, caption: str | Caption) -> float:
         """The log-probability that the model gives a caption of a photo: the sum of `log_probs`."""
-        (found,) = self.log_probs([image], [caption])
-        return sum(found)
+        (log_probs,) = self.log_probs([image], [caption])
+        return sum(log_probs)
 
     def log_probs(
         self, images: Sequence[str | Path | Image.Image], captions: Sequence[str | Caption]
@@ -109,8 +109,8 @@ class HuggingFace(Captioner):
             inputs = prepare(self.loaded, [image for image, _ in some], self.settings.prompt)
             return forced(self.loaded, inputs, [ids for _, ids in some])
 
-        found = self._in_batches([image for image, _ in pairs], pairs, force)
-        return [answer.log_probs for answer in found]
+        forced_answers = self._in_batches([image for image, _ in pairs], pairs, force)
+        return [answer.log_probs for answer in forced_answers]
 
     def _ids(self, caption: str | Caption) -> list[int]:
         if isinstance(caption, Caption) and caption.tokens is not None:

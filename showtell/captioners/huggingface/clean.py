@@ -30,8 +30,8 @@ def clean(answer: str, strip: Sequence[str] = (), stop: Sequence[str] = ()) -> s
     ('a cat', 'a cat.')
     """
     text = cut(THOUGHTS.sub("", answer), stop)
-    if found := ENDS.search(text):
-        text = text[: found.start()]
+    if end := ENDS.search(text):
+        text = text[: end.start()]
     for line in text.splitlines():
         if caption := _without_beginnings(" ".join(line.split()), strip):
             return caption

@@ -85,7 +85,7 @@ def _conversation(loaded: Loaded, prompt: str) -> str:
 
 
 def _with_place(loaded: Loaded, prompt: str) -> str:
-    """LLaVA and its kin want the place of the photo in the text; some processors add it themselves."""
+    """LLaVA and similar models want a mark in the text where the photo stands; some processors write it themselves."""
     mark = str(getattr(loaded.processor, "image_token", "") or "")
     if not mark or mark in prompt or loaded.kind in PLACE_IT:
         return prompt

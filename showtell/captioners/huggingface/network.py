@@ -181,5 +181,5 @@ def digest_folder(folder: Path) -> str:
 
 
 def _content(folder: Path) -> Iterator[Path]:
-    found = {path for pattern in CONTENT for path in folder.glob(pattern) if path.name not in TRAINING}
-    yield from sorted(found)
+    paths = {path for pattern in CONTENT for path in folder.glob(pattern) if path.name not in TRAINING}
+    yield from sorted(paths)
