@@ -66,6 +66,8 @@ class Captioner(ABC):
     options: ClassVar[Callable[..., Any]] = no_options  # its keyword-only arguments are the section `captioner`
     sections: tuple[str, ...] = ()  # the recipe sections it needs, in addition to data, captioner, train and evaluate
     learns = False  # whether the training loop trains it
+    needs_data = True  # whether its recipe must name data; False if others trained it
+    at_once: int | None = None  # the most photos that `caption` takes at once; None means any number
     recipe: Recipe | None = None
     decode: Mapping[str, Any] = MappingProxyType({})  # the decoding strategy (`name`) and its options
     views: Views = "none"  # augmented views of a photo that it also reads, for example mirrored ones
@@ -123,6 +125,11 @@ class Captioner(ABC):
     def to(self: C, device: torch.device | str) -> C:
         """Move its weights, if any."""
         return self
+
+    def adopt(self, recipe: Recipe) -> None:
+        """Caption from now on as this checked recipe says; it has the same weights."""
+        self.decode = recipe.get("decode", self.decode)
+        self.views = recipe["captioner"].get("views", self.views)
 
     def check_decoding(self) -> None:  # noqa: B027 - a captioner without a decoder has nothing to check
         """Raise RecipeError if `decode` has an option that it cannot obey. Called before any photo is read."""

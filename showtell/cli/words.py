@@ -24,7 +24,12 @@ Photos = Annotated[
         metavar="PHOTO_OR_FOLDER", help="Photos and folders of photos. decode.KEY=VALUE changes the decoding."
     ),
 ]
-Model = Annotated[str, typer.Option(help="A run folder, a packaged model, or a Hugging Face Hub id.")]
+Model = Annotated[
+    str,
+    typer.Option(
+        help="A run folder, a packaged model, a Hub id such as OWNER/NAME, or a folder that transformers saved."
+    ),
+]
 SOME_UNREADABLE = 3
 
 
@@ -37,10 +42,10 @@ def show(scores: Any) -> None:
 
 def photos_and_changes(words: list[str]) -> tuple[list[Path], list[str]]:
     """Split words into paths and overrides such as `decode.num_beams=3`. If a file has that name, it is a path."""
-    from showtell.loading import PLACES
+    from showtell.loading import DRIVEN, PLACES
 
     changes = [word for word in words if is_change(word)]
-    may = ["decode", "captioner.views", *PLACES]
+    may = ["decode", *DRIVEN, *PLACES]
     if wrong := [word for word in changes if not {*may} & {word.partition("=")[0], word.partition(".")[0]}]:
         from showtell.recipe.tables import nearest_option
 

@@ -28,9 +28,9 @@ def caption(
 ) -> dict[str, str]:
     """Caption photos and folders of photos, as `showtell caption` does.
 
-    `model` is a packaged model, a run folder, a Hub id or a captioner; `decode` changes its decoding, for example
-    `num_beams=3`. Returns file name -> caption; for a photo in a given folder, its path within the folder -> caption.
-    A photo that cannot be read is skipped with a warning.
+    `model` is a packaged model, a run folder, a Hub id, a folder that transformers saved, or a captioner. `decode`
+    changes its decoding, for example `num_beams=3`. Returns file name -> caption; for a photo in a given folder, its
+    path within the folder -> caption. A photo that cannot be read is skipped with a warning.
 
     Raises InputError if a path or the model does not exist; RecipeError if the model does not have a decoding option.
     """
@@ -92,6 +92,7 @@ def caption_photos(
 ) -> Iterator[tuple[str, Caption | Unreadable]]:
     """(image_id, caption) for each photo, in the order of `photos`, batch by batch; Unreadable if it cannot be read."""
     ids = list(photos)
+    batch_size = min(batch_size, captioner.at_once or batch_size)
     with (
         ThreadPoolExecutor(4) as pool,
         Bar(console or Console(stderr=True), "captioning", len(ids), "photo", show=console is not None) as bar,

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from showtell.captioners import CAPTIONERS
 from showtell.metrics.names import select as check_names
 from showtell.plumbing.errors import RecipeError
 from showtell.plumbing.messages import nearest
@@ -32,6 +33,8 @@ def check(recipe: Recipe) -> Recipe:
     if captioner != "neural":
         refuse_neural(recipe, captioner)
         sections = [section for section in sections if section not in absent(captioner)]
+    if "data" not in recipe and not CAPTIONERS[captioner].needs_data:
+        sections.remove("data")
     asked = recipe.get("evaluate", {}).get("metrics")
     if isinstance(asked, str):
         check_names(asked)  # an unknown name gets its own error, not `it takes a list`

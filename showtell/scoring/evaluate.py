@@ -9,10 +9,11 @@ from rich.console import Console
 from showtell import checkpoint
 from showtell.cache.contents import digest_file
 from showtell.captioners import Captioner
+from showtell.captioners.huggingface.network import CONFIG
 from showtell.clip import Clip
 from showtell.data import Record, notes
 from showtell.data.scenes.scenes import check_drawn
-from showtell.loading import PLACES, load, load_folder, steer
+from showtell.loading import DRIVEN, PLACES, load, load_folder, steer
 from showtell.metrics.names import select
 from showtell.metrics.score import Scores, check_ready, score, to_json
 from showtell.plumbing.device import autocast, device_of
@@ -25,7 +26,7 @@ from showtell.recipe.tables import nearest_option, options
 from showtell.settings.text import Recipe
 from showtell.training.resume import MACHINE
 
-OPEN = ("data", "decode", "evaluate", "captioner.views", *PLACES)  # scoring may change only what needs no new weights
+OPEN = ("data", "decode", "evaluate", *DRIVEN, *PLACES)  # scoring may change only what needs no new weights
 
 
 def evaluate(
@@ -114,6 +115,8 @@ def _captioner(run: Path | Captioner, asked: Mapping[str, str], out: Path | None
         raise InputError("is no folder", key=str(run), takes=takes, taker="evaluate takes")
     if out is None:
         check_folder(run, "the run", "give --out FOLDER")
+        if not (run / checkpoint.RECIPE).is_file() and (run / CONFIG).is_file():
+            raise InputError("is a model that others trained, not a run", key=str(run), advice="give --out FOLDER")
     moved = [item for key, item in asked.items() if key in PLACES]
     return load_folder(run, moved) if run.is_dir() else load(run, moved)
 
@@ -149,7 +152,7 @@ def _folder(out: Path, recipe: Recipe) -> Path:
 def _training(own: Recipe, recipe: Recipe, given: Sequence[Record], console: Console | None) -> list[str]:
     """The captions that the weights were trained on; if they are not here, the training captions of `given`."""
     records, here = given, True
-    if own["data"] != recipe["data"]:
+    if own.get("data", recipe["data"]) != recipe["data"]:
         try:
             check_drawn(own["data"])
             records = build(own, "data")

@@ -1,8 +1,10 @@
-"""A recipe whose captioner needs no training steps (nearest neighbours) -> its run folder.
+"""A recipe whose captioner needs no training steps -> its run folder.
 
-The captioner stores the features and captions of the training photos.
+
+`nearest` keeps the training photos' features and captions; `huggingface` keeps which model of others it is.
 """
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -11,10 +13,12 @@ from rich.console import Console
 
 from showtell import checkpoint
 from showtell.cache import open_source
+from showtell.captioners.huggingface.captioner import HuggingFace
 from showtell.captioners.nearest import Nearest
 from showtell.data import notes
 from showtell.plumbing.device import device_of
 from showtell.plumbing.errors import InputError, RecipeError
+from showtell.plumbing.hub import HUB, place_of
 from showtell.plumbing.lock import Lock
 from showtell.plumbing.messages import say as print_line
 from showtell.recipe.build import build, build_encoder
@@ -25,12 +29,14 @@ from showtell.training.resume import check_same, claim, open_run
 
 
 def remember(recipe: Recipe, run: Path, resume: bool, console: Console, lock: Lock) -> Path:
-    """Build the captioner of a checked recipe into the folder `run`.
+    """Build the captioner of a checked recipe into the folder `run`. Its last file makes the run complete.
 
     The model is written last: a folder with a model is complete. Raises InputError if `run` exists and `resume` is
     False.
     """
     say = partial(print_line, console)
+    if recipe["captioner"]["name"] == HuggingFace.name:
+        return _adopt(recipe, run, resume, say, lock)
     if recipe["captioner"]["name"] == "ensemble":
         raise RecipeError(
             "is 'ensemble', which is made of trained runs and cannot be trained",
@@ -65,3 +71,28 @@ def remember(recipe: Recipe, run: Path, resume: bool, console: Console, lock: Lo
     claim(run, lock)
     captioner.save_files(run)
     return run
+
+
+def _adopt(recipe: Recipe, run: Path, resume: bool, say: Callable[[str], None], lock: Lock) -> Path:
+    """Load a model that others trained, and write a run that says which one, at which version."""
+    if resume and (run / checkpoint.RECIPE).is_file():
+        check_same(_fixed_as(recipe, checkpoint.read_recipe(run)), run)
+        say(f"{run} is finished, as captioner {HuggingFace.name!r} trains nothing: nothing to resume")
+        return run
+    open_run(recipe, run, resume, say)
+    captioner = HuggingFace.open_model(recipe)
+    captioner.check_decoding()
+    claim(run, lock)
+    captioner.save_pretrained(run)
+    section = captioner.recipe["captioner"]
+    version = f" at revision {section['revision']}" if section["revision"] else ""
+    say(f"{run} captions with {section['model']}{version}; nothing was trained")
+    return run
+
+
+def _fixed_as(recipe: Recipe, saved: Recipe) -> Recipe:
+    """The recipe with the place and the version that the run found for the same model, if none other is asked for."""
+    asked, found = recipe["captioner"], saved.get("captioner", {})
+    place = place_of(asked["model"])
+    model = str(place.resolve()) if isinstance(place, Path) else f"{HUB}{place}"
+    return recipe | {"captioner": asked | {"model": model, "revision": asked["revision"] or found.get("revision")}}

@@ -273,7 +273,7 @@ MISTAKES = {  # what is written -> what is told after "error: "
     "caption empty": "empty: no photos in it or its subfolders; searched for .jpg",
     "caption album --model RUN --out out.txt": "--out is 'out.txt'; it takes a name that ends in .json, .jsonl or .csv",
     "caption album --model RUN --out none/out.csv": "--out none/out.csv cannot be written: No such file or directory",
-    "caption album --model nobody/none": "'nobody/none' is no run folder, and the Hugging Face Hub gives no such model",
+    "caption album --model nobody/none": "hf:nobody/none is not in the local cache, and the Hugging Face Hub is out of",
     "caption album --model empty": "empty is not a run: it has no recipe.yaml",
     "caption album --model RUN decode.num_beam=3": "decode.num_beam is not an option of 'beam'; it takes num_beams, ",
     "caption album --model RUN train.lr=3": "train.lr=3 is not a photo; here you can change decode, captioner.views, ",

@@ -173,8 +173,8 @@ def test_what_is_found_never_goes_into_another_run(run, tmp_path):
 def test_what_made_the_weights_may_not_be_changed(frozen_run, item):
     with pytest.raises(RecipeError) as error:
         evaluate_run(frozen_run, "val", [item])
-    changes = ", ".join(("data, decode, evaluate, captioner.views", *PLACES, "train.device, train.precision"))
-    assert str(error.value).startswith(f"{item} cannot be changed here; evaluate changes only {changes}; ")
+    assert str(error.value).startswith(f"{item} cannot be changed here; evaluate changes only data, decode, evaluate, ")
+    assert {"captioner.views", *PLACES, "train.device", "train.precision"} <= set(error.value.takes)
 
 
 def test_an_option_without_its_section_is_told_with_it(frozen_run):

@@ -20,7 +20,8 @@ from showtell.decoders.language_model.parts import find
 from showtell.features import Features
 from showtell.layers.learned import LearnedPrefix, LearnedPrompt
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.plumbing.language_models import language_model, quiet, transformers
+from showtell.plumbing.language_models import language_model, transformers
+from showtell.plumbing.quiet import quiet
 from showtell.settings.bounds import Count, Share
 
 KEY = "decoder.model"
@@ -174,7 +175,7 @@ def _load(model: str) -> Any:
     library = transformers(KEY, model)
     folder = language_model(model, KEY)
     try:
-        with quiet(library):
+        with quiet():
             found, report = library.AutoModelForCausalLM.from_pretrained(
                 folder, dtype=torch.float32, trust_remote_code=False, output_loading_info=True
             )

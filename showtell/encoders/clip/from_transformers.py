@@ -4,8 +4,7 @@ Code that comes with a model is never executed, and PyTorch files are read only 
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from showtell.encoders.clip.towers import LOCAL, Towers, check_hub, lacking, one_line, refused
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.quiet import quiet
 from showtell.plumbing.torchvision_repair import repair_torchvision
 
 PADDED = ("siglip", "siglip2")  # were trained on texts that are padded to the longest length
@@ -29,7 +29,7 @@ def load_transformers(name: str) -> Towers:
         raise lacking(name, "transformers") from None
     if source == name and not Path(name).is_dir():
         check_hub(name, name)
-    with _quiet(transformers):
+    with quiet():
         network, tokenizer, processor = _load(transformers, name, source)
     config = network.config
     limit = min(config.text_config.max_position_embeddings, tokenizer.model_max_length)
@@ -97,18 +97,3 @@ def _lasting(config: Any) -> Any:
     if isinstance(config, dict):
         return {key: _lasting(value) for key, value in config.items() if key not in VOLATILE}
     return config
-
-
-@contextmanager
-def _quiet(transformers: Any) -> Iterator[None]:
-    """Hide the library's progress bars and warnings; errors still come as one InputError."""
-    logging = transformers.utils.logging
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
