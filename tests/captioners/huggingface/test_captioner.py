@@ -449,6 +449,18 @@ def test_a_photo_among_others_that_cannot_be_read_costs_only_itself(tmp_path):
     assert "bad.jpg" in found.stderr
 
 
+def test_a_photo_that_the_model_refuses_costs_only_itself(tmp_path):
+    """Qwen2-VL takes no photo that is 200 times as wide as high."""
+    for number, size in enumerate([(20, 30), (2, 900), (30, 20)]):
+        Image.new("RGB", size).save(tmp_path / f"{number}.png")
+    words = ("--model", str(folder("qwen2_vl")), "decode.max_length=4", "decode=greedy")
+    found = run_command("caption", str(tmp_path), *words)
+    assert found.exit_code == 3 and len(found.stdout.splitlines()) == 2
+    assert "1.png" in found.stderr and "aspect ratio" in found.stderr
+    alone = run_command("caption", str(tmp_path / "1.png"), *words)
+    assert isinstance(alone.exception, InputError) and "aspect ratio" in str(alone.exception)
+
+
 def test_odd_photos_are_captioned(blip):
     photos = [Image.new("RGB", size) for size in ((1, 1), (300, 2), (2, 300))]
     assert len(blip.caption(photos, max_length=4)) == 3
