@@ -369,21 +369,24 @@ def test_weights_of_pytorch_are_read_as_plain_tensors(copy):
 
 
 def test_a_missing_package_names_the_extra(monkeypatch):
+    path = folder("blip")
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(InputError) as wrong:
-        showtell.load(folder("blip"))
+        showtell.load(path)
     told(wrong, "transformers", "showtell[lm]")
 
 
 def test_a_package_that_transformers_lacks_names_the_extra(monkeypatch):
     import transformers
 
+    path = folder("idefics3")
+
     def lacks(*_, **__):
         raise ImportError("Package `num2words` is required to run SmolVLM processor.")
 
     monkeypatch.setattr(transformers.AutoProcessor, "from_pretrained", lacks)
     with pytest.raises(InputError) as wrong:
-        showtell.load(folder("idefics3"))
+        showtell.load(path)
     told(wrong, "num2words", "showtell[lm]")
 
 
