@@ -1,8 +1,8 @@
 """Showtell: image captioning in one small library; every captioner is a recipe.
 
-Photos and captions go in at the top of the folder, flow one way, and come out as captions, scores and pages.
+Photos and captions go in at the top of the folder list, flow one way, and come out as captions, scores and pages.
 
-Axes, for the whole package: B images in a batch, N visual tokens, D channels, T caption tokens (S in one call),
+Axes in the whole package: B images in a batch, N visual tokens, D channels, T caption tokens (S in one call),
 V vocabulary, K captions of an image (beams, samples, references), H heads.
 """
 
@@ -11,9 +11,9 @@ from typing import Any
 
 __version__ = "0.2.0"
 
-# Imported on first use: `showtell --help` must not wait for torch. No name here is that of a room or a file beside it:
-# importing `showtell.recipe` would put the room in the place of a door of that name. "room:name" is a door whose
-# function has another name at home.
+# Name -> its module, imported on first use, so that `showtell --help` does not wait for torch. No name may be that of a
+# folder or file beside this one: `import showtell.recipe` would replace an attribute `recipe` with the module.
+# "module:name" is a function that has another name in its module.
 _DOORS = {
     "load": "loading",
     "load_recipe": "recipe.check",
@@ -21,6 +21,7 @@ _DOORS = {
     "evaluate": "scoring.evaluate",
     "score": "scoring.files",
     "caption": "predict.captions",
+    "classify": "zeroshot.classify",
     "compare": "scoring.comparison",
     "explain_photo": "explain.attention:explain",
     "attention_figure": "report.figures",

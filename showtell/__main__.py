@@ -1,4 +1,4 @@
-"""`python -m showtell` is the command `showtell`."""
+"""`python -m showtell` runs the command `showtell`."""
 
 from showtell.cli import main
 

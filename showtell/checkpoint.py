@@ -1,9 +1,9 @@
-"""A run folder: weights, recipe and training state; every write is whole or not at all, nothing is ever unpickled.
+"""A run folder: weights, recipe and training state. Each file is complete or not written; nothing is unpickled.
 
-`RUN/model.safetensors` is the best, `RUN/last/` what resuming needs. Saved weights are everything that the run cannot
-get back from its named source: trained parameters, the buffers beside them, and frozen parts drawn at random. A tensor
-with two names (tied weights) is saved once, by its first name. A file of weights has a digest of its tensors, which is
-compared when it is read; one that others made has none.
+`RUN/model.safetensors` holds the best weights; `RUN/last/` is the checkpoint for resuming. A run saves only what it
+cannot load again from a named source such as timm: trained parameters, the buffers in the same modules, and frozen
+random weights. A tensor with two names (tied weights) is saved once, with its first name. A weights file that we write
+holds a digest of its tensors, which is checked on reading.
 """
 
 import hashlib
@@ -33,20 +33,20 @@ from showtell.settings.text import VERSION, Recipe, read_recipe_file
 MODEL, RECIPE = "model.safetensors", "recipe.yaml"
 STATE, PART = "state.json", ".last-"
 FILES, SEAL, DIGEST = "files", "seal", "digest"
-FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # what saved weights may be
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # allowed types of saved weights
 MOMENTS = {"step", "exp_avg", "exp_avg_sq"}
-WAY_OUT = "train anew into another --run"
+WAY_OUT = "train again into another folder with --run"
 
 
 def weights(encoder: Encoder, decoder: Decoder | None = None) -> dict[str, Tensor]:
-    """What a run saves, by name: `encoder.…` and `decoder.…`."""
+    """The tensors that a run saves, by name: `encoder.…` and `decoder.…`."""
     return _named(encoder, decoder)[0]
 
 
 def _named(encoder: Encoder, decoder: Decoder | None) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """What a run saves, and each other name of a tied weight with the first one, by which it is saved."""
+    """The tensors that a run saves by name, and for tied weights: each other name -> the first name."""
     first: dict[Any, str] = {}
-    found: dict[str, Tensor] = {}
+    saved: dict[str, Tensor] = {}
     others: dict[str, str] = {}
     for part, module in {"encoder": encoder, "decoder": decoder}.items():
         for name, tensor in _unrecoverable(module) if module is not None else ():
@@ -56,12 +56,12 @@ def _named(encoder: Encoder, decoder: Decoder | None) -> tuple[dict[str, Tensor]
                 others[name] = first[place]
             else:
                 first[place] = name
-                found[name] = tensor.detach().cpu().contiguous()
-    return found, others
+                saved[name] = tensor.detach().cpu().contiguous()
+    return saved, others
 
 
 def _unrecoverable(part: Encoder | Decoder) -> Iterator[tuple[str, Tensor]]:
-    """All tensors but those of frozen modules that the named source gives back."""
+    """All tensors except those of frozen modules whose weights can be loaded again from their named source."""
     if not part.reloadable:
         yield from part.state_dict().items()
         return
@@ -74,30 +74,28 @@ def _unrecoverable(part: Encoder | Decoder) -> Iterator[tuple[str, Tensor]]:
 
 
 def given_back(encoder: Encoder, decoder: Decoder | None = None) -> dict[str, Tensor]:
-    """The numbers that a run does not save, because their named source gives them back."""
-    found, others = _named(encoder, decoder)
+    """The weights that a run does not save, because they can be loaded again from their named source."""
+    saved, others = _named(encoder, decoder)
     back: dict[str, Tensor] = {}
     for part, module in {"encoder": encoder, "decoder": decoder}.items():
         for name, tensor in module.state_dict().items() if module is not None else ():
             name = f"{part}.{name}"
-            if name not in found and name not in others and tensor.is_floating_point():
+            if name not in saved and name not in others and tensor.is_floating_point():
                 back[name] = tensor
     return back
 
 
 def restore(encoder: Encoder, decoder: Decoder | None, tensors: dict[str, Tensor], source: str) -> None:
-    """Put saved weights back; InputError names the first that is missing, unknown or of another shape."""
+    """Load saved weights into the modules. Raises InputError for the first that is missing, unknown or misshapen."""
     wanted, others = _named(encoder, decoder)
     tensors = _by_first_names(tensors, others, source)
     for name in [*wanted, *tensors]:
         have, want = tensors.get(name), wanted.get(name)
         if have is None or want is None or have.shape != want.shape:
             shapes = [tuple(tensor.shape) if tensor is not None else "absent" for tensor in (have, want)]
-            raise InputError(
-                f"{source} does not fit its recipe: {name} is {shapes[0]}, the recipe makes it {shapes[1]}"
-            )
+            raise InputError(f"{source} does not fit its recipe: {name} is {shapes[0]}, but must be {shapes[1]}")
         if have.dtype != want.dtype and not (have.is_floating_point() and want.is_floating_point()):
-            raise InputError(f"{source} is damaged: {name} holds {have.dtype}, and {want.dtype} is read from it")
+            raise InputError(f"{source} is damaged: {name} holds {have.dtype}, but it must be {want.dtype}")
     modules: dict[str, nn.Module | None] = {"encoder": encoder, "decoder": decoder}
     for part, module in modules.items():
         if module is None:
@@ -107,36 +105,38 @@ def restore(encoder: Encoder, decoder: Decoder | None, tensors: dict[str, Tensor
 
 
 def _by_first_names(tensors: dict[str, Tensor], others: dict[str, str], source: str) -> dict[str, Tensor]:
-    """Saved weights with one name for each tied weight; InputError if a file gives two of its names other values."""
-    found = {name: tensor for name, tensor in tensors.items() if name not in others}
+    """Saved weights with only the first name of each tied weight. Raises InputError if its names have other values."""
+    by_first = {name: tensor for name, tensor in tensors.items() if name not in others}
     for name in tensors.keys() & others.keys():
-        first = found.setdefault(others[name], tensors[name])
+        first = by_first.setdefault(others[name], tensors[name])
         if not torch.equal(first, tensors[name]):
             raise InputError(
-                f"{source} does not fit its recipe: {name} differs from {others[name]}, the recipe makes them one"
+                f"{source} does not fit its recipe: {name} differs from {others[name]}, but the recipe ties them"
             )
-    return found
+    return by_first
 
 
 def halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Floating numbers as fp16."""
+    """The same tensors, with floating-point numbers as fp16."""
     return {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, all numbers finite. Raises InputError if it is damaged."""
+    """The tensors of a safetensors file. Raises InputError if it is damaged, or a number is not finite."""
     try:
         tensors = load_file(path)
         with safe_open(path, framework="pt") as file:
             written = (file.metadata() or {}).get(DIGEST)
     except FileNotFoundError:
-        raise InputError(f"{path} does not exist: {path.parent} is no trained run") from None
+        raise InputError(f"{path} does not exist: {path.parent} is not a trained run") from None
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path} is damaged: {error}") from None
     for name, tensor in tensors.items():
         _check_numbers(path, name, tensor)
     if written is not None and written != digest((), tensors):
-        raise InputError(f"{path} is damaged: its tensors are not those that were written; bring a copy, or {WAY_OUT}")
+        raise InputError(
+            f"{path} is damaged: its tensors do not fit its digest", advice=f"restore a copy of it, or {WAY_OUT}"
+        )
     return tensors
 
 
@@ -146,15 +146,15 @@ def _check_numbers(path: Path, name: str, tensor: Tensor) -> None:
     if tensor.dtype not in FLOATS:
         kinds = ", ".join(str(kind).removeprefix("torch.") for kind in FLOATS)
         raise InputError(f"{path}: {name} holds {tensor.dtype}; it takes {kinds}")
-    if not torch.isfinite(tensor.float()).all():  # what is too large for fp32 is not finite there
-        raise InputError(f"{path} is damaged: {name} has values that are no finite numbers")
+    if not torch.isfinite(tensor.float()).all():  # a float64 that is too large for fp32 becomes infinite
+        raise InputError(f"{path} is damaged: {name} has values that are not finite")
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     with whole(path) as part:
         try:
             _save(tensors, part)
-        except SafetensorError as error:  # its word for a full disk too
+        except SafetensorError as error:  # safetensors raises this for a full disk too
             raise OSError(str(error)) from None
 
 
@@ -163,38 +163,44 @@ def _save(tensors: dict[str, Tensor], path: Path) -> None:
 
 
 def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The same tensors, no two of which share memory: safetensors would refuse them."""
+    """The same tensors, copied if they share memory, because safetensors refuses shared memory."""
     memories: set[int] = set()
-    found: dict[str, Tensor] = {}
+    apart: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         memory = tensor.untyped_storage().data_ptr()
-        found[name] = tensor.clone() if memory in memories and tensor.numel() else tensor
+        apart[name] = tensor.clone() if memory in memories and tensor.numel() else tensor
         memories.add(memory)
-    return found
+    return apart
 
 
 def write_recipe(folder: Path, recipe: Recipe) -> None:
-    """Its first line says which version of Showtell wrote it."""
+    """Write `recipe.yaml`. Its first line is the version of Showtell that wrote it."""
     versioned = {VERSION: __version__, **recipe}
     write_text(folder / RECIPE, yaml.safe_dump(versioned, sort_keys=False, allow_unicode=True))
 
 
 def read_recipe(folder: Path) -> Recipe:
-    """Raises InputError for a folder that is no run, or a run of Showtell 0.1, whose files meant other things."""
+    """The recipe of a run. Raises InputError if the folder is not a run, or a run of Showtell 0.1.
+
+    Files of 0.1 have other meanings, so they are not read.
+    """
     if not (folder / RECIPE).is_file():
         raise InputError(f"{folder} is not a run: it has no {RECIPE}")
     recipe = read_recipe_file(folder / RECIPE)
     if VERSION not in recipe:
         raise InputError(
-            f"{folder} was made by Showtell 0.1, and this is {__version__}, which reads runs from 0.2 on",
-            advice=f"train it anew: {' && '.join(dict.fromkeys(_anew(folder, recipe, f'{folder}-anew')))}",
+            f"{folder} was made by Showtell 0.1, but this is {__version__}, which reads only runs from 0.2 on",
+            advice=f"train it again: {' && '.join(dict.fromkeys(_anew(folder, recipe, f'{folder}-anew')))}",
         )
     del recipe[VERSION]
+    train = recipe.get("train", {})
+    if "encoder_lr" in train:  # its name before it was the rate of pretrained decoders too
+        train["pretrained_lr"] = train.pop("encoder_lr")
     return recipe
 
 
 def _anew(folder: Path, recipe: Recipe, run: str, seen: tuple[Path, ...] = ()) -> Iterator[str]:
-    """The commands that make a run of Showtell 0.1 anew in the folder `run`, after those that it is made from."""
+    """The commands that repeat a run of Showtell 0.1 in the folder `run`; before them, those for the runs it needs."""
     captioner, train = recipe.get("captioner", {}), recipe.get("train", {})
     if captioner.get("name") == "ensemble":
         names = captioner.get("members")
@@ -220,18 +226,18 @@ def _anew(folder: Path, recipe: Recipe, run: str, seen: tuple[Path, ...] = ()) -
 
 
 def _of_0_1(folder: Path) -> Recipe | None:
-    """The recipe of a run, if Showtell 0.1 made it."""
+    """The recipe of a run if Showtell 0.1 made it, else None."""
     recipe = read_recipe_file(folder / RECIPE) if (folder / RECIPE).is_file() else {VERSION: {}}
     return None if VERSION in recipe else recipe
 
 
 def write_training(run: Path, tensors: dict[str, dict[str, Tensor]], state: dict[str, Any]) -> None:
-    """`RUN/last`: one safetensors file for each entry of `tensors`, and `state.json`; swapped in as one folder.
+    """Write `RUN/last`: a safetensors file for each entry of `tensors`, and `state.json`. All appear in one rename.
 
-    `state.json` has a digest of each file and one of itself, so that damage, or files of two checkpoints, are seen.
+    `state.json` has a digest of each file and of itself. So we notice damage, and a mix of files of two checkpoints.
     """
     _settle(run)
-    for left in run.glob(f"{PART}*"):  # by a kill
+    for left in run.glob(f"{PART}*"):  # left by a kill
         clear(left)
     part = run / f"{PART}{secrets.token_hex(8)}"
     try:
@@ -247,12 +253,16 @@ def write_training(run: Path, tensors: dict[str, dict[str, Tensor]], state: dict
         part.rename(run / "last.new")  # from here on the new checkpoint counts
     except (OSError, SafetensorError, InputError) as error:
         clear(part)
-        raise InputError(f"{run} cannot hold a checkpoint: {error}; the one before it is untouched") from None
+        advice = "the checkpoint before it is unchanged"
+        raise InputError(f"cannot hold a checkpoint: {error}", key=str(run), advice=advice) from None
     _settle(run)
 
 
 def read_training(run: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]] | None:
-    """What `write_training` wrote last, or None if a run has no checkpoint. Raises InputError if it is damaged."""
+    """The tensors and the state that `write_training` wrote last, or None if there is no checkpoint.
+
+    Raises InputError if it is damaged.
+    """
     _settle(run)
     path = run / "last" / STATE
     if not path.is_file():
@@ -262,43 +272,43 @@ def read_training(run: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, An
     except ValueError as error:
         raise InputError(f"{path} is damaged: {error}; {WAY_OUT}") from None
     if not isinstance(state, dict):
-        raise InputError(f"{path} is damaged: it holds no object; {WAY_OUT}")
+        raise InputError(f"{path} is damaged: it holds no JSON object; {WAY_OUT}")
     seal, digests = state.pop(SEAL, None), state.get(FILES)
     if seal != _seal(state) or not isinstance(digests, dict):
         raise InputError(f"{path} is damaged, or somebody changed it: its {SEAL} does not fit; {WAY_OUT}")
     for name, written in digests.items():
         file = run / "last" / Path(name).name
         if not file.is_file() or digest_file(file) != written:
-            raise InputError(f"{file} is damaged, missing, or of another checkpoint; {WAY_OUT}")
+            raise InputError(f"{file} is damaged, missing, or from another checkpoint; {WAY_OUT}")
     tensors = {Path(name).stem: read_tensors(run / "last" / Path(name).name) for name in digests}
     return tensors, {key: value for key, value in state.items() if key != FILES}
 
 
 def _seal(state: dict[str, Any]) -> str:
-    """Of all but the seconds, which differ where everything else is equal."""
+    """A digest of the state without its seconds, which differ even between equal runs."""
     sealed = {key: value for key, value in state.items() if key != "seconds"}
     return hashlib.blake2b(json.dumps(sealed, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def _settle(run: Path) -> None:
-    """Finish a swap that a kill may have cut short between its two steps."""
+    """If a kill came between the two renames of `write_training`, make the second one now."""
     ready = run / "last.new"
     if ready.is_dir() and not ready.is_symlink():
         clear(run / "last")
         ready.rename(run / "last")
-    elif os.path.lexists(ready):  # none that we wrote
+    elif os.path.lexists(ready):  # a file or a link, so not ours
         clear(ready)
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """AdamW's moments as flat names `index.name`, for safetensors."""
+    """AdamW's moments with names such as `0.exp_avg`, as safetensors needs them."""
     state = optimizer.state_dict()["state"]
     named = {f"{i}.{name}": value for i, values in state.items() for name, value in values.items()}
     return {name: torch.as_tensor(value).cpu().contiguous() for name, value in named.items()}
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], source: str) -> None:
-    """Put moments back; InputError if they are not those of this optimizer's parameters."""
+    """Load moments into the optimizer. Raises InputError if they do not fit its parameters."""
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
@@ -308,10 +318,10 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tenso
         if not known or tensor.shape != shape:
             raise InputError(
                 f"{source} does not fit its recipe: its optimizer's {name} is {tuple(tensor.shape)}; "
-                "it may be of another version"
+                "it may be from another version of Showtell"
             )
         if not tensor.is_floating_point() or (key != "exp_avg" and bool((tensor < 0).any())):
-            raise InputError(f"{source} is damaged: its optimizer's {name} is no moment: it is negative or no number")
+            raise InputError(f"{source} is damaged: its optimizer's {name} is negative or not a floating-point number")
         state.setdefault(int(index), {})[key] = tensor
     if wrong := [index for index, moments in state.items() if set(moments) != MOMENTS]:
         raise InputError(f"{source} is damaged: its optimizer lacks a moment of parameter {wrong[0]}")
@@ -319,16 +329,16 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tenso
 
 
 def random_tensors(device: torch.device) -> dict[str, Tensor]:
-    """The states of the generators that dropout and samples draw from."""
+    """The states of the random generators that dropout and sampling use."""
     own = {"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {}
     return {"cpu": torch.get_rng_state()} | own
 
 
 def restore_random(tensors: dict[str, Tensor], device: torch.device, source: str) -> None:
-    """Put the generators' states back; where a run goes on elsewhere, only those of devices that it has in common."""
+    """Restore the random generators. If a run resumes on another kind of device, only the CPU's is restored."""
     try:
         torch.set_rng_state(tensors["cpu"])
         if "cuda" in tensors and device.type == "cuda":
             torch.cuda.set_rng_state(tensors["cuda"], device)
     except (KeyError, TypeError, RuntimeError):
-        raise InputError(f"{source} is damaged: random.safetensors is no state of a generator") from None
+        raise InputError(f"{source} is damaged: random.safetensors is not the state of a generator") from None

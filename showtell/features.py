@@ -1,4 +1,4 @@
-"""Features: what an encoder hands on, the same for a CNN's grid, a ViT's patches and a detector's regions."""
+"""Features: the output of every encoder. A CNN's grid, a ViT's patches and a detector's regions have the same form."""
 
 from typing import NamedTuple
 
@@ -8,9 +8,9 @@ from torch import Tensor
 
 
 class Features(NamedTuple):
-    """Visual tokens and one vector for each of B images; the conditioning chooses which it reads.
+    """Visual tokens and one vector for each of B images; the decoder's conditioning chooses what it reads.
 
-    `boxes` are (left, top, right, bottom) as fractions of the upright original image.
+    `boxes` are (left, top, right, bottom) as fractions of the upright original image: (0, 0, 0.5, 1) is its left half.
     """
 
     tokens: Float[Tensor, "B N D"]
@@ -22,11 +22,11 @@ class Features(NamedTuple):
         return Features(*(part.to(device, non_blocking=True) for part in self))
 
     def select(self, images: Int[Tensor, " M"]) -> "Features":
-        """The features of some of the images, in the order of the indices `images`."""
+        """The features of the images with these indices, in this order."""
         return Features(*(part[images] for part in self))
 
 
-# What is seen of the same images: the Features of one encoder, or of several encoders or views those of each.
+# All features of the same images: Features from one encoder, or a tuple with one for each encoder or view.
 Seen = Features | tuple[Features, ...]
 
 
@@ -43,12 +43,12 @@ def to(seen: Seen, device: torch.device) -> Seen:
 
 
 def select(seen: Seen, images: Int[Tensor, " M"]) -> Seen:
-    """What is seen of some of the images, in the order of the indices `images`."""
+    """The features of the images with these indices, in this order."""
     return seen.select(images) if isinstance(seen, Features) else tuple(part.select(images) for part in seen)
 
 
 def grid_boxes(rows: int, columns: int, view: Float[Tensor, "B 4"]) -> Float[Tensor, "B N 4"]:
-    """Where the cells of a grid lie in the original: `view` is the part that the encoder saw, N is rows * columns.
+    """The boxes of a grid's N = rows * columns cells. `view` is the box of the part of the image that the encoder saw.
 
     >>> grid_boxes(1, 2, torch.tensor([[0.0, 0.0, 1.0, 1.0]])).tolist()
     [[[0.0, 0.0, 0.5, 1.0], [0.5, 0.0, 1.0, 1.0]]]

@@ -1,4 +1,4 @@
-"""A packaged name, a run folder or a Hub id -> a captioner."""
+"""A packaged name, a folder or a Hub id -> a captioner, of Showtell or one that others trained with transformers."""
 
 from collections.abc import Sequence
 from importlib import resources
@@ -7,13 +7,20 @@ from pathlib import Path
 from showtell import checkpoint
 from showtell.captioners import CAPTIONERS
 from showtell.captioners.captioner import Captioner
+from showtell.captioners.huggingface.captioner import HuggingFace
+from showtell.captioners.huggingface.network import CONFIG
+from showtell.checkpoint import RECIPE
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.hub import HUB, hub_file, on_one_line, place_of
 from showtell.recipe.build import Parts
 from showtell.recipe.check import check, check_sections
 from showtell.settings.text import Recipe, override
 
-PLACES = ("encoder.weights", "regions.file", "regions.model")  # files that a captioner reads, and may find elsewhere
-FILES = ["*.yaml", "*.json", "*.safetensors", "*.model", "*.md"]  # what is fetched: nothing that could be executed
+# Files and folders that a captioner reads, and that may have moved since training.
+PLACES = ("encoder.model", "encoder.weights", "regions.file", "regions.model", "captioner.model")
+# Options that change how a captioner captions, with the same weights.
+DRIVEN = tuple(f"captioner.{name}" for name in ("views", "prompt", "clean", "strip", "stop", "batch_size"))
+FILES = ["*.yaml", "*.json", "*.safetensors", "*.model", "*.md"]  # the only files fetched; none of them can run code
 
 
 def packaged_models() -> dict[str, Path]:
@@ -23,27 +30,45 @@ def packaged_models() -> dict[str, Path]:
 
 
 def load(name: str | Path, moved: Sequence[str] = ()) -> Captioner:
-    """A packaged model (`tiny`), a run folder, or the id of a Hugging Face Hub repository -> a captioner.
+    """A packaged model (`tiny`), a folder, or the id of a Hugging Face Hub repository -> a captioner.
 
-    `moved` says where files of PLACES are by now, as `encoder.weights=FILE`. The captioner's `caption(photos)` takes
-    paths and PIL images, and returns a Caption (text, tokens, log_prob) for each.
-    Raises InputError if there is no such model or its files are damaged, RecipeError if its recipe is not allowed.
+    A folder is a run of Showtell, or a model that transformers saved; so is a repository. `place_of` says which names
+    are paths. `moved` gives new paths of files in PLACES, for example `encoder.weights=FILE`. The captioner's
+    `caption(photos)` takes paths and PIL images, and returns a Caption (text, tokens, log_prob) for each.
+    Raises InputError if there is no such model or its files are damaged; RecipeError if its recipe is not allowed.
 
     >>> load("tiny").caption(["photo.jpg"])  # doctest: +SKIP
     """
-    return load_folder(folder_of(packaged_models().get(str(name), name)), moved)
+    packaged = packaged_models()
+    place = packaged.get(str(name)) or place_of(name, packaged)
+    if isinstance(place, str):
+        if not _is_ours(place):
+            return load_foreign(f"{HUB}{place}", moved)
+        place = _fetch(place)
+    return load_folder(place, moved)
 
 
 def load_folder(folder: Path, moved: Sequence[str] = ()) -> Captioner:
-    """The captioner of a run folder, also where a packaged model has the folder's name."""
+    """The captioner of a folder, also if a packaged model has the folder's name."""
+    if not (folder / RECIPE).is_file():
+        if (folder / CONFIG).is_file():
+            return load_foreign(str(folder.resolve()), moved)
+        wrong = f"is not a run: it has no {RECIPE}; nor has it the {CONFIG} of a model that transformers saved"
+        raise InputError(wrong, key=str(folder))
     recipe = check(override(checkpoint.read_recipe(folder), moved))
     return CAPTIONERS[recipe["captioner"]["name"]].read(recipe, folder, Parts(recipe, load_folder))
 
 
-def steer(captioner: Captioner, overrides: Sequence[str]) -> Recipe:
-    """Let overrides such as `decode.num_beams=3` change how a captioner captions; the recipe with them is returned.
+def load_foreign(model: str, moved: Sequence[str] = ()) -> HuggingFace:
+    """A model of transformers by its name alone, with the defaults of captioner 'huggingface' and no data."""
+    recipe = override({"captioner": {"name": HuggingFace.name, "model": model}}, moved)
+    return HuggingFace.open_model(check(recipe))
 
-    Raises RecipeError, before a photo is seen, for a decoding that the captioner cannot do.
+
+def steer(captioner: Captioner, overrides: Sequence[str]) -> Recipe:
+    """Change how a captioner captions, with overrides such as `decode.num_beams=3`. Returns the changed recipe.
+
+    Raises RecipeError, before a photo is opened, if the captioner cannot decode so.
     """
     if captioner.recipe is None:
         asked = override({}, overrides)
@@ -52,28 +77,38 @@ def steer(captioner: Captioner, overrides: Sequence[str]) -> Recipe:
         captioner.decode = {**captioner.decode, **asked.get("decode", {})}
     else:
         recipe = check(override(captioner.recipe, overrides))
-        captioner.decode = recipe.get("decode", captioner.decode)
-        captioner.views = recipe["captioner"].get("views", captioner.views)
+        captioner.adopt(recipe)
     captioner.check_decoding()
     return recipe
 
 
 def folder_of(name_or_folder: str | Path) -> Path:
-    """A folder as it is, or a copy of the Hub's repository of that id; InputError if there is neither."""
-    folder = Path(name_or_folder)
-    return folder if folder.is_dir() else _from_hub(str(name_or_folder))
+    """The folder of a captioner of Showtell's, or a copy of the Hub's repository of that id.
+
+    Raises InputError if there is neither.
+    """
+    place = place_of(name_or_folder, packaged_models())
+    if isinstance(place, Path):
+        return place
+    if not _is_ours(place):
+        raise InputError(f"has no {RECIPE}: Showtell did not make it", key=f"{HUB}{place}", advice="name a run")
+    return _fetch(place)
 
 
-def _from_hub(repo_id: str) -> Path:
+def _is_ours(repository: str) -> bool:
+    """Whether a repository of the Hub holds a captioner of Showtell's; InputError if it holds no captioner at all."""
+    file = hub_file(repository, [RECIPE, CONFIG])
+    if file is None:
+        wrong = f"holds no captioner: it has neither {RECIPE} (Showtell) nor {CONFIG} (transformers)"
+        raise InputError(wrong, key=f"{HUB}{repository}", advice="check the name")
+    return file.name == RECIPE
+
+
+def _fetch(repository: str) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(repo_id, allow_patterns=FILES))
-    except LocalEntryNotFoundError:
-        reason = "it is out of reach, and no copy is kept here"
-    except HFValidationError:
-        reason = "its models are called OWNER/NAME"
-    except (HfHubHTTPError, OSError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-    raise InputError(f"{repo_id!r} is no run folder, and the Hugging Face Hub gives no such model: {reason}")
+        return Path(snapshot_download(repository, allow_patterns=FILES))
+    except Exception as error:  # a Hub that goes away meanwhile makes the library raise nearly anything
+        wrong = f"cannot be fetched from the Hugging Face Hub ({on_one_line(error)})"
+        raise InputError(wrong, key=f"{HUB}{repository}", advice="try again") from error

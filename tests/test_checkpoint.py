@@ -46,9 +46,7 @@ def test_a_full_disk_leaves_the_old_file_as_it_was(tmp_path, write):
     path.write_text("old")
     with (
         full_disk(1000),
-        pytest.raises(
-            InputError, match=f"^{re.escape(str(path))} cannot be written: .*; what stood there is untouched$"
-        ),
+        pytest.raises(InputError, match=f"^{re.escape(str(path))} cannot be written: .*; the old file is unchanged$"),
     ):
         if write == "text":
             write_text(path, "x" * 5000)
@@ -137,7 +135,7 @@ def test_numbers_that_are_no_weights_are_refused_by_name(tmp_path, tensor):
 
 def test_a_missing_safetensors_file_is_no_trained_run(tmp_path):
     path = tmp_path / "model.safetensors"
-    with told(f"{path} does not exist: {tmp_path} is no trained run"):
+    with told(f"{path} does not exist: {tmp_path} is not a trained run"):
         checkpoint.read_tensors(path)
 
 
@@ -174,7 +172,7 @@ def test_a_full_disk_leaves_the_old_checkpoint_as_it_was(tmp_path):
     with (
         full_disk(10_000),
         pytest.raises(
-            InputError, match=f"^{re.escape(str(tmp_path))} cannot hold a checkpoint: .*; the one before it is "
+            InputError, match=f"^{re.escape(str(tmp_path))} cannot hold a checkpoint: .*; the checkpoint before it is "
         ),
     ):
         checkpoint.write_training(tmp_path, larger, STATE | {"step": 8})

@@ -100,9 +100,9 @@ def test_weights_of_another_recipe_are_refused_with_name_and_shapes():
     less = {name: tensor for name, tensor in saved.items() if name != "decoder.output.bias"}
     more = saved | {"decoder.extra": torch.zeros(2)}
     for tensors, text in (
-        (wider, "encoder.linear.weight is (3, 6), the recipe makes it (6, 6)"),
-        (less, "decoder.output.bias is absent, the recipe makes it (11,)"),
-        (more, "decoder.extra is (2,), the recipe makes it absent"),
+        (wider, "encoder.linear.weight is (3, 6), but must be (6, 6)"),
+        (less, "decoder.output.bias is absent, but must be (11,)"),
+        (more, "decoder.extra is (2,), but must be absent"),
     ):
         with told(f"RUN does not fit its recipe: {text}"):
             checkpoint.restore(encoder, decoder, tensors, "RUN")

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from functools import cache
+from pathlib import Path
 
 import pytest
 import typer
@@ -12,12 +13,22 @@ from typer.testing import CliRunner
 
 from showtell.cli import app
 from showtell.loading import packaged_models
+from showtell.plumbing.hub import place_of
+from showtell.plumbing.torchvision_repair import repair_torchvision
 from showtell.recipe.check import check
 from showtell.settings.text import load_recipe, override, read_yaml
 from tests.pages import PAGES, ROOT, blocks, commands
 
 pytestmark = pytest.mark.pages
-FOLLOWED = ["README.md", "docs/formats.md", "docs/recipes.md", "docs/how-it-works.md", "docs/tutorial.md"]
+FOLLOWED = [
+    "README.md",
+    "docs/huggingface.md",
+    "docs/formats.md",
+    "docs/recipes.md",
+    "docs/how-it-works.md",
+    "docs/tutorial.md",
+    "docs/classify.md",
+]
 ALL = [
     (page, command)
     for page in PAGES
@@ -96,12 +107,17 @@ def put(path, text):
 def runs_here(words):
     """Whether a command needs neither the demo's minutes, nor a model hub, nor a model that is not there."""
     name, given = params(words)
+    if name == "classify":  # not with a CLIP, and not the measurements
+        return given["model"] in packaged_models() and all(Path(photo).exists() for photo in given["photos"])
     if name == "demo" or (given.get("model") == "tiny" and "tiny" not in packaged_models()):
+        return False
+    model = given.get("model") or "tiny"
+    if model != "tiny" and isinstance(place_of(model), str):
         return False
     if name not in ("train", "features"):
         return True
     recipe = check(load_recipe(given["recipe"], given["overrides"] or []))
-    return recipe["encoder"].get("weights") != "hub"
+    return recipe.get("encoder", {}).get("weights") != "hub"
 
 
 def small(words):
@@ -111,7 +127,7 @@ def small(words):
     recipe = check(load_recipe(words[1], params(words)[1]["overrides"] or []))
     wanted = SMALL + FEW_SCENES if recipe["data"]["name"] == "scenes" else SMALL
     keys = ((item, item.partition("=")[0].split(".")) for item in wanted)
-    return [*words, *(item for item, (section, key) in keys if key in recipe[section])]
+    return [*words, *(item for item, (section, key) in keys if key in recipe.get(section, {}))]
 
 
 def follow(page, folder):
@@ -134,6 +150,8 @@ def follow(page, folder):
 @pytest.fixture(scope="module")
 def followed(tmp_path_factory):
     """`followed(page)` -> the folder of a followed page, after all was done. Every page is followed once."""
+
+    repair_torchvision()  # before a page imports transformers
 
     @cache
     def run(name):

@@ -12,7 +12,7 @@ import showtell
 from showtell.plumbing.errors import InputError, RecipeError
 from tests.small import RECIPE
 
-CALLS = ["load", "load_recipe", "train", "evaluate", "score", "caption"]
+CALLS = ["load", "load_recipe", "train", "evaluate", "score", "caption", "classify"]
 
 
 def test_no_door_has_the_name_of_a_room_or_a_file():

@@ -1,7 +1,7 @@
-"""The on-disk cache: every photo is read, squared and, by a frozen encoder, encoded once.
+"""The cache on disk: every photo is read and resized only once, and a frozen encoder encodes it only once.
 
-Train, evaluate and predict ask one thing, `source(indices) -> Seen`. Under it lies a store of frozen features in
-fp16, or, for an encoder that trains, of its pixels in bytes.
+Training, evaluation and prediction call `source(indices) -> Seen`. The source reads a store of frozen features in
+fp16. If the encoder trains, the store has the resized pixels as bytes instead.
 """
 
 from showtell.cache.augmented import Augmented, open_augmented, turned_encoders

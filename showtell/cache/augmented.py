@@ -1,4 +1,4 @@
-"""Training photos, each time upright or turned by chance: a Source over one cache for every turn."""
+"""Augmented training photos: each time a photo is read, a random view of it is used. Every view has its own cache."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,7 +15,7 @@ from showtell.plumbing.errors import RecipeError
 
 
 class Augmented(Source):
-    """`sources` are of the same records, the upright photos first; which one is read is drawn for every image anew."""
+    """`sources` have the same records, one source per view, upright photos first. Each read draws a view per image."""
 
     def __init__(self, sources: Sequence[Source], views: str) -> None:
         upright = sources[0]
@@ -31,19 +31,19 @@ class Augmented(Source):
         for turn, source in enumerate(self.sources):
             places = (drawn == turn).nonzero()[:, 0]
             if len(places):
-                # Copied into place: a CPU's autocast, within which training reads, refuses to join fp16 tensors.
+                # Copied into place, because in a CPU's autocast, which training uses, torch.cat refuses fp16.
                 for name, part in source.read([indices[i] for i in places.tolist()]).items():
                     made.setdefault(name, part.new_empty(len(indices), *part.shape[1:]))[places] = part
         return made
 
     def see(self, kept: Mapping[str, Tensor]) -> Seen:
-        return self.sources[0].see(kept)  # the views share all weights
+        return self.sources[0].see(kept)  # all views share the encoder's weights
 
 
 def open_augmented(records: Sequence[Record], encoder: Encoder, views: str, console: Console) -> Source:
-    """The features of `open_source`, and those of the photos in all views that `views`, a name of VIEWS, has.
+    """Like `open_source`, but photos are augmented with the views of VIEWS[views].
 
-    Raises RecipeError if the features were computed by others, whose photos cannot be turned.
+    Raises RecipeError if the features are precomputed, because their photos cannot be augmented.
     """
     turned = turned_encoders(encoder, views, "train.augment")
     upright = open_source(records, encoder, console=console, what="training photo")
@@ -53,12 +53,11 @@ def open_augmented(records: Sequence[Record], encoder: Encoder, views: str, cons
 
 
 def turned_encoders(encoder: Encoder, views: str, key: str) -> list[Encoder]:
-    """The encoder for each view of VIEWS[views] beside the upright photo, which the option `key` asks for.
+    """One encoder for each view of VIEWS[views], without the upright photo. `key` is the option with that name.
 
-    Raises RecipeError if the features were computed by others, who saw upright photos alone.
+    Raises RecipeError if the features are precomputed, because they were computed from upright photos only.
     """
     if VIEWS[views] and any(isinstance(part, Encoder) and part.given is not None for part in encoder.modules()):
-        raise RecipeError(
-            f"{key} is {views}, and regions 'precomputed' has features of upright photos alone; take {key}=none"
-        )
+        takes = "none with regions=precomputed, which has features of upright photos only"
+        raise RecipeError(key=key, value=views, takes=takes, advice=f"set {key}=none")
     return [Turned(encoder, view) for view in VIEWS[views]]

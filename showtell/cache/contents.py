@@ -1,7 +1,8 @@
-"""Image files -> digests of their bytes, remembered so that unchanged photos are not read again.
+"""Image files -> digests of their bytes. An sqlite file remembers them, so unchanged photos are not read again.
 
-What is remembered holds as long as path, size and both times of a file stay; a file touched in the last seconds is
-not remembered, since clocks of file systems are coarse. Each row has a checksum: one that is damaged counts as absent.
+A remembered digest is valid while the file's path, size and both times stay the same. Digests of files that changed in
+the last 3 seconds are not stored, because file systems have coarse clocks: a second change could keep the times. Each
+row has a checksum; a damaged row counts as missing.
 """
 
 import os
@@ -15,12 +16,12 @@ from hashlib import blake2b
 from pathlib import Path
 from stat import S_ISREG
 
-SETTLED = 3.0  # seconds after which a change is sure to change the times
-Stamp = tuple[int, int, int]  # size, time of the last write, time of the last change of any kind
+SETTLED = 3.0  # seconds; a change that comes later certainly changes the file's times
+Stamp = tuple[int, int, int]  # size, time of the last write (mtime), time of the last change of any kind (ctime)
 
 
 def digest_file(path: Path) -> str | None:
-    """32 letters that name the bytes of a file; None if it cannot be read."""
+    """A digest of 32 hex digits of a file's bytes; None if it cannot be read."""
     try:
         with path.open("rb") as file:
             hashed = blake2b(digest_size=16)
@@ -32,21 +33,21 @@ def digest_file(path: Path) -> str | None:
 
 
 def stamp(path: Path) -> Stamp | None:
-    """What changes when a file does; None for what is no ordinary file."""
+    """Size and times, which change whenever the file changes; None if it is not a regular file."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return (found.st_size, found.st_mtime_ns, found.st_ctime_ns) if S_ISREG(found.st_mode) else None
+    return (status.st_size, status.st_mtime_ns, status.st_ctime_ns) if S_ISREG(status.st_mode) else None
 
 
 def digest_files(paths: Sequence[Path], memory: Path, pool: Executor) -> list[str | None]:
-    """The digest of each file's bytes, None if it cannot be read; `memory` is the sqlite file that remembers."""
+    """The digest of each file's bytes; None if it cannot be read. `memory` is the sqlite file."""
     keys = [_key(path) for path in paths]
     stamps = list(pool.map(stamp, paths))
     known = _recall(memory, keys)
-    found = [known.get(key, (None, None)) for key in keys]
-    digests = [digest if remembered == now else None for (remembered, digest), now in zip(found, stamps, strict=True)]
+    recalled = [known.get(key, (None, None)) for key in keys]
+    digests = [digest if before == now else None for (before, digest), now in zip(recalled, stamps, strict=True)]
     unknown = [i for i, digest in enumerate(digests) if digest is None and stamps[i] is not None]
     for i, digest in zip(unknown, pool.map(digest_file, (paths[i] for i in unknown)), strict=True):
         digests[i] = digest
@@ -58,8 +59,8 @@ def digest_files(paths: Sequence[Path], memory: Path, pool: Executor) -> list[st
 
 
 def _key(path: Path) -> str | bytes:
-    """The whole path; as bytes where they are no text, which sqlite would refuse."""
-    whole = os.path.abspath(path)  # noqa: PTH100 - resolving links would cost a walk each
+    """The absolute path; as bytes if it is not valid text, because sqlite refuses such text."""
+    whole = os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links, which is slow
     try:
         whole.encode()
     except UnicodeEncodeError:
@@ -68,7 +69,7 @@ def _key(path: Path) -> str | bytes:
 
 
 def _checksum(key: str | bytes, stamp: Stamp, digest: str) -> str:
-    """8 letters, kept behind the digest."""
+    """8 hex digits, stored after the digest."""
     return f"{zlib.crc32(repr((key, stamp, digest)).encode()):08x}"
 
 
@@ -88,12 +89,12 @@ def _recall(memory: Path, keys: Sequence[str | bytes]) -> dict[str | bytes, tupl
                 if str(kept)[32:] == _checksum(key, stamp, digest):
                     known[key] = (stamp, digest)
             return known
-    except sqlite3.Error:  # a damaged or older memory costs time, never an answer
+    except sqlite3.Error:  # if the sqlite file is damaged or old, the photos are read again
         return {}
 
 
 def _remember(memory: Path, rows: Iterable[tuple[str | bytes, int, int, int, str]]) -> None:
-    if memory.is_symlink():  # sqlite would write where it leads
+    if memory.is_symlink():  # sqlite would write to the link's target
         return
     table = "contents (path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, ctime INTEGER, digest TEXT)"
     try:

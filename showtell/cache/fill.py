@@ -1,7 +1,7 @@
-"""Photos that a store does not hold yet -> its rows: read, squared, and encoded where the encoder is frozen.
+"""Photos that a store lacks -> new rows: read, resize and, if the encoder is frozen, encode the photos.
 
-On a CPU each core encodes a few photos by itself: that needs no waiting for each other inside every layer, and a few
-photos at a time stay within the core's cache, which is twice as fast as 64.
+For speed, each CPU core encodes its own batch of 4 photos. Then the cores do not wait for each other in every layer,
+and the feature maps fit into the core's cache: this is twice as fast as batches of 64.
 """
 
 import errno
@@ -31,11 +31,11 @@ from showtell.plumbing.progress import Bar
 
 FLUSH_ROWS, FLUSH_SECONDS = 64, 2.0
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-UNREADABLE = "unreadable "  # begins the stand-in for a content's digest where the file gives none
+UNREADABLE = "unreadable "  # plus the path: replaces the digest of a file that cannot be read
 
 
 class Made(NamedTuple):
-    """The rows of a few photos, and for each content that gave none the reason."""
+    """The rows of a few photos, and for each content without a row the reason."""
 
     contents: list[str]
     arrays: dict[str, Tensor]
@@ -43,7 +43,7 @@ class Made(NamedTuple):
 
 
 def fill(store: Store, encoder: Encoder, wanted: Mapping[str, Path], console: Console) -> dict[str, str]:
-    """Make the rows that are missing; returns why contents that have none could not be read.
+    """Make the missing rows. Returns the contents that could not be read, with the reasons.
 
     Raises InputError if the disk is too small or cannot be written.
     """
@@ -63,7 +63,7 @@ def fill(store: Store, encoder: Encoder, wanted: Mapping[str, Path], console: Co
 
 
 def _write(store: Store, batches: Iterator[Made], bar: Bar) -> dict[str, str]:
-    """Rows go to the disk when enough have gathered or some time has passed: a kill costs no more."""
+    """Write rows after every 64 rows or 2 seconds, so that a kill loses at most these."""
     failed: dict[str, str] = {}
     waiting: list[Made] = []
     written = time.perf_counter()
@@ -88,7 +88,7 @@ def _write(store: Store, batches: Iterator[Made], bar: Bar) -> dict[str, str]:
 
 
 def _made(encoder: Encoder, missing: Mapping[str, Path]) -> Iterator[Made]:
-    """The rows of all photos, a batch at a time and in order, made a bounded way ahead."""
+    """Yield the rows of all photos, batch by batch, in order. At most `workers` + 2 batches wait in memory."""
     turn, size = Lock(), batch_size(encoder)
     photos = iter(missing.items())
     batches = iter(lambda: list(islice(photos, size)), [])
@@ -119,12 +119,12 @@ def _job(encoder: Encoder, photos: Sequence[tuple[str, Path]], turn: Lock) -> Ma
         return Made([], {}, failed)
     if device_of(encoder).type == "cpu":
         return Made(contents, _make(encoder, *stack(squares)), failed)
-    with turn:  # one batch at a time in an accelerator's memory
+    with turn:  # only one batch at a time uses the accelerator's memory
         return Made(contents, _make(encoder, *stack(squares)), failed)
 
 
 def _make(encoder: Encoder, pixels: Tensor, view: Tensor) -> dict[str, Tensor]:
-    """What is kept of a batch: the pixels themselves, or a frozen encoder's features, in fp16 unless it is exact."""
+    """The arrays to store for a batch: pixels if the encoder trains, otherwise features (fp16 unless `exact`)."""
     if encoder.trains:
         return {"pixels": pixels, "view": view}
     device = device_of(encoder)
@@ -136,13 +136,13 @@ def _make(encoder: Encoder, pixels: Tensor, view: Tensor) -> dict[str, Tensor]:
 
 @contextmanager
 def _pool(workers: int) -> Iterator[Executor]:
-    """Threads in which torch uses one core each."""
+    """A pool of threads; in each of them, torch uses one core."""
     threads = torch.get_num_threads()
     try:
         with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             yield pool
     finally:
-        torch.set_num_threads(threads)  # what a worker sets holds for threads that start later, too
+        torch.set_num_threads(threads)  # a worker's setting also holds for threads that start later
 
 
 def stack(photos: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
@@ -162,29 +162,29 @@ def _check_room(folder: Path, need: int, photos: int) -> None:
     free = shutil.disk_usage(folder).free
     if need > free:
         raise InputError(
-            f"{photos:,} photos need {_size(need)} in {folder}, where {_size(free)} are free; "
-            "free some, or set SHOWTELL_CACHE=DIR to a larger disk"
+            f"{photos:,} photos need {_size(need)} in {folder}, but only {_size(free)} are free; "
+            "delete files, or set SHOWTELL_CACHE=DIR to a folder on a larger disk"
         )
 
 
 @contextmanager
 def room(folder: Path) -> Iterator[None]:
-    """A disk that is full or cannot be written becomes one clear error; what is cached stays good."""
+    """Turn errors of a full or read-only disk into one InputError. Photos that are cached already stay valid."""
     try:
         yield
     except OSError as error:
         if error.errno in NO_ROOM:
             raise InputError(
-                f"{folder} is out of room after {len(Store(folder).rows):,} photos, which stay cached; "
-                "free some, or set SHOWTELL_CACHE=DIR to a larger disk"
+                f"{folder} is on a disk that is full after {len(Store(folder).rows):,} photos, which stay cached; "
+                "delete files, or set SHOWTELL_CACHE=DIR to a folder on a larger disk"
             ) from error
         raise InputError(
-            f"{folder} cannot be written ({error.strerror}); set SHOWTELL_CACHE=DIR to a folder that can"
+            f"{folder} cannot be written ({error.strerror}); set SHOWTELL_CACHE=DIR to a writable folder"
         ) from error
 
 
 def _size(count: int) -> str:
-    """Bytes for people.
+    """A number of bytes in MB or GB.
 
     >>> _size(1_234_567), _size(20_000_000_000)
     ('1.2 MB', '20.0 GB')

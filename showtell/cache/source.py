@@ -1,4 +1,4 @@
-"""Records and an encoder -> a Source of Features, with what can be kept on disk kept there."""
+"""Records and an encoder -> a Source of Features, with a cache on disk."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from showtell.features import Features, Seen, each
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.messages import count
 
-EDITION = 2  # to be raised when the same fingerprint comes to mean other numbers
+EDITION = 2  # raise it if an unchanged fingerprint would give other features
 
 
 def default_folder() -> Path:
@@ -29,9 +29,9 @@ def default_folder() -> Path:
 
 
 class Source:
-    """`source(indices)` gives the Features of some of `records`; with gradients, where the encoder trains.
+    """`source(indices)` returns the Features of some of `records`; with gradients if the encoder trains.
 
-    `records` are those whose photos could be read, `left_out` the others.
+    `records` are those whose photos could be read; `left_out` are the others.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Source:
         left_out: Sequence[LeftOut] = (),
         content: str = "",
     ):
-        """`content` is a digest of the photos, or of the features that somebody else made."""
+        """`content` is a digest of the photos, or of precomputed features."""
         self.encoder, self.records, self.left_out = encoder, list(records), tuple(left_out)
         self._store, self._rows, self.content = store, list(rows), content
 
@@ -52,18 +52,18 @@ class Source:
 
     @property
     def folders(self) -> list[Path]:
-        """Where its features lie, one folder for each encoder that has a cache."""
+        """The folders with its features, one for each encoder that has a cache."""
         return [self._store.folder]
 
     def read(self, indices: Sequence[int]) -> dict[str, Tensor]:
-        """What is kept of some of the records: pixels where the encoder trains, else its features."""
+        """The stored arrays of some records: pixels if the encoder trains, otherwise features."""
         return self._store.read([self._rows[index] for index in indices])
 
     def __call__(self, indices: Sequence[int]) -> Seen:
         return self.see(self.read(indices))
 
     def see(self, kept: Mapping[str, Tensor]) -> Seen:
-        """The Features of images of which this is kept."""
+        """Stored arrays -> the Features of their images."""
         parts = {name: part.to(device_of(self.encoder), non_blocking=True) for name, part in kept.items()}
         if self.encoder.trains:
             return self.encoder.pool(self.encoder(parts["pixels"], parts["view"]))
@@ -72,7 +72,7 @@ class Source:
 
 
 class Together(Source):
-    """What the sources of `encoder.encoders` keep of the same records; `0.tokens` are the first one's tokens."""
+    """The sources of `encoder.encoders`, for the same records. `0.tokens` is the array `tokens` of the first one."""
 
     def __init__(self, encoder: Encoder, sources: Sequence[Source], left_out: Sequence[LeftOut]) -> None:
         first = sources[0]
@@ -98,7 +98,7 @@ class Together(Source):
 
 
 def _joined(encoder: Encoder, seen: Sequence[Seen]) -> Seen:
-    """What the encoder says of the same images, by what each of its `encoders` says."""
+    """The features of an encoder, from the features of each of its `encoders`."""
     joined = encoder.join([part for one in seen for part in each(one)])
     return encoder.pool(joined) if isinstance(joined, Features) else joined
 
@@ -112,18 +112,19 @@ def open_source(
     progress: bool = True,
     complete: bool = False,
     what: str = "photo",
+    announce: bool = True,
 ) -> Source:
-    """The records' features, of which those that no earlier run has cached are made now, into `folder`.
+    """The features of the records. Features that are not cached are computed now and stored in `folder`.
 
-    Photos that cannot be read are left out, and that is said; raises InputError if no photo can be read, where one
-    cannot and all are needed (`complete`), and where the disk is too small. `what` they are is said with their number.
+    Photos that cannot be read are skipped, and reported if `announce`. Raises InputError if no photo can be read, if
+    one cannot be read and `complete` is True, or if the disk is too small. `what` names the photos in messages.
     """
     console = console or Console(stderr=True, quiet=not progress)
     if encoder.given is not None:
         return _open_given(encoder.given.open(records, console), encoder, len(records), console, complete, what)
     if encoder.encoders:
         settings: dict[str, Any] = {"folder": folder, "console": console, "progress": progress}
-        return _open_each(records, encoder, settings | {"complete": complete, "what": what})
+        return _open_each(records, encoder, settings | {"complete": complete, "what": what, "announce": announce})
     root = folder or default_folder()
     kind = "pixels" if encoder.trains else "features"
     place = root / f"{kind}-{EDITION}-{encoder.fingerprint}"
@@ -132,7 +133,7 @@ def open_source(
         store = Store(place)
         root.mkdir(parents=True, exist_ok=True)
         digests = digest_files(paths, root / "contents.sqlite", pool)
-    # Of photos with the same content one is encoded. A file without any is tried all the same, for its reason.
+    # Photos with equal content are encoded once. A file without a digest is tried too, to learn the reason.
     contents = [digest or f"{UNREADABLE}{path}" for digest, path in zip(digests, paths, strict=True)]
     wanted = dict(zip(contents, paths, strict=True))
     failed = {} if wanted.keys() <= store.rows.keys() else fill(store, encoder, wanted, console)
@@ -142,38 +143,38 @@ def open_source(
         if content in failed
     ]
     kept = [(record, store.rows[c], c) for record, c in zip(records, contents, strict=True) if c not in failed]
-    said = f"{len(left_out):,} of {count(len(records), what)} cannot be read: {told(left_out)}"
+    report = f"{len(left_out):,} of {count(len(records), what)} cannot be read: {told(left_out)}"
     if left_out and (complete or not kept):
-        raise InputError(f"{said}; mend or remove them")
-    if left_out:
-        console.print(f"{said}; left out", markup=False, soft_wrap=True)
+        raise InputError(f"{report}; repair or remove them")
+    if left_out and announce:
+        console.print(f"{report}; skipped", markup=False, soft_wrap=True)
     photos = blake2b("".join(content for _, _, content in kept).encode(), digest_size=16).hexdigest()
     return Source(encoder, store, [row for _, row, _ in kept], [record for record, _, _ in kept], left_out, photos)
 
 
 def _open_each(records: Sequence[Record], encoder: Encoder, settings: dict[str, Any]) -> Source:
-    """Each encoder has its own cache; a photo counts where all could read it."""
+    """Open the cache of each encoder. Only photos that all encoders could read are used."""
     parts, left_out = encoder.encoders, list[LeftOut]()
     for part in parts:
-        found = open_source(records, part, **settings)
-        records, left_out = found.records, left_out + list(found.left_out)
+        source = open_source(records, part, **settings)
+        records, left_out = source.records, left_out + list(source.left_out)
     return Together(encoder, [open_source(records, part, **settings) for part in parts], left_out)
 
 
 def _open_given(opened: Opened, encoder: Encoder, records: int, console: Console, complete: bool, what: str) -> Source:
     rows, kept, left_out, content, where, hint = opened
     missing = f"{len(left_out):,} of {count(records, what)} {'is' if len(left_out) == 1 else 'are'}"
-    said = f"{missing} not in {where}: {told(left_out)}"
+    report = f"{missing} not in {where}: {told(left_out)}"
     if left_out and (complete or not kept):
-        raise InputError(f"{said}; {hint}")
+        raise InputError(f"{report}; {hint}")
     if left_out:
-        console.print(f"{said}; left out", markup=False, soft_wrap=True)
+        console.print(f"{report}; skipped", markup=False, soft_wrap=True)
     return Source(encoder, rows, range(len(kept)), kept, left_out, content)
 
 
 @torch.no_grad()
 def encode(encoder: Encoder, images: Sequence[Image.Image]) -> Seen:
-    """The Features of a few upright RGB images, live; equal to what a Source gives for the same images."""
+    """The Features of a few upright RGB images, without the cache; a Source gives equal ones for the same images."""
     if encoder.several:
         return _joined(encoder, [encode(part, images) for part in encoder.encoders])
     encoder.eval()

@@ -1,9 +1,9 @@
-"""Rows of arrays on disk, one row for each image content: grown at the end, read by memory map, whole after any kill.
+"""Rows of arrays on disk, one row per image content. Rows are appended, read with memory maps, and survive a kill.
 
-A folder holds `layout.json` (name, type and shape of each array), one raw file for each array, and `contents.txt`. Line
-i of that names the image content of row i and has the row's checksum, which is compared when the row is first read. A
-line is written when its row is on the disk, and only rows with a whole line count. What a kill leaves behind them is
-cut off before the next is written.
+A folder has `layout.json` (name, type and shape of each array), one raw file per array, and `contents.txt`. Line i of
+`contents.txt` has the content digest of row i and the row's checksum, which is compared when the row is first read. A
+line is written after its row, and only rows with a complete line count. So a kill can only leave rows without a line;
+the next writer cuts them off.
 """
 
 import json
@@ -24,16 +24,16 @@ from showtell.plumbing.files import open_end, placed
 
 try:
     import fcntl
-except ImportError:  # Windows: there two writers at once are the user's to avoid
+except ImportError:  # Windows has no fcntl: users must not start two writers at once
     fcntl = None  # type: ignore[assignment]
 
 Layout = dict[str, tuple[str, tuple[int, ...]]]  # name -> numpy's name of the type, shape of a row
 
-LINE = 42  # bytes: 32 letters of a content's digest, a space, 8 of the row's checksum, and the line's end
+LINE = 42  # bytes: 32 for the content's digest, a space, 8 for the row's checksum, and the end of the line
 
 
 def layout_of(arrays: Mapping[str, Tensor]) -> Layout:
-    """The layout that can hold rows like these, whose first axis counts the rows."""
+    """The layout for rows like these; the first axis of each array counts the rows."""
     return {name: (str(array.numpy().dtype), tuple(array.shape[1:])) for name, array in arrays.items()}
 
 
@@ -53,7 +53,7 @@ def _checksum(arrays: Sequence["np.ndarray[Any, Any]"]) -> str:
 
 
 class Store:
-    """`rows` says which row holds which content. Any number of processes may read; `writing` lets one write."""
+    """`rows` maps a content digest to its row. Any number of processes may read; `writing` lets only one write."""
 
     rows: dict[str, int]
 
@@ -62,42 +62,42 @@ class Store:
         self.refresh()
 
     def refresh(self) -> None:
-        """See what other processes have written since."""
+        """Read the rows again, because other processes may have added some."""
         self.rows, self._maps = {}, dict[str, np.memmap]()
-        self._sums, self._sound = list[str](), set[int]()  # checksums by row, and the rows that were compared with them
+        self._sums, self._sound = list[str](), set[int]()  # the checksum of each row; the rows that were compared
         try:
             written = json.loads((self.folder / "layout.json").read_text("utf-8"))
             lines = (self.folder / "contents.txt").read_text("ascii")
             self.layout = {name: (kind, tuple(shape)) for name, (kind, shape) in written.items()}
             sizes = [self._path(name).stat().st_size // _bytes(*entry) for name, entry in self.layout.items()]
-        except (OSError, ValueError, TypeError, AttributeError, ZeroDivisionError):  # nothing that was finished is here
+        except (OSError, ValueError, TypeError, AttributeError, ZeroDivisionError):  # no complete store is here
             return
         for row in range(min(len(lines) // LINE, *sizes)):
             content, _, checksum = lines[row * LINE : (row + 1) * LINE - 1].partition(" ")
             self._sums.append(checksum)
-            if len(content) == 32 and len(checksum) == 8:  # a damaged line costs its row
+            if len(content) == 32 and len(checksum) == 8:  # the row of a damaged line is not used
                 self.rows[content] = row
 
     def read(self, rows: Sequence[int]) -> dict[str, Tensor]:
-        """Some rows, in the order asked for, as copies in memory."""
+        """Copies of some rows, in the order of `rows`."""
         if not self._maps:
             for name, (kind, shape) in self.layout.items():
                 shape = (len(self._sums), *shape)
                 self._maps[name] = np.memmap(self._path(name), dtype=kind, mode="r", shape=shape)
-        found = {name: np.array(array[list(rows)]) for name, array in self._maps.items()}
+        copies = {name: np.array(array[list(rows)]) for name, array in self._maps.items()}
         for place, row in enumerate(rows):
             if row not in self._sound:
-                self._check(row, [array[place] for array in found.values()])
-        return {name: torch.from_numpy(array) for name, array in found.items()}
+                self._check(row, [array[place] for array in copies.values()])
+        return {name: torch.from_numpy(array) for name, array in copies.items()}
 
     def _check(self, row: int, arrays: Sequence["np.ndarray[Any, Any]"]) -> None:
         if _checksum(arrays) != self._sums[row]:
-            raise InputError(f"the features in {self.folder} are damaged; delete that folder, and they are made anew")
+            raise InputError(f"the features in {self.folder} are damaged; delete this folder to compute them again")
         self._sound.add(row)
 
     @contextmanager
     def writing(self, layout: Layout, wait: Callable[[], None]) -> Iterator[None]:
-        """Be the only writer; `wait` is told if another must finish first."""
+        """Be the only writer. `wait` is called if another writer must finish first."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with open_end(self.folder / "lock") as lock:
             if fcntl is not None:
@@ -111,7 +111,7 @@ class Store:
             yield
 
     def _cut(self, layout: Layout) -> None:
-        """Drop all behind the last whole row; the lines first, so that they never name rows that are written later."""
+        """Cut off everything after the last complete row. Lines first, so that no line can name a later row."""
         self.layout = layout
         for path, size in [(self.folder / "contents.txt", LINE)] + [
             (self._path(name), _bytes(*entry)) for name, entry in layout.items()
@@ -123,7 +123,7 @@ class Store:
             part.write_text(json.dumps(layout), "utf-8")
 
     def append(self, contents: Sequence[str], arrays: Mapping[str, Tensor]) -> None:
-        """Write one row for each content; only inside `writing`."""
+        """Write one row for each content. Call it only inside `writing`."""
         self._maps = {}
         for name, array in arrays.items():
             assert layout_of({name: array})[name] == self.layout[name]

@@ -1,12 +1,12 @@
-"""What a captioner says of one image."""
+"""A captioner's result for one image."""
 
 from typing import NamedTuple
 
 
 class Caption(NamedTuple):
-    """`tokens` are the ids from bos to eos, a prompt included; `log_prob` sums over the words and eos.
+    """`tokens` are the ids from bos to eos, with the prompt; `log_prob` adds up the words' and eos's log probabilities.
 
-    Some captioners have neither.
+    Both are None if the captioner does not generate words, such as `nearest`.
     """
 
     text: str

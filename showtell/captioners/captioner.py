@@ -1,8 +1,8 @@
-"""What captions photos, whatever it is made of: the contract that predict, evaluate, compare and explain know.
+"""The contract of every captioner: what predict, evaluate, compare and explain may call.
 
-A captioner needs two methods, `caption` and `save_pretrained`. One that reads cached features, such as a trained
-network, has an encoder too: it writes `describe`, and `caption` follows from that. A captioner knows no recipe: it is
-built from parts, and `recipe` only says where it came from.
+A captioner needs two methods, `caption` and `save_pretrained`. If it reads features, as a trained network does, it also
+has an encoder and `describe`; then `caption` is one call of `from_features`. A captioner is built from parts, not from
+a recipe: `recipe` only records where it came from.
 """
 
 import tempfile
@@ -44,62 +44,62 @@ showtell.load("FOLDER_OR_HUB_ID").caption(["photo.jpg"])
 
 
 def no_options() -> None:
-    """A captioner whose section has nothing to set."""
+    """The options of a captioner without options."""
 
 
 class Builder(Protocol):
-    """How a captioner gets the parts that its recipe names: `build("decoder", feature_dim, vocabulary_size)`."""
+    """Builds the parts that a recipe names: `build("decoder", feature_dim, vocabulary_size)`."""
 
     def __call__(self, section: str, *arguments: Any) -> Any: ...
 
     def captioner(self, folder: Path) -> "Captioner":
-        """The captioner that another folder holds."""
+        """Load the captioner in another folder."""
 
 
 class Captioner(ABC):
-    """`decode` and `views` say how it captions, and may be set; `recipe` says where it came from, if it has one.
+    """`decode` and `views` say how it captions; you may set them. `recipe`, if any, says where it came from.
 
-    `save_pretrained` and `push_to_hub` mean what they mean for Hugging Face's models.
+    `save_pretrained` and `push_to_hub` work as for Hugging Face's models.
     """
 
-    name: str  # its own in CAPTIONERS, and in `captioner.name` of its recipes
-    options: ClassVar[Callable[..., Any]] = (
-        no_options  # whose keyword-only arguments are the recipe's section `captioner`
-    )
-    sections: tuple[str, ...] = ()  # what its recipes have beside data, captioner, train and evaluate
-    learns = False  # whether it is trained by steps
+    name: str  # its name in CAPTIONERS and in `captioner.name` of a recipe
+    options: ClassVar[Callable[..., Any]] = no_options  # its keyword-only arguments are the section `captioner`
+    sections: tuple[str, ...] = ()  # the recipe sections it needs, in addition to data, captioner, train and evaluate
+    learns = False  # whether the training loop trains it
+    needs_data = True  # whether its recipe must name data; False if others trained it
+    at_once: int | None = None  # the most photos that `caption` takes at once; None means any number
     recipe: Recipe | None = None
-    decode: Mapping[str, Any] = MappingProxyType({})  # the strategy of decoding by `name`, and its settings
-    views: Views = "none"  # the views of a photo that it captions by, beside the upright one
-    encoder: Encoder | None = None  # what gives the features that `describe` reads, if it reads any
+    decode: Mapping[str, Any] = MappingProxyType({})  # the decoding strategy (`name`) and its options
+    views: Views = "none"  # augmented views of a photo that it also reads, for example mirrored ones
+    encoder: Encoder | None = None  # computes the features that `describe` reads; None if it reads none
 
     @abstractmethod
     def caption(self, images: Sequence[str | Path | Image.Image], **decode: Any) -> list[Caption]:
-        """One caption for each path or PIL image, decoded as `decode` says, with changes such as `num_beams=3`.
+        """One caption for each path or PIL image. Keyword arguments such as `num_beams=3` override `self.decode`.
 
-        Raises InputError if a photo cannot be read, RecipeError if a change of the decoding is not allowed.
+        Raises InputError if a photo cannot be read, RecipeError if a decoding option is not allowed.
         """
 
     @abstractmethod
     def save_pretrained(self, folder: str | Path, *, half: bool = False) -> None:
-        """Write all that `showtell.load` needs; a frozen encoder's weights stay with their source.
+        """Write all that `showtell.load` needs. A frozen encoder's weights are not written; they are loaded by name.
 
-        `half` writes weights as fp16, half the size; they are read back as fp32.
+        `half` writes weights as fp16, which is half the size; loading converts them to fp32.
         """
 
     @classmethod
     def read(cls: type[C], recipe: Recipe, folder: Path, build: Builder) -> C:
-        """What `save_pretrained` wrote. Raises InputError if files are missing or do not fit the checked recipe."""
-        raise InputError(f"{folder} holds captioner {cls.name!r}, which cannot be loaded from a folder")
+        """Load what `save_pretrained` wrote. Raises InputError if files are missing or do not fit the recipe."""
+        raise InputError(f"{folder} has captioner {cls.name!r}, which cannot be loaded from a folder")
 
     @property
     def manner(self) -> str:
-        """How it comes to its captions, for signatures of scores."""
+        """How it decodes, in one line for the signatures of scores, for example `beam(num_beams=5)`."""
         return self.name
 
     @property
     def fingerprint(self) -> str:
-        """Digest of all that its captions come from. Equal ones caption a photo alike."""
+        """A digest of all that its captions depend on. Captioners with equal digests give equal captions."""
         modules = {"encoder": self.encoder, "decoder": getattr(self, "decoder", None)}
         tensors: dict[str, torch.Tensor] = {}
         for part, module in modules.items():
@@ -109,38 +109,43 @@ class Captioner(ABC):
 
     @property
     def parts(self) -> str:
-        """What it is made of, for its card."""
+        """Its parts, in one line for its model card."""
         return f"captioner `{self.name}`"
 
     @property
     def chosen_by(self) -> str | None:
-        """The validation metric that chose its epoch, if one did."""
+        """The validation metric that chose its epoch, if any."""
         return None
 
     @property
     def device(self) -> torch.device:
-        """Where its features go."""
+        """The device that it computes on."""
         return torch.device("cpu")
 
     def to(self: C, device: torch.device | str) -> C:
-        """Move its weights, if it has any."""
+        """Move its weights, if any."""
         return self
 
-    def check_decoding(self) -> None:  # noqa: B027 - most captioners can do all that their section allows
-        """Raise RecipeError if `decode` asks for what it cannot do. Called before it sees a photo."""
+    def adopt(self, recipe: Recipe) -> None:
+        """Caption from now on as this checked recipe says; it has the same weights."""
+        self.decode = recipe.get("decode", self.decode)
+        self.views = recipe["captioner"].get("views", self.views)
+
+    def check_decoding(self) -> None:  # noqa: B027 - a captioner without a decoder has nothing to check
+        """Raise RecipeError if `decode` has an option that it cannot obey. Called before any photo is read."""
 
     def open(self, path: Path) -> Image.Image:
-        """The photo as `caption` takes it, with its path as `filename`. Raises InputError if it cannot be read."""
+        """Open a photo for `caption`; its `filename` is the path. Raises InputError if it cannot be read."""
         image = open_image(path)
-        image.filename = str(path)  # type: ignore[attr-defined]  # as Pillow calls it
+        image.filename = str(path)  # type: ignore[attr-defined]  # Pillow's name for it
         return image
 
     def describe(self, features: Seen, **decode: Any) -> list[Caption]:
-        """The caption of each image from its features. A captioner without an encoder has no use for it."""
+        """Features -> one caption per image. Only captioners with an encoder have it."""
         raise NotImplementedError(f"captioner {self.name!r} reads no features")
 
     def push_to_hub(self, repo_id: str, *, private: bool | None = None, token: str | None = None) -> str:
-        """Save to a repository of the Hugging Face Hub; returns its URL."""
+        """Save to a repository of the Hugging Face Hub and return its URL."""
         from huggingface_hub import HfApi
 
         if hub_is_out_of_reach():
@@ -156,7 +161,7 @@ class Captioner(ABC):
 def from_features(
     captioner: Captioner, images: Sequence[str | Path | Image.Image], decode: Mapping[str, Any]
 ) -> list[Caption]:
-    """`caption` for a captioner with an encoder: see the photos by it, and describe what it gives."""
+    """`caption` for a captioner with an encoder: encode the photos, then call `describe` on the features."""
     assert captioner.encoder is not None
     opened = photos(images, captioner.open)
     seen_by = encoder_of_views(captioner.encoder, captioner.views)
@@ -165,7 +170,7 @@ def from_features(
 
 @contextmanager
 def saved(captioner: Captioner, folder: str | Path) -> Iterator[Path]:
-    """The folder, which exists while its files are written; a card is added if it has none."""
+    """Create the folder, let the caller write its files, then add a model card if there is none."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     yield folder
@@ -174,7 +179,7 @@ def saved(captioner: Captioner, folder: str | Path) -> Iterator[Path]:
 
 
 def photos(images: Sequence[str | Path | Image.Image], open: Callable[[Path], Image.Image]) -> list[Image.Image]:
-    """Paths and PIL images -> upright RGB images; InputError for one photo that is no list."""
+    """Paths and PIL images -> upright RGB images. Raises InputError if `images` is one photo instead of a list."""
     if isinstance(images, str | Path | Image.Image):
-        raise InputError("caption takes a list of photos, also for one photo: caption([photo])")
+        raise InputError("caption takes a list of photos; for one photo, write caption([photo])")
     return [upright_rgb(image) if isinstance(image, Image.Image) else open(Path(image)) for image in images]

@@ -1,7 +1,8 @@
-"""Several trained captioners as one: each word by the mean of their probabilities, with any strategy of decoding.
+"""Several trained captioners as one: every next word comes from the mean of their probabilities.
 
-Its folder holds `recipe.yaml` and copies of the members, each a saved captioner, so that it can go anywhere. Members
-may have any encoders and decoders, but their tokenizer files are byte-equal: an id is the same word for all.
+If one member gives `dog` .6 and another .2, the ensemble gives it .4. Any decoding strategy works. The folder of an
+ensemble has `recipe.yaml` and a copy of each member, so you can move it. Members may have different encoders and
+decoders, but their tokenizer files must be equal byte for byte, because an id must be the same word for all.
 """
 
 from collections.abc import Sequence
@@ -29,11 +30,11 @@ from showtell.settings.text import Recipe
 
 
 def options(*, members: Annotated[tuple[str, ...], Field(min_length=2)], views: Views = "none") -> None:
-    """Folders of trained captioners, as paths from the folder of the ensemble; `showtell ensemble` writes them."""
+    """`members`: folders of trained captioners inside the ensemble's folder; `showtell ensemble` writes them."""
 
 
 class Ensemble(Captioner):
-    """`members` stay whole; what they see is encoded once for those that share an encoder."""
+    """Keeps its members as they are. Members with equal encoders share one, so each photo is encoded once for them."""
 
     name, options, sections = "ensemble", options, ("decode",)
     recipe: Recipe
@@ -100,15 +101,15 @@ class Ensemble(Captioner):
 
 
 def check_members(folders: Sequence[Path]) -> None:
-    """InputError unless all folders have the same tokenizer files. It is checked before any is built, which is slow."""
+    """Raise InputError unless all folders have equal tokenizer files. Checked first, because building is slow."""
     for folder in folders:
-        checkpoint.read_recipe(folder)  # for its error
+        checkpoint.read_recipe(folder)  # raises InputError if the folder has no captioner
     words = [_tokenizer_files(folder) for folder in folders]
     for folder, files in zip(folders, words, strict=True):
         if files != words[0]:
             raise InputError(
-                f"{folders[0]} and {folder} have other tokenizers: {', '.join(words[0])} and {', '.join(files)} differ"
-                ", so an id means two words; train both on the same captions with the same tokenizer section"
+                f"{folders[0]} and {folder} have different tokenizers ({', '.join(words[0])} and {', '.join(files)}), "
+                "so an id is not the same word in both; train both on the same captions with the same tokenizer section"
             )
 
 
@@ -121,12 +122,12 @@ def _tokenizer_files(folder: Path) -> dict[str, bytes]:
 
 def _neural(captioner: Captioner, folder: Path) -> Neural:
     if not isinstance(captioner, Neural):
-        raise RecipeError(f"{folder} holds captioner {captioner.name!r}; an ensemble takes runs of captioner 'neural'")
+        raise RecipeError(f"{folder} has captioner {captioner.name!r}; an ensemble takes runs of captioner 'neural'")
     return captioner
 
 
 def _sight(member: Neural) -> str:
-    """What two members share whose encoders give the same features of every photo: one of these is enough."""
+    """A key that is equal for two members if their encoders give equal features for every photo."""
     encoder = member.encoder
     unlike = id(encoder) if encoder.trains else encoder.fingerprint
     return f"{unlike} {member.recipe['encoder']} {member.recipe['regions']}"

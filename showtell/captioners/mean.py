@@ -1,4 +1,4 @@
-"""Decoders side by side as one: each word by the mean of their probabilities, with any strategy of decoding."""
+"""Several decoders as one: every next word comes from the mean of their probabilities, with any decoding strategy."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -13,9 +13,10 @@ from showtell.features import Seen, each
 
 
 class MeanDecoder(Decoder):
-    """Decoders side by side; its logits are the logarithm of their mean probabilities.
+    """Its logits are the logarithm of the members' mean probabilities: log(.4) for .6 and .2.
 
-    `sees` says which of several features each member reads. Names of memory and state get the member's number in front.
+    `sees[i]` says which of several features member i reads. Keys of memory and state begin with the member's number:
+    `hidden` of member 1 is `1.hidden`.
     """
 
     def __init__(self, members: Sequence[Decoder], sees: Sequence[int]) -> None:
@@ -32,7 +33,7 @@ class MeanDecoder(Decoder):
 
     @property
     def decoders(self) -> Iterator[tuple[int, Decoder, int]]:
-        """(number, member, which features it reads)"""
+        """Triples: (the member's number, the member, the number of the features that it reads)."""
         for number, (member, part) in enumerate(zip(self.parts, self.sees, strict=True)):
             yield number, member, part
 
@@ -47,13 +48,16 @@ class MeanDecoder(Decoder):
         return memory, state
 
     def forward(self, memory: Memory, state: State, tokens: Int[Tensor, "B K S"], attention: bool = False) -> Output:
-        """`attention` is that of each member with the first one's encoder, the mean of its heads: H counts members."""
+        """`attention` has one map per member, the mean of its heads, so H counts members.
+
+        Only members that read the same features as the first one have a map; others see other tokens.
+        """
         log_probs, after, maps = [], State(), list[Tensor]()
         for number, member, part in self.decoders:
             looks = attention and part == self.sees[0]
-            found = member.forward(own(str(number), memory), own(str(number), state), tokens, looks)
-            log_probs.append(found.logits.log_softmax(dim=-1, dtype=torch.float32))
-            after |= prefixed(str(number), found.state)
-            maps += [found.attention.mean(dim=3)] if found.attention is not None else []
+            output = member.forward(own(str(number), memory), own(str(number), state), tokens, looks)
+            log_probs.append(output.logits.log_softmax(dim=-1, dtype=torch.float32))
+            after |= prefixed(str(number), output.state)
+            maps += [output.attention.mean(dim=3)] if output.attention is not None else []
         mean = torch.stack(log_probs).logsumexp(dim=0) - math.log(len(log_probs))
         return Output(mean, after, torch.stack(maps, dim=3) if maps else None)

@@ -1,6 +1,6 @@
-"""A frozen encoder + the training photos' vectors and captions: says what people said of the most similar photos.
+"""A frozen encoder + the training photos' vectors and captions: reuses a caption of the most similar photos.
 
-Its folder: `model.safetensors` with the vectors, `neighbours.json` with the captions and the k that was chosen.
+Its folder has `model.safetensors` with the vectors, and `neighbours.json` with the captions and k.
 """
 
 import json
@@ -32,7 +32,7 @@ BATCH_SIZE = 64  # images
 
 
 class Nearest(Captioner):
-    """The captioner without training (Devlin et al. 2015): what a trained one must beat."""
+    """The baseline without training (Devlin et al. 2015) that a trained captioner should beat."""
 
     name, options = "nearest", Neighbours
     sections = ("encoder", "regions")
@@ -41,14 +41,14 @@ class Nearest(Captioner):
 
     def __init__(self, encoder: Encoder, neighbours: Neighbours, recipe: Recipe) -> None:
         if encoder.trains:
-            raise RecipeError(
-                f"captioner 'nearest' compares photos by frozen features, and encoder {recipe['encoder']['name']!r} "
-                "would first have to train; take encoder=lite or a timm encoder, with encoder.trainable=none"
-            )
+            name = recipe["encoder"]["name"]
+            advice = "set encoder=lite or encoder=timm, with encoder.trainable=none"
+            takes = "a frozen encoder with captioner 'nearest', which trains nothing"
+            raise RecipeError(f"is {name!r}, which trains", key="encoder", value=name, takes=takes, advice=advice)
         self.encoder, self.neighbours, self.recipe = encoder, neighbours, recipe
 
     def fit(self, source: Source, console: Console | None = None) -> "Nearest":
-        """Remember the photos of a source and their captions; choose k where the recipe gives none."""
+        """Keep the vectors and captions of a source's photos. If the recipe gives no k, choose it."""
         rows = range(len(source))
         vectors = [first(source(list(rows[i : i + BATCH_SIZE]))).pooled.cpu() for i in range(0, len(rows), BATCH_SIZE)]
         captions = [record.references for record in source.records]
@@ -70,11 +70,11 @@ class Nearest(Captioner):
         return from_features(self, images, decode)
 
     def describe(self, features: Seen, **decode: Any) -> list[Caption]:
-        """The caption that the nearest photos' captions agree on, as somebody wrote it; it has no ids."""
+        """For each image, a caption that somebody wrote for a similar photo; it has no ids."""
         if decode:
-            raise RecipeError(
-                f"decode.{next(iter(decode))} does not apply to captioner 'nearest', which decodes nothing"
-            )
+            name, value = next(iter(decode.items()))
+            wrong = "does not apply to captioner 'nearest', which only reuses captions"
+            raise RecipeError(wrong, key=f"decode.{name}", value=value, advice="remove it")
         return [Caption(text) for text in self.neighbours.describe(first(features).pooled)]
 
     @property
@@ -95,7 +95,7 @@ class Nearest(Captioner):
             self.save_files(path)
 
     def save_files(self, folder: Path) -> None:
-        """All but the card. The model comes last: a folder with a model has everything else."""
+        """Write all files except the card. The model is last, so a folder with a model is complete."""
         tensors, rest = self.neighbours.state()
         checkpoint.write_recipe(folder, self.recipe)
         write_json(folder / NEIGHBOURS, rest)
@@ -113,32 +113,32 @@ class Nearest(Captioner):
         for name, shape in {"vectors": (photos, wide), "centre": (wide,), "deviation": (wide,)}.items():
             have = own[name]
             if have is None or have.shape != shape:
-                told = tuple(have.shape) if have is not None else "absent"
-                raise InputError(f"{path} does not fit {NEIGHBOURS} and its recipe: {name} is {told}, not {shape}")
+                wrong = f"has shape {tuple(have.shape)}, not {shape}" if have is not None else "is missing"
+                raise InputError(f"{path} does not fit {NEIGHBOURS} and its recipe: {name} {wrong}")
             if not have.is_floating_point():
-                raise InputError(f"{path} is damaged: {name} holds {have.dtype}; it takes floating numbers")
+                raise InputError(f"{path} is damaged: {name} has type {have.dtype}; it takes floating-point numbers")
             if name == "deviation" and not bool((have > 0).all()):
-                raise InputError(f"{path} is damaged: {name} has numbers that are not above 0")
+                raise InputError(f"{path} is damaged: all numbers of {name} must be above 0")
         captioner.neighbours.restore({name: tensor for name, tensor in own.items() if isinstance(tensor, Tensor)}, rest)
         captioner.encoder.eval()
         return captioner
 
 
 def _read_rest(path: Path) -> dict[str, Any]:
-    """What `Neighbours.state` gave; InputError if the file holds something else."""
+    """Read what `Neighbours.state` gave. Raises InputError if the file has something else."""
     try:
         rest = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        raise InputError(f"{path} does not exist: {path.parent} is no captioner 'nearest'") from None
+        raise InputError(f"{path} does not exist: {path.parent} is not a captioner 'nearest'") from None
     except ValueError as error:
         raise InputError(f"{path} is damaged: {error}") from None
     captions, tried, k = (rest.get(name) if isinstance(rest, dict) else None for name in ("captions", "tried", "k"))
     if not isinstance(captions, list) or not all(map(_are_texts, captions)):
-        raise InputError(f"{path} is damaged: captions takes a list of texts for each photo")
+        raise InputError(f"{path} is damaged: captions must be a list of texts for each photo")
     if not isinstance(tried, dict) or not all(_is_score(*entry) for entry in tried.items()):
-        raise InputError(f"{path} is damaged: tried takes a score by k")
+        raise InputError(f"{path} is damaged: tried must give a score for each k")
     if not isinstance(k, int) or isinstance(k, bool) or not 1 <= k <= len(captions):
-        raise InputError(f"{path} is damaged: k is {k!r}, and it has the captions of {len(captions)} photos")
+        raise InputError(f"{path} is damaged: k is {k!r}; it takes 1 to {len(captions)}, the number of photos")
     return {"captions": captions, "tried": tried, "k": k}
 
 

@@ -23,14 +23,14 @@ from showtell.tokenizers.phrases import Phrases
 
 
 def options(*, views: Views = "none") -> None:
-    """Encoder, decoder and tokenizer, each with a section of its own; it captions by the mean over `views`."""
+    """The encoder, decoder and tokenizer have their own sections. `views` adds augmented views of each photo."""
 
 
 class Neural(Captioner):
-    """A captioner of three parts, trained by steps."""
+    """An encoder, a decoder and a tokenizer, trained by the training loop."""
 
     name, options, learns = "neural", options, True
-    sections = ("encoder", "regions", "tokenizer", "decoder", "loss", "decode")
+    sections = ("encoder", "regions", "tokenizer", "decoder", "peft", "loss", "decode")
     recipe: Recipe
     encoder: Encoder
 

@@ -1,4 +1,4 @@
-"""A decoder and features -> captions: what every captioner with a decoder does, a trained one and an ensemble."""
+"""A decoder and features -> captions: the code that all captioners with a decoder share."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,21 +20,21 @@ from showtell.tokenizers.phrases import Phrases
 def describe(
     decoder: Decoder, features: Seen, tokenizer: Tokenizer, spelling: Phrases, decode: Mapping[str, Any]
 ) -> list[Caption]:
-    """The likeliest caption of each image, by the strategy and the settings of `decode`."""
+    """The best caption of each image, with the strategy and the options of `decode`."""
     name = decode["name"]
     strategy = choose("decode", STRATEGIES, name)
     settings = validated("decode", name, strategy, decode).model_dump()
     check_positions(decoder.max_length, settings.get("max_length"))
     decoder.eval()
-    found = strategy(decoder_of_views(decoder, features), features, tokenizer.special, spelling, **settings)
-    tokens, mask, log_probs = (x[:, 0].tolist() for x in (found.tokens, found.mask, found.log_probs))
+    decoded = strategy(decoder_of_views(decoder, features), features, tokenizer.special, spelling, **settings)
+    tokens, mask, log_probs = (x[:, 0].tolist() for x in (decoded.tokens, decoded.mask, decoded.log_probs))
     rows = [[t for t, real in zip(*row, strict=True) if real] for row in zip(tokens, mask, strict=True)]
     texts = [tokenizer.decode(words_of(row, tokenizer.special)) for row in rows]
     return [Caption(*parts) for parts in zip(texts, rows, log_probs, strict=True)]
 
 
 def changed(decode: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A decode section with changes; another `name` drops the other strategy's options.
+    """A decode section with changes. Another `name` drops the options of the old strategy.
 
     >>> changed({"name": "beam", "num_beams": 5}, {"name": "greedy"})
     {'name': 'greedy'}
@@ -44,21 +44,22 @@ def changed(decode: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
 
 
 def recipe_of(captioner: Captioner) -> Recipe:
-    """The recipe to save: a captioner that is loaded again captions as this one does now."""
+    """The recipe to save. It has the captioner's current `decode` and `views`, so a loaded captioner has them too."""
     recipe = captioner.recipe or {}
     captions_by = {**recipe.get("captioner", {}), "views": captioner.views}
     return recipe | {"decode": dict(captioner.decode), "captioner": captions_by}
 
 
 def check_decoding(decoder: Decoder, spelling: Phrases, decode: Mapping[str, Any]) -> None:
-    """RecipeError if captions would be too long for the decoder or too short for the prompt, or a word has no ids."""
+    """Raise RecipeError if max_length is too long for the decoder or too short for the prompt, or a word has no ids."""
     check_positions(decoder.max_length, decode.get("max_length"))
     check_begin(len(spelling.tokenizer.special.begin), decode.get("max_length"))
     check_words(spelling, decode.get("must", ()), decode.get("must_not", ()))
 
 
 def manner(decode: Mapping[str, Any], views: str) -> str:
-    """
+    """The strategy and its options in one line, for the signatures of scores.
+
     >>> manner({"name": "beam", "num_beams": 5, "must": []}, "none")
     'beam(num_beams=5)'
     """

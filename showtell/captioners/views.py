@@ -1,7 +1,7 @@
-"""A captioner that looks at several views of a photo: each word by the mean of what it would say of each.
+"""Test-time augmentation: a captioner reads several views of a photo and takes the mean of the words' probabilities.
 
-What data augmentation is in training, this is for photos to be captioned ("test-time augmentation"). With n views it
-takes n times as long, encoding and decoding.
+For example, the photo gives `dog` .6 and its mirror image gives .4: the mean is .5. With n views, encoding and decoding
+take n times as long.
 """
 
 from showtell.cache import turned_encoders
@@ -13,9 +13,9 @@ from showtell.features import Seen, each
 
 
 def encoder_of_views(encoder: Encoder, views: str) -> Encoder:
-    """`encoder` for the upright photo and for each view of VIEWS[views], those of the upright photo first.
+    """An encoder that gives the features of the upright photo, then of each view of VIEWS[views].
 
-    Raises RecipeError if features were computed by others, who saw upright photos alone.
+    Raises RecipeError if the features are precomputed, because they were computed from upright photos only.
     """
     parts = encoder.encoders if encoder.several else [encoder]
     turned = zip(*(turned_encoders(part, views, "captioner.views") for part in parts), strict=True)
@@ -24,7 +24,7 @@ def encoder_of_views(encoder: Encoder, views: str) -> Encoder:
 
 
 def decoder_of_views(decoder: Decoder, features: Seen) -> Decoder:
-    """What reads such features: the decoder itself, or where they are of several views, its mean over them."""
+    """The decoder for such features: itself for one view, a MeanDecoder over the views for several."""
     members, sees = (decoder.parts, decoder.sees) if isinstance(decoder, MeanDecoder) else ([decoder], (0,))
     encoders = 1 + max(sees)
     views = len(each(features)) // encoders

@@ -1,7 +1,7 @@
-"""The subcommands; nothing else. Exit codes: 0 all done, 2 wrong use, 3 `caption`, `explain` or `doctor` found photos
-that cannot be read (the others leave them out, and say so), 130 stopped.
+"""The subcommands. Each command imports what it needs inside its function, so that `--help` does not wait for torch.
 
-What a command imports stands inside it: help must not wait for torch.
+Exit codes: 0 done; 2 wrong use; 3 `caption`, `explain`, `classify` or `doctor` found photos that cannot be read (other
+commands skip such photos and report them); 130 stopped.
 """
 
 import io
@@ -42,6 +42,10 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {  # in the order of the 
     "score": (scoring.score, "Example: `showtell score --candidates captions.json --references dataset_flickr8k.json`"),
     "compare": (scoring.compare, "Example: `showtell compare runs/b4 runs/b6 --split val --out compare.html`"),
     "explain": (captioning.explain, "Example: `showtell explain photo.jpg --model runs/b6 --out maps`"),
+    "classify": (
+        captioning.classify,
+        "Examples: `showtell classify photo.jpg --labels cat,dog`, `showtell classify album/ --labels folders`",
+    ),
     "features": (training.features, "Example: `showtell features bern-6 data.root=DIR encoder=lite`"),
     "doctor": (
         looking.doctor,
@@ -61,26 +65,26 @@ def say_version(asked: bool) -> None:
 @app.callback()
 def before(
     version: Annotated[
-        bool, typer.Option("--version", callback=say_version, is_eager=True, help="Print the version, and no more.")
+        bool, typer.Option("--version", callback=say_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """What stands before a subcommand."""
+    """The options before a subcommand."""
 
 
 def main() -> None:
-    """The `showtell` command: a user's mistake is one line and exit code 2, never a traceback."""
+    """The `showtell` command. A user's mistake prints one line and gives exit code 2, never a traceback."""
     from showtell.plumbing.errors import Interrupted
 
     leave_at_exit()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # names of files may hold bytes that are no letters
+            stream.reconfigure(errors="backslashreplace")  # file names may hold bytes that are not UTF-8
     try:
         app(prog_name="showtell")
     except ShowtellError as error:
         err.print(f"error: {error}", markup=False, soft_wrap=True)
         sys.exit(2)
-    except OSError as error:  # of those that nobody had better words for: a folder without rights, a full disk
+    except OSError as error:  # no better words were found before, for example for a full disk
         where = f"{error.filename}: " if error.filename else ""
         err.print(f"error: {where}{error.strerror or error}", markup=False, soft_wrap=True)
         sys.exit(2)

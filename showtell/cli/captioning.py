@@ -1,4 +1,4 @@
-"""Commands for your own photos: caption, explain."""
+"""Commands for your own photos: caption, explain, classify."""
 
 import shlex
 import sys
@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from showtell.cli.words import Model, Photos, err, load_model, out, photos_and_changes, report_unreadable
+from showtell.cli.words import (
+    SOME_UNREADABLE,
+    Model,
+    Photos,
+    err,
+    load_model,
+    out,
+    photos_and_changes,
+    report_unreadable,
+)
 from showtell.plumbing.errors import InputError, Unreadable
 from showtell.plumbing.garbage import nothing_to_collect
 from showtell.plumbing.messages import count, printable
@@ -31,23 +40,23 @@ def caption(
         from showtell.predict.writer import Writer
 
     if resume and output is None:
-        raise InputError("--resume goes on with a file; name it with --out")
+        raise InputError("needs the file to continue", key="--resume", advice="name the file with --out")
     words, changes = photos_and_changes(photos)
-    found = find_photos(words)
-    Writer(output)  # raises for a name that says no form, before the model is loaded
+    paths = find_photos(words)
+    Writer(output)  # raises for a name without a known ending, before the model is loaded
     captioner = load_model(model, changes)
     if model in packaged_models():
         err.print((packaged_models()[model] / "about.txt").read_text("utf-8").strip(), markup=False, soft_wrap=True)
-    writer = Writer(output, resume=resume, made_by=captioner.fingerprint if output is not None else "", photos=found)
+    writer = Writer(output, resume=resume, made_by=captioner.fingerprint if output is not None else "", photos=paths)
     failed: dict[str, Unreadable] = {}
     try:
         with stop_signal() as stop, writer:
             if writer.replaced:
-                say = f"beginning anew; --resume would have gone on from {writer.partial}"
-                err.print(say, markup=False, soft_wrap=True)
-            left = {image_id: path for image_id, path in found.items() if image_id not in writer.done}
-            if len(left) < len(found):
-                err.print(f"going on: {len(found) - len(left):,} of {count(len(found), 'photo')} have a caption")
+                note = f"starting again; the captions in {writer.partial} are dropped, because --resume was not given"
+                err.print(note, markup=False, soft_wrap=True)
+            left = {image_id: path for image_id, path in paths.items() if image_id not in writer.done}
+            if len(left) < len(paths):
+                err.print(f"resuming: {len(paths) - len(left):,} of {count(len(paths), 'photo')} have a caption")
             for image_id, result in caption_photos(captioner, left, console=err):
                 if isinstance(result, Unreadable):
                     failed[image_id] = result
@@ -57,15 +66,15 @@ def caption(
                         print(f"{printable(image_id)}: {result.text}", flush=True)
                 if stop:
                     raise Interrupted("stopped")
-    except BaseException:  # whatever stops it, its captions are not lost
+    except BaseException:  # Ctrl-C too: tell the user that the captions are kept
         if writer.partial is not None and writer.rows:
             line = shlex.join(["showtell", *(word for word in sys.argv[1:] if word != "--resume"), "--resume"])
-            kept = f"{writer.partial} keeps {count(len(writer.rows), 'caption')}; go on with: {line}"
+            kept = f"{writer.partial} keeps {count(len(writer.rows), 'caption')}; continue with: {line}"
             err.print(printable(kept), markup=False, soft_wrap=True)
         raise
     if output is not None:
         out.print(f"written: {output} ({len(writer.rows):,} captions)")
-    report_unreadable(failed, len(found))
+    report_unreadable(failed, len(paths))
 
 
 def explain(
@@ -73,18 +82,101 @@ def explain(
     model: Model = "tiny",
     output: Annotated[Path, typer.Option("--out", help="Folder for the pictures.")] = Path("explained"),
 ) -> None:
-    """Draw where in the photo each word looked."""
+    """Draw where the model looked in the photo for each word."""
     with nothing_to_collect():
         from showtell.predict.photos import find_photos
         from showtell.report.explained import explain_photos
 
     words, changes = photos_and_changes(photos)
-    found = find_photos(words)
+    paths = find_photos(words)
     captioner = load_model(model, changes)
     failed: dict[str, Unreadable] = {}
-    for image_id, picture in explain_photos(captioner, found, output, err):
+    for image_id, picture in explain_photos(captioner, paths, output, err):
         if isinstance(picture, Unreadable):
             failed[image_id] = picture
         else:
             out.print(f"written: {picture}")
-    report_unreadable(failed, len(found))
+    report_unreadable(failed, len(paths))
+
+
+def classify(
+    photos: Annotated[list[str], typer.Argument(metavar="PHOTO_OR_FOLDER", help="Photos and folders of photos.")],
+    labels: Annotated[
+        str,
+        typer.Option(metavar="FILE|cat,dog|folders", help="Labels: a .json, .txt or .csv, names, or folders' names."),
+    ],
+    prompt: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TEXT", help="A text with {} in the label's place. Give several to compare them."),
+    ] = None,
+    prompts: Annotated[
+        str | None, typer.Option(metavar="SET", help="A set of prompts: none, photo (the default), simple7, varied36.")
+    ] = None,
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="CLIP_OR_RUN",
+            help="A CLIP (hub id, folder, open_clip:ARCHITECTURE/TAG), or a captioner: run folder, packaged model. "
+            "tiny works offline; a CLIP knows far more labels.",
+        ),
+    ] = "tiny",
+    truth: Annotated[
+        str | None,
+        typer.Option(metavar="name|folder|FILE", help="The right labels: then accuracy is printed for each prompt."),
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many of the likeliest labels are shown and counted.")] = 5,
+    bars: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Draw each photo with bars of its five likeliest labels.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--out", help="Write filename,label into a .csv file.")] = None,
+    long: Annotated[bool, typer.Option("--long", help="Add name, probability, margin, truth, top to --out.")] = False,
+    skip: Annotated[
+        bool, typer.Option("--skip", help="Omit photos that cannot be read; by default they get the first label.")
+    ] = False,
+) -> None:
+    """Give each photo one of your labels, without training: by a CLIP, or by any captioner."""
+    with nothing_to_collect():
+        from showtell.plumbing.files import check_folder
+        from showtell.predict.photos import find_photos
+        from showtell.report.classified import draw_bars, each_photo, lines
+        from showtell.zeroshot.classify import classify_photos
+        from showtell.zeroshot.labels import FOLDERS, read_labels
+        from showtell.zeroshot.models import open_model
+        from showtell.zeroshot.prompts import DEFAULT, named_set, read_prompts
+        from showtell.zeroshot.table import check_table, write_table
+        from showtell.zeroshot.truth import read_truth
+
+    if output is not None:
+        check_table(output)
+    if bars is not None:
+        check_folder(bars, "--bars")
+    found = find_photos([Path(photo) for photo in photos])
+    chosen = read_labels(labels, found.values())
+    named = named_set(prompts) if prompts is not None else ()
+    asked = read_prompts([*named, *(prompt or ())]) if named or prompt else read_prompts(DEFAULT)
+    if truth is None and labels == FOLDERS:
+        truth = "folder"
+    known = read_truth(truth, found, chosen) if truth is not None else None
+    seen = classify_photos(open_model(model, console=err), found, chosen, asked, known, err)
+    for note in (f"model: {seen.model}; {len(chosen.names):,} labels: {_some(chosen.names)}", *seen.notes):
+        err.print(printable(note), markup=False, soft_wrap=True)
+    if output is None and bars is None and truth is None:
+        for line in each_photo(seen, top):
+            print(line)
+    if known is not None:
+        for part in lines(seen, top):
+            out.print(part)
+    if output is not None:
+        out.print(f"written: {output} ({count(write_table(output, seen, long=long, skip=skip, top=top), 'row')})")
+    if bars is not None:
+        out.print(f"written: {count(draw_bars(seen, bars, err), 'picture')} in {bars}")
+    if seen.failed:
+        for image_id, reason in seen.failed.items():
+            err.print(f"not read: {printable(image_id)}: {reason}", markup=False, soft_wrap=True)
+        fate = "skipped" if skip else f"they get the first label, {chosen.keys[0]}"
+        err.print(f"{len(seen.failed):,} of {count(len(found), 'photo')} cannot be read: {fate}", markup=False)
+        raise typer.Exit(SOME_UNREADABLE)
+
+
+def _some(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:5]) + (", .." if len(names) > 5 else "")

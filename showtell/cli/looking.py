@@ -1,4 +1,4 @@
-"""Commands that show what there is: demo, recipes, doctor."""
+"""Commands that show something: demo, recipes, doctor."""
 
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +20,7 @@ def demo(
     print(f"report: {page}")
 
 
-def recipes(name: Annotated[str | None, typer.Argument(metavar="NAME", help="The one to print.")] = None) -> None:
+def recipes(name: Annotated[str | None, typer.Argument(metavar="NAME", help="The recipe to print.")] = None) -> None:
     """List the packaged recipes, or print one."""
     from showtell.settings.text import load_recipe, packaged_recipes
 
@@ -29,7 +29,7 @@ def recipes(name: Annotated[str | None, typer.Argument(metavar="NAME", help="The
         for each, text in texts.items():
             out.print(f"{each:14} {text.splitlines()[0].removeprefix('# ')}")
     else:
-        load_recipe(name)  # for its error
+        load_recipe(name)  # raises if there is no such recipe
         print(texts.get(name) or Path(name).read_text("utf-8"), end="")
 
 

@@ -90,7 +90,7 @@ def compare(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the resampling.")] = 0,
     output: Annotated[Path | None, typer.Option("--out", help="Write a page (.html) or all numbers (.json).")] = None,
 ) -> None:
-    """Compare runs: which one captions better, how sure that is, and on which photos."""
+    """Compare runs: which one captions better, how certain this is, and on which photos they differ."""
     with nothing_to_collect():
         from showtell.report.compared import lines, write_comparison
         from showtell.report.page import check_out
@@ -100,9 +100,9 @@ def compare(
     changes = [word for word in runs if is_change(word)]
     folders = [Path(word) for word in runs if word not in changes]
     settings: dict[str, Any] = {"metrics": metrics, "resamples": resamples, "seed": seed}
-    found = compare_runs(folders, split, changes, references, photos, console=err, **settings)
-    for line in lines(found):
+    comparison = compare_runs(folders, split, changes, references, photos, console=err, **settings)
+    for line in lines(comparison):
         out.print(line)
     if path is not None:
-        write_comparison(path, found, shlex.join(["showtell", *sys.argv[1:]]))
+        write_comparison(path, comparison, shlex.join(["showtell", *sys.argv[1:]]))
         out.print(f"written: {path}")

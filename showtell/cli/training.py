@@ -51,11 +51,11 @@ def features(recipe: Recipe, overrides: Overrides = None) -> None:
         from showtell.settings.text import load_recipe
 
     checked = check(load_recipe(recipe, overrides or []))
-    torch.manual_seed(checked["train"]["seed"])  # as `train` does: random weights are then the same
+    torch.manual_seed(checked["train"]["seed"])  # as `train` does, so that random encoder weights are the same
     records, encoder = build(checked, "data"), build_encoder(checked).to(device_of(checked["train"]["device"]))
     for line in notes(records):
         err.print(line, markup=False, soft_wrap=True)
-    views = checked["train"].get("augment", "none")  # a captioner that takes no steps has none
+    views = checked["train"].get("augment", "none")  # a captioner without training steps has no such option
     turned = turned_encoders(encoder, views, "train.augment")
     upright = open_source(records, encoder, console=err)
     training = [record for record in upright.records if record.split == "train" and record.references]

@@ -1,4 +1,4 @@
-"""What several commands share: their arguments, where they print, and how they load a model."""
+"""Shared by several commands: their arguments, their consoles, and how they load a model."""
 
 import re
 from pathlib import Path
@@ -24,7 +24,12 @@ Photos = Annotated[
         metavar="PHOTO_OR_FOLDER", help="Photos and folders of photos. decode.KEY=VALUE changes the decoding."
     ),
 ]
-Model = Annotated[str, typer.Option(help="A run folder, a packaged model, or a Hugging Face Hub id.")]
+Model = Annotated[
+    str,
+    typer.Option(
+        help="A run folder, a packaged model, a Hub id such as OWNER/NAME, or a folder that transformers saved."
+    ),
+]
 SOME_UNREADABLE = 3
 
 
@@ -36,23 +41,23 @@ def show(scores: Any) -> None:
 
 
 def photos_and_changes(words: list[str]) -> tuple[list[Path], list[str]]:
-    """Paths, and overrides such as `decode.num_beams=3`; a file that is called so is a photo."""
-    from showtell.loading import PLACES
+    """Split words into paths and overrides such as `decode.num_beams=3`. If a file has that name, it is a path."""
+    from showtell.loading import DRIVEN, PLACES
 
     changes = [word for word in words if is_change(word)]
-    may = ["decode", "captioner.views", *PLACES]
+    may = ["decode", *DRIVEN, *PLACES]
     if wrong := [word for word in changes if not {*may} & {word.partition("=")[0], word.partition(".")[0]}]:
         from showtell.recipe.tables import nearest_option
 
         key = wrong[0].partition("=")[0]
         near = nearest_option(key, ["decode"]) if "." not in key else None
-        advice = "such as decode.num_beams=3" if near is None else None
+        advice = "for example decode.num_beams=3" if near is None else None
         raise InputError(f"{wrong[0]} is not a photo", takes=may, taker="here you can change", near=near, advice=advice)
     return [Path(word) for word in words if word not in changes], changes
 
 
 def load_model(model: str, changes: list[str]) -> Any:
-    """The model with the changes, on what this machine has; what is wrong with them is told before a photo is seen."""
+    """The model with the changes, on this machine's device. Wrong changes raise here, before a photo is opened."""
     from showtell.loading import PLACES, load, steer
     from showtell.plumbing.device import device_of
 

@@ -1,7 +1,7 @@
-"""A model's name -> `embed_photos` and `embed_texts`: vectors of length 1, whose products are cosines.
+"""A model's name -> `embed_photos` and `embed_texts`: vectors of length 1, whose dot products are cosines.
 
-Photos go through the feature cache, so that a second scoring of the same photos embeds texts alone. Of texts the last
-two lists are remembered: while a captioner trains, the references of the validation photos stay the same.
+Photos use the feature cache, so a second scoring of the same photos embeds only texts. The vectors of the last two
+lists of texts are remembered: during training, the references of the validation photos are the same in every epoch.
 """
 
 from collections.abc import Sequence
@@ -17,20 +17,19 @@ from showtell.cache import open_source
 from showtell.clip.protocols import PROTOCOLS, Protocol
 from showtell.data.record import Record
 from showtell.encoders.clip.encoder import PhotoTower
-from showtell.encoders.clip.from_open_clip import load_open_clip
-from showtell.encoders.clip.from_transformers import load_transformers
+from showtell.encoders.clip.named import DEFAULT, load_towers
 from showtell.encoders.clip.towers import OPEN_CLIP
 from showtell.features import first
 from showtell.plumbing.device import device_of
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.progress import Bar
 
-DEFAULT = "openai/clip-vit-base-patch32"
+__all__ = ["DEFAULT", "Clip"]
 BATCH_SIZE = 64  # texts
 
 
 class Clip:
-    """A CLIP model with the protocol that its scores follow; nothing is loaded before it is asked for something."""
+    """A CLIP model and the protocol of its scores. The model is loaded when it is first needed."""
 
     def __init__(
         self,
@@ -41,7 +40,7 @@ class Clip:
         console: Console | None = None,
     ) -> None:
         if protocol not in PROTOCOLS:
-            raise InputError(f"protocol {protocol!r} is not one of CLIPScore; it takes {', '.join(PROTOCOLS)}")
+            raise InputError(key="protocol", value=protocol, taker="CLIPScore takes", takes=PROTOCOLS)
         self.model, self.protocol_name, self.console = model, protocol, console
         self.device = device_of(device) if isinstance(device, str) else device
         self._remembered = lru_cache(maxsize=2)(self._embed)
@@ -53,27 +52,26 @@ class Clip:
 
     @property
     def signature(self) -> str:
-        """What one must know to compare: model, library, the weights' own digits, protocol."""
+        """All that must be equal to compare scores: model, library, the first digits of the weights, protocol."""
         begin = OPEN_CLIP if self.model.startswith(OPEN_CLIP) else ""
         path = Path(self.model.removeprefix(begin)).expanduser()
-        name = begin + path.name if path.exists() else self.model  # where a folder lies is no part of what it is
-        made = f"clip {name} ({self.tower.towers.library}, weights {self.tower.weights[:8]})"
-        said = f"{self.protocol.weight:g} cos" + (f", prefix {self.protocol.prefix!r}" if self.protocol.prefix else "")
-        return f"{made}|protocol {self.protocol_name} ({said})"
+        name = begin + path.name if path.exists() else self.model  # a folder may move, so only its name counts
+        model = f"clip {name} ({self.tower.towers.library}, weights {self.tower.weights[:8]})"
+        scale = f"{self.protocol.weight:g} cos" + (f", prefix {self.protocol.prefix!r}" if self.protocol.prefix else "")
+        return f"{model}|protocol {self.protocol_name} ({scale})"
 
     def load(self) -> None:
-        """Have the model now, or its error; the drawing of random numbers is not disturbed by it."""
+        """Load the model now, or raise its error. The random numbers of torch do not change."""
         assert self.tower is not None
 
     @cached_property
     def tower(self) -> PhotoTower:
-        with torch.random.fork_rng(devices=[]):  # libraries draw weights before they read them
-            towers = (load_open_clip if self.model.startswith(OPEN_CLIP) else load_transformers)(self.model)
-            towers.network.float().eval().requires_grad_(False).to(self.device)
-            return PhotoTower(towers)
+        towers = load_towers(self.model)
+        towers.network.to(self.device)
+        return PhotoTower(towers)
 
     def embed_photos(self, photos: Sequence[Path]) -> Tensor:
-        """(photos D). Raises InputError that names the photos which cannot be read, before any is scored."""
+        """(photos D). Raises InputError if photos cannot be read; it names them before any photo is scored."""
         if self._photos and all(path in self._photos for path in photos):
             return torch.stack([self._photos[path] for path in photos])
         records = [Record(path.name, path, (), "") for path in photos]
@@ -81,17 +79,17 @@ class Clip:
         return first(source(range(len(records)))).pooled
 
     def remember_photos(self, photos: Sequence[Path]) -> None:
-        """Embed them now and keep their vectors, for who scores captions of some of them again and again."""
+        """Embed photos now and keep their vectors, because every epoch of training scores the same photos."""
         self._photos = dict(zip(photos, self.embed_photos(photos), strict=True))
 
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
-        """(texts D), each text as it is, cut at the length that the model can read."""
+        """(texts D). Texts that are too long for the model are cut; nothing else is changed."""
         return self._remembered(tuple(texts))
 
     @torch.no_grad()
     def _embed(self, texts: tuple[str, ...]) -> Tensor:
         towers = self.tower.towers
-        # Texts of like length need little padding, and equal ones are embedded once.
+        # For speed: texts of similar length need little padding, and equal texts are embedded once.
         order = sorted(set(texts), key=lambda text: (len(text), text))
         parts = []
         console, show = self.console or Console(stderr=True), self.console is not None

@@ -1,4 +1,7 @@
-"""How a cosine becomes a CLIPScore: conventions that differ in scale, in what the text tower reads, and in clamping."""
+"""How a cosine becomes a CLIPScore: conventions with different scales, text prefixes and clamping.
+
+For a cosine of 0.3, `paper` gives 2.5 * 0.3 = 0.75, and `torchmetrics` gives 100 * 0.3 = 30.
+"""
 
 from typing import Literal, NamedTuple
 
@@ -6,12 +9,12 @@ Name = Literal["paper", "taipei", "torchmetrics"]
 
 
 class Protocol(NamedTuple):
-    """`weight` times the cosine of the photo and `prefix` + caption."""
+    """The score is `weight` * cosine(photo, `prefix` + caption); negative values become 0."""
 
     weight: float
     prefix: str
-    each: bool  # whether every negative cosine counts as 0, or only a negative mean does
-    references: bool  # whether there is a RefCLIPScore of this scale
+    each: bool  # True: every negative cosine becomes 0; False: only a negative mean over all images does
+    references: bool  # True if the convention also defines RefCLIPScore
 
 
 PROTOCOLS: dict[str, Protocol] = {

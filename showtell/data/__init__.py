@@ -1,6 +1,6 @@
-"""Images with their captions: one file per format, each a function of keyword arguments that gives records.
+"""Photos with their captions. Each format is one file with one function: keyword arguments -> Records.
 
-A format's file only reads rows; `clean` makes records of them, for all formats alike.
+A format only reads rows. `clean.py` turns the rows of all formats into records, by the same rules.
 """
 
 from showtell.data.auto import auto

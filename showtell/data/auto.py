@@ -1,8 +1,8 @@
-"""A folder -> the records of whichever format lies in it, and what it was taken for.
+"""A folder -> its records. The file names in it decide which format it has.
 
-Where several forms of one set lie together (Flickr8k often comes so), the one that carries the split and most of the
-set is taken. What only looks alike is told apart by the files' names; a JSON file whose name says nothing, such as
-train.json, is opened: what is not COCO's in it is left to the forms after COCO.
+FORMS is tried from top to bottom. If a folder has several formats (copies of Flickr8k often do), the first one wins,
+and formats with splits come first. A name such as train.json is ambiguous, so the COCO reader opens it. If the content
+is not COCO's, the next format is tried.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from showtell.plumbing.errors import InputError
 
 
 class Form(NamedTuple):
-    """A format, whether its files are in a folder, and what they are called."""
+    """A format: its reader, a test whether a folder has its files, and their usual names (for messages)."""
 
     name: str
     read: Callable[..., Records]
@@ -41,7 +41,7 @@ def _listed_flickr(root: Path) -> bool:
     return bool(files) and (None not in files or bool(find_lists(root)))
 
 
-FORMS = (  # in the order of what they carry: split and captions together, captions alone, photos alone
+FORMS = (  # formats with splits and captions, then captions without splits, then photos only
     Form("karpathy", karpathy, find_jsons, "dataset_*.json"),
     Form("coco", coco, coco_files, "captions_train2017.json or train.json (also in annotations/)"),
     Form("flickr", flickr, _listed_flickr, "train_captions.txt, or captions with Flickr_8k.trainImages.txt"),
@@ -55,7 +55,7 @@ FORMS = (  # in the order of what they carry: split and captions together, capti
 
 
 def auto(*, root: Path) -> Records:
-    """The records of the first of FORMS that lies in `root`, with that format's own settings."""
+    """The records of the first of FORMS that `root` has, with the format's default options."""
     root = existing_folder(root)
     for form in FORMS:
         if form.present(root):
@@ -63,13 +63,13 @@ def auto(*, root: Path) -> Records:
                 return _read(form, root)
             except OtherForm:
                 continue
-    raise AssertionError("the last form takes any folder")
+    raise AssertionError("the last form reads any folder")
 
 
 def _read(form: Form, root: Path) -> Records:
-    """The form's records; an error says what the folder was taken for, and what else can be done."""
+    """The form's records. An error names the detected format and what else the user can try."""
     if form.read is bare and not any(root.iterdir()):
-        raise InputError(f"{root}: an empty folder; {_wanted()}")
+        raise InputError(f"{root}: the folder is empty; {_wanted()}")
     try:
         return form.read(root=root)
     except OtherForm:
@@ -77,10 +77,10 @@ def _read(form: Form, root: Path) -> Records:
     except InputError as error:
         if form.read is bare:
             raise InputError(f"{error}; {_wanted()}") from error
-        taken = "" if f"taken for {form.name}: " in str(error) else f"taken for {form.name}; "
-        raise InputError(f"{error} ({taken}for its options, or another form: data=NAME)") from error
+        taken = "" if f"read as {form.name}: " in str(error) else f"read as {form.name}; "
+        raise InputError(f"{error} ({taken}for its options or another format, set data=NAME)") from error
 
 
 def _wanted() -> str:
     looked = "; ".join(f"{form.looked_for} ({form.name})" for form in FORMS)
-    return f"no captions either; looked for {looked}"
+    return f"it has no captions either; searched for {looked}"

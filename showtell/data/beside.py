@@ -1,4 +1,4 @@
-"""Image ids of anybody's captions and a folder of photos -> which photo each caption is of."""
+"""Image ids from a captions file + a folder of photos -> the photo of each id."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -10,16 +10,16 @@ from showtell.plumbing.errors import InputError
 
 
 def _number(name: str) -> str:
-    """COCO's id in `COCO_val2014_000000391895.jpg` and `000000391895.jpg`.
+    """The COCO id in a name such as `COCO_val2014_000000391895.jpg`; empty if the name has none.
 
     >>> _number("COCO_val2014_000000391895.jpg"), _number("7.jpg"), _number("a7.jpg")
     ('391895', '7', '')
     """
-    found = re.fullmatch(r"(?:COCO_\w+_)?0*(\d+)", Path(name).stem)
-    return found[1] if found else ""
+    match = re.fullmatch(r"(?:COCO_\w+_)?0*(\d+)", Path(name).stem)
+    return match[1] if match else ""
 
 
-WAYS: tuple[Callable[[str], str], ...] = (  # what of a photo's path below the folder is its id
+WAYS: tuple[Callable[[str], str], ...] = (  # a photo's path below the folder -> its id: path, name, stem, number
     lambda path: path,
     lambda path: Path(path).name,
     lambda path: Path(path).stem,
@@ -28,9 +28,9 @@ WAYS: tuple[Callable[[str], str], ...] = (  # what of a photo's path below the f
 
 
 def photos_of(image_ids: Sequence[str], root: Path, key: str = "--photos") -> dict[str, Path]:
-    """The photo of each image, all by the first way of naming that has a photo for each.
+    """The photo of each image id. All ids are matched in the same way: the first of WAYS that finds every photo.
 
-    Raises InputError if no way has, and where two photos of one name could be meant.
+    Raises InputError if no way finds all photos, or if an id fits two photos.
     """
     root = existing_folder(root, key)
     try:
@@ -42,17 +42,17 @@ def photos_of(image_ids: Sequence[str], root: Path, key: str = "--photos") -> di
         named: dict[str, list[Path]] = {}
         for path in paths:
             named.setdefault(way(path.relative_to(root).as_posix()), []).append(path)
-        found = {image_id: named[image_id] for image_id in image_ids if image_id in named}
-        best = max(best, found, key=len)
-        if len(found) == len(image_ids):
+        matches = {image_id: named[image_id] for image_id in image_ids if image_id in named}
+        best = max(best, matches, key=len)
+        if len(matches) == len(image_ids):
             break
     if lost := [image_id for image_id in image_ids if image_id not in best]:
-        raise InputError(
-            f"{len(lost):,} of {len(image_ids):,} candidates have no photo in {key}={root} (first: {lost[0]!r}); "
-            "a photo is called by its image id: the file's name, with or without its ending, or COCO's number"
-        )
+        wrong = f"is '{root}', without photos for {len(lost):,} of {len(image_ids):,} candidates (first: {lost[0]!r})"
+        advice = "an image id must be a photo's path, file name, file name without suffix, or COCO number"
+        raise InputError(wrong, key=key, value=str(root), advice=advice)
     for image_id, some in best.items():
         if len(some) > 1:
             one, other = (path.relative_to(root) for path in some[:2])
-            raise InputError(f"{key}={root} has two photos for {image_id!r}: {one} and {other}; leave one out")
+            wrong = f"is '{root}', which has two photos for {image_id!r}: {one} and {other}"
+            raise InputError(wrong, key=key, value=str(root), advice="remove or rename one of them")
     return {image_id: best[image_id][0] for image_id in image_ids}

@@ -1,8 +1,10 @@
-"""Rows, as any format has them -> Records. What counts as a caption, a photo or a duplicate is decided here, for all
-formats alike; whatever cannot be used is left out with a reason, and only a set without anything usable is an error.
+"""Rows of any format -> Records. This file decides for all formats what is a caption, a photo or a duplicate.
 
-A photo is one image_id in one split. Rows that name the same file are joined; where they name different files, nobody
-knows which is meant, and all of them are left out. One photo in two splits stays where it stood first.
+A row that cannot be used is skipped with a reason. It is an error only if no row can be used.
+
+- Rows with the same image_id and split are one photo: their captions are joined.
+- If such rows name different files, it is unknown which one is right. All of them are skipped.
+- A photo that is listed in two splits stays in the first one.
 """
 
 import re
@@ -16,21 +18,21 @@ from showtell.data.record import LeftOut, Record, Records, told
 from showtell.data.splits import HOLDER, SPLITS, Division
 from showtell.plumbing.errors import InputError
 
-LONGEST = 5_000  # characters: no caption, but a page that landed in its column
+LONGEST = 5_000  # characters; longer text is probably a page in the wrong column
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 SURROGATE = re.compile("[\ud800-\udfff]")
 INVISIBLE = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164]")
 
 
 class Row(NamedTuple):
-    """What a file says in one place; nothing in it has been checked. A split of None: the set has none."""
+    """One unchecked row of a captions file. `split` is None if the data set has no splits."""
 
     image_id: object
-    photo: object  # its name, as the file has it
+    photo: object  # its name as written in the file
     captions: Sequence[object]
     split: object
-    where: str  # for people: file and line
-    folder: object = ""  # where the file names the photo's folder apart
+    where: str  # file and line, for messages
+    folder: object = ""  # the photo's folder, if the file has it as a separate value
 
 
 @dataclass
@@ -53,21 +55,21 @@ def to_records(
     places: Sequence[str] = PLACES,
     left_out: Iterable[LeftOut] = (),
 ) -> Records:
-    """Records in the rows' order; `form` begins with the format's name, `left_out` are the reader's.
+    """Records in the order of the rows. `form` begins with the format's name; the reader already skipped `left_out`.
 
-    Raises InputError if no photo is there or nothing is usable.
+    Raises InputError if no photo exists or no row can be used.
     """
     out = list(left_out)
     merged = [image for image in _merged(rows, out) if _has_captions(image, out)]
     if not merged:
-        raise InputError(f"{root}: nothing usable in it, taken for {form}: {told(out) or 'it names no photos'}")
+        raise InputError(f"{root}: it has no usable rows, read as {form}: {told(out) or 'it names no photos'}")
     paths = _paths(root, merged, images, places)
     present = _present(merged, paths, out)
     if not present:
-        raise InputError(f"{root}: nothing usable in it, taken for {form}: {told(out)}")
+        raise InputError(f"{root}: it has no usable rows, read as {form}: {told(out)}")
     split_of: dict[str, str] = {}
     if division is not None and any(image.split is None for image in present):
-        split_of, form = division.of(image.image_id for image in present), f"{form}; {division.told}"
+        split_of, form = division.of(image.image_id for image in present), f"{form}; {division.note}"
     records = (
         Record(i.image_id, paths[id(i)][0], tuple(i.captions), i.split or split_of.get(i.image_id, "train"))
         for i in present
@@ -76,13 +78,13 @@ def to_records(
 
 
 def caption_of(raw: object) -> tuple[str, str]:
-    """A caption on one line, and an empty reason; or why it is none.
+    """(the caption on one line, ""), or ("", the reason why it cannot be used).
 
     >>> caption_of(" A dog\\n runs. "), caption_of("\\t")
     (('A dog runs.', ''), ('', 'empty caption'))
     """
     if not isinstance(raw, str):
-        return "", "empty caption" if raw is None else "caption that is no text"
+        return "", "empty caption" if raw is None else "caption that is not text"
     text = raw
     if not text.isprintable():
         text = SURROGATE.sub("\ufffd", CONTROL.sub(" ", text))
@@ -93,7 +95,7 @@ def caption_of(raw: object) -> tuple[str, str]:
 
 
 def writable(name: str) -> str:
-    r"""A name that can be written as UTF-8: bytes that are no letters become \udc.. in words."""
+    r"""A name that can be written as UTF-8. A byte that is not valid UTF-8 becomes the text `\udcff`."""
     return name if not SURROGATE.search(name) else name.encode("utf-8", "backslashreplace").decode()
 
 
@@ -110,7 +112,7 @@ def _merged(rows: Iterable[Row], out: list[LeftOut]) -> Iterable[_Image]:
 
 
 def _named(row: Row, out: list[LeftOut]) -> _Image | None:
-    """The row without its captions; None if id, photo or split are not to be used."""
+    """The row's image without captions; None if its id, photo or split cannot be used."""
     if not isinstance(row.photo, str) or not row.photo.strip() or "\0" in row.photo:
         out.append(LeftOut(row.where, "no photo named"))
         return None
@@ -146,25 +148,25 @@ def _has_captions(image: _Image, out: list[LeftOut]) -> bool:
 
 
 def _paths(root: Path, images: list[_Image], option: str | None, places: Sequence[str]) -> dict[int, tuple[Path, str]]:
-    """Where each image's photo is, and why it is none; InputError if none is there."""
+    """For each image: the photo's path, and the reason if it cannot be used. Raises InputError if no photo exists."""
     if option is not None:
         places = [option]
         if HOLDER not in option:
             existing_folder(root / option, "data.images")
     listing = Listing()
-    found: dict[int, tuple[Path, str]] = {}
+    photo_of: dict[int, tuple[Path, str]] = {}
     for split in {image.split: None for image in images}:
         of_split = [image for image in images if image.split == split]
         names = [(image.folder, image.photo) for image in of_split]
         paths = locate(root, names, split, places, listing) or [(str(root / name), MISSING) for _, name in names]
-        found |= {id(image): (Path(path), why) for image, (path, why) in zip(of_split, paths, strict=True)}
-    if all(why == MISSING for _, why in found.values()):
+        photo_of |= {id(image): (Path(path), why) for image, (path, why) in zip(of_split, paths, strict=True)}
+    if all(why == MISSING for _, why in photo_of.values()):
         looked = ", ".join(places)
         raise InputError(
-            f"{root}: none of the {len(images):,} photos is there (first: {images[0].photo}); looked in {looked}; "
-            "name their folder: data.images=FOLDER"
+            f"{root}: none of the {len(images):,} photos exists (first: {images[0].photo}); searched in {looked}; "
+            "set the photos' folder with data.images=FOLDER"
         )
-    return found
+    return photo_of
 
 
 def _present(images: list[_Image], paths: dict[int, tuple[Path, str]], out: list[LeftOut]) -> list[_Image]:

@@ -1,7 +1,7 @@
-"""CSV files with a column of photos and one of captions -> records; the column names are found or given.
+"""CSV files with a column of photos and a column of captions -> records. Columns are detected or set by options.
 
-A caption of several sentences (Kharagpur's have sixty words) may stay whole, be its first sentence, or be as many
-captions as it has sentences.
+`sentences` decides what to do with a caption of several sentences (Kharagpur's have sixty words). For "A cat. It
+sleeps.", `all` gives this one caption, `first` gives "A cat.", and `each` gives two captions.
 """
 
 from pathlib import Path
@@ -42,29 +42,30 @@ def csvs(
     val_share: Share = 0.1,
     test_share: Share = 0.1,
 ) -> Records:
-    """Records in the files' order; image_id = the photo's name as the file has it."""
+    """Records in the order of the files; image_id = the photo's name as written in the file."""
     root = existing_folder(root)
     if delimiter is not None and len(delimiter) != 1:
-        raise RecipeError(f"data.delimiter is {delimiter!r}; it takes one character, such as ';', or null to find it")
+        takes = "one character, such as ';', or null to detect it"
+        raise RecipeError(key="data.delimiter", value=delimiter, takes=takes)
     columns = Columns(photo_column, caption_column, split_column, delimiter)
     files = named_files(root, file) if file is not None else find_files(root)
     if not files:
-        raise InputError(f"{root}: no train.csv, captions.csv or single CSV in it; name it: data.file=NAME.csv")
+        raise InputError(f"{root}: it has no train.csv, captions.csv or single CSV; set data.file=NAME.csv")
     rows: list[Row] = []
     notes = []
     for name, path in files.items():
-        of_file, note = read_table(path, columns, name)
-        rows += (_cut(row, sentences, openings == "drop") for row in of_file)
+        file_rows, note = read_table(path, columns, name)
+        rows += (_cut(row, sentences, openings == "drop") for row in file_rows)
         notes.append(note)
-    told = {"all": "", "first": "first sentences", "each": "every sentence a caption"}[sentences]
-    form = ", ".join(filter(None, [f"csv: {', '.join(path.name for path in files.values())}", told, *notes]))
+    sentence_note = {"all": "", "first": "only first sentences", "each": "each sentence is a caption"}[sentences]
+    form = ", ".join(filter(None, [f"csv: {', '.join(path.name for path in files.values())}", sentence_note, *notes]))
     return to_records(root, rows, form=form, images=images, division=Division(split, val_share, test_share))
 
 
 def find_files(root: Path) -> Files:
-    """One file a split; or else one with a usual name, or the only one that there is."""
-    if found := first_by_split(root, BY_SPLIT):
-        return found
+    """One file per split. If there is none: a file with a usual name, or the only CSV of the folder."""
+    if by_split := first_by_split(root, BY_SPLIT):
+        return by_split
     named = [root / name for name in SINGLE if (root / name).is_file()]
     others = [path for path in sorted(root.iterdir()) if path.suffix.lower() in ENDINGS and path.is_file()]
     return {None: (named or others)[0]} if named or len(others) == 1 else {}

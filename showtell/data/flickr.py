@@ -1,8 +1,8 @@
-"""Flickr8k and Flickr30k as they are handed out -> records: `*.token.txt`, Kaggle's `captions.txt`, `results.csv`, and
-the Bern course's `train_captions.txt` beside `train_images/`. image_id = the photo's file name.
+"""Flickr8k and Flickr30k in their original files -> records; image_id = the photo's file name.
 
-Captions come without a split there: the official lists (`Flickr_8k.trainImages.txt` ..) are the split where they lie
-beside the captions; photos that no list names are left out, as everybody leaves them out.
+Reads `*.token.txt`, Kaggle's `captions.txt` and `results.csv`, and the Bern course's `train_captions.txt` with
+`train_images/`. Most of these have no splits. If the official lists (`Flickr_8k.trainImages.txt` and so on) are in the
+folder, they define the splits. Photos in no list are skipped, as in all papers.
 """
 
 import re
@@ -20,7 +20,7 @@ from showtell.settings.bounds import Share
 
 FOLDERS = ("", "Flickr8k_text/", "Flickr8k_text/Flickr8k_text/", "flickr30k_images/", "annotations/", "text/")
 BERN = (f"{HOLDER}_captions.txt",)
-EXAMPLES = "test_examples"  # Bern's five photos to look at, with captions of their own
+EXAMPLES = "test_examples"  # five example photos of the Bern course, with their own captions file
 CAPTIONS = ("Flickr8k.token.txt", "results_20130124.token", "*.token.txt", "*.token", "captions.txt", "results.csv")
 LISTS = (f"Flickr_8k.{HOLDER}Images.txt", f"Flickr_30k.{HOLDER}Images.txt", f"{HOLDER}Images.txt", f"{HOLDER}.txt")
 NUMBERED = re.compile(r"^[^\t\n]+#\d+\t", re.MULTILINE)
@@ -36,18 +36,18 @@ def flickr(
     val_share: Share = 0.1,
     test_share: Share = 0.1,
 ) -> Records:
-    """Records in the captions' order. `file` is a path from `root`; with {split} in it, one file a split."""
+    """Records in the order of the captions. `file` is relative to `root`; `{split}` in it means one file per split."""
     root = existing_folder(root)
     files = named_files(root, file) if file is not None else find_files(root)
     if not files:
         looked = ", ".join((*BERN, *CAPTIONS))
-        raise InputError(f"{root}: no captions of Flickr's in it; looked for {looked}; name them: data.file=NAME")
+        raise InputError(f"{root}: it has no Flickr captions; searched for {looked}; set data.file=NAME")
     lists = find_lists(root) if None in files and split is None else {}
     rows: list[Row] = []
     notes = []
     for name, path in files.items():
-        of_file, note = _read(path, name)
-        rows += of_file
+        file_rows, note = _read(path, name)
+        rows += file_rows
         notes.append(note)
     left_out: list[LeftOut] = []
     if lists:
@@ -59,11 +59,11 @@ def flickr(
 
 
 def find_files(root: Path) -> Files:
-    """Bern's files, one a split; or else the one with all captions. Of several that hold the same, the first."""
-    if found := first_by_split(root, BERN):
-        if "test" not in found and (examples := _examples(root)):
-            found["test"] = examples
-        return found
+    """Bern's files, one per split. If there are none: the first file of CAPTIONS, which has all captions."""
+    if files := first_by_split(root, BERN):
+        if "test" not in files and (examples := _examples(root)):
+            files["test"] = examples
+        return files
     for pattern in CAPTIONS:
         for folder in FOLDERS:
             for path in sorted((root / folder).glob(pattern)):
@@ -73,13 +73,13 @@ def find_files(root: Path) -> Files:
 
 
 def find_lists(root: Path) -> Files:
-    """The official split lists, one photo a line."""
+    """The official split lists; each line names one photo."""
     return first_by_split(root, [folder + name for name in LISTS for folder in FOLDERS])
 
 
 def _examples(root: Path) -> Path | None:
-    found = [*(root / EXAMPLES).glob("*captions*.txt"), *(root / EXAMPLES).glob("*.csv")]
-    return next((path for path in sorted(found) if path.is_file()), None)
+    files = [*(root / EXAMPLES).glob("*captions*.txt"), *(root / EXAMPLES).glob("*.csv")]
+    return next((path for path in sorted(files) if path.is_file()), None)
 
 
 def _read(path: Path, split: str | None) -> tuple[list[Row], str]:
@@ -90,16 +90,16 @@ def _read(path: Path, split: str | None) -> tuple[list[Row], str]:
 
 
 def _token_rows(source: str, text: str, split: str | None) -> Iterator[Row]:
-    """`name.jpg#0<TAB>caption`."""
+    """Rows of lines `name.jpg#0<TAB>caption`."""
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
-            found = TOKEN.match(line)
-            name, caption = found.groups() if found else (None, None)
+            match = TOKEN.match(line)
+            name, caption = match.groups() if match else (None, None)
             yield Row(name, name, [caption], split, f"{source} line {number}")
 
 
 def _listed(rows: list[Row], lists: Files, left_out: list[LeftOut]) -> Iterator[Row]:
-    """The rows with the split of the list that names them; lists may leave out `.jpg`."""
+    """The rows with their splits. A list may name a photo without `.jpg`."""
     split_of: dict[str, str | None] = {}
     for split, path in lists.items():
         for line in read_text(path)[0].splitlines():

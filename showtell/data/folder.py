@@ -1,5 +1,8 @@
-"""A folder of photos -> records: with `metadata.jsonl` or `metadata.csv`, as Hugging Face's imagefolder has them, or
-bare, without captions: what is to be captioned. image_id = the photo's path below `root`."""
+"""A folder of photos -> records; image_id = the photo's path below `root`.
+
+Captions come from `metadata.jsonl` or `metadata.csv`, as in Hugging Face's imagefolder. A folder without these files is
+`bare`: photos without captions, for example to be captioned by a model.
+"""
 
 import json
 import os
@@ -21,14 +24,14 @@ from showtell.settings.bounds import Share
 METADATA = ("metadata.jsonl", "metadata.csv")
 ARCHIVES = (".gz", ".tgz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".rar")
 MAY_BE_CAPTIONS = (".csv", ".tsv", ".json", ".jsonl", ".token", ".parquet", ".xml", ".xlsx", *ARCHIVES)
-PLACES = ("", "annotations/", "captions/")  # where such files lie, beside photos or above them
-START = 2**16  # bytes of a text that are searched for names of photos
+PLACES = ("", "annotations/", "captions/")  # folders where captions files usually are
+START = 2**16  # bytes at the start of a text file that are searched for names of photos
 
 
 def folder(*, root: Path, split: Split | None = None, val_share: Share = 0.1, test_share: Share = 0.1) -> Records:
-    """The captioned photos of the metadata files, or all photos below `root` where there is no such file.
+    """The captioned photos of the metadata files. If there is no such file: all photos below `root`.
 
-    A split is what a row's `split` says, or else a folder on the photo's way below `root`: train/, validation/, test/.
+    A photo's split is the row's `split`, or else a folder in its path: `train/a.jpg` is in train.
     """
     root = existing_folder(root)
     files = find_metadata(root)
@@ -38,9 +41,9 @@ def folder(*, root: Path, split: Split | None = None, val_share: Share = 0.1, te
     left_out: list[LeftOut] = []
     notes = []
     for path in files:
-        of_file, note = _read(path, left_out, alone=len(files) == 1)
+        file_rows, note = _read(path, left_out, only_file=len(files) == 1)
         below = path.parent.relative_to(root)
-        rows += (_placed(row, below) for row in of_file)
+        rows += (_placed(row, below) for row in file_rows)
         notes.append(note)
     names = ", ".join(path.relative_to(root).as_posix() for path in files)
     form = ", ".join(filter(None, [f"folder: {names}", *notes]))
@@ -49,13 +52,13 @@ def folder(*, root: Path, split: Split | None = None, val_share: Share = 0.1, te
 
 
 def bare(*, root: Path) -> Records:
-    """All photos below `root`, sorted; hidden files and folders are left out."""
+    """All photos below `root`, sorted, without captions. Skips hidden files and folders."""
     root = existing_folder(root)
     names = sorted(path.relative_to(root).as_posix() for path in _walk(root) if _is_photo(path))
     passed_over = _passed_over(root, names)
     if not names:
-        next(root.iterdir(), None)  # which says so where it may not be read
-        raise InputError(f"{root}: no photos in it; looked, also in its folders, for {' '.join(SUFFIXES)}{passed_over}")
+        next(root.iterdir(), None)  # raises PermissionError if the folder may not be read
+        raise InputError(f"{root}: no photos in it or its subfolders; searched for {' '.join(SUFFIXES)}{passed_over}")
     return Records(
         (Record(writable(name), root / name, (), "test") for name in names),
         form=f"folder: bare photos{passed_over}",
@@ -63,10 +66,10 @@ def bare(*, root: Path) -> Records:
 
 
 def _walk(root: Path) -> Iterator[Path]:
-    """All files that are not hidden. Linked folders come after all others and each folder once: links lead anywhere."""
-    seen = {_identity(parent) for parent in root.resolve().parents}  # a link to one of these would bring the whole disk
+    """All files that are not hidden. Links to folders come last; each folder is read once, as links may be circular."""
+    seen = {_identity(parent) for parent in root.resolve().parents}  # else a link to a parent would read the whole disk
     waiting = [root]
-    for top in waiting:  # which grows
+    for top in waiting:  # the list grows meanwhile
         for folder, folders, names in os.walk(top):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             if (identity := _identity(Path(folder))) in seen:
@@ -78,16 +81,16 @@ def _walk(root: Path) -> Iterator[Path]:
 
 
 def _identity(folder: Path) -> tuple[int, int] | Path:
-    """What the disk calls it; the path itself where that may not be asked, as above one's own folders."""
+    """The folder's device and inode numbers, equal for all links to it. Its path if `stat` is not permitted."""
     try:
-        found = folder.stat()
+        stat = folder.stat()
     except OSError:
         return folder
-    return found.st_dev, found.st_ino
+    return stat.st_dev, stat.st_ino
 
 
 def _passed_over(root: Path, photos: Sequence[str]) -> str:
-    """For people: files that may hold the captions, or the photos, under a name that no format knows."""
+    """A note for the user about files that may have captions or photos, but whose names no format knows."""
     paths = [root / place / name for place in PLACES for name, why_not in listed(str(root / place)) if not why_not]
     known = {_last_word(photo.rpartition("/")[2]) for photo in photos}
     some = [path for path in paths if _may_be_captions(path, known)]
@@ -102,7 +105,7 @@ def _passed_over(root: Path, photos: Sequence[str]) -> str:
 
 
 def _may_be_captions(path: Path, photos: set[str]) -> bool:
-    """By its ending; a text where it is called as a photo is, or names two photos, or the only one."""
+    """Decides by the suffix. A .txt also needs the name of a photo, or two photos (or the only photo) in its text."""
     if path.suffix.lower() != ".txt":
         return path.suffix.lower() in MAY_BE_CAPTIONS
     if any(_last_word(path.stem + suffix) in photos for suffix in SUFFIXES):
@@ -117,22 +120,24 @@ def _may_be_captions(path: Path, photos: set[str]) -> bool:
 
 
 def _last_word(name: str) -> str:
-    """What is left of a photo's name where a text is cut into words."""
+    """The last word of a photo's name: `dog.jpg` for `my dog.jpg`. `_may_be_captions` compares single words."""
     return name.split()[-1]
 
 
 def find_metadata(root: Path) -> list[Path]:
-    """One in `root`, or those of the folders in it; of two beside each other the JSONL."""
+    """The metadata file in `root`, else those one or two folders deeper. In each folder, JSONL wins over CSV."""
     for depth in ("", "*/", "*/*/"):
-        found = {path.parent: path for name in reversed(METADATA) for path in root.glob(depth + name) if path.is_file()}
-        if found:
-            return sorted(found.values())
+        by_folder = {
+            path.parent: path for name in reversed(METADATA) for path in root.glob(depth + name) if path.is_file()
+        }
+        if by_folder:
+            return sorted(by_folder.values())
     return []
 
 
-def _read(path: Path, left_out: list[LeftOut], alone: bool) -> tuple[list[Row], str]:
+def _read(path: Path, left_out: list[LeftOut], only_file: bool) -> tuple[list[Row], str]:
     if path.suffix == ".csv":
-        return read_table(path, alone=alone)
+        return read_table(path, only_file=only_file)
     text, note = read_text(path)
     return list(_lines(path, text, left_out)), note
 
@@ -159,7 +164,7 @@ def _first(entry: dict[str, Any], names: tuple[str, ...]) -> Any:
 
 
 def _placed(row: Row, below: Path) -> Row:
-    """The row's photo, which is named from its metadata file's folder, named from `root`."""
+    """The row with its photo's path relative to `root`. The metadata file names it relative to its own folder."""
     if not isinstance(row.photo, str):
         return row
     name = (below / row.photo).as_posix()
@@ -169,5 +174,5 @@ def _placed(row: Row, below: Path) -> Row:
 
 
 def _is_photo(path: Path) -> bool:
-    """By its name alone: a photo that cannot be read is the reader's to report, a broken link too."""
+    """Decides only by the name. Unreadable photos and broken links are reported when they are opened."""
     return path.suffix.lower() in (*SUFFIXES, *NOT_READ)

@@ -1,8 +1,9 @@
-"""An image file -> an upright RGB picture, or one clear `Unreadable`; nothing else comes out of here.
+"""An image file -> an upright RGB picture. The only error is `Unreadable`, with a reason.
 
-Only the formats of photos are opened: Pillow's other readers (EPS runs Ghostscript) are no place for strangers' files.
-What a file is, its first bytes say, not its name. Memory is bounded: a size is judged before anything is decoded, JPEGs
-by what is left at 1/2, 1/4 or 1/8, and of pictures over `LARGE` one at a time is decoded in a process.
+- Only photo formats are opened. Pillow's other readers are risky for untrusted files: EPS runs Ghostscript.
+- The first bytes of a file decide its format, not its name.
+- Memory is bounded. The size is checked before decoding; for a JPEG, the size after shrinking to 1/2, 1/4 or 1/8
+  counts. A process decodes only one picture of over `LARGE` pixels at a time.
 """
 
 import logging
@@ -15,7 +16,7 @@ from threading import Lock
 from typing import BinaryIO
 
 import numpy as np
-from PIL import (  # each registers its reader
+from PIL import (  # importing a plugin registers its reader
     BmpImagePlugin,  # noqa: F401
     GifImagePlugin,  # noqa: F401
     Image,
@@ -28,21 +29,21 @@ from PIL import (  # each registers its reader
 from showtell.plumbing.errors import Unreadable
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-PHONE_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")  # in the fourth word of the file
+PHONE_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")  # bytes 8 to 12 of HEIC and AVIF files
 MAX_SIDE = 20_000
-MAX_PIXELS = 178_000_000  # 0.7 GB as Pillow keeps them
-MAX_SHRUNK = 1_000_000_000  # of a JPEG before it is shrunk: some ten seconds
+MAX_PIXELS = 178_000_000  # 0.7 GB in Pillow's memory
+MAX_SHRUNK = 1_000_000_000  # pixels of a JPEG before shrinking; decoding takes about ten seconds
 LARGE = 24_000_000
 
-# Pillow's remarks on damaged files; what matters of them is in the reason.
+# Silence Pillow's warnings about damaged files: `Unreadable` has the reason.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 _giants, _libtiff = Lock(), Lock()
 
 Turn = Image.Transpose
-ORIENTATION = 0x0112  # the EXIF tag: how the camera was held
-TURNS = {  # its value -> what makes the picture upright
+ORIENTATION = 0x0112  # the EXIF tag for how the camera was held
+TURNS = {  # its value -> the operation that makes the picture upright
     2: Turn.FLIP_LEFT_RIGHT,
     3: Turn.ROTATE_180,
     4: Turn.FLIP_TOP_BOTTOM,
@@ -52,14 +53,15 @@ TURNS = {  # its value -> what makes the picture upright
     8: Turn.ROTATE_90,
 }
 SIDEWAYS = (Turn.TRANSPOSE, Turn.ROTATE_270, Turn.TRANSVERSE, Turn.ROTATE_90)
-DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")  # Pillow would clip these at 255
+DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")  # Pillow's `convert` would clip these at 255
 
 
 def open_image(path: str | Path, at_least: int | None = None) -> Image.Image:
-    """The picture in RGB: upright by its EXIF, transparency over white, the first frame of an animation.
+    """The picture in RGB: rotated upright by its EXIF tag, on white if transparent, the first frame if animated.
 
-    With `at_least` a large JPEG is decoded at 1/2, 1/4 or 1/8 as long as both sides keep that many pixels: much faster.
-    Other pictures over `LARGE` are shrunk after decoding, so that few such fill no memory.
+    With `at_least`, a JPEG is decoded at 1/2, 1/4 or 1/8 of its size while both sides keep that many pixels, which is
+    much faster. `at_least=140` decodes 1000 x 600 pixels at 1/4: 250 x 150. Other pictures of over `LARGE` pixels are
+    shrunk after decoding, to save memory.
     """
     path = Path(path)
     try:
@@ -70,43 +72,43 @@ def open_image(path: str | Path, at_least: int | None = None) -> Image.Image:
                 image.load()
                 turn = _turn(image)
                 return _finished(image if at_least is None else _shrunk(image, at_least), turn)
-    except Exception as error:  # damaged files make Pillow raise nearly anything
+    except Exception as error:  # on damaged files, Pillow may raise any error
         raise Unreadable(path, _reason(error)) from error
 
 
 def upright_size(path: Path) -> tuple[int, int]:
-    """Width and height of what `open_image` gives, without decoding it."""
+    """Width and height of the picture that `open_image` returns, without decoding it."""
     try:
         _refuse_what_is_no_file(path)
         with path.open("rb") as file:
             image = read_header(file)
             width, height = image.size
             return (height, width) if _turn(image) in SIDEWAYS else (width, height)
-    except Exception as error:  # damaged files make Pillow raise nearly anything
+    except Exception as error:  # on damaged files, Pillow may raise any error
         raise Unreadable(path, _reason(error)) from error
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:
-    """Any picture of Pillow as the encoders take it; made upright once, however often it is asked."""
+    """Any Pillow picture in upright RGB, as encoders need it. A second call does not rotate it again."""
     return _finished(image, _turn(image))
 
 
 def _finished(image: Image.Image, turn: Turn | None) -> Image.Image:
     result = _rgb(image if turn is None else image.transpose(turn))
-    result.info = {}  # the EXIF that has now been followed
+    result.info = {}  # drop the EXIF tag, so that nothing rotates the picture again
     return result
 
 
 @contextmanager
 def _silent(image: Image.Image) -> Iterator[None]:
-    """While libtiff decodes, the process's standard error leads nowhere: libtiff writes remarks there past Python."""
+    """Discard the process's standard error while libtiff decodes: libtiff writes there directly, not through Python."""
     if not any(tile[0] == "libtiff" for tile in getattr(image, "tile", ())):
         yield
         return
     with _libtiff:
         try:
             before = os.dup(2)
-        except OSError:  # there is none
+        except OSError:  # the process has no standard error
             yield
             return
         with Path(os.devnull).open("wb") as nowhere:
@@ -119,7 +121,7 @@ def _silent(image: Image.Image) -> Iterator[None]:
 
 
 class _Refused(Exception):
-    """A file that is not even tried; the message is the reason."""
+    """A file that is refused before decoding; the message is the reason."""
 
 
 def _refuse_what_is_no_file(path: Path) -> None:
@@ -127,14 +129,17 @@ def _refuse_what_is_no_file(path: Path) -> None:
         raise _Refused("a folder, not an image")
     if not path.exists():
         raise _Refused("a link that leads nowhere" if path.is_symlink() else "no such file")
-    if not path.is_file():  # opening a pipe would wait for ever
+    if not path.is_file():  # opening a pipe would wait forever
         raise _Refused("not an ordinary file")
     if path.stat().st_size == 0:
         raise _Refused("empty file")
 
 
 def read_header(file: BinaryIO) -> Image.Image:
-    """The undecoded picture, by its first bytes. `Image.open` would judge JPEGs by their size before shrinking."""
+    """The undecoded picture. Its first bytes decide the format.
+
+    `Image.open` is not used, because it refuses JPEGs by their full size, before they are shrunk.
+    """
     start = file.read(16)
     for name in FORMATS:
         open_as, accepts = Image.OPEN[name]
@@ -142,7 +147,7 @@ def read_header(file: BinaryIO) -> Image.Image:
             file.seek(0)
             return open_as(file, "")
     if start[4:8] == b"ftyp" and start[8:12] in PHONE_BRANDS:
-        raise _Refused("HEIC or AVIF, which cannot be read; save it as JPEG")
+        raise _Refused("HEIC and AVIF cannot be read; save the photo as JPEG")
     raise _Refused(f"not an image ({', '.join(FORMATS).lower()} can be read)")
 
 
@@ -151,12 +156,12 @@ def _pixels(image: Image.Image) -> int:
 
 
 def _is_giant(image: Image.Image, file: BinaryIO, at_least: int | None) -> bool:
-    """Whether decoding takes much memory; too much is refused. Asks JPEGs to shrink while they are decoded."""
+    """Whether decoding needs over LARGE pixels of memory. Sets JPEGs to shrink; refuses pictures over the limits."""
     whole = _pixels(image)
     if at_least is not None:
         image.draft(None, (at_least, at_least))
     shrinks = _pixels(image) < whole
-    # The size in it would keep reasons from being counted together.
+    # The reason does not name the size, so that equal reasons can be counted.
     reason = f"too large; at most {MAX_SIDE:,} pixels a side and {MAX_PIXELS // 1_000_000} million in all"
     if max(image.size) > MAX_SIDE or _pixels(image) > MAX_PIXELS or whole > MAX_SHRUNK:
         raise _Refused(reason)
@@ -167,20 +172,23 @@ def _is_giant(image: Image.Image, file: BinaryIO, at_least: int | None) -> bool:
 
 
 def _kept_whole(image: Image.Image, file: BinaryIO) -> bool:
-    """Whether the decoder must keep all of a JPEG: one that comes in several scans, as progressive ones do."""
+    """Whether the decoder must keep a whole JPEG in memory: if it has several scans, for example a progressive one."""
     if "progressive" in image.info or "progression" in image.info:
         return True
     file.seek(2)
     while len(marker := file.read(4)) == 4 and marker[0] == 0xFF:
         length = int.from_bytes(marker[2:], "big")
-        if marker[1] == 0xDA:  # the first scan: does it have all of the colours?
+        if marker[1] == 0xDA:  # the first scan; with all colours in it, it is the only one
             return file.read(1)[0] < len(image.getbands())
         file.seek(length - 2, 1)
     return True
 
 
 def _shrunk(image: Image.Image, at_least: int) -> Image.Image:
-    """A large picture averaged over whole squares of pixels, with both sides `at_least` that long."""
+    """A large picture, averaged over squares of pixels while both sides keep `at_least` pixels.
+
+    10,000 x 6,000 pixels with `at_least=500`: squares of 12 x 12.
+    """
     factor = min(image.size) // at_least
     if _pixels(image) <= LARGE or factor < 2:
         return image
@@ -192,12 +200,12 @@ def _shrunk(image: Image.Image, at_least: int) -> Image.Image:
 
 
 def _reason(error: Exception) -> str:
-    """Few words, without numbers: equal ones are counted together."""
+    """A short reason without numbers, so that equal reasons can be counted."""
     text = str(error).lower()
     if isinstance(error, _Refused):
         return str(error)
     if isinstance(error, PermissionError):
-        return "may not be read (permission denied)"
+        return "no permission to read it"
     if isinstance(error, Image.DecompressionBombError | MemoryError):
         return "too large for the memory"
     if "truncated" in text or "unexpected end" in text or isinstance(error, EOFError):
@@ -205,12 +213,12 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"cannot be read ({error.strerror.lower()})"
     if isinstance(error, NotImplementedError) or "unsupported" in text or "not available" in text:
-        return "of a kind that Pillow does not decode"
+        return "Pillow cannot decode this kind of image"
     return "damaged"
 
 
 def _turn(image: Image.Image) -> Turn | None:
-    """Unlike `ImageOps.exif_transpose`, this forgives a broken EXIF block: the picture itself is whole."""
+    """The operation that makes a picture upright. Unlike `ImageOps.exif_transpose`, it ignores a broken EXIF block."""
     try:
         return TURNS.get(image.getexif().get(ORIENTATION, 1))
     except Exception:
@@ -227,8 +235,11 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _from_deep_grey(image: Image.Image) -> Image.Image:
-    """16 or 32 bits or floats of grey: full scale becomes white; what it is, the largest value tells where the mode
-    does not (1.0 for floats, 255, 65535, or the largest value itself)."""
+    """Grey values of 16 bits, 32 bits or floats -> RGB, scaled so that white becomes 255.
+
+    White is 65535 in 16-bit modes. In others it is the first of 1.0, 255 and 65535 that no value exceeds, or else the
+    largest value. For example, if the largest value is 200, white is 255; if it is 300, white is 65535.
+    """
     values = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0, neginf=0.0)
     largest = values.max()
     if image.mode.startswith("I;16"):

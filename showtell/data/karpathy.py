@@ -1,7 +1,7 @@
-"""Karpathy's `dataset_*.json` (Flickr8k, Flickr30k, COCO) -> records (arXiv:1412.2306).
+"""Karpathy's `dataset_*.json` for Flickr8k, Flickr30k and COCO (arXiv:1412.2306) -> records.
 
-`restval`, the part of COCO's validation photos that everybody trains on, counts as train. Photos are looked for where
-the data sets as downloaded have them, with COCO's `filepath` as a folder more or without.
+The split `restval` (COCO validation photos that papers use for training) counts as train. Photos are searched in the
+usual folders of the downloaded sets, with and without COCO's `filepath` as a subfolder.
 """
 
 from collections.abc import Iterator
@@ -14,36 +14,37 @@ from showtell.data.record import Records
 from showtell.data.text import read_json
 from showtell.plumbing.errors import InputError
 
-HUGGING_FACES = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json")  # beside its data sets, no captions
+HUGGING_FACES = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json")  # Hugging Face's files, no captions
 
 
 def karpathy(*, root: Path, file: str | None = None, images: str | None = None) -> Records:
-    """Records in the file's order; image_id = `filename`. `file` and `images` are paths from `root`."""
+    """Records in the order of the file; image_id = `filename`. `file` and `images` are relative to `root`."""
     root = existing_folder(root)
     source = root / file if file is not None else _find_json(root)
     if not source.is_file():
-        raise InputError(f"{source}: no such file; data.file is a path from data.root")
+        advice = "data.file is a path relative to data.root"
+        raise InputError(f"is {file!r}, but there is no file {source}", key="data.file", value=file, advice=advice)
     content, note = read_json(source)
     entries = content.get("images") if isinstance(content, dict) else None
     if not isinstance(entries, list) or not entries:
-        raise InputError(f"{source.name}: no list 'images' with the photos and their captions, so not Karpathy's form")
+        raise InputError(f"{source.name}: it has no list 'images' with entries, so it is not in Karpathy's format")
     form = ", ".join(filter(None, [f"karpathy: {source.name}", note]))
     return to_records(root, _rows(source.name, entries), form=form, images=images)
 
 
 def find_jsons(root: Path) -> list[Path]:
-    """The files that are called as Karpathy's are."""
+    """The files with Karpathy's names."""
     return sorted(path for path in root.glob("dataset_*.json") if path.is_file() and path.name not in HUGGING_FACES)
 
 
 def _find_json(root: Path) -> Path:
-    found = find_jsons(root)
-    if not found:
-        raise InputError(f"{root}: no dataset_*.json in it; name the file with the captions: data.file=NAME.json")
-    if len(found) > 1:
-        names = ", ".join(path.name for path in found)
-        raise InputError(f"{root}: {len(found)} caption files ({names}); choose one: data.file={found[0].name}")
-    return found[0]
+    jsons = find_jsons(root)
+    if not jsons:
+        raise InputError(f"{root}: it has no dataset_*.json; set the captions file with data.file=NAME.json")
+    if len(jsons) > 1:
+        names = ", ".join(path.name for path in jsons)
+        raise InputError(f"{root}: it has {len(jsons)} captions files ({names}); choose one: data.file={jsons[0].name}")
+    return jsons[0]
 
 
 def _rows(source: str, entries: list[Any]) -> Iterator[Row]:
@@ -57,5 +58,5 @@ def _rows(source: str, entries: list[Any]) -> Iterator[Row]:
 
 
 def _raw(sentence: Any) -> Any:
-    """The caption of {"raw": ..}; what is something else stays as it is, and is left out as no text."""
+    """The caption of {"raw": caption}. Anything else becomes a list, which `clean` skips as not text."""
     return sentence.get("raw") if isinstance(sentence, dict) else [sentence]

@@ -1,5 +1,7 @@
-"""Names of photos -> paths, and why one is none. Folders are listed, not asked photo by photo: on a network disk
-100,000 questions take minutes."""
+"""Names of photos -> paths, with a reason for each photo that cannot be used.
+
+Each folder is listed once. Asking the disk for each photo would take minutes for 100,000 photos on a network disk.
+"""
 
 import os
 import re
@@ -12,8 +14,8 @@ from showtell.data.splits import HOLDER, SPELLED, SPLITS
 from showtell.plumbing.errors import InputError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-NOT_READ = (".heic", ".heif", ".avif", ".jp2", ".jxl")  # photos all the same: nobody's are passed over in silence
-# Where data sets as downloaded have their photos; of those that hold equally many, the first is taken.
+NOT_READ = (".heic", ".heif", ".avif", ".jp2", ".jxl")  # photos that we cannot read, but list, so that users notice
+# Usual photo folders of downloaded data sets. If two of them have equally many of the photos, the first one is used.
 PLACES = (
     *("{split}_images", "images/{split}", "{split}/images", "{split}", "{split}_examples"),
     *("{split}2017", "{split}2014", "images/{split}2017", "images/{split}2014"),
@@ -23,39 +25,43 @@ PLACES = (
 MISSING = "no such photo"
 SEVERAL = "several photos of that name"
 SOME = 1000
-WAYS: tuple[Callable[[str, str], str], ...] = (  # how a file may name a photo beside its folder
+WAYS: tuple[Callable[[str, str], str], ...] = (  # (folder, name) in a captions file -> the photo's path below a place
     lambda folder, name: name,
     lambda folder, name: f"{folder}/{name}" if folder else name,
-    lambda folder, name: re.split(r"[/\\]", name)[-1],  # another machine's path before it
+    lambda folder, name: re.split(r"[/\\]", name)[-1],  # `D:/photos/a.jpg`, a path of another machine, is `a.jpg`
 )
 
 
 def existing_folder(root: str | Path, key: str = "data.root") -> Path:
-    """`root` with `~` resolved, once it is certain to be a folder; `key` is where the user wrote it."""
-    root = at_home(root, f"{key}=")
+    """`root` with `~` resolved. Raises InputError if it is not a folder; `key` is the option's name for the message."""
+    root = at_home(root, key)
     if not root.exists():
-        raise InputError(f"{key}={root}: no such folder")
+        raise InputError(key=key, value=str(root), takes="a folder that exists")
     if not root.is_dir():
-        raise InputError(f"{key}={root}: a file, not a folder; name the folder that holds the photos")
+        advice = "name the folder that has the photos"
+        raise InputError(key=key, value=str(root), takes="a folder, not a file", advice=advice)
     return root
 
 
-def at_home(path: str | Path, said: str = "") -> Path:
-    """The path with `~` resolved; `said` stands before it in the error about `~nobody`."""
+def at_home(path: str | Path, key: str | None = None) -> Path:
+    """The path with `~` resolved. Raises InputError for an unknown user (`~nobody`); `key` is the option's name."""
     try:
         return Path(path).expanduser()
     except RuntimeError:
-        raise InputError(f"{said}{path}: there is no such user") from None
+        advice = "there is no such user"
+        if key is None:
+            raise InputError(f"{path}: {advice}") from None
+        raise InputError(key=key, value=str(path), advice=advice) from None
 
 
 class Listing:
-    """What lies in folders, each of which is read once."""
+    """The files of folders; each folder is read from disk once."""
 
     def __init__(self) -> None:
         self._folders: dict[str, dict[str, str]] = {}
 
     def find(self, path: str) -> tuple[str, str]:
-        """The path as the disk spells it, and an empty reason; or the path as it is, and why it is no photo."""
+        """(path as spelled on disk, ""), or (the given path, the reason why it is not a photo)."""
         folder, _, name = path.rpartition("/")
         names = self._folders.get(folder)
         if names is None:
@@ -64,13 +70,13 @@ class Listing:
             spelled = [other for other in _spellings(name) if other in names]
             with_ending = [other for other in spelled if other.lower().endswith(SUFFIXES)]
             if len(with_ending) > 1 and not name.strip().lower().endswith(SUFFIXES):
-                return f"{folder}/{name}", SEVERAL  # `1` beside 1.jpg and 1.png: nobody knows which is meant
+                return f"{folder}/{name}", SEVERAL  # `1` could be 1.jpg or 1.png
             name = next(iter(spelled), name)
         return f"{folder}/{name}", names.get(name, MISSING)
 
 
 def without_ending(name: str) -> str:
-    """A photo's name without `.jpg` or the like; other dots belong to the name.
+    """A photo's name without its image suffix. Other dots belong to the name.
 
     >>> without_ending("a/22.00.jpg"), without_ending("22.00")
     ('a/22.00', '22.00')
@@ -80,12 +86,12 @@ def without_ending(name: str) -> str:
 
 
 def listed(folder: str) -> Iterator[tuple[str, str]]:
-    """Each name in the folder with why it is no photo; a name in decomposed letters stands there composed too."""
+    """(name, reason) of each entry of the folder; the reason is empty for files."""
     try:
         with os.scandir(folder or "/") as entries:
             for entry in entries:
                 yield entry.name, _why_not(entry)
-    except (OSError, ValueError):  # no such folder, or a name that none can have
+    except (OSError, ValueError):  # no such folder, or an impossible name
         return
 
 
@@ -101,7 +107,10 @@ def _why_not(entry: "os.DirEntry[str]") -> str:
 
 
 def _spellings(name: str) -> Iterator[str]:
-    """How else the disk may have a name: blanks around it, accents composed or not, no ending, other case."""
+    """Other spellings that the disk may have: no outer blanks, accents in another Unicode form, a suffix, other case.
+
+    For example, `p0` may be `p0.jpg`, and `P0.JPG` may be `p0.jpg`.
+    """
     bare = name.strip()
     yield bare
     if not bare.isascii():
@@ -109,7 +118,7 @@ def _spellings(name: str) -> Iterator[str]:
         yield unicodedata.normalize("NFD", bare)
     if not bare.lower().endswith(SUFFIXES):
         yield from (bare + suffix for suffix in (*SUFFIXES, ".JPG"))
-    else:  # `P0.JPG` for `p0.jpg`, as disks that do not tell them apart allow
+    else:  # disks of Windows and macOS accept `P0.JPG` for `p0.jpg`
         stem, dot, suffix = bare.rpartition(".")
         yield from (stem + dot + suffix.lower(), stem + dot + suffix.upper(), bare.lower(), bare.upper())
 
@@ -117,9 +126,10 @@ def _spellings(name: str) -> Iterator[str]:
 def locate(
     root: Path, names: Sequence[tuple[str, str]], split: str | None, places: Iterable[str], listing: Listing
 ) -> list[tuple[str, str]]:
-    """(path, why it is no photo) of each (folder, name): all below the one place, named in the one way, of the most.
+    """(path, reason) of each (folder, name). All use the same place and way: the pair that finds the most photos.
 
-    Mixing places would take another split's `1.jpg` for one that is missing here. Some names are enough to choose by.
+    For example, if `images/` has 990 of 1,000 photos and `.` has 10, all are searched in `images/`. With mixed places,
+    a missing `1.jpg` could be taken from another split. About 1,000 names decide; all names if those find nothing.
     """
     candidates = [(place, way) for place in _existing(root, places, split) for way in WAYS]
     for some in (names[:: len(names) // SOME + 1], names):
@@ -131,9 +141,9 @@ def locate(
 
 
 def _count(names: Sequence[tuple[str, str]], place: str, way: Callable[[str, str], str], listing: Listing) -> int:
-    """How many different photos the names are there."""
+    """How many of the named photos exist below `place`."""
     written = {way(folder, name) for folder, name in names}
-    if len(written) < len(set(names)):  # cut to their last part, two photos would be one
+    if len(written) < len(set(names)):  # this way gives two photos the same path: `a/1.jpg` and `b/1.jpg` -> `1.jpg`
         return 0
     return sum(listing.find(_below(place, name))[1] != MISSING for name in written)
 
@@ -154,8 +164,8 @@ def _existing(root: Path, places: Iterable[str], split: str | None) -> Iterator[
 
 
 def photos_beside(records: Iterable[Record]) -> list[Path]:
-    """The photos in the records' folders that no record names: nobody captioned them, or they were left out."""
+    """The photos in the records' folders that no record uses: they have no captions, or were skipped."""
     used = {record.path for record in records}
     folders = {path.parent for path in used}
-    found = [Path(folder, name) for folder in folders for name, reason in listed(str(folder)) if not reason]
-    return sorted(path for path in found if path.suffix.lower() in SUFFIXES and path not in used)
+    photos = [Path(folder, name) for folder in folders for name, reason in listed(str(folder)) if not reason]
+    return sorted(path for path in photos if path.suffix.lower() in SUFFIXES and path not in used)

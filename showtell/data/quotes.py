@@ -1,6 +1,7 @@
-"""Lines -> the rows of a CSV whose quotes may be wrong: one that is never closed, or closed by another row's.
+"""CSV text -> rows, even if a quote is never closed, or closed by a quote of a later row.
 
-Python's reader would give all that such a quote swallowed as one cell.
+In the two lines `a.jpg,"A dog` and `b.jpg,A cat`, the quote is never closed. Python's reader returns one row, whose
+caption contains `b.jpg,A cat`. This file returns two rows. A correct cell of several lines stays one cell.
 """
 
 import csv
@@ -13,15 +14,15 @@ from showtell.data.photos import SUFFIXES
 
 ENDINGS = "|".join(map(re.escape, SUFFIXES))
 NAMED = re.compile(rf"(?:{ENDINGS})(?:#\d+)?$", re.IGNORECASE)  # `a.jpg`, or `a.jpg#0` for its first caption
-FEW = 20  # lines: what an open quote swallowed is read anew; of more each is a row, or it would take for ever
+FEW = 20  # lines: after an open quote, so few are parsed again; of more, each line is a row (else time is quadratic)
 HUGE = 2**31 - 1
 
-Line = tuple[int, list[str]]  # its number, for people, and its cells
+Line = tuple[int, list[str]]  # line number (from 1), cells
 
 
 def read_rows(text: str, delimiter: str) -> list[Line]:
-    """All rows that hold anything, with the number of their last line."""
-    limit = csv.field_size_limit(HUGE)  # an enormous caption is left out by name, not the file refused
+    """All rows that are not empty, with the number of their last line."""
+    limit = csv.field_size_limit(HUGE)  # an enormous cell must not stop the file; `clean` skips it
     try:
         lines = list(io.StringIO(text.replace("\0", " "), newline=None))
         return [(n, cells) for n, cells in _cells(lines, delimiter) if any(cell.strip() for cell in cells)]
@@ -30,7 +31,7 @@ def read_rows(text: str, delimiter: str) -> list[Line]:
 
 
 def _cells(lines: list[str], delimiter: str) -> Iterator[Line]:
-    """The rows. Where a quote that is not closed as it should be has swallowed rows, the row ends with its line."""
+    """The rows. If a row has an open quote (see `_is_open`), it ends with its first line."""
     start = 0
     while start < len(lines):
         reader = _reader((lines[n] for n in range(start, len(lines))), delimiter)
@@ -38,7 +39,7 @@ def _cells(lines: list[str], delimiter: str) -> Iterator[Line]:
         for cells in reader:
             begin, end = end, start + reader.line_num
             if end - begin > 1 and _is_open(lines[begin:end], delimiter, end == len(lines)):
-                end = begin + 1 if end - begin <= FEW else end - 1  # the last may begin a cell of several lines
+                end = begin + 1 if end - begin <= FEW else end - 1  # the last line may begin a cell of several lines
                 yield from ((n + 1, _readings(lines[n], delimiter)[0]) for n in range(begin, end))
                 break
             yield end, cells
@@ -46,16 +47,16 @@ def _cells(lines: list[str], delimiter: str) -> Iterator[Line]:
 
 
 def _is_open(lines: list[str], delimiter: str, at_end: bool) -> bool:
-    """Whether the quote that makes a row of several lines is never closed, or closed by another row's.
+    """Whether a row of several lines has an open quote: one that is never closed, or that a later row closes.
 
-    Another row's shows by lines that are rows themselves. Where all quotes stand as they should, only the line with the
-    closing one can tell: what is before it may be a cell that lists files.
+    The sign of it is a line that is a row itself, such as `b.jpg,A cat` in a caption. If all quotes are well formed,
+    only the last line counts: the lines before it may belong to a caption that lists file names.
     """
-    if at_end and len(list(_reader([*lines, '"\n'], delimiter))) == 1:  # closed only by what stands there no more
+    if at_end and len(list(_reader([*lines, '"\n'], delimiter))) == 1:  # one more quote still fits: it was open
         return True
     sound = _is_sound(lines, delimiter)
     width, photo = _opening(lines[0], delimiter)
-    if photo is None and (sound or width < 2):  # names without an ending: too little to tell by
+    if photo is None and (sound or width < 2):  # without a name like `b.jpg`, nothing shows where rows begin
         return False
     later = [line for line in lines[1:] if line.strip()]
     return any(
@@ -66,15 +67,15 @@ def _is_open(lines: list[str], delimiter: str, at_end: bool) -> bool:
 
 
 def _opening(line: str, delimiter: str) -> tuple[int, int | None]:
-    """How many cells a line has, the last of which is open, and which of them names a photo."""
+    """(number of cells, index of the cell with a photo's name or None) of a line whose last cell has an open quote."""
     quoted, plain = _readings(line, delimiter)
     before = next((n for n, cell in enumerate(quoted[:-1]) if _is_name(cell)), None)
-    within = next((n for n, cell in enumerate(plain) if n and _is_name(cell)), None)  # where captions come first
+    within = next((n for n, cell in enumerate(plain) if n and _is_name(cell)), None)  # the caption may come first
     return (len(plain), within) if before is None and within is not None else (len(quoted), before)
 
 
 def _is_sound(lines: list[str], delimiter: str) -> bool:
-    """Whether every quote is closed before a delimiter or a line's end."""
+    """Whether the quotes are well formed: each is closed right before a delimiter or the end of a line."""
     try:
         list(_reader(lines, delimiter, strict=True))
     except csv.Error:
@@ -83,7 +84,7 @@ def _is_sound(lines: list[str], delimiter: str) -> bool:
 
 
 def _readings(line: str, delimiter: str) -> tuple[list[str], list[str]]:
-    """The cells of a line by itself: as its quotes have them, and as if quotes meant nothing."""
+    """The cells of one line, once with quotes obeyed and once with quotes ignored."""
     return next(_reader([line], delimiter)), line.rstrip("\n").split(delimiter)
 
 
@@ -92,7 +93,7 @@ def _is_name(cell: str) -> bool:
 
 
 def _is_row(cells: list[str], width: int, photo: int | None) -> bool:
-    """Whether they are a row's with the photo in that column, not a sentence's between its commas.
+    """Whether the cells are a row with its photo in that column, and not a sentence that was split at its commas.
 
     >>> _is_row(["my dog.jpg", "A dog"], 2, 0), _is_row(["It says photo.jpg", " in red"], 2, 0)
     (True, False)

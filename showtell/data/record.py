@@ -1,4 +1,4 @@
-"""The one record that every data format yields, and the list of them that says what it left out and why."""
+"""Record: one photo with its captions, the same for all formats. Records: a list of them, and what was skipped."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from showtell.plumbing.messages import printable
 
 @dataclass(frozen=True)
 class Record:
-    """One image with its reference captions; `references` is empty for photos that nobody captioned."""
+    """One image with its reference captions. `references` is empty if the photo has no captions."""
 
     image_id: str
     path: Path
@@ -19,14 +19,14 @@ class Record:
 
 
 class LeftOut(NamedTuple):
-    """A photo, caption or row that is not used: its name, and why in few words that group (`no such photo`)."""
+    """A skipped photo, caption or row: its name, and a short reason such as `no such photo`. Reasons are counted."""
 
     name: str
     reason: str
 
 
 class Records(list[Record]):
-    """The usable records of a data set, in its own order; `form` is what the set was taken for, for people."""
+    """The usable records of a data set in its order. `form` describes the detected format, for messages."""
 
     def __init__(self, records: Iterable[Record] = (), *, form: str = "", left_out: Iterable[LeftOut] = ()) -> None:
         super().__init__(records)
@@ -34,7 +34,7 @@ class Records(list[Record]):
 
 
 def told(left_out: Iterable[LeftOut]) -> str:
-    """What was left out, for one line: counted by reason, each with its first name.
+    """What was skipped, in one line: a count for each reason, with the first name.
 
     >>> told([LeftOut("a.jpg", "truncated"), LeftOut("b.jpg", "no such photo"), LeftOut("c.jpg", "truncated")])
     '2 truncated (first: a.jpg), 1 no such photo (first: b.jpg)'
@@ -47,10 +47,10 @@ def told(left_out: Iterable[LeftOut]) -> str:
 
 
 def notes(records: Iterable[Record]) -> list[str]:
-    """Lines for people before anything is done with a set: what it was taken for, and what was left out."""
+    """Lines to print before a data set is used: its format, and what was skipped."""
     form, left_out = getattr(records, "form", ""), getattr(records, "left_out", ())
-    return [f"data: {form}"] * bool(form) + [f"left out: {told(left_out)}"] * bool(left_out)
+    return [f"data: {form}"] * bool(form) + [f"skipped: {told(left_out)}"] * bool(left_out)
 
 
-# The table of formats; it is filled in __init__.py, and `join` reads its sets by it.
+# The table of formats. `__init__.py` fills it; `join` needs it here to read its sets.
 DATA: dict[str, Callable[..., list[Record]]] = {}

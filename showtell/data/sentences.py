@@ -1,9 +1,9 @@
-"""A caption of several sentences -> its sentences, by rules that English captions keep."""
+"""A caption of several sentences -> its sentences, by rules for English."""
 
 import re
 
-END = re.compile(r"[.!?]+[\"'”’)\]]*(?=\s)|(?<=[a-z]{2})[.!?](?=[A-Z][a-z])")  # the second: `a wall.The cat`
-# A full stop after these, or after a single letter, ends no sentence.
+END = re.compile(r"[.!?]+[\"'”’)\]]*(?=\s)|(?<=[a-z]{2})[.!?](?=[A-Z][a-z])")  # the second part: `a wall.The cat`
+# A full stop after these words, or after a single letter, does not end a sentence.
 ABBREVIATIONS = {
     "mr",
     "mrs",
@@ -32,12 +32,12 @@ OPENING = re.compile(
     re.IGNORECASE,
 )
 
-# What begins so is no thing: `There is no one`, `It is in a room`.
+# After these words, the rest is not a noun phrase, so the opening stays: `There is no one`, `It is in a room`.
 NO_THING = {"in", "on", "at", "to", "not", "no", "very", "also", "currently", "been"}
 
 
 def plain(sentence: str) -> str:
-    """A sentence without what only introduces it, where what is left can stand alone.
+    """A sentence without an opening such as `There is`, if the rest makes sense without it.
 
     >>> plain("There is a cat on a red mat."), plain("This is a picture of two dogs."), plain("This is fun.")
     ('a cat on a red mat.', 'two dogs.', 'This is fun.')
@@ -51,13 +51,13 @@ def sentences(text: str) -> list[str]:
     >>> sentences("A cat sits by St. Mary's at 3.30 p.m. today... or not. it looks up!Then it goes. ")
     ["A cat sits by St. Mary's at 3.30 p.m. today... or not.", 'it looks up!', 'Then it goes.']
     """
-    found, start = [], 0
+    pieces, start = [], 0
     for end in END.finditer(text):
         if _ends(text[start : end.start()], end.group(), text[end.end() :].lstrip()[:1]):
-            found.append(text[start : end.end()].strip())
+            pieces.append(text[start : end.end()].strip())
             start = end.end()
-    found.append(text[start:].strip())
-    return [sentence for sentence in found if any(letter.isalnum() for letter in sentence)]
+    pieces.append(text[start:].strip())
+    return [sentence for sentence in pieces if any(letter.isalnum() for letter in sentence)]
 
 
 def _ends(before: str, mark: str, following: str) -> bool:

@@ -1,4 +1,4 @@
-"""Which photos train, validate and test: how files and folders spell it, and what holds where nothing says so."""
+"""The splits train, val and test: how names of files and folders spell them, and how to divide a set without splits."""
 
 import os
 from collections.abc import Iterable
@@ -9,31 +9,33 @@ from typing import Literal, NamedTuple
 from showtell.plumbing.errors import InputError, RecipeError
 
 Split = Literal["train", "val", "test"]
-SPELLED = {  # how names of files and folders have it; `restval` is the part of COCO's validation that all train on
+SPELLED = {  # spellings in names; papers train on `restval`, a part of COCO's validation photos
     "train": ("train", "training", "restval"),
     "val": ("val", "validation", "valid", "dev"),
     "test": ("test", "testing"),
 }
 SPLITS = {word: split for split, words in SPELLED.items() for word in words}
-Files = dict[str | None, Path]  # by split, or all under None
-HOLDER = "{split}"  # stands in names for any of those words
+Files = dict[str | None, Path]  # split -> file; None -> one file for all splits
+HOLDER = "{split}"  # in a pattern, it stands for any of those spellings
 
 
 class Division(NamedTuple):
-    """For sets that say no split: all in one, or shares held out for validation and test."""
+    """How to divide a set without splits: all photos in one `split`, or shares of them for val and test."""
 
     split: Split | None = None
     val_share: float = 0.1
     test_share: float = 0.1
 
     def of(self, image_ids: Iterable[str]) -> dict[str, str]:
-        """The split of each image: those whose ids have the smallest digests are held out, one at least of each.
+        """The split of each image. Sort the ids by digest; the first share is val, the next test, the rest train.
 
-        So it depends on the ids alone: not on their order, nor on chance, nor on the machine.
+        So the split depends only on the ids, not on their order, a seed or the machine. With shares of 0.1, 20 images
+        give 2 val, 2 test and 16 train. A share above 0 gets at least one image, if train keeps one.
         """
         if self.val_share + self.test_share >= 1:
             held = self.val_share + self.test_share
-            raise RecipeError(f"data.val_share + data.test_share is {held:g}; it must be below 1: some must train")
+            takes = "a sum below 1, so that some photos are left for train"
+            raise RecipeError(f"is {held:g}", key="data.val_share + data.test_share", value=held, takes=takes)
         ids = sorted(image_ids, key=lambda text: (blake2b(text.encode("utf-8", "replace")).digest(), text))
         if self.split is not None:
             return dict.fromkeys(ids, self.split)
@@ -43,11 +45,11 @@ class Division(NamedTuple):
         return dict(zip(ids, split_of, strict=True))
 
     @property
-    def told(self) -> str:
+    def note(self) -> str:
         if self.split is not None:
-            return f"all of it {self.split}"
+            return f"all in {self.split}"
         held = f"{self.val_share:.0%} for val and {self.test_share:.0%} for test"
-        return f"no split in it, so {held} by a digest of the ids"
+        return f"it has no splits, so {held} by digests of the ids"
 
 
 def _part(share: float, count: int, most: int) -> int:
@@ -55,40 +57,45 @@ def _part(share: float, count: int, most: int) -> int:
 
 
 def is_file(path: Path) -> bool:
-    """Whether it is one; in a folder that may not be searched there is none."""
-    return os.path.isfile(path)  # noqa: PTH113  `Path.is_file` raises there
+    """Whether the path is a file. False if its folder may not be searched."""
+    return os.path.isfile(path)  # noqa: PTH113  `Path.is_file` raises PermissionError for such a folder
 
 
 def by_split(root: Path, pattern: str) -> Files:
-    """The files that a pattern such as `annotations/captions_{split}2017.json` names, one a split."""
-    found: Files = {}
+    """The existing files of a pattern such as `annotations/captions_{split}2017.json`, one per split."""
+    files: Files = {}
     for word, split in SPLITS.items():
         path = root / pattern.replace(HOLDER, word)
         if is_file(path):
-            found.setdefault(split, path)
-    return found
+            files.setdefault(split, path)
+    return files
 
 
 def first_by_split(root: Path, patterns: Iterable[str]) -> Files:
-    """The files of the first pattern that names any."""
-    return next((found for pattern in patterns if (found := by_split(root, pattern))), {})
+    """The files of the first pattern that has any."""
+    return next((files for pattern in patterns if (files := by_split(root, pattern))), {})
 
 
 def named_files(root: Path, file: str) -> Files:
-    """What `data.file` names: one file, whose split is None, or with {split} in it one a split."""
+    """The files of `data.file`: one file for all splits (key None), or one per split if it contains `{split}`."""
     if HOLDER not in file:
         if not (root / file).is_file():
-            raise InputError(f"{root / file}: no such file; data.file is a path from data.root")
+            advice = "data.file is a path relative to data.root"
+            raise InputError(
+                f"is {file!r}, but there is no file {root / file}", key="data.file", value=file, advice=advice
+            )
         return {None: root / file}
-    found = by_split(root, file)
-    if not found:
-        words = ", ".join(SPLITS)
-        raise InputError(f"{root / file}: no such files; data.file is a path from data.root, {HOLDER} one of {words}")
-    return found
+    files = by_split(root, file)
+    if not files:
+        advice = f"data.file is a path relative to data.root, with {HOLDER} for one of {', '.join(SPLITS)}"
+        raise InputError(
+            f"is {file!r}, but there are no files {root / file}", key="data.file", value=file, advice=advice
+        )
+    return files
 
 
 def split_in(name: str) -> str | None:
-    """The split that a file's or folder's name says: `coco_val2017-000003` -> val.
+    """The split in the name of a file or folder: the first word that spells one.
 
     >>> split_in("cc-train-0001.tar"), split_in("trainer.tar"), split_in("val2017")
     ('train', None, 'val')

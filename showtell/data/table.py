@@ -1,7 +1,7 @@
-"""Text with a delimiter -> cells, and which columns hold photos, captions and splits.
+"""CSV text -> rows; detects the delimiter and the columns of photos, captions and splits.
 
-People's CSV files are unlike each other: with a header or not, with commas inside of captions that nobody quoted, with
-a quote that never ends. All of those are read; what remains unclear is left out by row.
+CSV files differ: some have no header, some have captions with commas but no quotes, some have a quote that never ends.
+All of these are read. A row that stays unclear is skipped.
 """
 
 import ast
@@ -21,18 +21,18 @@ from showtell.plumbing.errors import InputError
 
 DELIMITERS = (",", "\t", ";", "|")
 PHOTO = ("filename", "file_name", "image_name", "image_path", "image", "img", "photo", "path", "filepath", "file")
-PHOTO_ELSE = ("image_id", "name", "id")  # where no other column names the photo
+PHOTO_ELSE = ("image_id", "name", "id")  # used only if there is no column of PHOTO
 CAPTION = ("caption", "captions", "text", "comment", "sentence", "sentences", "description", "raw")
 SPLIT = ("split", "set", "partition", "subset")
 NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)*")
-BEGINS = re.compile(r"\s*\[\s*[\"']")  # a list of texts
+BEGINS = re.compile(r"\s*\[\s*[\"']")  # the start of a list of texts
 STRING = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 LISTED = re.compile(rf"\[(?:[\s,]*(?:{STRING}))+[\s,]*\]", re.DOTALL)  # Python's ['a', 'b'], numpy's ['a' 'b']
-WORDS, SOME = 3, 1000  # words that make a cell a caption, rows that are looked at, where no first line names columns
+WORDS, SOME = 3, 1000  # without a header: a cell of 3 words looks like a caption; the first 1,000 rows decide
 
 
 class Columns(NamedTuple):
-    """What a user named; None if it is to be found."""
+    """The column names and delimiter that the user gave; None means detect."""
 
     photo: str | None = None
     caption: str | None = None
@@ -40,7 +40,7 @@ class Columns(NamedTuple):
     delimiter: str | None = None
 
 
-class _Found(NamedTuple):
+class _Layout(NamedTuple):
     photo: int
     captions: list[int]
     split: int | None
@@ -49,46 +49,46 @@ class _Found(NamedTuple):
 
 
 def read_table(
-    path: Path, columns: Columns | None = None, split: str | None = None, alone: bool | None = None
+    path: Path, columns: Columns | None = None, split: str | None = None, only_file: bool | None = None
 ) -> tuple[list[Row], str]:
-    """The rows, and a note about the encoding or that the file is empty.
+    """(rows, note). The note names an unusual encoding, or says that the file is empty.
 
-    Raises InputError if there is no column of photos or of captions, and for an empty file that is the set's only
-    one: without `alone` that is one of no split.
+    Raises InputError if there is no column of photos or no column of captions. An empty file is also an error if it is
+    the only file of the set: if `only_file` is true or, without `only_file`, if the file has no split.
     """
     columns = columns or Columns()
     text, note = read_text(path)
     delimiter = columns.delimiter or _sniff(text)
     lines = read_rows(text, delimiter)
     if not lines:
-        if split is None if alone is None else alone:
-            raise InputError(f"{path.name}: empty; it takes a row for each caption, such as `image.jpg,A dog runs.`")
+        if split is None if only_file is None else only_file:
+            raise InputError(f"{path.name}: the file is empty; write one row per caption: `image.jpg,A dog runs.`")
         return [], f"{path.name} is empty"
-    found = _find_columns(path, lines, columns)
+    layout = _find_columns(path, lines, columns)
     rows = [
-        _row(cells, found, delimiter, split, f"{path.name} line {number}")
-        for number, cells in lines[1 if found.header else 0 :]
+        _row(cells, layout, delimiter, split, f"{path.name} line {number}")
+        for number, cells in lines[1 if layout.header else 0 :]
     ]
     return rows, note
 
 
-def _row(cells: list[str], found: _Found, delimiter: str, split: str | None, where: str) -> Row:
-    last = found.captions[-1]
-    if len(cells) > found.width and last == found.width - 1:  # commas that nobody quoted
+def _row(cells: list[str], layout: _Layout, delimiter: str, split: str | None, where: str) -> Row:
+    last = layout.captions[-1]
+    if len(cells) > layout.width and last == layout.width - 1:  # the caption has commas, but no quotes: join it again
         cells = [*cells[:last], delimiter.join(cells[last:])]
-    captions = [caption for index in found.captions for caption in _texts(cells[index : index + 1])]
-    photo = cells[found.photo] if found.photo < len(cells) else None
+    captions = [caption for index in layout.captions for caption in _texts(cells[index : index + 1])]
+    photo = cells[layout.photo] if layout.photo < len(cells) else None
     if photo is not None and delimiter == "|":  # Flickr30k's `1000092795.jpg| 0| Two young guys`
         photo = photo.strip()
-    if found.split is not None:
-        split = cells[found.split] if found.split < len(cells) else ""
-    if len(found.captions) > 1:  # an image with fewer captions than the table has columns
+    if layout.split is not None:
+        split = cells[layout.split] if layout.split < len(cells) else ""
+    if len(layout.captions) > 1:  # drop empty cells: an image may have fewer captions than there are columns
         captions = [caption for caption in captions if caption] or captions[:1]
     return Row(photo, photo, captions or [None], split, where)
 
 
 def _texts(cells: list[str]) -> Iterable[object]:
-    """A cell's captions: several where it is a list of texts, as JSON or Python write it."""
+    """The captions of a cell: several if it is a list, as in JSON or Python: `["A dog.", "A cat."]`."""
     for cell in cells:
         if BEGINS.match(cell):
             try:
@@ -101,7 +101,7 @@ def _texts(cells: list[str]) -> Iterable[object]:
 
 
 def _strings(cell: str) -> list[str] | None:
-    r"""The texts of a list as Python prints it; None if it is none.
+    r"""The texts of a list as Python or numpy print it; None if the cell is not such a list.
 
     >>> _strings("['A dog.', \"It's a cat.\"]"), _strings("['A dog.'\n 'A cat.']"), _strings("['A] dog")
     (['A dog.', "It's a cat."], ['A dog.', 'A cat.'], None)
@@ -110,14 +110,14 @@ def _strings(cell: str) -> list[str] | None:
         return None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Python's about escapes such as \d
+            warnings.simplefilter("ignore")  # Python warns about escapes such as \d
             return [ast.literal_eval(text) for text in re.findall(STRING, cell, re.DOTALL)]
     except (ValueError, SyntaxError, MemoryError):
         return None
 
 
 def _sniff(text: str) -> str:
-    """The delimiter by which the first line names a known column, or else a photo, or else has most cells."""
+    """The best delimiter for the first line: it gives most known column names, or else a photo, or else most cells."""
     first = next((line for line in text[:100_000].splitlines() if line.strip()), "")
     known = {*PHOTO, *PHOTO_ELSE, *CAPTION}
 
@@ -132,28 +132,29 @@ def _photo_like(cells: Iterable[str]) -> bool:
     return any(cell.strip().lower().endswith(SUFFIXES) for cell in cells)
 
 
-def _find_columns(path: Path, lines: list[Line], columns: Columns) -> _Found:
+def _find_columns(path: Path, lines: list[Line], columns: Columns) -> _Layout:
     header = [cell.strip().lower() for cell in lines[0][1]]
     photo = _index(path, header, columns.photo, PHOTO, "photo_column")
     if photo is None:
         photo = _index(path, header, None, PHOTO_ELSE, "photo_column")
     captions = _caption_columns(path, header, columns.caption)
     if photo is not None and captions:
-        return _Found(photo, captions, _index(path, header, columns.split, SPLIT, "split_column"), len(header), True)
+        return _Layout(photo, captions, _index(path, header, columns.split, SPLIT, "split_column"), len(header), True)
     names = ", ".join(cell.strip() for cell in lines[0][1])
     if not _photo_like(lines[0][1]) or len(header) < 2 or any(columns[:3]):
         raise InputError(
-            f"{path.name}: no column of photos or none of captions in its first line ({names[:200]}); "
-            f"known are {', '.join(PHOTO)} and {', '.join(CAPTION)}; name yours in that line"
+            f"{path.name}: no column of photos or no column of captions in its first line ({names[:200]}); "
+            f"known names are {', '.join(PHOTO)} and {', '.join(CAPTION)}; write yours into that line"
         )
     photo = next(index for index, cell in enumerate(lines[0][1]) if _photo_like([cell]))
-    return _Found(photo, _worded(lines, photo), None, len(header), False)
+    return _Layout(photo, _worded(lines, photo), None, len(header), False)
 
 
 def _worded(lines: list[Line], photo: int) -> list[int]:
-    """The columns of captions: those of several words and the last, unless that one holds splits or numbers.
+    """The caption columns of a table without header: those with several words, and the last one.
 
-    The last alone where rows differ in length by commas that nobody quoted.
+    A column of splits or numbers is never a caption. `a.jpg,A dog runs.,A big dog.,train` has captions in columns 1
+    and 2. If rows differ in length, captions have commas without quotes: then only the last column counts.
     """
     some = [cells for _, cells in lines[:SOME]]
     width = len(some[0])
@@ -164,13 +165,13 @@ def _worded(lines: list[Line], photo: int) -> list[int]:
     others = [n for n in range(width) if n != photo]
     texts = [n for n in others if 2 * sum(_is_mark(cells[n]) for cells in alike) <= len(alike)]
     worded = {n for n in texts if 2 * sum(len(cells[n].split()) >= WORDS for cells in alike) >= len(alike)}
-    if last in texts:  # of one word perhaps: Chinese has no blanks
+    if last in texts:  # even with one word: Chinese has no blanks
         worded.add(last)
     return sorted(worded) or texts[-1:] or [last]
 
 
 def _is_mark(cell: str) -> bool:
-    """Whether it says a split or a number, so no caption."""
+    """Whether the cell is a split or a number, so not a caption."""
     return cell.strip().lower() in SPLITS or bool(NUMBER.fullmatch(cell.strip()))
 
 
@@ -178,17 +179,18 @@ def _index(path: Path, header: list[str], given: str | None, known: Iterable[str
     if given is None:
         return next((header.index(name) for name in known if name in header), None)
     if given.strip().lower() not in header:
-        raise InputError(f"{path.name}: data.{option}={given} is not one of its columns: {', '.join(header)[:200]}")
+        columns = ", ".join(header)[:200]
+        raise InputError(key=f"data.{option}", value=given, takes=columns, taker=f"the columns of {path.name} are")
     return header.index(given.strip().lower())
 
 
 def _caption_columns(path: Path, header: list[str], given: str | None) -> list[int]:
-    """One, or all of caption_1, caption_2 ..; `comment_number` is none of them."""
+    """One column, or all of caption_1, caption_2 and so on. `comment_number` is not a caption column."""
     if given is not None:
         index = _index(path, header, given, (), "caption_column")
         return [] if index is None else [index]
     for name in CAPTION:
-        found = [index for index, cell in enumerate(header) if re.fullmatch(rf"{name}[ _-]?\d*", cell)]
-        if found:
-            return found
+        indices = [index for index, cell in enumerate(header) if re.fullmatch(rf"{name}[ _-]?\d*", cell)]
+        if indices:
+            return indices
     return []

@@ -1,5 +1,8 @@
-"""A file of captions -> text, whatever wrote it: UTF-8 with or without a mark, UTF-16 or -32 by its mark. Bytes that
-are no UTF-8 are Windows-1252, each by itself: one stray byte costs no other caption its letters. The note says so."""
+"""A text file of unknown encoding -> text, and a note if the encoding is not UTF-8.
+
+A byte order mark decides between UTF-8, UTF-16 and UTF-32; without one, the text is UTF-8. Only the bytes that are not
+valid UTF-8 are read as Windows-1252: the byte e9 becomes é, and UTF-8 letters elsewhere in the file stay correct.
+"""
 
 import codecs
 import json
@@ -8,10 +11,10 @@ from typing import Any
 
 from showtell.plumbing.errors import InputError
 
-STRAY = "showtell-stray"  # what Python calls `_stray`
+STRAY = "showtell-stray"  # the name under which Python knows `_stray`
 MARKS = {
     codecs.BOM_UTF8: "utf-8",
-    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark its own begins with
+    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, because this mark begins with UTF-16's
     codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
@@ -19,8 +22,8 @@ MARKS = {
 
 
 def read_text(path: Path) -> tuple[str, str]:
-    """The text without its mark, and a note for people, which is empty for UTF-8."""
-    if not path.is_file():  # a pipe too: reading it would wait for ever
+    """(text without its byte order mark, note for the user). The note is empty for UTF-8."""
+    if not path.is_file():  # also refuses a pipe: reading it would wait forever
         raise InputError(f"{path}: no such file")
     try:
         content = path.read_bytes()
@@ -33,7 +36,7 @@ def read_text(path: Path) -> tuple[str, str]:
     if text == content.decode("utf-8", "replace").removeprefix("\ufeff"):
         return text, ""
     mixed = not content.decode("utf-8", "ignore").isascii()
-    return text, f"{path.name} read as {'UTF-8 and, where it is none, ' if mixed else ''}Windows-1252"
+    return text, f"{path.name} read as {'UTF-8, with invalid bytes as ' if mixed else ''}Windows-1252"
 
 
 def _stray(error: UnicodeError) -> tuple[str, int]:
@@ -41,7 +44,7 @@ def _stray(error: UnicodeError) -> tuple[str, int]:
     wrong = error.object[error.start : error.end]
     try:
         return wrong.decode("cp1252"), error.end
-    except UnicodeDecodeError:  # five bytes mean nothing there
+    except UnicodeDecodeError:  # five byte values have no meaning in Windows-1252
         return wrong.decode("latin-1"), error.end
 
 
@@ -49,10 +52,10 @@ codecs.register_error(STRAY, _stray)
 
 
 def read_json(path: Path) -> tuple[Any, str]:
-    """What a JSON file holds, and the note about its encoding."""
+    """(content of a JSON file, note about its encoding)."""
     text, note = read_text(path)
     try:
         return json.loads(text), note
     except (ValueError, RecursionError) as error:
-        reason = str(error).partition("; use sys.")[0]  # Python's advice on numbers of thousands of digits
+        reason = str(error).partition("; use sys.")[0]  # drop Python's advice to programmers about very long numbers
         raise InputError(f"{path.name}: not JSON ({reason})") from error

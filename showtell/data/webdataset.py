@@ -1,19 +1,20 @@
-"""Webdataset's tars -> records: `key.jpg` with `key.txt` or `key.json`, unpacked once into a folder of the cache.
+"""Webdataset tars -> records: `key.jpg` with `key.txt` or `key.json`. Tars are unpacked once into a cache folder.
 
-Nothing of a stranger's tar decides where a file lands: photos are numbered, links and devices are left out, and a tar
-without compression holds no more than its own size. The folder is made beside its place and renamed when it is whole.
+Untrusted tars are safe. Photos get new, numbered names, so no member can choose where it is written. Links and devices
+are skipped. Only uncompressed tars are read, so the output is never larger than the tar. The folder is written under a
+temporary name and renamed when it is complete.
 
-Which text belongs to which photo is decided for each tar, when all its names are known:
+Two rules pair texts with photos. The names in a tar decide which one it follows:
 
-    0001.jpg 0001.caption.txt 0001.mask.png    sample 0001: its photo, its caption, and a field that is not used
-    22.00.jpg 22.00.txt 22.01.jpg 22.01.txt    photos 22.00 and 22.01: the dot belongs to the name
+    1. 0001.jpg 0001.caption.txt 0001.mask.png    one sample, key 0001: a photo, its caption, and an unused field
+    2. 22.00.jpg 22.00.txt 22.01.jpg 22.01.txt    two samples, keys 22.00 and 22.01
 
-The first is webdataset's rule: a key ends at the first dot, and the rest names a field. A tar in which a text has the
-whole name of a photo with a dot in it follows the second: whole names are equal, or text and photo are not a pair.
-What has no partner is skipped with a reason.
+Rule 1 is webdataset's: the key ends at the first dot, and the rest names a field. Rule 2 applies if a text has the same
+name as a photo with a dot in its name: then the key is the whole name. A text without a photo, or a photo without a
+text, is skipped with a reason.
 
-Of photos that are as good, such as `key.0.jpg` and `key.1.jpg`, the first is taken. If a field comes again with other
-content, be it `key.jpg` or `key.txt`, two samples share the key: then different photos are one id for different photos.
+If a sample has several photos, such as `key.0.jpg` and `key.1.jpg`, the first one is used. If `key.jpg` or `key.txt`
+comes twice with different content, two samples have the same key. If their photos differ, all are skipped.
 """
 
 import json
@@ -37,27 +38,27 @@ from showtell.data.table import CAPTION
 from showtell.plumbing.errors import InputError
 from showtell.settings.bounds import Share
 
-EDITION = 4  # of what is unpacked, to be raised when the same tars come to give another folder
+EDITION = 4  # raise it when a code change unpacks the same tars into a different folder
 INDEX = "samples.json"
-LARGEST = 256 * 2**20  # bytes: no photo is larger
+LARGEST = 256 * 2**20  # bytes of a photo
 TEXTS = (".txt", ".caption", ".json")
 CAPTION_WORD = re.compile(rf"(?:{'|'.join(CAPTION)})[ _-]?\d*")  # as in `0001.caption.txt`, `0001.text_2.txt`
-TEXT_LARGEST = 2**20
-SPARE = 2**28  # bytes that stay free on the disk
-BLOCK = 2**20  # bytes of a tar's end that are looked at at once
+TEXT_LARGEST = 2**20  # bytes of a text
+SPARE = 2**28  # bytes that must stay free on the disk
+BLOCK = 2**20  # bytes that are read at once
 
 DAMAGED = (tarfile.TarError, OSError, EOFError, ValueError, OverflowError, RecursionError)
 
 
 def webdataset(*, root: Path, split: Split | None = None, val_share: Share = 0.1, test_share: Share = 0.1) -> Records:
-    """Records in the tars' order; image_id = key, or SHARD/key where two tars have the same keys.
+    """Records in the order of the tars; image_id = key, or SHARD/key if two tars share a key.
 
-    A tar's split is what its name or its folder's name says: train-000000.tar, val/0.tar.
+    The split comes from the name of the tar or its folder: train-000000.tar, val/0.tar.
     """
     root = existing_folder(root)
     shards = find_shards(root)
     if not shards:
-        raise InputError(f"{root}: no tars in it; it takes train-000000.tar, val-000000.tar .., or folders of them")
+        raise InputError(f"{root}: it has no tars; it needs train-000000.tar, val-000000.tar and so on, or val/0.tar")
     unpacked = _folder(shards)
     if not (unpacked / INDEX).is_file():
         _make(unpacked, shards)
@@ -83,12 +84,12 @@ def _rows(root: Path, shards: list[Path], samples: list[dict[str, Any]]) -> Iter
         image_id = f"{names[shard]}/{key}" if repeated else key
         where = f"{names[shard]}.tar {key}"
         yield Row(image_id, sample["photos"][0], sample["captions"], splits[shard], where)
-        # The same id for another photo: none of them is used.
+        # More rows with this id and another photo make `clean` skip all of them.
         yield from (Row(image_id, photo, (), splits[shard], where) for photo in sample["photos"][1:])
 
 
 def _folder(shards: list[Path]) -> Path:
-    """A folder of its own for these very files: another size or time is another set."""
+    """The cache folder of exactly these files: it changes with a tar's path, size or modification time."""
     cache = Path(os.environ.get("SHOWTELL_CACHE") or "~/.cache/showtell").expanduser()
     stats = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in shards]
     return cache / f"webdataset-{EDITION}-{blake2b(repr(stats).encode('utf-8', 'replace'), digest_size=8).hexdigest()}"
@@ -101,25 +102,25 @@ def _make(folder: Path, shards: list[Path]) -> None:
         free = shutil.disk_usage(folder.parent).free
         if size + SPARE > free:
             need = f"{size / 1e9:.1f} GB of tars and {free / 1e9:.1f} GB free"
-            raise InputError(f"{folder.parent}: too small to unpack into ({need}); set SHOWTELL_CACHE to a larger disk")
+            raise InputError(f"{folder.parent}: the disk is too full ({need}); set SHOWTELL_CACHE to a larger disk")
         half = Path(mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
             _unpack_all(half, shards)
-            half.chmod(0o755)  # mkdtemp's is for the owner alone
+            half.chmod(0o755)  # mkdtemp makes folders that only the owner can read
             half.rename(folder)
         finally:
             shutil.rmtree(half, ignore_errors=True)
     except OSError as error:
-        if not (folder / INDEX).is_file():  # else another process was faster
-            where = "set SHOWTELL_CACHE to a folder that can be written"
+        if not (folder / INDEX).is_file():  # otherwise another process was faster
+            where = "set SHOWTELL_CACHE to a writable folder"
             raise InputError(f"{folder}: cannot be written ({error.strerror}); {where}") from error
 
 
 class _Member(NamedTuple):
-    """A photo or a text of a tar: photos have a file, texts have captions."""
+    """A photo or text of a tar. A photo has a `file`, a text has `captions`."""
 
     name: str
-    stem: str  # the name without its ending
+    stem: str  # the name without its suffix
     digest: bytes
     file: str = ""
     captions: Sequence[Any] = ()
@@ -127,13 +128,13 @@ class _Member(NamedTuple):
 
 @dataclass
 class _Sample:
-    """What a tar has under one key."""
+    """All members of a tar with the same key."""
 
-    plain: bool = False  # whether its photos are called `key.jpg`, or `key.mask.png`
+    plain: bool = False  # whether its photos are named `key.jpg`, and not `key.mask.png`
     photos: dict[bytes, str] = field(default_factory=dict)  # digest -> file
     captions: list[Any] = field(default_factory=list)
     fields: dict[str, bytes] = field(default_factory=dict)  # name -> digest
-    again: bool = False  # whether a field came with other content
+    again: bool = False  # whether a field came twice with different content
 
     def add(self, member: _Member, plain: bool) -> None:
         self.again |= self.fields.setdefault(member.name, member.digest) != member.digest
@@ -156,31 +157,31 @@ def _unpack_all(half: Path, shards: list[Path]) -> None:
     numbers = count()
     for number, shard in enumerate(shards):
         members = list(_unpacked(half, shard, numbers, left_out))
-        found = _samples(members)
-        kept = {sample.meant[0] for sample in found.values() if sample.photos}
+        by_key = _samples(members)
+        kept = {sample.meant[0] for sample in by_key.values() if sample.photos}
         for member in members:
             if member.file and member.file not in kept:
                 (half / member.file).unlink()
         samples += (
             {"shard": number, "key": key, "photos": sample.meant, "captions": sample.captions}
-            for key, sample in found.items()
+            for key, sample in by_key.items()
             if sample.photos
         )
-        alone = (key for key, sample in found.items() if not sample.photos)
-        left_out += (LeftOut(f"{shard.name} {key}", "caption without photo") for key in alone)
+        without_photo = (key for key, sample in by_key.items() if not sample.photos)
+        left_out += (LeftOut(f"{shard.name} {key}", "caption without photo") for key in without_photo)
     index = json.dumps({"samples": samples, "left_out": left_out})
     (half / INDEX).write_text(index, encoding="utf-8")
 
 
 def _unpacked(half: Path, shard: Path, numbers: Iterator[int], left_out: list[LeftOut]) -> Iterator[_Member]:
-    """A tar's members. Every photo is written: which ones are needed is known when all names are."""
+    """The members of a tar. Writes every photo, because all names must be known to see which ones are needed."""
     for name, content in _members(shard, left_out):
         stem, ending = _split(name)
         digest = blake2b(content).digest()
         if ending in TEXTS:
             yield _Member(name, stem, digest, captions=_captions(content, ending))
             continue
-        # Not a bare number: features of regions are also looked up by a photo's file name.
+        # Not only a number: precomputed region features may be found by file name, and a number could be another photo.
         file = f"photo-{next(numbers):08}{ending}"
         (half / file).write_bytes(content)
         yield _Member(name, stem, digest, file)
@@ -189,22 +190,22 @@ def _unpacked(half: Path, shard: Path, numbers: Iterator[int], left_out: list[Le
 def _samples(members: Sequence[_Member]) -> dict[str, _Sample]:
     photos = {member.stem for member in members if member.file}
     whole = any(_names_a_dotted_photo(member, photos) for member in members)
-    found: dict[str, _Sample] = {}
+    by_key: dict[str, _Sample] = {}
     for member in members:
         key = _whole_key(member, photos) if whole else _short_key(member, photos)
-        found.setdefault(key, _Sample()).add(member, plain=member.stem == key)
-    return found
+        by_key.setdefault(key, _Sample()).add(member, plain=member.stem == key)
+    return by_key
 
 
 def _names_a_dotted_photo(member: _Member, photos: Collection[str]) -> bool:
-    """Whether a text has the whole name of a photo with a dot in it. JSON without a text says nothing of names."""
+    """Whether this text makes rule 2 apply: it has a caption, and the same name as a photo with a dot in its name."""
     key = _whole_key(member, photos)
     has_text = any(isinstance(caption, str) for caption in member.captions)
     return has_text and key in photos and key != _cut(key)
 
 
 def _whole_key(member: _Member, photos: Collection[str]) -> str:
-    """The whole name; of a text also without a word for captions, if a photo is called so: `22.00.caption.txt`."""
+    """The key by rule 2: the whole name. `22.00.caption.txt` has the key 22.00 if there is a photo `22.00.jpg`."""
     before, _, word = member.stem.rpartition(".")
     if not member.file and member.stem not in photos and before in photos and CAPTION_WORD.fullmatch(word.lower()):
         return before
@@ -212,9 +213,9 @@ def _whole_key(member: _Member, photos: Collection[str]) -> str:
 
 
 def _short_key(member: _Member, photos: Collection[str]) -> str:
-    """The name up to its first dot.
+    """The key by rule 1: the name up to its first dot.
 
-    Not of `22.01.txt` beside `22.00.jpg` alone: that may be the caption of a photo that is missing.
+    If there is only `22.00.jpg`, the key of `22.01.txt` stays 22.01: its photo may be missing.
     """
     key = _cut(member.stem)
     between = member.stem[len(key) + 1 :]
@@ -229,15 +230,15 @@ def _cut(stem: str) -> str:
 
 
 def _members(shard: Path, left_out: list[LeftOut]) -> Iterator[tuple[str, bytes]]:
-    """(name, content) of a tar's photos and texts, as far as it is read."""
+    """(name, content) of the photos and texts of a tar, up to the first damage."""
     try:
         with tarfile.open(shard, "r:") as tar:
             last = -1
             while (member := tar.next()) is not None:
-                if member.offset <= last or member.size < 0:  # a damaged tar may lead back to its beginning, for ever
+                if member.offset <= last or member.size < 0:  # a damaged tar may lead back to its start: endless loop
                     raise tarfile.ReadError("damaged")
                 last = member.offset
-                tar.members.clear()  # type: ignore[attr-defined]  # it would keep all of them
+                tar.members.clear()  # type: ignore[attr-defined]  # tarfile would keep all of them in memory
                 stem, ending = _split(member.name)
                 if not member.isreg() or member.issparse():
                     if not member.isdir():
@@ -254,9 +255,10 @@ def _members(shard: Path, left_out: list[LeftOut]) -> Iterator[tuple[str, bytes]
 
 
 def _check_end(shard: Path, offset: int) -> None:
-    """A whole tar ends with blocks of zeros. tarfile calls any other header, or none, the end too.
+    """Raises ReadError if a tar is damaged or truncated. A complete tar ends with blocks of zeros.
 
-    All that follows is looked at: tools write a megabyte of zeros and more, as downloads do where a part is missing.
+    tarfile also stops at a bad header or at the end of the file, so this reads the rest of the file: it must be zeros.
+    The zeros may be long: some tools write over a megabyte, and in a broken download they may stand for a lost part.
     """
     if shard.stat().st_size < offset + tarfile.BLOCKSIZE:
         raise tarfile.ReadError("damaged")
@@ -268,9 +270,9 @@ def _check_end(shard: Path, offset: int) -> None:
 
 
 def _split(name: str) -> tuple[str, str]:
-    """The name without its ending, and the ending if it is one of ours.
+    """(name without its suffix, suffix). The suffix is empty if we do not read such files.
 
-    Hidden files have none: macOS writes `._7.jpg` beside `7.jpg`.
+    Hidden files are not read: macOS writes `._7.jpg` beside `7.jpg`.
 
     >>> _split("a/22.00.jpg"), _split("7.mask.PNG"), _split("7.mp4"), _split("a/._7.jpg")
     (('a/22.00', '.jpg'), ('7.mask', '.png'), ('7', ''), ('a/._7', ''))
@@ -298,8 +300,8 @@ def _captions(content: bytes, ending: str) -> list[Any]:
         entry = json.loads(text)
     except (ValueError, RecursionError):
         return [None]
-    found = next((entry[name] for name in CAPTION if name in entry), None) if isinstance(entry, dict) else entry
-    return found if isinstance(found, list) else [] if found is None else [found]
+    captions = next((entry[name] for name in CAPTION if name in entry), None) if isinstance(entry, dict) else entry
+    return captions if isinstance(captions, list) else [] if captions is None else [captions]
 
 
 def _read_index(folder: Path) -> dict[str, Any]:
@@ -307,5 +309,5 @@ def _read_index(folder: Path) -> dict[str, Any]:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         assert isinstance(index, dict) and index.keys() == {"samples", "left_out"}
     except (OSError, ValueError, AssertionError) as error:
-        raise InputError(f"{folder / INDEX}: damaged; delete the folder, it is unpacked again") from error
+        raise InputError(f"{folder / INDEX}: damaged; delete the folder, then the tars are unpacked again") from error
     return index

@@ -1,9 +1,9 @@
-"""Logits -> captions: greedy, beams and sampling, written once for all decoders and batched over images.
+"""Logits -> captions: greedy, beam search and sampling, written once for all decoders and batched over images.
 
-A strategy is `strategy(decoder, features, special, spelling, *, ...) -> Decoded`; its keyword arguments are what a
-recipe may set, with the meaning of transformers' GenerationConfig. Words that a caption must or must not hold are text:
-`spelling` says by which ids they are written, and may be left out where there are none. A strategy knows of a decoder
-only `start`, `forward`, `select`, `keep` and `widen`, and leaves it in the mode it is in: call `decoder.eval()` first.
+A strategy is `strategy(decoder, features, special, spelling, *, ...) -> Decoded`. Its keyword arguments are its options
+in a recipe, and mean what they mean in transformers' GenerationConfig. The options `must` and `must_not` are text;
+`spelling` turns their words into ids, and is needed only with these options. A strategy calls `start`, `forward`,
+`select`, `keep` and `widen` of a decoder, and does not change its mode: call `decoder.eval()` first.
 """
 
 from collections.abc import Callable

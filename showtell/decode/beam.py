@@ -1,7 +1,8 @@
-"""Beam search: the K best beginnings go on together, the K best endings are kept; all images at once.
+"""Beam search: each step extends the K best unfinished captions; the K best finished ones are kept. All images at once.
 
-Enough beams find the likeliest caption of all. With `must` there are K beams for each number of ids still to be said
-(Hokamp and Liu, arXiv:1704.07138), so that a beam which says such a word early need not beat those that do not.
+With enough beams it finds the likeliest caption. With `must`, there are K beams for each number of missing ids (grid
+beam search, Hokamp and Liu, arXiv:1704.07138): a beam that has an unlikely `must` word does not compete with one that
+has not.
 """
 
 from typing import Any
@@ -34,10 +35,12 @@ def beam(
     must: tuple[str, ...] = (),
     must_not: tuple[str, ...] = (),
 ) -> Decoded:
-    """The captions with the highest log_prob / length**length_penalty, length being words and eos.
+    """The captions with the highest log_prob / length**length_penalty; length counts words and eos.
 
-    One beam is greedy search, whatever the penalty, as in transformers. `must` words come in any order; where they
-    cannot all be said within max_length, a caption that leaves fewer of their ids unsaid comes before a likelier one.
+    With length_penalty 1, a caption of length 10 and log_prob -8 (-0.8) beats one of length 5 and log_prob -5 (-1.0).
+
+    One beam is greedy search, whatever the penalty, as in transformers. `must` words may come in any order. If not all
+    of them fit into max_length, a caption that misses fewer ids comes before a likelier one.
     """
     lengths: dict[str, Any] = {
         "max_length": max_length,

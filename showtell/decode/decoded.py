@@ -1,4 +1,4 @@
-"""What decoding hands back, and how images that end at different steps come together again."""
+"""The result of decoding, and how images that finish at different steps are put back in order."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,10 +9,10 @@ from torch import Tensor
 
 
 class Decoded(NamedTuple):
-    """R captions of each of B images, best first: `begin.. w1 .. wn eos pad`, without eos where max_length cut one off.
+    """R captions for each of B images, best first: `begin.. w1 .. wn eos pad`; no eos if max_length cut it off.
 
-    `log_probs` sum the model's own log probabilities of the words and eos, before temperature, top-k and limits.
-    Where fewer than R captions exist, the rest are all padding with a log probability of -inf.
+    `log_probs` add up the model's log probabilities of the words and eos, before temperature, top-k and limits. If
+    fewer than R captions exist, the others are only padding, with a log probability of -inf.
     """
 
     tokens: Int[Tensor, "B R T"]
@@ -21,29 +21,29 @@ class Decoded(NamedTuple):
 
 
 class Written(NamedTuple):
-    """Captions while they are written: only the first `lengths` tokens, begin and eos counted, mean anything."""
+    """Captions while they are written. Only the first `lengths` tokens are valid; these include begin and eos."""
 
     tokens: Tensor  # B K max_length
     lengths: Tensor  # B K
     log_probs: Tensor  # B K
 
     def take(self, images: Tensor) -> "Written":
-        """The captions of some of the images: indices or a mask."""
+        """The captions of some images, given as indices or as a mask."""
         return Written(*(part[images] for part in self))
 
 
 def enough_done(done: Tensor) -> bool:
-    """Whether a quarter of the images (B,) is done: dropping them copies the memory of the others, so not one by one.
+    """Whether at least a quarter of the images (B,) is done: 2 of 8, or all.
 
-    True whenever all are done.
+    Dropping done images copies the memory of the others, so it is too slow to do for every single image.
     """
     return 4 * int(done.sum()) >= len(done)
 
 
 def assemble(parts: Sequence[tuple[Tensor, Written]], pad: int) -> Decoded:
-    """(image indices, their captions) in the order in which they were done -> all images in their own order.
+    """Pairs (image indices, their captions), in the order in which images finished -> all images in the first order.
 
-    Call it outside of inference mode: it copies, so that training may use what it returns.
+    Call it outside of inference mode: then the copies that it returns may be used in training.
     """
     order = torch.cat([images for images, _ in parts]).argsort()
     tokens, lengths, log_probs = (torch.cat(same)[order] for same in zip(*(part for _, part in parts), strict=True))

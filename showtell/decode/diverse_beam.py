@@ -1,4 +1,4 @@
-"""Diverse beam search (Vijayakumar et al., arXiv:1610.02424): groups of beams that say different things of an image."""
+"""Diverse beam search (Vijayakumar et al., arXiv:1610.02424): groups of beams that describe an image differently."""
 
 from typing import Any
 
@@ -30,7 +30,10 @@ def diverse_beam(
     no_repeat_ngram_size: int = 0,
     must_not: tuple[str, ...] = (),
 ) -> Decoded:
-    """The captions of all groups, ranked as by `beam` but less what they paid for words that other groups said too."""
+    """The captions of all groups, ranked as in `beam`, after the diversity penalty is subtracted from log_prob.
+
+    With num_beams 6 and num_beam_groups 3, every group has 2 beams. See `Groups` for the penalty.
+    """
     lengths: dict[str, Any] = {
         "max_length": max_length,
         "min_length": min_length,

@@ -1,4 +1,4 @@
-"""The likeliest word, again and again: one caption an image, fast and never the likeliest caption for sure."""
+"""Greedy search: take the likeliest word at every step. It is fast, but may miss the likeliest caption."""
 
 from torch import Tensor
 
@@ -23,7 +23,7 @@ def greedy(
     no_repeat_ngram_size: int = 0,
     must_not: tuple[str, ...] = (),
 ) -> Decoded:
-    """One caption an image (R = 1)."""
+    """One caption per image (R = 1)."""
     lengths = {"max_length": max_length, "min_length": min_length, "no_repeat_ngram_size": no_repeat_ngram_size}
     check(**lengths, must_not=must_not)
     limits = Limits(special, first(features).tokens.device, banned=banned(spelling, must_not), **lengths)

@@ -1,4 +1,4 @@
-"""Groups of beams that search apart, each kept from saying what the groups before it say; one group is beam search."""
+"""Groups of beams that search separately; each pays for words that earlier groups chose. One group is beam search."""
 
 import torch
 from torch import Tensor
@@ -7,9 +7,10 @@ from showtell.decode.search import Beams, Continuations, going_on
 
 
 class Groups:
-    """Hamming diversity: a word costs `penalty` for each beam of an earlier group that goes on with it at that step.
+    """Hamming diversity: a word costs `penalty` for each beam of an earlier group that takes it at the same step.
 
-    What a beam has paid stays in its rank, as in transformers; its log probability remains the model's own.
+    With penalty 0.5, if two beams of group 0 take `dog` as word 2, `dog` as word 2 costs group 1 1.0. A beam's rank
+    keeps the costs of all its words, as in transformers. Its log probability stays the model's.
     """
 
     first = slice(None)
@@ -19,17 +20,17 @@ class Groups:
 
     def extend(self, live: Beams, log_probs: Tensor, length: int, last: bool, done: Tensor) -> Continuations:
         num_beams = live.ranks.shape[-1]
-        said = log_probs.new_zeros(len(log_probs), log_probs.shape[-1])  # B V, by how many beams
-        found = []
+        chosen = log_probs.new_zeros(len(log_probs), log_probs.shape[-1])  # B V, how many beams took each word
+        groups = []
         for group in range(self.groups):
-            cost = self.penalty * said[:, None] if group and self.penalty else None
+            cost = self.penalty * chosen[:, None] if group and self.penalty else None
             own = _best(live.ranks[:, group], live.written.log_probs[:, group], log_probs[:, group], cost)
-            found.append(own._replace(parents=own.parents + group * num_beams))
+            groups.append(own._replace(parents=own.parents + group * num_beams))
             if self.penalty and group + 1 < self.groups:
                 ranks, order = going_on(own, own.words == self.eos, num_beams)
-                counted = (ranks > -torch.inf) & ~done[:, group, None]  # a done group is silent
-                said.scatter_add_(1, own.words.gather(1, order), counted.to(said.dtype))
-        return Continuations(*(torch.stack(same, dim=1) for same in zip(*found, strict=True)))
+                counted = (ranks > -torch.inf) & ~done[:, group, None]  # a done group takes no words
+                chosen.scatter_add_(1, own.words.gather(1, order), counted.to(chosen.dtype))
+        return Continuations(*(torch.stack(same, dim=1) for same in zip(*groups, strict=True)))
 
     def settled(self, worst: Tensor, reach: Tensor) -> Tensor:
         return worst >= reach
@@ -39,12 +40,12 @@ class Groups:
 
 
 def _best(ranks: Tensor, sums: Tensor, log_probs: Tensor, cost: Tensor | None) -> Continuations:
-    """The best 2K of all continuations of beams with these ranks and log probabilities (B K), by log_probs (B K V).
+    """The best 2K continuations of K beams with these ranks and log probabilities (B K), from log_probs (B K V).
 
-    At most K of them end, one a beam, so at least K go on.
+    Each beam can end in one way only (with eos), so at most K of the 2K end, and at least K go on.
     """
     totals = ranks[..., None] + log_probs if cost is None else ranks[..., None] + (log_probs - cost)
-    found, order = totals.flatten(1).topk(2 * ranks.shape[1], dim=1)  # B K V -> B K*V -> B 2K
+    best, order = totals.flatten(1).topk(2 * ranks.shape[1], dim=1)  # B K V -> B K*V -> B 2K
     parents, words = order // log_probs.shape[-1], order % log_probs.shape[-1]
     own = sums.gather(1, parents) + log_probs.flatten(1).gather(1, order)
-    return Continuations(words, parents, own, found)
+    return Continuations(words, parents, own, best)

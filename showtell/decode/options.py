@@ -1,4 +1,4 @@
-"""The ranges of all decoding options, in one place; types and names are in the strategies' signatures."""
+"""The ranges of all decoding options; their names and types are in the strategies' signatures."""
 
 import math
 from collections.abc import Callable
@@ -10,19 +10,19 @@ LOWEST = {
     "num_beams": 1,
     "num_beam_groups": 1,
     "num_return_sequences": 1,
-    "max_length": 2,  # bos and one more
+    "max_length": 2,  # bos and one other token
     "min_length": 0,
     "no_repeat_ngram_size": 0,
     "top_k": 0,
     "seed": 0,
 }
-HIGHEST = {  # more is a slip, and fills the memory
+HIGHEST = {  # a larger value is a typing mistake, and would fill the memory
     "num_beams": 256,
     "num_return_sequences": 50_000,
     "max_length": 1024,
     "seed": 2**32 - 1,
 }
-MOST_PHRASES = 8  # of `must`, each of which takes beams of its own
+MOST_PHRASES = 8  # in `must`, because each phrase adds groups of beams
 REAL: dict[str, tuple[str, Callable[[float], bool]]] = {
     "temperature": ("a number from 1e-08 to 100", lambda value: 1e-8 <= value <= 100),
     "top_p": ("a number above 0 and up to 1", lambda value: 0 < value <= 1),
@@ -36,7 +36,7 @@ REAL: dict[str, tuple[str, Callable[[float], bool]]] = {
 
 
 def check(**options: Any) -> None:
-    """Refuse options of any strategy that are out of range; asked when a recipe is read and again by each strategy."""
+    """Raise RecipeError if an option is out of range. Called when a recipe is read, and again by each strategy."""
     for name, value in options.items():
         if name in LOWEST and not (value is None and name == "seed"):
             lowest, highest = LOWEST[name], HIGHEST.get(name, math.inf)
@@ -69,7 +69,7 @@ def _is_phrase(value: Any) -> bool:
 def _check_pair(options: dict[str, Any], lower: str, upper: str, gap: int, reason: str) -> None:
     if lower in options and upper in options:
         value, highest = options[lower], options[upper] - gap
-        _refuse(lower, value, f"at most {highest} where {upper} is {options[upper]}: {reason}", value <= highest)
+        _refuse(lower, value, f"at most {highest} if {upper} is {options[upper]}: {reason}", value <= highest)
 
 
 def _refuse(name: str, value: Any, allowed: str, fits: bool) -> None:
@@ -78,14 +78,17 @@ def _refuse(name: str, value: Any, allowed: str, fits: bool) -> None:
 
 
 def check_begin(begin: int, longest: int | None) -> None:
-    """A caption holds at least one token more than it begins with."""
+    """Raise RecipeError unless max_length has room for at least one token after bos and the prompt (`begin` tokens)."""
     if longest is not None and longest <= begin:
-        wrong = f"is {longest}, and bos and the prompt take {begin} tokens of it"
+        wrong = f"is {longest}, but bos and the prompt already have {begin} tokens"
         raise RecipeError(wrong, key="decode.max_length", value=longest, takes=f"at least {begin + 1}")
 
 
 def check_positions(positions: int | None, longest: int | None) -> None:
-    """The last token of a caption is never read, so the decoder needs a position less than the caption is long."""
+    """Raise RecipeError if the decoder has too few positions for captions of max_length.
+
+    It never reads a caption's last token: 256 positions are enough for 257 tokens.
+    """
     if positions is not None and longest is not None and longest > positions + 1:
-        takes = f"at most {positions + 1} where decoder.max_length is {positions}"
+        takes = f"at most {positions + 1} if decoder.max_length is {positions}"
         raise RecipeError(key="decode.max_length", value=longest, takes=takes)

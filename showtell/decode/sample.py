@@ -1,7 +1,8 @@
-"""Words drawn by their probability: temperature, the k likeliest, the nucleus (Holtzman et al., arXiv:1904.09751).
+"""Sampling: draw each word by its probability, with temperature, top-k and top-p (nucleus, arXiv:1904.09751).
 
-Unusual: each image has dice of its own, which depend on the seed and on the image alone. So the captions of a photo do
-not depend on the batch it came in, and two photos' first words are not drawn alike; the same photo twice says the same.
+Unusual: each image has its own random numbers, which depend only on the seed and the image. So a photo's captions do
+not depend on the other photos of its batch, different photos get different numbers, and the same photo always gets the
+same captions.
 """
 
 import torch
@@ -33,7 +34,7 @@ def sample(
     must_not: tuple[str, ...] = (),
     seed: int | None = None,
 ) -> Decoded:
-    """R independent captions an image, likeliest first; top_k 0 and top_p 1 draw from all words."""
+    """R independent captions per image, likeliest first; top_k 0 and top_p 1 draw from all words."""
     lengths = {"max_length": max_length, "min_length": min_length, "no_repeat_ngram_size": no_repeat_ngram_size}
     check(temperature=temperature, top_k=top_k, top_p=top_p, num_return_sequences=num_return_sequences, seed=seed)
     check(**lengths, must_not=must_not)
@@ -50,9 +51,9 @@ def sample(
 
 
 def throw(features: Features, seed: int | None, captions: int, steps: int) -> Tensor:
-    """All dice of a batch (B K T), uniform in [0, 1): a generator for each image, seeded by a hash of its features.
+    """Random numbers in [0, 1) for a batch (B K T). Each image has a generator, seeded with a hash of its features.
 
-    The hash reads half-precision bits, in which features are the same live and from the cache.
+    The hash reads the features as fp16, because cached features are fp16: live and cached ones give the same hash.
     """
     generator = torch.Generator()
     generator.seed() if seed is None else generator.manual_seed(seed)
@@ -66,7 +67,8 @@ def throw(features: Features, seed: int | None, captions: int, steps: int) -> Te
 def narrow(logits: Tensor, top_k: int, top_p: float) -> Tensor:
     """Logits (B K V) -> probabilities of the top_k likeliest words, then of the fewest of them that reach top_p.
 
-    Words as likely as the last that stays all stay.
+    All others become 0. With top_p .7, of probabilities .5, .3, .2 the first two stay, because .5 + .3 reaches .7.
+    Equal words stay together: of .5, .25, .25 all three stay.
     """
     if 0 < top_k < logits.shape[-1]:
         lowest = logits.topk(top_k, dim=-1).values[..., -1:]
@@ -76,17 +78,17 @@ def narrow(logits: Tensor, top_k: int, top_p: float) -> Tensor:
         ranked = probs.topk(min(256, probs.shape[-1]), dim=-1).values  # nearly always enough, and sorting is slow
         if bool((ranked.sum(dim=-1) < top_p).any()):
             ranked = probs.sort(dim=-1, descending=True).values
-        before = ranked.cumsum(dim=-1) - ranked  # what likelier words hold: 0 for the first, which always stays
+        before = ranked.cumsum(dim=-1) - ranked  # the sum of all likelier words: 0 for the first, which always stays
         lowest = ranked.masked_fill(before >= top_p, 1).amin(dim=-1, keepdim=True)
         probs = probs.masked_fill(probs < lowest, 0)
     return probs
 
 
 def pick(probs: Tensor, dice: Tensor) -> Tensor:
-    """Words (B K) with probability proportional to probs (B K V): where each die (B K) falls in their running sum.
+    """Draw words (B K) with probabilities proportional to probs (B K V), from random numbers (B K): inverse sampling.
 
-    Probabilities .2, .0, .8 make the sums .2, .2, 1: a die below .2 picks word 0, any other word 2.
+    Probabilities .2, .0, .8 have the running sums .2, .2, 1: a number below .2 picks word 0, any other picks word 2.
     """
     sums = probs.cumsum(dim=-1)
-    fallen = dice[..., None] * sums[..., -1:]
-    return torch.searchsorted(sums, fallen, right=True).squeeze(-1).clamp_max(probs.shape[-1] - 1)
+    scaled = dice[..., None] * sums[..., -1:]
+    return torch.searchsorted(sums, scaled, right=True).squeeze(-1).clamp_max(probs.shape[-1] - 1)

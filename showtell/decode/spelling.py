@@ -1,4 +1,4 @@
-"""Words and phrases that a caption must or must not hold -> the ids that say them, which only a tokenizer knows."""
+"""Words and phrases of `must` and `must_not` -> their ids, which only a tokenizer knows."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -10,11 +10,11 @@ Ids = tuple[int, ...]
 
 
 class Spelling(Protocol):
-    """What a captioner hands to a strategy beside its special ids."""
+    """How a tokenizer writes phrases: a captioner gives this to a strategy, together with the special ids."""
 
     @property
     def joining(self) -> Sequence[int]:
-        """Ids that go on with the word before them: a phrase that one follows is not said yet."""
+        """Ids that continue the word before them, such as `s` in `dog` `s`: a phrase before one is not complete."""
 
     def forms(self, phrase: str) -> Forms: ...
 
@@ -22,45 +22,44 @@ class Spelling(Protocol):
 
 
 class Forced(NamedTuple):
-    """All that a caption must hold: for each phrase its ways, and the ids that would make another word of it."""
+    """What a caption must contain: for each phrase, all the ways to write it; and the ids that continue a word."""
 
     phrases: tuple[tuple[Ids, ...], ...]
     joining: tuple[int, ...]
 
 
 def banned(spelling: Spelling | None, must_not: Sequence[str]) -> list[Ids]:
-    """The sequences of ids that may not be said; a word without ids can never be said, and is forbidden as it is."""
+    """The sequences of ids that may not be written. A word without ids can never be written, so it adds none."""
     return [way for phrase in must_not for way in _known("must_not", spelling, phrase).spellings(phrase)]
 
 
 def forced(spelling: Spelling | None, must: Sequence[str], must_not: Sequence[str]) -> Forced:
-    """Raises RecipeError for a word without ids, and for a phrase that `must_not` forbids."""
+    """Raises RecipeError if a word has no ids, or if `must_not` forbids a phrase."""
     forms = [_known("must", spelling, phrase).forms(phrase) for phrase in must]
     for each in forms:
         if each.unknown:
-            raise RecipeError(
-                f"decode.must has {each.phrase!r}, but {each.unknown!r} is not among the words that this model can "
-                "say; take a word that the captions it was trained on have, or leave it out"
-            )
+            wrong = f"has {each.phrase!r}, but {each.unknown!r} is not in this model's vocabulary"
+            advice = "use a word from the captions of the training set, or remove it"
+            raise RecipeError(wrong, key="decode.must", value=list(must), advice=advice)
     assert spelling is not None
     for phrase in must_not:
         for each in forms:
             if all(any(_holds(way, never) for never in spelling.spellings(phrase)) for way in each.ways):
-                raise RecipeError(
-                    f"decode.must has {each.phrase!r}, and decode.must_not forbids it by {phrase!r}; leave one out"
-                )
+                wrong = f"has {each.phrase!r}, but decode.must_not forbids it with {phrase!r}"
+                raise RecipeError(wrong, key="decode.must", value=list(must), advice="remove one of the two")
     return Forced(tuple(each.ways for each in forms), tuple(spelling.joining))
 
 
 def check_words(spelling: Spelling, must: Sequence[str], must_not: Sequence[str]) -> None:
-    """Raises RecipeError for what `forced` and `banned` would, before anything is decoded."""
+    """Raise the errors of `forced` and `banned` before anything is decoded."""
     banned(spelling, must_not)
     forced(spelling, must, must_not)
 
 
 def _known(option: str, spelling: Spelling | None, phrase: str) -> Spelling:
     if spelling is None:
-        raise RecipeError(f"decode.{option} is text, and without a tokenizer no ids of {phrase!r} are known")
+        wrong = f"has {phrase!r}, but there is no tokenizer to turn it into ids"
+        raise RecipeError(wrong, key=f"decode.{option}", value=phrase, advice="pass `spelling`")
     return spelling
 
 

@@ -1,4 +1,4 @@
-"""Captions that go on each by itself, one word a step, until eos: what greedy decoding and sampling share."""
+"""The loop of greedy search and sampling: every caption gets one word per step, until eos, independently."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,7 +15,7 @@ Choose = Callable[[Tensor, Tensor, int], Tensor]
 
 
 def unroll(decoder: Decoder, features: Seen, limits: Limits, choose: Choose, captions: int) -> Decoded:
-    """K captions of each image, in the order in which they were begun."""
+    """K captions for each image; they are not sorted."""
     with torch.inference_mode():
         parts = _unroll(decoder, features, limits, choose, captions)
     return assemble(parts, limits.special.pad)
@@ -49,7 +49,7 @@ def _unroll(
 
 
 def write(written: Written, words: Tensor, log_probs: Tensor, live: Tensor, length: int, pad: int) -> None:
-    """Append words (B K) in place to the captions that are live; the others get pad."""
+    """Append words (B K) in place to captions that are live; the others get pad."""
     written.tokens[..., length] = words.masked_fill(~live, pad)
     written.lengths.add_(live)
     written.log_probs.add_(log_probs.gather(-1, words[..., None]).squeeze(-1).masked_fill(~live, 0))

@@ -48,7 +48,11 @@ class Decoder(nn.Module, ABC):
     reads_boxes = False  # True if it uses the positions of visual tokens
     attends = False  # True exactly if `forward(..., attention=True)` returns attention
     reloadable = False  # True if frozen weights can be loaded again from their named source; a run does not save them
-    learned: Learned | None = None  # positions in front of the words that PEFT learns; None for most
+    learned: Learned | None  # positions in front of the words that PEFT learns; None for most
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.learned = None
 
     @property
     def language(self) -> Language | None:
@@ -103,8 +107,9 @@ class Decoder(nn.Module, ABC):
 
 
 def check_length(decoder: Decoder, length: int) -> None:
-    """Raise RecipeError if a decoder has no positions for a caption of so many tokens."""
+    """Raise RecipeError if a decoder has no positions for a caption of so many tokens and what PEFT put before it."""
     limit = decoder.max_length
-    if limit is not None and length > limit:
+    learned = decoder.learned.length if decoder.learned is not None else 0
+    if limit is not None and learned + length > limit:
         takes, advice = f"at least {length} for a caption of {length} tokens", "use shorter captions"
         raise RecipeError(key="decoder.max_length", value=limit, takes=takes, advice=advice)

@@ -1,4 +1,4 @@
-"""The demo: real photos captioned by the packaged model, a recipe trained on drawn scenes, and one page about both."""
+"""The demo: caption real photos with the packaged model, train a recipe on drawn scenes, and write one page on both."""
 
 import importlib.metadata
 import importlib.util
@@ -23,15 +23,15 @@ from showtell.scoring.evaluate import evaluate_run
 from showtell.settings.text import load_recipe
 from showtell.training.loop import train
 
-# Of scikit-image's photographs those that their makers gave to the public domain (NASA, SpaceX) or under CC0.
+# The photographs of scikit-image that are in the public domain (NASA, SpaceX) or under CC0.
 PHOTOS = ("astronaut.png", "camera.png", "chelsea.png", "coffee.png", "rocket.jpg", "hubble_deep_field.jpg")
-OWN = ("run", "report.html", "demo.json")  # all that a demo leaves in its folder
+OWN = ("run", "report.html", "demo.json")  # all files and folders that a demo writes
 NEXT = """
 Try next:
-  showtell caption PHOTO.jpg          a photo of yours, captioned by tiny
-  showtell explain PHOTO.jpg          and where each word looked
+  showtell caption PHOTO.jpg          caption your own photo with the model tiny
+  showtell explain PHOTO.jpg          see where the model looked for each word
   showtell explain {scene} --model {run}
-  showtell recipes                    what can be trained; showtell train RECIPE data.root=FOLDER does it
+  showtell recipes                    list the recipes; train one: showtell train RECIPE data.root=FOLDER
 """
 
 
@@ -43,9 +43,9 @@ def run_demo(
     recipe: str = "scenes",
     overrides: Sequence[str] = (),
 ) -> Path:
-    """Do all of it in `folder` and return the page's path; `demo.json` beside it is written last.
+    """Run the demo in `folder` and return the path of its page. `demo.json` is written last.
 
-    Raises InputError if scikit-image is missing or `folder` holds anything but an earlier demo.
+    Raises InputError if scikit-image is missing, or `folder` holds anything but an earlier demo.
     """
     started = time.perf_counter()
     console = console or Console(stderr=True)
@@ -53,7 +53,7 @@ def run_demo(
     _clear(folder)
     photos = _caption_photos(paths, model, console)
     scenes = _train_on_scenes(folder / "run", recipe, overrides, console)
-    console.print("[bold]3/3[/] The page, with what each word looked at")
+    console.print("[bold]3/3[/] Writing the page, with the attention of each word")
     page = write_demo_page(folder / "report.html", photos, scenes)
     seconds = time.perf_counter() - started
     summary = {
@@ -69,29 +69,32 @@ def run_demo(
 
 
 def find_demo_photos() -> dict[str, Path]:
-    """Photographs inside the installed scikit-image, which is not imported for it."""
-    found = importlib.util.find_spec("skimage")
-    if found is None or found.origin is None:
+    """The paths of photographs in the installed scikit-image, by name. It is not imported."""
+    spec = importlib.util.find_spec("skimage")
+    if spec is None or spec.origin is None:
         raise InputError("scikit-image is not installed; the demo captions its photos: pip install 'showtell[demo]'")
-    folder = Path(found.origin).parent / "data"
+    folder = Path(spec.origin).parent / "data"
     paths = {name: folder / name for name in PHOTOS if (folder / name).is_file()}
     if not paths:
         version = importlib.metadata.version("scikit-image")
-        raise InputError(f"scikit-image {version} holds no photos in {folder}; the demo knows those of 0.24 to 0.26")
+        raise InputError(
+            f"scikit-image {version} holds no photos in {folder}", advice="install a version from 0.24 to 0.26"
+        )
     return paths
 
 
 def _clear(folder: Path) -> None:
-    """Make room for a demo: an earlier one goes, anything else stays and stops us."""
+    """Delete an earlier demo in the folder. Raises InputError if it holds anything else."""
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not _is_demo(folder)):
-        raise InputError(f"{folder} exists and is no earlier demo; name another folder with --out, or delete it")
+        advice = "choose another folder with --out, or delete it"
+        raise InputError("exists and is not an earlier demo", key=str(folder), advice=advice)
     for name in OWN:
         clear(folder / name)
     folder.mkdir(parents=True, exist_ok=True)
 
 
 def _is_demo(folder: Path) -> bool:
-    """Whether a demo was finished here or was stopped while it trained; a run of other data is somebody's work."""
+    """Whether a demo finished here, or stopped while it trained. A run on other data is the user's work, not a demo."""
     try:
         return "scene_accuracy" in json.loads((folder / "demo.json").read_text("utf-8"))
     except (OSError, ValueError):
@@ -120,8 +123,8 @@ def _train_on_scenes(run: Path, recipe: str, overrides: Sequence[str], console: 
     test = [record for record in records if record.split == "test"]
     count = sum(record.split == "train" for record in records)
     console.print(
-        f"[bold]2/3[/] Recipe {recipe}: trained on {count:,} drawn scenes, then asked about {len(test):,} "
-        "with combinations that it never saw",
+        f"[bold]2/3[/] Recipe {recipe}: training on {count:,} drawn scenes, then a test on {len(test):,} scenes "
+        "with combinations that are not in the training scenes",
         soft_wrap=True,
     )
     started = time.perf_counter()
@@ -131,9 +134,8 @@ def _train_on_scenes(run: Path, recipe: str, overrides: Sequence[str], console: 
     captions = json.loads((run / "captions-test.json").read_text("utf-8"))
     truth = read_scenes(test[0].path.parent, "test")
     verdicts = {image_id: judge(caption, truth[image_id]) for image_id, caption in captions.items()}
-    found = SceneResults(recipe, overrides, run, test, captions, verdicts, scores, seconds)
-    said = ", ".join(f"{name} {scores[name].value:.3f}" for name in ("BLEU-4", "CIDEr-D"))
-    console.print(
-        f"    trained in {seconds:.0f} s; {found.accuracy:.1%} of the scenes all right; {said}", highlight=False
-    )
-    return found
+    results = SceneResults(recipe, overrides, run, test, captions, verdicts, scores, seconds)
+    metrics = ", ".join(f"{name} {scores[name].value:.3f}" for name in ("BLEU-4", "CIDEr-D"))
+    right = f"{results.accuracy:.1%} of the captions completely right"
+    console.print(f"    trained in {seconds:.0f} s; {right}; {metrics}", highlight=False)
+    return results

@@ -1,4 +1,4 @@
-"""What the demo found -> the sections of its page."""
+"""The results of the demo -> the sections of its page."""
 
 import importlib.metadata
 from collections.abc import Mapping, Sequence
@@ -20,13 +20,13 @@ from showtell.report.page import Card, Figure, Looked, Number, Section, write_pa
 from showtell.training.log import read_log
 
 SIDE, WORD_SIDE = 480, 200  # pixels of the longer side of a photo and of a word's picture
-RIGHT, WRONG = 8, 4  # scenes shown
-EXPLAINED_PHOTOS = ("chelsea.png", "astronaut.png")  # or the first two
+RIGHT, WRONG = 8, 4  # how many scenes with right and with wrong captions the page shows
+EXPLAINED_PHOTOS = ("chelsea.png", "astronaut.png")  # if they are missing, the first two
 
 
 @dataclass(frozen=True)
 class PhotoResults:
-    """What the packaged model says of real photographs."""
+    """The packaged model's captions of real photographs."""
 
     model: str
     captioner: Captioner
@@ -36,7 +36,7 @@ class PhotoResults:
 
 @dataclass(frozen=True)
 class SceneResults:
-    """A run on scenes, and what it says of the test split."""
+    """A run on scenes, and its captions of the test split."""
 
     recipe: str
     overrides: Sequence[str]
@@ -56,8 +56,8 @@ def write_demo_page(path: Path, photos: PhotoResults, scenes: SceneResults) -> P
     captioner = load_folder(scenes.run)
     assert isinstance(captioner, Neural)
     lead = (
-        "Two captioners made with Showtell: one that comes with it, on real photographs, and one that was trained "
-        "just now, on drawn scenes."
+        "This page shows two captioners. One comes with Showtell; it captions real photographs. The other was trained "
+        "just now on drawn scenes."
     )
     sections = [
         _summary(photos, scenes),
@@ -73,7 +73,9 @@ def write_demo_page(path: Path, photos: PhotoResults, scenes: SceneResults) -> P
 def _summary(photos: PhotoResults, scenes: SceneResults) -> Section:
     right = sum(verdict.right for verdict in scenes.verdicts.values())
     numbers = [
-        Number("Scenes all right", f"{scenes.accuracy:.1%}", f"{right} of {len(scenes.verdicts)} held-out scenes"),
+        Number(
+            "Captions completely right", f"{scenes.accuracy:.1%}", f"{right} of {len(scenes.verdicts)} held-out scenes"
+        ),
         *[Number(name, f"{scenes.scores[name].value:.3f}", "the same captions") for name in ("BLEU-4", "CIDEr-D")],
         Number("Training", f"{scenes.seconds:.0f} s", f"recipe {scenes.recipe}, on this machine"),
         Number("Photographs", str(len(photos.captions)), f"captioned by {photos.model}"),
@@ -92,8 +94,8 @@ def _photographs(photos: PhotoResults) -> Section:
         ("command", f"showtell caption PHOTO --model {photos.model}"),
     ]
     text = (
-        "The model has never seen these photographs, and most show things that its training data do not: what it says "
-        "of them shows its limits, too."
+        "The model never saw these photographs in training. Most of them show things that its training data do not "
+        "have, so the captions also show its limits."
     )
     return Section(f"Real photographs, captioned by {photos.model}", text, cards=cards, protocol=protocol)
 
@@ -102,8 +104,9 @@ def _photographs_explained(photos: PhotoResults) -> Section:
     chosen = [name for name in EXPLAINED_PHOTOS if name in photos.paths] or list(photos.paths)[:2]
     looked = [_looked(photos.captioner, photos.paths[name]) for name in chosen]
     text = (
-        "For each word, the light lies where the model looked when it chose the word (attention, averaged over heads "
-        "and layers). Small words often look anywhere: their neighbours tell enough."
+        "For each word, the bright part is where the model looked when it chose the word (attention, averaged over "
+        "heads and layers). For small words such as `a`, the attention is often anywhere, because the words before "
+        "are enough to predict them."
     )
     command = f"showtell explain PHOTO --model {photos.model}"
     return Section(f"What {photos.model} looked at", text, looked=looked, protocol=[("command", command)])
@@ -116,9 +119,9 @@ def _training(scenes: SceneResults, captioner: Neural) -> Section:
     parts = (captioner.encoder, captioner.decoder)
     trained = sum(p.numel() for part in parts for p in part.parameters() if p.requires_grad)
     steps = max((row["step"] for row in rows[scenes.recipe]), default=0)
-    text = "Loss on the next word, in nats, while the model learns."
+    text = "The loss during training: cross entropy of the next word, in nats."
     if smoothing := captioner.recipe["loss"].get("label_smoothing"):
-        text += f" In training it includes label smoothing of {smoothing}."
+        text += f" The training loss includes label smoothing of {smoothing}."
     protocol = [
         ("model", f"{_options(captioner.recipe['encoder'])}; {_options(captioner.recipe['decoder'])}"),
         ("trained", f"{trained:,} parameters, {steps:,} steps of {settings['batch_size']} captions"),
@@ -141,10 +144,10 @@ def _held_out(scenes: SceneResults) -> Section:
             cards.append(_scene_card(record, scenes.captions[record.image_id], verdict))
     wrong = sum(not verdict.right for verdict in scenes.verdicts.values())
     text = (
-        "Every scene here holds two things that the model never saw standing so. A caption is right when each "
-        "thing, colour and relation in it is, and nothing is missing; a program that shares nothing with the one "
-        f"that wrote the references judges. Shown are the first right ones and the first wrong ones, up to {RIGHT} and "
-        f"{WRONG}; {wrong} of {len(scenes.records)} are wrong in all."
+        "Every scene here shows a combination of things that was never in training. A caption is right if all its "
+        "things, colours and relations are right and nothing is missing. A program decides this; it shares no code "
+        f"with the program that wrote the references. The page shows the first {RIGHT} right captions and the first "
+        f"{WRONG} wrong ones. In total, {wrong} of {len(scenes.records)} captions are wrong."
     )
     protocol = [
         ("split", "test: not used for training, nor for choosing anything"),
@@ -156,7 +159,7 @@ def _held_out(scenes: SceneResults) -> Section:
 
 
 def _signatures(scores: dict[str, Score]) -> list[str]:
-    """`BLEU-1, BLEU-2: how they were made`, one line for all that were made alike."""
+    """One line for all metrics with the same settings: `BLEU-1, BLEU-2: SETTINGS`."""
     alike: dict[str, list[str]] = {}
     for name, score in scores.items():
         alike.setdefault(score.signature.partition("|")[2].replace("|", " | "), []).append(name)
@@ -177,13 +180,14 @@ def _scenes_explained(scenes: SceneResults, captioner: Neural) -> Section:
 
 def _looked(captioner: Captioner, path: Path) -> Looked:
     image = captioner.open(path)
-    found = explain(captioner, image)
-    lit = [figures.picture_uri(overlay(image, weights, found.boxes, WORD_SIDE)) for weights in found.maps]
-    words = list(zip(found.words, lit, strict=True))
-    return Looked(figures.picture_uri(thumbnail(image, SIDE)), path.name, found.text, words)
+    explanation = explain(captioner, image)
+    maps, boxes = explanation.maps, explanation.boxes
+    pictures = [figures.picture_uri(overlay(image, weights, boxes, WORD_SIDE)) for weights in maps]
+    words = list(zip(explanation.words, pictures, strict=True))
+    return Looked(figures.picture_uri(thumbnail(image, SIDE)), path.name, explanation.text, words)
 
 
 def _options(section: Mapping[str, Any]) -> str:
-    """`beam(num_beams=5, ...)`."""
+    """A section as one line: `beam(num_beams=5, ...)`."""
     options = ", ".join(f"{key}={value}" for key, value in section.items() if key != "name" and value is not None)
     return f"{section['name']}({options})"

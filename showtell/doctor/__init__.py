@@ -1,1 +1,1 @@
-"""A data set -> what is wrong with it or odd in it, in sections, each finding with what to do about it."""
+"""Checks a data set: it reports what is wrong or unusual, section by section, with advice for each finding."""

@@ -1,6 +1,6 @@
-"""Captions -> how many, how long, how often repeated, what is odd in them, and which words a vocabulary would hold.
+"""Captions -> statistics: their number, length, repeats, oddities, and the vocabulary for each `tokenizer.min_count`.
 
-Words are those of the tokenizer `words`, so that the counts of `tokenizer.min_count` are the real ones.
+The tokenizer `words` splits the captions, so the vocabulary sizes are the ones that training would have.
 """
 
 import re
@@ -15,16 +15,16 @@ from showtell.data.record import Record
 from showtell.tokenizers.words import split
 
 MIN_COUNTS = (1, 2, 3, 5, 10)
-GIVE_UP = 0.02  # of all words: so many may become unk for the sake of a smaller vocabulary
-FEW = 2  # words in a caption that says little
-SPECIAL = 2  # bos and eos, which decode.max_length counts too
-# What UTF-8 looks like when it was read as Windows-1252: `Ã©` for é, `â€™` for an apostrophe.
+GIVE_UP = 0.02  # a smaller vocabulary may turn at most this share of all words into unk
+FEW = 2  # a caption of so few words says little
+SPECIAL = 2  # bos and eos: decode.max_length counts them too
+# UTF-8 that was decoded as Windows-1252: `Ã©` instead of é, `â€™` instead of an apostrophe.
 MISREAD = re.compile("[ÂÃ][\u0080-\u00bf]|â€|\ufffd")
 MARKUP = re.compile(r"</?[a-z][^<>]*>|&(?:#\d+|[a-z]+);", re.IGNORECASE)
 
 
 class Spread(NamedTuple):
-    """Of a row of numbers the least, the middle one, the one that 95 % do not pass, and the most."""
+    """The minimum, median, 95th percentile and maximum of some numbers."""
 
     least: int
     median: int
@@ -33,26 +33,26 @@ class Spread(NamedTuple):
 
 
 class Vocabulary(NamedTuple):
-    """The words that a `tokenizer.min_count` keeps: of training's the share that it has, of validation's it lacks."""
+    """What one `tokenizer.min_count` keeps. For example, 3 keeps the words that training has three times or more."""
 
     min_count: int
     words: int
-    covered: float
-    unknown: float | None  # None if there is no validation
+    covered: float  # share of training's words that are in the vocabulary
+    unknown: float | None  # share of validation's words that are not in it; None if there is no validation
 
 
 @dataclass(frozen=True)
 class Captions:
-    """What is to be said of all captions of a data set."""
+    """The statistics of all captions of a data set."""
 
     per_photo: Spread
     words: Spread
-    repeated: int  # captions that say what another of their photo says
-    repeated_photos: int
-    seen_in_train: Mapping[str, tuple[int, int]]  # of val and test: captions that stand in train, and all
+    repeated: int  # captions with the same words as another caption of their photo
+    repeated_photos: int  # photos that have such captions
+    seen_in_train: Mapping[str, tuple[int, int]]  # "val" or "test" -> (its captions that train has too, all of them)
     odd: Mapping[str, Sequence[tuple[str, str]]]  # what is odd -> (image_id, caption)
-    scripts: Mapping[str, int]  # captions that have letters of each script
-    lengths: Mapping[int, int]  # captions of each number of words, in order
+    scripts: Mapping[str, int]  # "Latin" -> captions with Latin letters
+    lengths: Mapping[int, int]  # number of words -> captions of that length, shortest first
     vocabularies: Sequence[Vocabulary]
 
     def longer(self, words: int) -> int:
@@ -60,9 +60,11 @@ class Captions:
 
     @property
     def min_count(self) -> int | None:
-        """The highest that costs next to nothing beside 2: of a word seen once, nothing is learnt.
+        """The suggested `tokenizer.min_count`: the largest that turns at most 2 % more words into unk than 2 does.
 
-        It costs words of validation that become unk, or of training where there is no validation.
+        The share is measured on validation, or on training if there is no validation. If unk is 1 % of validation's
+        words for min_count 2, 2.5 % for 3 and 4 % for 5, the suggestion is 3. The baseline is 2, not 1, because a
+        model learns nothing from a word that it sees once.
         """
         if not self.vocabularies:
             return None
@@ -120,12 +122,12 @@ def _seen_in_train(records: Sequence[Record], words: Mapping[str, tuple[str, ...
 
 
 def _odd(records: Sequence[Record], words: Mapping[str, tuple[str, ...]]) -> dict[str, list[tuple[str, str]]]:
-    found: dict[str, list[tuple[str, str]]] = {}
+    odd: dict[str, list[tuple[str, str]]] = {}
     for record in records:
         for text in record.references:
             for what in _odd_in(text, len(words[text])):
-                found.setdefault(what, []).append((record.image_id, text))
-    return dict(sorted(found.items(), key=lambda item: -len(item[1])))
+                odd.setdefault(what, []).append((record.image_id, text))
+    return dict(sorted(odd.items(), key=lambda item: -len(item[1])))
 
 
 def _odd_in(text: str, words: int) -> Iterator[str]:
@@ -142,7 +144,7 @@ def _odd_in(text: str, words: int) -> Iterator[str]:
 
 
 def _scripts(records: Sequence[Record]) -> dict[str, int]:
-    """Counted by caption, the most common first.
+    """How many captions have letters of each script, the most common script first.
 
     >>> from pathlib import Path
     >>> _scripts([Record("a", Path("a"), ("a dog", "собака", "ein Hündchen"), "train")])
@@ -155,7 +157,7 @@ def _scripts(records: Sequence[Record]) -> dict[str, int]:
 
 @cache
 def _script(letter: str) -> str:
-    """The first word of a letter's name in Unicode; nothing for what is no letter."""
+    """The first word of a letter's Unicode name: `Cyrillic` for `CYRILLIC SMALL LETTER A`. Empty if not a letter."""
     if letter.isascii():
         return "Latin" if letter.isalpha() else ""
     return unicodedata.name(letter, "").partition(" ")[0].capitalize() if letter.isalpha() else ""
@@ -163,10 +165,10 @@ def _script(letter: str) -> str:
 
 def _vocabularies(records: Sequence[Record], words: Mapping[str, tuple[str, ...]]) -> list[Vocabulary]:
     train, val = (Counter(w for text in _of(records, name) for w in words[text]) for name in ("train", "val"))
-    found = []
+    vocabularies = []
     for min_count in MIN_COUNTS if train else ():
         kept = {word for word, count in train.items() if count >= min_count}
         covered = sum(train[word] for word in kept) / train.total()
         unknown = sum(count for word, count in val.items() if word not in kept) / val.total() if val else None
-        found.append(Vocabulary(min_count, len(kept), covered, unknown))
-    return found
+        vocabularies.append(Vocabulary(min_count, len(kept), covered, unknown))
+    return vocabularies

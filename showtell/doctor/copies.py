@@ -1,4 +1,4 @@
-"""Photos seen -> groups that are one picture: the same file, the same pixels in another file, or nearly the same."""
+"""Photos -> groups of copies: the same file, the same pixels in another file, or nearly the same picture."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,13 +16,16 @@ from showtell.plumbing.progress import Bar
 
 SAME_FILE, SAME_PIXELS, NEAR = "same file", "same pixels", "nearly the same"
 KINDS = (SAME_FILE, SAME_PIXELS, NEAR)
-GIANT = 30_000_000  # pixels: larger photos are not decoded at full size a second time
-SURELY = 0.995  # pixels are compared where thumbnails are so much alike
+GIANT = 30_000_000  # pixels: decoding a larger photo a second time takes too long
+SURELY = 0.995  # compare pixels only if the thumbnails are at least this similar
 
 
 @dataclass(frozen=True)
 class Copies:
-    """Two or more photos that are one picture; `kind` is the loosest tie that holds them together."""
+    """Two or more photos of the same picture; `kind` is the weakest match among them.
+
+    Example: a and b are the same file, b and c are nearly the same. The group a, b, c is `nearly the same`.
+    """
 
     kind: str
     records: tuple[Record, ...]
@@ -33,13 +36,13 @@ class Copies:
 
     @property
     def pairs(self) -> tuple[int, int]:
-        """How many pairs of its photos stand in one split, and how many in two."""
+        """(pairs of photos in the same split, pairs across two splits). Two in train and one in val: (1, 2)."""
         across = sum(a.split != b.split for a, b in combinations(self.records, 2))
         return len(self.records) * (len(self.records) - 1) // 2 - across, across
 
 
 class Groups:
-    """Things that belong together, joined two at a time."""
+    """Union-find: after `join(0, 1)` and `join(1, 2)`, `of` gives 0 for all three."""
 
     def __init__(self, count: int) -> None:
         self.parents = list(range(count))
@@ -55,19 +58,19 @@ class Groups:
 
 
 def find_copies(seen: Sequence[Seen], console: Console | None = None) -> tuple[list[Copies], int]:
-    """The groups, those that lie across splits first; and how many alike pairs were too many to look at."""
+    """The groups, those across splits first, and the number of similar pairs that were not compared (see MOST)."""
     groups, kinds = Groups(len(seen)), dict[int, set[str]]()
     firsts = _join_files(seen, groups, kinds)
     dropped = _join_pictures(seen, firsts, groups, kinds, console)
     members: dict[int, list[int]] = {}
     for index in range(len(seen)):
         members.setdefault(groups.of(index), []).append(index)
-    found = [
+    copies = [
         Copies(_loosest(kinds, indices), tuple(seen[i].record for i in indices))
         for indices in members.values()
         if len(indices) > 1
     ]
-    return sorted(found, key=lambda copies: (len(copies.splits) == 1, KINDS.index(copies.kind))), dropped
+    return sorted(copies, key=lambda copies: (len(copies.splits) == 1, KINDS.index(copies.kind))), dropped
 
 
 def _loosest(kinds: dict[int, set[str]], indices: Iterable[int]) -> str:
@@ -75,7 +78,7 @@ def _loosest(kinds: dict[int, set[str]], indices: Iterable[int]) -> str:
 
 
 def _join_files(seen: Sequence[Seen], groups: Groups, kinds: dict[int, set[str]]) -> list[int]:
-    """Join what has the same bytes; returns one of each, which stands for all in what follows."""
+    """Join photos with the same bytes. Returns one index per file; later steps compare only these."""
     firsts: dict[str, int] = {}
     for index, photo in enumerate(seen):
         first = firsts.setdefault(photo.digest, index)
@@ -108,7 +111,7 @@ def _one_picture(a: Seen, b: Seen, likeness: float) -> bool:
 
 
 def _same_pixels(a: Seen, b: Seen, likeness: float) -> bool:
-    """Decoded at full size, so only where it can be."""
+    """Whether two photos have equal pixels at full size. False for giant photos, which are not decoded again."""
     if likeness < SURELY or sorted(a.size) != sorted(b.size) or a.size[0] * a.size[1] > GIANT:
         return False
     try:

@@ -1,7 +1,4 @@
-"""A recipe's data -> a diagnosis: what was found, and from that sections of findings and a list of what to do.
-
-Terminal, page and JSON all show the same sections.
-"""
+"""A recipe's data -> a Diagnosis: everything that the doctor measured. `findings.py` turns it into sentences."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -26,19 +23,19 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Everything that was found; nothing in it has been judged yet."""
+    """The raw results, without advice."""
 
     recipe: Recipe
     form: str
     records: Sequence[Record]
-    left_out: Sequence[LeftOut]  # by the format
-    unreadable: Sequence[LeftOut]
+    left_out: Sequence[LeftOut]  # rows that the data format skipped
+    unreadable: Sequence[LeftOut]  # photos that cannot be read
     beside: Sequence[Path]  # photos that no caption names
     odd: dict[str, list[str]]  # what is odd about photos that can be read -> their names
     copies: Sequence[Copies]
-    not_compared: int  # alike pairs that were too many to look at
+    not_compared: int  # similar pairs beyond the limit of close comparisons
     captions: Captions | None
-    max_length: int | None  # of `decode`, which a captioner that says captions as they are lacks
+    max_length: int | None  # decode.max_length; None for a captioner without it, such as `nearest`
     sizes: Counter[str] = field(default_factory=Counter)  # "500 x 375" -> photos
 
     @property
@@ -49,25 +46,25 @@ class Diagnosis:
         return [record for record in self.records if record.split == split]
 
     def held_out_copies(self, split: str) -> list[Record]:
-        """The photos of val or test of which training has a copy."""
+        """The photos of `split` (val or test) that have a copy in train."""
         across = [copies for copies in self.copies if {"train", split} <= copies.splits]
         return [record for copies in across for record in copies.records if record.split == split]
 
 
 def read_words(recipe_or_folder: str, overrides: Sequence[str] = ()) -> Recipe:
-    """The checked recipe; for a folder one that takes it for what it is."""
+    """The checked recipe. A folder becomes a recipe with `data=auto`, which detects the folder's format."""
     folder = at_home(recipe_or_folder)
     if recipe_or_folder not in packaged_recipes() and folder.is_dir():
         recipe = override({"data": {"name": "auto"}}, overrides)
-        recipe["data"].setdefault("root", str(folder))  # whatever `data=` was named
+        recipe["data"].setdefault("root", str(folder))  # an override such as data=karpathy dropped the root
         return check(recipe)
     if not Path(recipe_or_folder).exists() and ("/" in recipe_or_folder or "\\" in recipe_or_folder):
-        raise InputError(f"{recipe_or_folder}: no such folder, and no recipe's file")
+        raise InputError(f"{recipe_or_folder}: no such folder or recipe file; check the path")
     return check(load_recipe(recipe_or_folder, overrides))
 
 
 def examine(recipe: Recipe, console: Console | None = None) -> Diagnosis:
-    """Read the data of a checked recipe, and look at every photo and every caption."""
+    """Read the data of a checked recipe and examine every photo and every caption."""
     records = build(recipe, "data")
     seen, unreadable = see_all(records, console)
     copies, not_compared = find_copies(seen, console)
@@ -89,21 +86,21 @@ def examine(recipe: Recipe, console: Console | None = None) -> Diagnosis:
 
 
 def _beside(records: Sequence[Record], left_out: Sequence[LeftOut]) -> list[Path]:
-    """Without those of which it is already said why they were left out."""
-    told = {Path(name).name for name, _ in left_out}
-    return [path for path in photos_beside(records) if path.name not in told]
+    """Photos in the same folders that no caption names, except those that the report already lists as skipped."""
+    skipped = {Path(name).name for name, _ in left_out}
+    return [path for path in photos_beside(records) if path.name not in skipped]
 
 
 def _odd(seen: Sequence[Seen]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    names: dict[str, list[str]] = {}
     for photo in seen:
         for what in photo.odd:
-            found.setdefault(what, []).append(photo.record.image_id)
-    return dict(sorted(found.items(), key=lambda item: -len(item[1])))
+            names.setdefault(what, []).append(photo.record.image_id)
+    return dict(sorted(names.items(), key=lambda item: -len(item[1])))
 
 
 def as_json(diagnosis: Diagnosis) -> dict[str, Any]:
-    """Everything, with nothing shortened."""
+    """The diagnosis for JSON, with complete lists."""
     captions = diagnosis.captions
     return {
         "data": {

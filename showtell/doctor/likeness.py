@@ -1,9 +1,12 @@
 """Thumbnails -> pairs of photos that show the same picture: re-encoded, resized, brighter, grey, or slightly cropped.
 
-First every pair is compared by 16 x 16 grey cells, mean and contrast taken out: one matrix product for each pair of
-blocks, also with 3 of 64 pixels cut off the one on all sides. Landscapes are alike at that size, so what remains is
-compared by its fine detail: 32 x 32 cells less their own blur, under 81 crops of each. The detail of two different
-photos correlates at .7 at most (runways from the air), that of a copy at .9 and more.
+Step 1, coarse, for all pairs: shrink each thumbnail to 16 x 16 grey cells, subtract the mean, scale to length 1, and
+take the cosine. It does not depend on brightness and contrast. To find crops, also compare with the other photo's
+centre (3 of 64 pixels removed on each side). One matrix product compares two blocks of photos.
+
+Step 2, fine, for pairs with a cosine of 0.9 or more, because different landscapes look alike in 16 x 16 cells: compute
+32 x 32 cells, subtract their blur (what remains is edges and texture), and take the cosine over 81 crops of each photo.
+Two different photos reach at most 0.7 (runways from the air), a copy 0.9 and more.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,15 +20,13 @@ from torch import Tensor
 from showtell.doctor.photos import PLAIN, SIDE
 
 CELLS, DETAIL, INNER = 16, 32, 3
-ALIKE, ALIKE_CROPPED = 0.9, 0.93  # by cells: worth a look; worth a look under all crops
-SAME = 0.85  # by detail: the same picture
-SAME_COLOURS, COLOURLESS = (
-    0.8,
-    6.0,
-)  # cosine of what red and blue differ from green by; a deviation, of 255, that means nothing
-BLOCK = 2048  # photos compared with as many at once
-MOST = 200_000  # pairs that are looked at closely
-MARGINS = (0.0, 0.03, 0.06)  # cut off a side
+ALIKE, ALIKE_CROPPED = 0.9, 0.93  # least coarse cosine for step 2, and for step 2 with crops
+SAME = 0.85  # least fine cosine of two photos of the same picture
+# Least cosine of two photos' colours. A photo whose colours deviate less than 6 (of 255) counts as grey.
+SAME_COLOURS, COLOURLESS = 0.8, 6.0
+BLOCK = 2048  # one product compares 2,048 photos with 2,048
+MOST = 200_000  # pairs that step 2 compares
+MARGINS = (0.0, 0.03, 0.06)  # what a crop removes of each side, as a fraction: 3^4 = 81 crops
 
 
 class Pair(NamedTuple):
@@ -35,33 +36,33 @@ class Pair(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """Pairs worth a close look, the most alike first; `dropped` more were too many."""
+    """Pairs for step 2, the most similar first, at most MOST of them. `dropped` counts the pairs beyond that limit."""
 
     pairs: list[Pair]
     dropped: int
 
 
 def candidates(thumbs: np.ndarray, advance: Callable[[int], None] = lambda photos: None) -> Candidates:
-    """Of photos (P 64 64) those pairs whose cells are alike; plain ones have none."""
+    """Step 1: the similar pairs of P thumbnails (P 64 64). Photos of one plain colour are in no pair."""
     busy = np.flatnonzero(thumbs.std((1, 2)) >= PLAIN)
     whole = _cells(thumbs[busy])
     inner = _cells(thumbs[busy], INNER)
-    found, dropped = np.empty((0, 3), np.float32), 0
+    best, dropped = np.empty((0, 3), np.float32), 0
     for start, block in _compared(whole, inner):
         first, second = np.nonzero(block >= ALIKE)
         pairs = np.stack([busy[first + start[0]], busy[second + start[1]], block[first, second]], 1)
-        found = np.concatenate([found, pairs[pairs[:, 0] < pairs[:, 1]]])
-        if len(found) > 2 * MOST:
-            found, dropped = found[np.argsort(-found[:, 2])[:MOST]], dropped + len(found) - MOST
+        best = np.concatenate([best, pairs[pairs[:, 0] < pairs[:, 1]]])
+        if len(best) > 2 * MOST:
+            best, dropped = best[np.argsort(-best[:, 2])[:MOST]], dropped + len(best) - MOST
         if start[0] == start[1]:
             advance(len(block))
-    found = found[np.argsort(-found[:, 2], kind="stable")]
-    dropped += max(0, len(found) - MOST)
-    return Candidates([Pair(int(a), int(b), float(c)) for a, b, c in found[:MOST]], dropped)
+    best = best[np.argsort(-best[:, 2], kind="stable")]
+    dropped += max(0, len(best) - MOST)
+    return Candidates([Pair(int(a), int(b), float(c)) for a, b, c in best[:MOST]], dropped)
 
 
 def _compared(whole: np.ndarray, inner: np.ndarray) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
-    """((first row, first column), likeness of each with each) for all blocks on and above the diagonal."""
+    """All blocks of the P x P similarity matrix on and above its diagonal: ((first row, first column), cosines)."""
     for row in range(0, len(whole), BLOCK):
         a, a_inner = whole[row : row + BLOCK], inner[row : row + BLOCK]
         for column in range(row, len(whole), BLOCK)[::-1]:
@@ -73,17 +74,17 @@ def _compared(whole: np.ndarray, inner: np.ndarray) -> Iterator[tuple[tuple[int,
 
 
 def _cells(thumbs: np.ndarray, margin: int = 0) -> np.ndarray:
-    """Unit vectors (P 256) of a mean of 0; `margin` pixels are cut off all sides."""
+    """16 x 16 cells as vectors (P 256) of mean 0 and length 1; `margin` pixels are removed on each side first."""
     rows = _resample(margin / SIDE, margin / SIDE, CELLS)
-    found = np.empty((len(thumbs), CELLS * CELLS), np.float32)
+    vectors = np.empty((len(thumbs), CELLS * CELLS), np.float32)
     for start in range(0, len(thumbs), BLOCK):
         cells = (rows @ thumbs[start : start + BLOCK].astype(np.float32) @ rows.T).reshape(-1, CELLS * CELLS)
-        found[start : start + BLOCK] = cells - cells.mean(1, keepdims=True)
-    return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6)
+        vectors[start : start + BLOCK] = cells - cells.mean(1, keepdims=True)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
 
 
 def same_picture(a: np.ndarray, b: np.ndarray, cropped: bool = True) -> bool:
-    """Whether two grey thumbnails (64 64) show one picture; `cropped`: also if one was cut out of the other."""
+    """Step 2: whether two grey thumbnails (64 64) show the same picture. `cropped` also tries crops of each."""
     with _one_thread():
         first, second = (torch.from_numpy(thumb.astype(np.float32)) for thumb in (a, b))
         if float(torch.cosine_similarity(_detail(first).flatten(), _detail(second).flatten(), dim=0)) >= SAME:
@@ -93,7 +94,7 @@ def same_picture(a: np.ndarray, b: np.ndarray, cropped: bool = True) -> bool:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """For products so small that the threads of a busy machine would wait for each other a hundred times as long."""
+    """Use one thread. On a busy machine, threads would wait 100 times longer than these tiny products take."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -103,7 +104,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def same_colours(a: np.ndarray, b: np.ndarray) -> bool:
-    """Of two tints (8 8 3), whether what one shows in red is not blue in the other; grey goes with all colours."""
+    """Whether two tints (8 8 3) have similar colours at the same places. A grey photo matches all colours."""
     first, second = (_chroma(tint.astype(np.float32)) for tint in (a, b))
     if min(np.sqrt((first**2).mean()), np.sqrt((second**2).mean())) < COLOURLESS:
         return True
@@ -111,7 +112,7 @@ def same_colours(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def _chroma(tint: np.ndarray) -> np.ndarray:
-    """How red and how blue each place is beside the others: a cast over the whole photo is no difference."""
+    """Red - green and blue - green of each place, less their mean, so that a colour cast of the whole photo cancels."""
     chroma = tint[..., [0, 2]] - tint[..., [1]]
     return chroma - chroma.mean((0, 1))
 
@@ -121,7 +122,10 @@ def _cosine(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _resample(before: float, after: float, cells: int) -> np.ndarray:
-    """(cells SIDE): the mean of what lies in each cell, of a side less the shares `before` and `after`."""
+    """(cells SIDE): a matrix that averages the pixels of a side into cells; fractions `before`, `after` are cut off.
+
+    A side of 4 pixels in 2 cells would be [[.5, .5, 0, 0], [0, 0, .5, .5]].
+    """
     edges = np.linspace(before * SIDE, (1 - after) * SIDE, cells + 1)
     pixels = np.arange(SIDE)
     overlap = np.minimum(pixels + 1, edges[1:, None]) - np.maximum(pixels, edges[:-1, None])
@@ -129,7 +133,7 @@ def _resample(before: float, after: float, cells: int) -> np.ndarray:
 
 
 def _blur() -> np.ndarray:
-    """(DETAIL DETAIL): the mean of a cell and of two on both its sides."""
+    """(DETAIL DETAIL): a matrix that averages each cell with two neighbours on each side."""
     near = np.abs(np.subtract.outer(np.arange(DETAIL), np.arange(DETAIL))) <= 2
     return (near / near.sum(1, keepdims=True)).astype(np.float32)
 
@@ -145,7 +149,7 @@ def _detail(thumb: Tensor) -> Tensor:
 
 
 def _best_crop(of: Tensor, like: Tensor) -> float:
-    """The largest cosine between the detail of `like` and that of any of the 81 crops of `of`."""
+    """The largest cosine between the detail of `like` and the detail of any of the 81 crops of `of`."""
     crops = (CROPS @ of @ CROPS.T - CROPS_SOFT @ of @ CROPS_SOFT.T).view(-1, DETAIL, len(CROPS) // DETAIL, DETAIL)
     detail = _detail(like)
     dots = (crops * detail[:, None]).sum((1, 3))

@@ -1,4 +1,4 @@
-"""A diagnosis -> one self-contained page: the sections, copies side by side, how long captions are; or JSON."""
+"""A Diagnosis -> one self-contained page (sections, copies side by side, a chart of caption lengths), or JSON."""
 
 import json
 from collections.abc import Mapping
@@ -19,17 +19,17 @@ from showtell.report.figures import COLOURS, DPI, THEMES, data_uri, picture_uri,
 from showtell.report.heat import thumbnail
 from showtell.report.page import Card, Figure, Section, write_page
 
-SHOWN_COPIES, SHOWN_NAMES = 60, 200  # groups in pictures, names of a list: what a browser still likes
-ABREAST, SIDE, GAP = 3, 300, 6  # photos of a group side by side; pixels of their longer side and between them
+SHOWN_COPIES, SHOWN_NAMES = 60, 200  # most groups with pictures, most names of a list: browsers get slow beyond that
+ABREAST, SIDE, GAP = 3, 300, 6  # photos in a row; pixels of their longer side, and between two photos
 
 
 def write_diagnosis(path: Path, diagnosis: Diagnosis) -> None:
-    """By the name's end a page or JSON."""
+    """Write JSON if the path ends in .json, otherwise the page. Raises InputError if the file cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".json":
             content = as_json(diagnosis) | {"to_do": to_do(diagnosis)}
-            write_text(path, json.dumps(content, indent=1) + "\n")  # ASCII: a name may hold bytes that are no letters
+            write_text(path, json.dumps(content, indent=1) + "\n")  # in ASCII: a file name may not be valid UTF-8
         else:
             write_page(path, "What the doctor found", _lead(diagnosis), _sections(diagnosis))
     except OSError as error:
@@ -43,7 +43,7 @@ def _lead(diagnosis: Diagnosis) -> str:
 
 def _sections(diagnosis: Diagnosis) -> list[Section]:
     tasks = [(task, "") for task in to_do(diagnosis)]
-    sections = [Section("To do", findings=tasks or [("nothing to mend", "")])]
+    sections = [Section("To do", findings=tasks or [("nothing to fix", "")])]
     for part in findings(diagnosis):
         figure, cards = None, []
         if part.title == "Captions" and diagnosis.captions is not None:
@@ -59,7 +59,7 @@ def _sections(diagnosis: Diagnosis) -> list[Section]:
 
 
 def _names(part: Part, pictured: bool) -> list[tuple[str, str]]:
-    """The lists as (what, how) lines; of copies only what is not in pictures."""
+    """The section's lists as rows (title, text). Copies get no rows if pictures show all of them."""
     rows: list[tuple[str, str]] = []
     for title, names in part.names:
         if title == "copies" and pictured and len(names) <= SHOWN_COPIES:
@@ -70,12 +70,12 @@ def _names(part: Part, pictured: bool) -> list[tuple[str, str]]:
         else:
             rows.append((title, ", ".join(name for name, _ in shown)))
         if len(names) > SHOWN_NAMES:
-            rows.append((title, f"and {len(names) - SHOWN_NAMES:,} more; --out report.json has all"))
+            rows.append((title, f"and {len(names) - SHOWN_NAMES:,} more; --out report.json lists all"))
     return rows
 
 
 def _card(copies: Copies) -> list[Card]:
-    """The first photos of a group in one picture; none where a photo can be read no more."""
+    """The first photos of a group, side by side in one picture; no card if one of them can no longer be read."""
     shown = copies.records[:ABREAST]
     try:
         picture = picture_uri(_abreast([open_image(record.path, at_least=SIDE) for record in shown]))

@@ -1,6 +1,6 @@
-"""Records -> every photo opened once: why it cannot be read, or what is odd about it, its digest and its thumbnails.
+"""Opens every photo once -> the reason if it cannot be read, otherwise its oddities, digest and thumbnails.
 
-Thumbnails are all that stays in memory: 4.3 kB a photo.
+Only the thumbnails stay in memory, 4.3 kB per photo.
 """
 
 import os
@@ -23,9 +23,9 @@ from showtell.data.record import LeftOut, Record
 from showtell.plumbing.errors import Unreadable
 from showtell.plumbing.progress import Bar
 
-SIDE, TINT_SIDE = 64, 8  # pixels of the grey thumbnail and of the coloured one
-TINY, HUGE, LONGISH = 32, 4_000, 3  # pixels of the shorter side, of the longer one; how many times as long as wide
-GREYISH, PLAIN = 4, 2  # largest difference between channels; deviation of grey: of 255
+SIDE, TINT_SIDE = 64, 8  # pixels: sides of the grey thumbnail and of the coloured one
+TINY, HUGE, LONGISH = 32, 4_000, 3  # pixels of the shorter side, of the longer side; longer side / shorter side
+GREYISH, PLAIN = 4, 2  # of 255: largest difference between two channels, standard deviation of the grey values
 SUFFIXES = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
     "MPO": (".jpg", ".jpeg", ".mpo"),
@@ -41,7 +41,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Seen:
-    """A photo that can be read: `thumb` (64 64) is grey, `tint` (8 8 3) in colour, `odd` what is unusual about it."""
+    """A readable photo: `thumb` (64 64) is grey, `tint` (8 8 3) is in colour, `odd` lists what is unusual."""
 
     record: Record
     size: tuple[int, int]
@@ -52,23 +52,23 @@ class Seen:
 
 
 def see_all(records: Sequence[Record], console: Console | None = None) -> tuple[list[Seen], list[LeftOut]]:
-    """The photos that can be read, in order, and the others with the reason."""
+    """The readable photos in order, and the unreadable ones with reasons."""
     seen: list[Seen] = []
     unreadable: list[LeftOut] = []
     bar = Bar(console or Console(stderr=True), "opening", len(records), "photo", show=console is not None)
     with bar, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # `open_image` has a limit of its own, and broken EXIF is forgiven
-        for record, found in zip(records, _on_all_cores(see, records), strict=True):
+        warnings.simplefilter("ignore")  # Pillow warns of huge photos and broken EXIF; `open_image` handles both
+        for record, result in zip(records, _on_all_cores(see, records), strict=True):
             bar.advance()
-            if isinstance(found, Seen):
-                seen.append(found)
+            if isinstance(result, Seen):
+                seen.append(result)
             else:
-                unreadable.append(LeftOut(record.image_id, found))
+                unreadable.append(LeftOut(record.image_id, result))
     return seen, unreadable
 
 
 def _on_all_cores(work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
-    """In order, and never far ahead of who takes them."""
+    """Results in order. At most 4 items per core are computed ahead, so results do not pile up in memory."""
     waiting, workers = iter(items), os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as pool:
         ahead = deque(pool.submit(work, item) for item in islice(waiting, 4 * workers))
@@ -82,32 +82,32 @@ def _on_all_cores(work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
 
 
 def see(record: Record) -> Seen | str:
-    """What was seen, or why there is nothing to see."""
+    """The opened photo, or the reason why it cannot be read."""
     try:
         image = open_image(record.path, at_least=2 * SIDE)
     except Unreadable as error:
         return error.reason
-    size, told = _read_header(record.path)
+    size, odd_header = _read_header(record.path)
     digest = digest_file(record.path)
     if digest is None or not all(size):
         return "changed while it was read"
     thumb = np.asarray(image.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX))
     tint = np.asarray(image.resize((TINT_SIDE, TINT_SIDE), Image.Resampling.BOX))
-    odd = (*told, *_told_by_size(size), *_told_by_pixels(image, thumb))
+    odd = (*odd_header, *_odd_size(size), *_odd_pixels(image, thumb))
     return Seen(record, size, tuple(dict.fromkeys(odd)), digest, thumb, tint)
 
 
 def _read_header(path: Path) -> tuple[tuple[int, int], list[str]]:
-    """Size and oddities of a photo that could be read a moment ago, (0, 0) if it no longer can."""
+    """(size, oddities). The size is (0, 0) if the file has changed and can no longer be read."""
     try:
         with path.open("rb") as file:
             image = read_header(file)
-            return image.size, list(_told_by_header(image, path))
-    except Exception:  # damaged files make Pillow raise nearly anything
+            return image.size, list(_odd_header(image, path))
+    except Exception:  # on damaged files, Pillow may raise any error
         return (0, 0), []
 
 
-def _told_by_header(image: Any, path: Path) -> Iterator[str]:
+def _odd_header(image: Any, path: Path) -> Iterator[str]:
     if TURNS.get(image.getexif().get(ORIENTATION, 1)) is not None:
         yield "turned by EXIF"
     if "16" in f"{image.mode} {[tile[-1] for tile in image.tile]}" or image.mode in ("I", "F"):
@@ -124,7 +124,7 @@ def _told_by_header(image: Any, path: Path) -> Iterator[str]:
         yield "wrong suffix"
 
 
-def _told_by_size(size: tuple[int, int]) -> Iterator[str]:
+def _odd_size(size: tuple[int, int]) -> Iterator[str]:
     if min(size) < TINY:
         yield "tiny"
     if max(size) > HUGE:
@@ -133,7 +133,7 @@ def _told_by_size(size: tuple[int, int]) -> Iterator[str]:
         yield "long and narrow"
 
 
-def _told_by_pixels(image: Image.Image, thumb: np.ndarray) -> Iterator[str]:
+def _odd_pixels(image: Image.Image, thumb: np.ndarray) -> Iterator[str]:
     small = np.asarray(image.resize((32, 32), Image.Resampling.BOX), dtype=np.int16)
     if (small.max(2) - small.min(2)).max() <= GREYISH:
         yield "grey"

@@ -1,4 +1,4 @@
-"""Sections of findings -> lines for a terminal of any width; long lists are cut, and where all of it is, is said."""
+"""Findings -> lines for a terminal of any width. Long lists are cut and point to `--out report.json`."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -8,13 +8,13 @@ from rich.cells import cell_len
 from showtell.doctor.examine import Diagnosis
 from showtell.doctor.findings import Part, findings, to_do
 
-SHOWN, FEW = 8, 2  # names of a list with reasons, and of one without
-NAME, REASON = 48, 60  # letters of a name and of what is said about it
+SHOWN, FEW = 8, 2  # names shown of a list with reasons, and of a list without
+NAME, REASON = 48, 60  # characters of a name and of its reason
 INDENT = "  "
 
 
 def lines(diagnosis: Diagnosis, width: int = 80) -> Iterator[str]:
-    """The whole report, without a line of more than `width` letters."""
+    """The whole report; no line is wider than `width` columns."""
     for part in findings(diagnosis):
         yield part.title.upper()
         yield from _part(part, width)
@@ -23,7 +23,7 @@ def lines(diagnosis: Diagnosis, width: int = 80) -> Iterator[str]:
     for number, text in enumerate(to_do(diagnosis), start=1):
         yield from _wrapped(text, width, f"{INDENT}{number}. ")
     if not to_do(diagnosis):
-        yield f"{INDENT}nothing to mend"
+        yield f"{INDENT}nothing to fix"
 
 
 def _part(part: Part, width: int) -> Iterator[str]:
@@ -49,7 +49,7 @@ def _wrapped(text: str, width: int, first: str) -> Iterator[str]:
 
 
 def _first(names: Sequence[tuple[str, str]]) -> str:
-    """One line: so few names that a line mostly has room."""
+    """The first two names, for one line: `a.jpg, b.jpg and 3 more`."""
     more = f" and {len(names) - FEW:,} more" if len(names) > FEW else ""
     return ", ".join(_cut(name, NAME) for name, _ in names[:FEW]) + more
 
@@ -63,11 +63,11 @@ def _list(names: Sequence[tuple[str, str]], width: int) -> Iterator[str]:
         line = _cut(name, room).ljust(column) + (INDENT + about if about else "")
         yield 2 * INDENT + _cut(line.rstrip(), inner)
     if len(names) > SHOWN:
-        yield f"{2 * INDENT}and {len(names) - SHOWN:,} more (--out report.json has all)"
+        yield f"{2 * INDENT}and {len(names) - SHOWN:,} more (--out report.json lists all)"
 
 
 def _cut(text: str, room: int) -> str:
-    """At most `room` columns wide: some letters take two."""
+    """The text, shortened to `room` terminal columns. A Chinese character takes two."""
     if cell_len(text) <= room:
         return text
     while cell_len(text) > room - 3:
@@ -76,7 +76,7 @@ def _cut(text: str, room: int) -> str:
 
 
 def _table(rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
-    """The first column to the left, numbers to the right."""
+    """The first column is left-aligned, the numbers are right-aligned."""
     columns = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = [row[0].ljust(columns[0]), *(c.rjust(w) for c, w in zip(row[1:], columns[1:], strict=True))]

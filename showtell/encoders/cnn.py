@@ -1,7 +1,7 @@
-"""A small convolutional network trained from scratch: pixels -> a grid of cells and their mean.
+"""A small convolutional network, trained from scratch: pixels -> a grid of tokens and their mean.
 
-Residual stages as in He et al. 2016 (arXiv:1512.03385), cut down to what two CPU cores train in minutes: each stage
-halves the size and doubles the width; there are as many as lead from `image_size` to `grid_size` cells a side.
+Residual stages as in He et al. 2016 (arXiv:1512.03385), but so small that two CPU cores train them in minutes. Each
+stage halves the image's side and doubles the width: from `image_size` 128 to `grid_size` 8 there are 4 stages.
 """
 
 from math import log2
@@ -29,7 +29,7 @@ def convolution(inside: int, outside: int, kernel: int, stride: int = 1) -> nn.S
 
 
 class Residual(nn.Module):
-    """x + two convolutions of x."""
+    """x + convolution(convolution(x))."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -40,7 +40,7 @@ class Residual(nn.Module):
 
 
 class ConvNet(Encoder):
-    """Trains with the decoder, so its pixels are cached and nothing else."""
+    """Trains together with the decoder, so only its pixels are cached."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class ConvNet(Encoder):
         self.square = Square(image_size, resize)
         stages = round(log2(max(image_size / grid_size, 2)))
         if grid_size * 2**stages != image_size:
-            takes = f"grid_size ({grid_size}) doubled some times, such as {grid_size * 2**stages}"
+            takes = f"grid_size ({grid_size}) times a power of 2, such as {grid_size * 2**stages}"
             raise RecipeError(key="image_size", value=image_size, takes=takes)
         self.dim, self.image_size, self.trains, self.reloadable = dim, image_size, True, False
         self.normalise = Normalise((127.5,) * 3, (64.0,) * 3)
@@ -65,7 +65,7 @@ class ConvNet(Encoder):
         for _ in range(stages - 1):
             layers += [convolution(width, 2 * width, 3, stride=2), Residual(2 * width)]
             width = 2 * width
-        # At the grid's size a layer is cheap and sees far: with `depth` 3 a cell knows what stands anywhere around it.
+        # On the small grid a layer is fast, and its receptive field is large: with `depth` 3, a cell sees most others.
         layers += [Residual(width) for _ in range(depth - 1)]
         self.layers = nn.Sequential(*layers, convolution(width, dim, 1))
         spare_lone_values(self.layers)

@@ -1,6 +1,7 @@
-"""Several frozen encoders side by side: pixels -> a grid whose cells have the channels of all of them.
+"""Several frozen encoders at once: pixels -> a grid whose tokens concatenate the channels of all encoders.
 
-Networks of other kinds see other things; a decoder that gets both kinds of channels in one token can use either.
+With 1280 channels of `lite` and 384 of a ViT, a token has 1664. Different networks see different things, and the
+decoder can use both.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,9 +24,10 @@ Part = str | dict[str, Any]
 
 
 class Concat(Encoder):
-    """`parts` are sections of encoders, or their names; their grids are pooled to the first one's, channels joined.
+    """`parts` are encoder sections or names. All grids are pooled to the size of the first one, then concatenated.
 
-    All see the same pixels, so they have the same `image_size` and `resize`; none may train, or pool by itself.
+    All parts read the same pixels, so they need the same `image_size` and `resize`. Parts may not train, and may not
+    have a `grid_size`.
     """
 
     def __init__(self, *, parts: Annotated[tuple[Part, ...], Field(min_length=2)], grid_size: int | None = None):
@@ -69,7 +71,7 @@ def _built(part: Part, number: int) -> Encoder:
     options = {key: value for key, value in section.items() if key != "name"}
     try:
         return ENCODERS[section.get("name", "lite")](**options)
-    except ShowtellError as error:  # it speaks of one encoder, and there are several
+    except ShowtellError as error:  # its key does not say which of the parts is wrong
         if error.key is None:
             error.wrong = f"encoder.parts[{number}]: {error.wrong}"
         error.within(f"encoder.parts[{number}]")
@@ -80,17 +82,17 @@ def _check(part: Encoder, first: Encoder, number: int) -> None:
     key = f"encoder.parts[{number}]"
     if part.trains:
         raise RecipeError(
-            "trains", key=key, taker="concat takes", takes="frozen encoders", advice="leave its trainable out"
+            "trains", key=key, taker="concat takes", takes="frozen encoders", advice="remove its trainable"
         )
     if (size := getattr(part, "grid_size", None)) is not None:
-        advice = f"leave it out, and give encoder.grid_size={size}"
+        advice = f"remove it and set encoder.grid_size={size}"
         raise RecipeError(key=f"{key}.grid_size", value=size, advice=advice)
     wide = Image.new("RGB", (2, 1))
     (pixels, view), (wanted, of_first) = part.transform(wide), first.transform(wide)
     if pixels.shape != wanted.shape or not torch.equal(view, of_first):
         raise RecipeError(
-            f"sees other pixels than parts[0] ({part.image_size} x {part.image_size}, "
-            f"parts[0] {first.image_size} x {first.image_size})",
+            f"reads other pixels ({part.image_size} x {part.image_size}) than parts[0] "
+            f"({first.image_size} x {first.image_size})",
             key=key,
-            advice="give all the same image_size and resize",
+            advice="set the same image_size and resize for all parts",
         )

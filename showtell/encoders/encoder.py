@@ -18,7 +18,7 @@ E = TypeVar("E", bound="Encoder")
 
 
 class Rows(Protocol):
-    """Where features lie: `read(rows)` gives the arrays of Features, by name."""
+    """Stored features: `read(rows)` returns the arrays of Features by name, for example `tokens`."""
 
     folder: Path
 
@@ -26,13 +26,13 @@ class Rows(Protocol):
 
 
 class Opened(NamedTuple):
-    """Features that lie ready for `records`, in this order; `content` tells their numbers from others."""
+    """Features that are ready for `records`, in this order. `content` is a digest of them."""
 
     rows: Rows
     records: Sequence[Record]
     left_out: Sequence[LeftOut]
     content: str
-    where: str  # for messages: where those that are left out are missing
+    where: str  # for messages: the file in which the images of `left_out` are missing
     hint: str
 
 
@@ -40,34 +40,34 @@ class Given(Protocol):
     """Features that were computed elsewhere."""
 
     def open(self, records: Sequence[Record], console: Console) -> Opened:
-        """Raises InputError for the first image whose features are not as they should be."""
+        """Raises InputError for the first image with wrong features."""
 
 
 class Encoder(nn.Module, ABC):
-    """An encoder is built as `Encoder(*, ...)`; its keyword arguments are what a recipe may set.
+    """Pixels -> Features. Built as `Encoder(*, ...)`; its keyword arguments are its options in a recipe.
 
-    Encoding is `encoder.pool(encoder(pixels, view))`; `showtell.cache` keeps what lies before the last frozen step:
-    `forward`'s features where nothing trains, else the pixels. Of an encoder that is made of `encoders` it keeps what
-    belongs to each of these, and their features are `join`ed when they are read.
+    Encoding is `encoder.pool(encoder(pixels, view))`. `showtell.cache` stores the features of `forward` if the encoder
+    is frozen, and the pixels if anything trains. If an encoder is made of other `encoders`, each of them has its own
+    cache, and `join` combines their features after reading.
     """
 
     dim: int  # D of tokens and of pooled
     image_size: int  # side of the square of pixels
-    trains: bool  # whether any parameter trains: then nothing but the pixels is cached
-    reloadable: bool  # whether frozen weights can be had again from their named source
-    count: int | None = None  # visual tokens of every image, where they are as many whatever is set of its size
-    places: bool = True  # whether boxes say where tokens lie; all are the whole image where not
-    given: Given | None = None  # where its features come from, if it was given them and sees no photo itself
-    several: bool = False  # whether it is only its `encoders` side by side, and their features stay a tuple
-    exact: bool = False  # whether photos are read whole, however large, and features kept in fp32
+    trains: bool  # True if any parameter trains; then only pixels are cached
+    reloadable: bool  # True if frozen weights can be loaded again from their named source
+    count: int | None = None  # visual tokens per image, if every image has the same number; otherwise None
+    places: bool = True  # False if every box is the whole image, so that boxes say nothing
+    given: Given | None = None  # the source of precomputed features; then the encoder reads no photos
+    several: bool = False  # True if the features are a tuple, with one entry for each of `encoders`
+    exact: bool = False  # True if photos are read at full size and features are kept in fp32
 
     @property
     def pretrained(self) -> Sequence[nn.Module]:
-        """The parts that the named source of a `reloadable` encoder gives back. All else was drawn or measured here."""
+        """The modules whose weights the named source of a `reloadable` encoder has. All others began at random here."""
         return (self,)
 
     def train(self: E, mode: bool = True) -> E:
-        """Frozen parts stay in eval mode."""
+        """Set the mode; frozen modules stay in eval mode."""
         super().train(mode and self.trains)
         if mode:
             frozen_in_eval(self)
@@ -75,29 +75,32 @@ class Encoder(nn.Module, ABC):
 
     @property
     def encoders(self) -> list["Encoder"]:
-        """Those that this one is made of, each with a cache of its own; none, for most."""
+        """The encoders that this one combines, each with its own cache. Most encoders have none."""
         return []
 
     def join(self, features: Sequence[Features]) -> Seen:
-        """What `encoders` say of the same images -> what this one says of them."""
-        raise NotImplementedError(f"{type(self).__name__} is not made of others")
+        """Combine the features that `encoders` computed from the same images."""
+        raise NotImplementedError(f"{type(self).__name__} is not made of other encoders")
 
     @property
     @abstractmethod
     def fingerprint(self) -> str:
-        """Digest of all that the cache depends on: transform and, where nothing trains, architecture and weights."""
+        """A digest of all that the cache depends on: the transform and, if frozen, the architecture and weights."""
 
     @abstractmethod
     def transform(self, image: Image.Image) -> tuple[Shaped[Tensor, "*n 3 h w"], Float[Tensor, "*n 4"]]:
-        """An upright RGB image -> pixels, uint8 but for CLIP, and view: the part of the image that the pixels show."""
+        """An upright RGB image -> pixels (uint8, except for CLIP) and view, the box that the pixels show of the image.
+
+        View 0, 0, 1, 1 is the whole image; .25, 0, .75, 1 is the centre square of an image twice as wide as high.
+        """
 
     @abstractmethod
     def forward(self, pixels: Shaped[Tensor, "B *n 3 h w"], view: Float[Tensor, "B *n 4"]) -> Features:
-        """Pixels and what they show of the image -> Features of one width D, at the encoder's native grid."""
+        """Pixels and their view -> Features of width D, on the encoder's native grid."""
 
     def pool(self, features: Features) -> Features:
-        """Native features -> those that the recipe asked for (`grid_size`); cheap, without parameters."""
+        """Native features -> features on the grid that the recipe asks for (`grid_size`). Fast, without parameters."""
         return features
 
 
-ENCODERS: dict[str, type[Encoder]] = {}  # the table; it is filled in __init__.py, and `concat` builds its parts from it
+ENCODERS: dict[str, type[Encoder]] = {}  # __init__.py fills this table; it is here because `concat` reads it

@@ -1,4 +1,4 @@
-"""Modules, or parts of them, that do not train: their gradients, their mode, and how their features leave."""
+"""Helpers for frozen encoders: features as the cache stores them, and digests of weights."""
 
 from collections.abc import Mapping
 from hashlib import blake2b
@@ -10,7 +10,10 @@ from showtell.features import Features
 
 
 def to_half_and_back(features: Features) -> Features:
-    """Features as a cache in fp16 would give them back, so that live and cached agree; too large becomes largest."""
+    """Round features to fp16 as the cache does, so that live and cached features are equal.
+
+    Numbers beyond the range of fp16 become its largest number: 70000 becomes 65504.
+    """
     largest = torch.finfo(torch.half).max
     tokens, pooled = (
         part.float().clamp(-largest, largest).half().float() for part in (features.tokens, features.pooled)
@@ -19,7 +22,7 @@ def to_half_and_back(features: Features) -> Features:
 
 
 def digest(settings: tuple[object, ...], tensors: Mapping[str, Tensor] | None = None) -> str:
-    """One name for settings and weights: the same numbers give the same 32 letters in every process."""
+    """A digest of settings and weights: equal numbers give the same 32 hex digits in every process."""
     hashed = blake2b(repr(settings).encode(), digest_size=16)
     for name, tensor in sorted((tensors or {}).items()):
         hashed.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())

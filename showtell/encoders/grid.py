@@ -1,4 +1,4 @@
-"""Grids of features: a convolution's map as Features, and Features on a grid pooled to another one."""
+"""Grids of features: convert a feature map to Features, and pool Features to another grid size."""
 
 from math import isqrt
 
@@ -14,7 +14,7 @@ from showtell.plumbing.errors import RecipeError
 def grid_features(
     grid: Float[Tensor, "B D h w"], view: Float[Tensor, "B 4"], pooled: Float[Tensor, "B D"] | None = None
 ) -> Features:
-    """A map -> Features with h*w tokens, row by row; `pooled` is the map's mean unless given."""
+    """A feature map -> Features with h*w tokens, row by row. If `pooled` is None, it is the mean of the tokens."""
     tokens = grid.flatten(2).transpose(1, 2)  # B D h w -> B N D
     mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
     pooled = tokens.mean(1) if pooled is None else pooled
@@ -29,9 +29,10 @@ def check_grid_size(grid_size: int | None) -> None:
 
 
 def pool_grid(features: Features, size: int | None) -> Features:
-    """Tokens of a square grid averaged to size x size cells (repeated, where that is more); None keeps them.
+    """Average the tokens of a square grid to size x size tokens; None keeps them.
 
-    `pooled` stays. Show, Attend and Tell reads 14 x 14 whatever the network's own map is.
+    4 x 4 tokens become 2 x 2, each the mean of 4. A larger size repeats tokens: Show, Attend and Tell reads 14 x 14,
+    even if the network has 7 x 7. `pooled` does not change.
     """
     side = isqrt(features.tokens.shape[1])
     if size is None or size == side:

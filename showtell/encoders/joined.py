@@ -1,6 +1,6 @@
-"""Several encoders that see the same photo, for captioners that ask several models: photos -> a tuple of Features.
+"""Several encoders for the same photo, for ensembles and views: photos -> a tuple of Features.
 
-Each has its own transform and width, and `showtell.cache` asks each of them, so this one is never called itself.
+Each encoder has its own transform and width. `showtell.cache` calls each of them, and never calls this one.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from showtell.features import Features
 
 
 class Joined(Encoder):
-    """`parts` are different encoders; what is asked of an encoder without saying which, the first answers."""
+    """`parts` are the encoders. `dim` is that of the first one."""
 
     several = True
 
@@ -38,7 +38,7 @@ class Joined(Encoder):
         return digest(tuple(part.fingerprint for part in self.encoders))
 
     def transform(self, image: Image.Image) -> tuple[Tensor, Tensor]:
-        raise AssertionError("each of its parts has a transform of its own")
+        raise AssertionError("each part has its own transform")
 
     def forward(self, pixels: Tensor, view: Tensor) -> Features:
-        raise AssertionError("each of its parts encodes by itself")
+        raise AssertionError("each part encodes separately")

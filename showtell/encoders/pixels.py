@@ -1,6 +1,7 @@
-"""What every encoder does to an image before its first layer: a square of bytes, then numbers around zero.
+"""What every encoder does before its first layer: resize the image to a square of bytes, then normalise the bytes.
 
-The square is made once per image and cached; the numbers are made inside `forward`, where bytes are cheap to move.
+The square is computed once per image and cached. `forward` normalises, because bytes need a quarter of the memory of
+fp32 numbers in the cache and on the way to a GPU.
 """
 
 from dataclasses import dataclass
@@ -18,30 +19,33 @@ Resize = Literal["stretch", "crop"]
 
 @dataclass(frozen=True)
 class Square:
-    """An image as `size` x `size` bytes: `stretch` squeezes the whole image, `crop` takes its centre square."""
+    """Resize an image to `size` x `size`: `stretch` distorts the whole image, `crop` takes only its centre square."""
 
     size: int
     resize: Resize
 
     def __post_init__(self) -> None:
         if self.size < 1:
-            raise RecipeError(key="image_size", value=self.size, takes="1 or more, 224 is usual")
+            raise RecipeError(key="image_size", value=self.size, takes="1 or more (224 is usual)")
         if self.resize not in ("stretch", "crop"):
             raise RecipeError(key="resize", value=self.resize, takes=("stretch", "crop"))
 
     def __call__(self, image: Image.Image) -> tuple[Tensor, Tensor]:
-        """RGB image -> pixels (3 size size) uint8, view (4) as fractions of the image; bicubic and antialiased."""
+        """RGB image -> pixels (3 size size) uint8 and view (4), as fractions of the image. Bicubic, antialiased."""
         width, height = image.size
         side = min(width, height)
         left, top = ((width - side) / 2, (height - side) / 2) if self.resize == "crop" else (0.0, 0.0)
         box = (left, top, width - left, height - top)
         small = image.resize((self.size, self.size), Image.Resampling.BICUBIC, box=box)
-        pixels = torch.from_numpy(np.array(small)).permute(2, 0, 1)  # h w 3 -> 3 h w, memory stays channels-last
+        pixels = torch.from_numpy(np.array(small)).permute(2, 0, 1)  # h w 3 -> 3 h w; memory stays channels-last
         return pixels, torch.tensor(box) / torch.tensor([width, height, width, height])
 
 
 class Normalise(nn.Module):
-    """Bytes -> (x - mean) / std, both given in bytes' units; the buffers are settings, so no run saves them."""
+    """Bytes x (0 to 255) -> (x - mean) / std, with mean and std on the same scale.
+
+    The buffers come from settings, so they are not saved with a run.
+    """
 
     mean: Tensor
     std: Tensor

@@ -1,7 +1,7 @@
-"""An encoder that sees every photo turned, mirrored or in part: data augmentation where features are cached.
+"""An encoder for augmented photos (mirrored, rotated or cropped): data augmentation that works with cached features.
 
-What it sees is an image of its own: its boxes are fractions of itself. Unusual: a photo whose captions speak of
-directions is not turned, since they would no longer be true.
+Boxes are fractions of the augmented image, not of the original. Unusual: a photo is not augmented if its captions name
+directions, because `a dog on the left` is wrong for the mirror image.
 """
 
 import re
@@ -17,11 +17,11 @@ from showtell.encoders.frozen import digest
 from showtell.features import Features, Seen
 
 Turn = Image.Transpose
-Part = tuple[float, float, float, float]  # left, top, right and bottom, fractions of the photo
+Part = tuple[float, float, float, float]  # left, top, right and bottom, as fractions of the photo
 
 
 class View(NamedTuple):
-    """One way to see a photo: a part of it, turned."""
+    """One way to augment a photo: crop it to `part`, then apply `turn`."""
 
     turn: Turn | None
     part: Part | None = None
@@ -48,7 +48,7 @@ CORNERS = (
     View(None, (0.2, 0.2, 1.0, 1.0)),
 )
 Views = Literal["none", "flip", "crops", "d4"]
-VIEWS: dict[str, tuple[View, ...]] = {  # beside the upright photo
+VIEWS: dict[str, tuple[View, ...]] = {  # in addition to the upright photo; d4 is the symmetry group of the square
     "none": (),
     "flip": (View(MIRROR),),
     "crops": (View(MIRROR), *CORNERS),
@@ -60,7 +60,7 @@ WORDS = {"none": SIDES, "flip": SIDES, "crops": SIDES, "d4": DIRECTIONS}
 
 
 class Turned(Encoder):
-    """`encoder` on one view of every photo; both share their weights."""
+    """`encoder` applied to one view of every photo. It shares the weights of `encoder`."""
 
     def __init__(self, encoder: Encoder, view: View) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class Turned(Encoder):
 
 
 def stays_upright(captions: Sequence[str], turns: str) -> bool:
-    """Whether the captions say what a turned photo would not show.
+    """Whether the captions name directions that would be wrong for an augmented photo.
 
     >>> stays_upright(["a dog on the left of a man"], "flip"), stays_upright(["a dog right-hand of him"], "flip")
     (True, True)

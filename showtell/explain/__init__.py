@@ -1,1 +1,1 @@
-"""Where in the photo each word looked."""
+"""Which part of the photo the model looked at for each word."""

@@ -1,5 +1,7 @@
-"""Captions -> a number to make smaller. The only place that shifts words against predictions. A loss is one file and
-one line here."""
+"""Captions -> the number that training makes smaller. Only this room shifts words against predictions.
+
+A loss is one file, and one line in the table below.
+"""
 
 from showtell.losses.cross_entropy import CrossEntropy
 from showtell.losses.loss import Loss

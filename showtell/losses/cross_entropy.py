@@ -1,4 +1,4 @@
-"""Captions -> a number to make smaller. The only place that shifts words against predictions, and that knows -100."""
+"""The cross entropy of each next word. Only the losses shift words against predictions and use the label -100."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy as torch_cross_entropy
 from showtell.decoders.decoder import Decoder
 from showtell.features import Features, Seen, first
 from showtell.losses.loss import Learnt, Loss, Teaching
-from showtell.losses.teacher_forcing import SCHEDULES, read
+from showtell.losses.teacher_forcing import SCHEDULES, read_captions
 from showtell.settings.bounds import Count, Share
 from showtell.tokenizers.captions import Captions
 
@@ -32,20 +32,19 @@ def cross_entropy(
     share: float = 0.0,
     labels: Labels = "caption",
 ) -> tuple[Float[Tensor, ""], int]:
-    """The summed loss of the next real word, and the number of words it sums over.
+    """The sum of -log p(next word) over all real words, and the number of these words.
 
-    A prompt is read, and predicted only if `labels` is `prompt+caption`.
-    `truth` and `piece` say how the words are read (`teacher_forcing.read`). `taught` are the log
-    probabilities of a teacher, whose cross entropy makes up `share` of the loss. `attend_all` weighs how far each
-    caption's attention to each token, added over its words, is from 1 (doubly stochastic, arXiv:1502.03044), once a
-    word.
+    The decoder reads a prompt, but predicts it only if `labels` is `prompt+caption`. `truth` and `piece` go to
+    `teacher_forcing.read_captions`. `taught` are a teacher's log probabilities; their cross entropy is `share` of the
+    loss. `attend_all` is the weight, per word, of doubly stochastic attention (arXiv:1502.03044): over all words of a
+    caption, each visual token should get attention 1 in total.
 
     >>> # bos a dog eos pad  ->  reads: bos a dog eos, predicts: a dog eos (pad is ignored)
     """
     memory, state = decoder.start(features)
     state = decoder.widen(state, captions.tokens.shape[1])
     reading: dict[str, Any] = {"truth": truth, "piece": piece, "attention": attend_all > 0, "begin": captions.begin}
-    output = read(decoder, memory, state, captions.tokens[..., :-1], **reading)
+    output = read_captions(decoder, memory, state, captions.tokens[..., :-1], **reading)
     logits, real = output.logits, counted(captions, labels)
     targets = captions.tokens[..., 1:].masked_fill(~real, IGNORE)
     loss = torch_cross_entropy(
@@ -64,10 +63,10 @@ def cross_entropy(
 
 
 def counted(captions: Captions, labels: Labels = "caption") -> Bool[Tensor, "B K S"]:
-    """True for each target that the loss counts: real words and eos, and the prompt if `labels` has it.
+    """True for each target that the loss counts: real words and eos, and the prompt only for `prompt+caption`.
 
-    >>> # bos A photo of dogs eos, with the prompt `A photo of`: the targets are A photo of dogs eos, counted are the
-    >>> # last two, or by `prompt+caption` all five
+    >>> # bos A photo of dogs eos, with the prompt `A photo of`: the targets are A photo of dogs eos.
+    >>> # `caption` counts the last two, `prompt+caption` counts all five.
     """
     real = captions.mask[..., 1:]
     if labels == "prompt+caption" or captions.begin == 1:
@@ -80,9 +79,10 @@ def counted(captions: Captions, labels: Labels = "caption") -> Bool[Tensor, "B K
 def _unevenness(
     attention: Float[Tensor, "B K S H N"], real: Bool[Tensor, "B K S"], tokens: Bool[Tensor, "B N"]
 ) -> Float[Tensor, ""]:
-    """The mean of (1 - attention added over a caption's real words) ** 2, over real captions and visual tokens.
+    """The mean of (1 - total attention) ** 2 over real captions and visual tokens; heads are averaged.
 
-    Heads are averaged; `real` and `tokens` are masks.
+    The total is over the real words of a caption. If two words give a token 0.2 and 0.5, its term is (1 - 0.7) ** 2.
+    `real` and `tokens` are masks.
     """
     seen = (attention.mean(3) * real[..., None]).sum(2)  # B K N
     counts = real.any(-1)[..., None] & tokens[:, None]
@@ -90,7 +90,7 @@ def _unevenness(
 
 
 class CrossEntropy(Loss):
-    """Each next word of people's captions (teacher forcing), with what is often added to it."""
+    """Learn each next word of people's captions (teacher forcing). Options add smoothing, a teacher and others."""
 
     def __init__(
         self,
@@ -98,11 +98,11 @@ class CrossEntropy(Loss):
         label_smoothing: Share = 0.1,
         attend_all: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0,  # weight of doubly stochastic attention
         scheduled_sampling: Literal["none", "linear", "exponential", "inverse_sigmoid"] = "none",
-        truth: Annotated[float, Field(gt=0, le=1)] = 0.75,  # where it ends: how likely the next input is the true word
+        truth: Annotated[float, Field(gt=0, le=1)] = 0.75,  # at the end of training: probability of the true word
         truncate: Count | None = None,  # words after which backpropagation stops
-        teacher: str | None = None,  # a run or an ensemble whose probabilities are learnt beside people's words
-        teacher_share: Annotated[float, Field(gt=0, le=1)] = 0.5,  # of the loss
-        labels: Labels = "caption",  # whether a prompt's words are learnt too
+        teacher: str | None = None,  # a run or an ensemble; its probabilities are learnt too
+        teacher_share: Annotated[float, Field(gt=0, le=1)] = 0.5,  # the teacher's share of the loss
+        labels: Labels = "caption",  # whether the words of a prompt are learnt too
     ) -> None:
         self.label_smoothing, self.attend_all, self.truncate = label_smoothing, attend_all, truncate
         self.schedule, self.truth, self.labels = SCHEDULES[scheduled_sampling], truth, labels

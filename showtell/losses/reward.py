@@ -1,8 +1,8 @@
-"""Captions that were drawn -> how good they are: metrics against the training references of their image.
+"""Sampled captions -> rewards: metrics that compare each caption with the training references of its image.
 
-As in self-critical training from its beginning (arXiv:1612.00563), CIDEr's document frequencies are those of the
-training references, and for CIDEr-D the end of a caption counts as a word: without it `a man riding a` would pay as
-well as a whole phrase.
+As in the paper of self-critical training (arXiv:1612.00563), CIDEr's document frequencies come from the training
+references. For CIDEr-D the end of a caption counts as a word. Without it, `a man riding a` would be rewarded like a
+whole sentence.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,17 +25,19 @@ END = " <eos>"
 
 
 def check_reward(weights: Mapping[str, float] | None, clip: Clip) -> None:
-    """InputError for a metric that cannot be computed here: told before a photo is encoded."""
+    """Raise InputError, before a photo is encoded, if this machine cannot compute a metric of the reward."""
     asked = [name for name, weight in (weights or {}).items() if weight]
     for name in asked:
-        # Of what a metric may ask for, texts, photos and CLIP are here.
+        # A reward can give a metric texts, photos and CLIP.
         if reason := METRICS[name].missing(Texts([], [], photos=[], clip=clip)):
-            raise InputError(f"loss.reward: {name} {reason}")
+            raise InputError(
+                f"has {name}, which cannot be computed here: {name} {reason}", key="loss.reward", value=weights
+            )
     make_ready(asked, clip)
 
 
 class Reward:
-    """`reward(decoded, images)`: images are places in `records`, of which references and photos are prepared once."""
+    """`reward(decoded, images)` -> rewards. `images` are indices of `records`; their references are prepared once."""
 
     def __init__(
         self,
@@ -44,11 +46,11 @@ class Reward:
         weights: Mapping[str, float] | None = None,
         clip: Clip | None = None,
     ) -> None:
-        """`clip` is asked for nothing where no metric looks at photos; InputError for photos that cannot be read."""
+        """`clip` is used only if a metric needs photos. Raises InputError then if a photo cannot be read."""
         self.records, self.tokenizer, self.clip = records, tokenizer, clip
         self.weights = {name: weight for name, weight in (weights or {"CIDEr-D": 1.0}).items() if weight}
         self.references = [[tokenize(text) for text in record.references] for record in records]
-        # Of the metrics that count in `Texts`, plain CIDEr alone asks for these, and each call counts them anew.
+        # Only plain CIDEr needs these, and each call would count them again; so other metrics get None.
         self.frequencies_of = self.references if "CIDEr" in self.weights else None
         self.cider = CiderD([[text + END for text in texts] for texts in self.references])
         if clip is not None and any(name in SEEING for name in self.weights):
@@ -60,21 +62,23 @@ class Reward:
         begin = len(self.tokenizer.special.begin)
         captions = [self._caption(row[begin:length]) for row, length in zip(*rows, strict=True)]
         places = [image for image in images for _ in range(drawn.tokens.shape[1])]
-        read = self._texts([text for text, _ in captions], places)
-        ended = [text + END if end else text for text, (_, end) in zip(read.candidates, captions, strict=True)]
+        texts = self._texts([text for text, _ in captions], places)
+        ended = [text + END if end else text for text, (_, end) in zip(texts.candidates, captions, strict=True)]
         total = torch.zeros(len(captions), dtype=torch.float64)
         for name, weight in self.weights.items():
             metric = METRICS[name]
-            values = self.cider.scores(ended, places) if metric is CIDER_D else metric.value(metric.statistics(read), 1)
+            values = (
+                self.cider.scores(ended, places) if metric is CIDER_D else metric.value(metric.statistics(texts), 1)
+            )
             total += weight * torch.from_numpy(values)
         return total.view(drawn.log_probs.shape)
 
-    def _texts(self, said: Sequence[str], places: Sequence[int]) -> Texts:
+    def _texts(self, captions: Sequence[str], places: Sequence[int]) -> Texts:
         records = [self.records[place] for place in places]
         return Texts(
-            [tokenize(text) for text in said],
+            [tokenize(text) for text in captions],
             [self.references[place] for place in places],
-            said=said,
+            said=captions,
             known=[record.references for record in records],
             frequencies_of=self.frequencies_of,
             photos=[record.path for record in records],
@@ -82,6 +86,6 @@ class Reward:
         )
 
     def _caption(self, words: list[int]) -> tuple[str, bool]:
-        """The text, and whether it came to its end."""
+        """The text, and whether it ended with eos; else max_length cut it."""
         ended = bool(words) and words[-1] == self.tokenizer.special.eos
         return self.tokenizer.decode(words[:-1] if ended else words), ended

@@ -1,4 +1,4 @@
-"""Sampled captions and their rewards -> a number to make smaller: self-critical training."""
+"""Self-critical training (arXiv:1612.00563): sampled captions become likelier if their reward beats a baseline."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -22,7 +22,7 @@ from showtell.tokenizers.captions import Captions, Special
 
 Baseline = Literal["mean", "greedy"]
 Samples = Annotated[int, Field(ge=2, le=HIGHEST["num_return_sequences"])]
-LENGTHS = ("max_length", "min_length", "no_repeat_ngram_size")  # what drawing takes of the recipe's own decoding
+LENGTHS = ("max_length", "min_length", "no_repeat_ngram_size")  # options of `decode` that sampling uses too
 
 
 def self_critical(
@@ -34,14 +34,15 @@ def self_critical(
     baseline: Baseline = "mean",
     **lengths: Any,
 ) -> tuple[Float[Tensor, ""], float]:
-    """Summed over `samples` captions an image: minus log probability times advantage; and the mean reward.
+    """The sum of -advantage * log p(caption) over `samples` captions of each image; and the mean reward.
 
-    The advantage is the reward above the baseline: of the greedy caption (arXiv:1612.00563), or the mean of the image's
-    other samples (arXiv:2003.09971). They are drawn in eval mode without gradients, and read once more with them.
+    The advantage is the reward minus the baseline: the reward of the greedy caption (arXiv:1612.00563), or the mean of
+    the image's other samples (arXiv:2003.09971). Rewards 3, 1 and 2 have the advantages 3 - 1.5, 1 - 2.5 and 2 - 2.
+    Captions are sampled in eval mode without gradients; the decoder then reads them once more with gradients.
     """
     mode = decoder.training
     decoder.eval()
-    seed = int(torch.randint(2**31, ()))  # from the generator that a checkpoint keeps: a resumed run draws the same
+    seed = int(torch.randint(2**31, ()))  # a checkpoint saves torch's generator, so a resumed run samples the same
     with torch.no_grad():
         drawn = sample(decoder, features, special, num_return_sequences=samples, seed=seed, **lengths)
         likeliest = greedy(decoder, features, special, **lengths) if baseline == "greedy" else None
@@ -62,14 +63,14 @@ def self_critical(
 
 
 class SelfCritical(Loss):
-    """Captions that the captioner draws itself, each likelier or less likely by how good the metrics find it."""
+    """Learn from own sampled captions: good rewards make them likelier, bad ones less likely."""
 
     def __init__(
         self,
         *,
-        samples: Samples = 5,  # captions drawn of each image
-        reward: dict[str, Annotated[float, Field(allow_inf_nan=False)]] | None = None,  # weights by metric
-        baseline: Baseline = "mean",  # what a drawn caption must beat
+        samples: Samples = 5,  # captions sampled for each image
+        reward: dict[str, Annotated[float, Field(allow_inf_nan=False)]] | None = None,  # metric -> weight
+        baseline: Baseline = "mean",  # the reward that a sampled caption must beat
     ) -> None:
         self.samples, self.weights, self.baseline = samples, reward, baseline
 

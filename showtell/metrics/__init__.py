@@ -1,6 +1,6 @@
-"""Candidates and references in, scores out; texts only, nothing of models. A metric is one file and one line here.
+"""The table of metrics: candidates and references -> scores. To add a metric, write one file and add one line here.
 
-The names are a contract. `score.py` calls them, `names.py` selects them.
+The keys are public: users ask for them and signatures contain them. `names.py` selects metrics, `score.py` calls them.
 """
 
 from showtell.metrics.bleu import bleu

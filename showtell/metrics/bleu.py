@@ -1,7 +1,11 @@
 """BLEU (Papineni et al. 2002) as coco-caption computes it: over the whole corpus, with the closest reference length.
 
-Unusual: coco-caption adds `TINY` to each count of matches and `SMALL` to each total, so that an empty candidate or no
-match at all gives almost zero instead of an error; the value of one image is its sentence BLEU with the same two.
+Example: candidate "a a dog", reference "a dog". A word matches at most as often as one reference has it, so 2 of the 3
+words match and BLEU-1 is 2/3. A candidate shorter than its reference pays the brevity penalty: 2 words against 3 give
+the factor exp(1 - 3/2) = .607.
+
+Unusual: coco-caption adds `TINY` to each count of matches and `SMALL` to each total. So a candidate without words or
+matches scores almost 0, without an error. The value of one image is its sentence BLEU with the same two constants.
 """
 
 from functools import partial
@@ -27,7 +31,7 @@ def statistics(texts: Texts) -> Rows:
 
 
 def _closest(texts: Texts, lengths: Rows) -> Rows:
-    """The reference length nearest to each candidate's; of two equally near the shorter one."""
+    """The reference length nearest to each candidate's length; the shorter of two: of 4 and 6 words, 4 for 5 words."""
     references = np.split(texts.prepared.lengths, texts.prepared.first[1:])
     return np.array(
         [min((abs(b - a), b) for b in of_image.tolist())[1] for a, of_image in zip(lengths, references, strict=True)]
@@ -35,7 +39,7 @@ def _closest(texts: Texts, lengths: Rows) -> Rows:
 
 
 def _bleu(sums: Rows, images: Any, n: int) -> Rows:
-    """BLEU-n of added rows of counts (..., 10) -> (...)."""
+    """Summed rows of counts (..., 10) -> BLEU-n (...)."""
     matches, totals = sums[..., :n] + TINY, sums[..., ORDERS : ORDERS + n] + SMALL
     ratio = (sums[..., -2] + TINY) / (sums[..., -1] + SMALL)
     brevity = np.exp(np.minimum(0, 1 - 1 / ratio))
@@ -43,5 +47,5 @@ def _bleu(sums: Rows, images: Any, n: int) -> Rows:
 
 
 def bleu(n: int) -> Metric:
-    """BLEU with 1-grams to n-grams; all four share their statistics."""
+    """BLEU with 1-grams to n-grams. BLEU-1 to BLEU-4 share their statistics."""
     return Metric(statistics, partial(_bleu, n=n), group="standard")

@@ -1,9 +1,11 @@
-"""BLEU as nltk's `corpus_bleu` computes it, over spaCy's English tokens in lower case; without the last period it is
-the number of the Bern course, of which the tokenizer cuts that off.
+"""BLEU as nltk's `corpus_bleu` computes it, over spaCy's English tokens in lower case.
 
-Beside coco-caption's: full stops and commas are words, a candidate too short for an n-gram counts as one that missed
-one, an order without any match makes the score nothing (nltk's 2.2e-308 to the power of its weight), and nothing else
-is smoothed. The weights of BLEU-3 are the course's: .333, .333, .334.
+`bleu_bern` also cuts the last period of each text, as the tokenizer of the Bern course does, and gives its numbers.
+
+Differences from coco-caption's BLEU: full stops and commas are words. A candidate too short for an n-gram counts as one
+miss: three words have no 4-gram, so they add 0 matches and 1 to the total. If the corpus has no match of some order,
+nltk sets that precision to 2.2e-308, so the score is practically 0. There is no other smoothing. BLEU-3 has the weights
+of the course: .333, .333, .334.
 """
 
 from functools import partial
@@ -27,12 +29,11 @@ def statistics(texts: Texts) -> Rows:
 
 def statistics_cut(texts: Texts) -> Rows:
     """`statistics` of texts without their last period."""
-    said, known = [_cut(text) for text in texts.said], [[_cut(text) for text in some] for some in texts.known]
-    return _count(said, known)
+    return _count([_cut(text) for text in texts.said], [[_cut(text) for text in some] for some in texts.known])
 
 
 def _words(text: str) -> str:
-    from showtell.tokenizers.words import split  # torch and spaCy: only where this is asked for
+    from showtell.tokenizers.words import split  # loads torch and spaCy, which other metrics do not need
 
     return " ".join(split(text))
 
@@ -42,14 +43,14 @@ def _cut(text: str) -> str:
     return words[:-1].rstrip() if words.endswith(" .") or words == "." else words
 
 
-def _count(said: list[str], known: list[list[str]]) -> Rows:
-    rows = counted(Texts(said, known))
+def _count(candidates: list[str], references: list[list[str]]) -> Rows:
+    rows = counted(Texts(candidates, references))
     rows[:, ORDERS : 2 * ORDERS] = np.maximum(rows[:, ORDERS : 2 * ORDERS], 1)
     return rows
 
 
 def _bleu(sums: Rows, images: Any, n: int) -> Rows:
-    """BLEU-n of added rows of counts (..., 10) -> (...)."""
+    """Summed rows of counts (..., 10) -> BLEU-n (...)."""
     matches, totals = sums[..., :n], sums[..., ORDERS : ORDERS + n]
     precisions = np.where(matches > 0, matches / totals, float_info.min)
     length = sums[..., -2]
@@ -64,7 +65,7 @@ def facts(texts: Texts, n: int) -> str:
 
 
 def bleu_nltk(n: int) -> Metric:
-    """nltk's BLEU with 1-grams to n-grams; all four share their statistics."""
+    """nltk's BLEU with 1-grams to n-grams. All four share their statistics."""
     return Metric(statistics, partial(_bleu, n=n), partial(facts, n=n), tokens=TOKENS)
 
 

@@ -1,7 +1,10 @@
-"""CHAIR (Rohrbach et al. 2018, arXiv:1809.02156) -> how often captions name one of COCO's 80 objects that is not there.
+"""CHAIR (Rohrbach et al. 2018, arXiv:1809.02156): how often captions name one of COCO's 80 objects that is not there.
 
-Unusual: an object is there when a reference of the image names it. The paper's own figure also looks at COCO's
-segmentation, which other photos lack: this one is higher, by what no reference cared to mention.
+Example: the caption is "a dog and a cat on a bench", and the references name a dog and a bench. The cat is
+hallucinated. CHAIRs counts captions: 1 of 1 is wrong. CHAIRi counts mentions: 1 of 3 is wrong.
+
+Unusual: an object is in the image if a reference names it. The paper also looks at COCO's segmentation, which other
+datasets lack. So these numbers are higher than the paper's: references do not mention every object.
 """
 
 from functools import lru_cache
@@ -13,27 +16,27 @@ from showtell.metrics.objects import named
 
 
 def mentions(text: str) -> list[str]:
-    """The objects that tokens name, each time they do; of names that begin at one word the longest counts.
+    """The objects that a tokenized text names, one per mention. If several names begin at a word, the longest counts.
 
     >>> mentions("a baby elephant and two men eat hot dogs by a dog house on the table")
     ['elephant', 'person', 'hot dog', 'dining table']
     """
     table, longest = _table()
-    words, found, end = text.split(), [], 0  # `end` of the name before
+    words, objects, end = text.split(), list[str](), 0  # `end`: where the last name ended
     for at, word in enumerate(words):
         if word in longest and at >= end:
             for length in range(longest[word], 0, -1):
                 name = " ".join(words[at : at + length])
                 if name in table:
-                    end, known = at + length, table[name]
-                    found += [known] if known else []
+                    end, named_object = at + length, table[name]
+                    objects += [named_object] if named_object else []
                     break
-    return found
+    return objects
 
 
 @lru_cache(maxsize=1)
 def _table() -> tuple[dict[str, str | None], dict[str, int]]:
-    """Names -> objects, and the words that names begin with -> the most words of such a name."""
+    """Names -> objects; and the first word of names -> how many words the longest such name has."""
     table, longest = named(), dict[str, int]()
     for name in table:
         words = name.split()
@@ -45,13 +48,13 @@ def statistics(texts: Texts) -> Rows:
     """Per image: whether an object is hallucinated, how many mentions are, and all mentions -> (images, 3)."""
     rows = []
     for candidate, references in zip(texts.candidates, texts.references, strict=True):
-        said = mentions(candidate)
-        nowhere = set(said)
+        mentioned = mentions(candidate)
+        hallucinated = set(mentioned)
         for text in references:
-            if nowhere:
-                nowhere.difference_update(mentions(text))
-        wrong = sum(name in nowhere for name in said)
-        rows.append([wrong > 0, wrong, len(said)])
+            if hallucinated:
+                hallucinated.difference_update(mentions(text))
+        wrong = sum(name in hallucinated for name in mentioned)
+        rows.append([wrong > 0, wrong, len(mentioned)])
     return np.array(rows, dtype=float)
 
 

@@ -1,8 +1,8 @@
-"""Characters -> the kinds that the rules of `ptb` know, each kind written as one character that stands for it.
+"""Characters -> their kinds for the rules of `ptb`. One character stands for a kind: `é` and `ж` become `ª`, a letter.
 
-The ranges were found by asking the Java program about each character of Unicode's first plane. They are written out,
-since Python's own tables grow with its versions and Java's do not: what came after Unicode 6 it cannot read, nor a few
-that it forgot, nor anything beyond the first plane (emoji).
+The ranges were found by asking the Java program about each character of Unicode's first plane. They are written out
+because Python's own tables grow with its versions and Java's do not. Java cannot read characters that are newer than
+Unicode 6 or outside the first plane (emoji), nor a few others.
 """
 
 from bisect import bisect
@@ -55,7 +55,7 @@ SIGNS = """
     2100-2101 2103-2106 2108-2109 2114 2116-2118 211e-2123 2125 2127 2129 212e 213a-213b 2140-2144 214a-214d 214f
     2155-215e 2190-2bff 3002 3012 30fb ff01-ff0f ff1a-ff20 ff3b-ff40 ff5b-ff65 ffe0-ffe1 ffe5-ffe6
 """
-# Written as hexadecimal codes, or else by themselves; the first of a line stands for all.
+# Characters that the rules treat alike; the first of a line stands for all of that line.
 ALIKE = [
     "²³¹⁰⁴⁵⁶⁷⁸⁹",
     "₂₀₁₃₄₅₆₇₈₉",
@@ -81,7 +81,7 @@ def _ranges(codes: str, kind: str) -> list[tuple[int, int, str]]:
 
 
 class Kinds(dict[int, str]):
-    """For `str.translate`: a character's code -> its kind; ASCII stays as it is, and so do newlines."""
+    """A table for `str.translate`: a character's code -> its kind. ASCII characters and newlines stay as they are."""
 
     def __init__(self) -> None:
         super().__init__({code: chr(code) for code in (9, 10, *range(32, 127))})

@@ -1,8 +1,11 @@
-"""CIDEr-D (Vedantam et al. 2015) as coco-caption computes it, which prints it as "CIDEr": 10 times the mean, over n = 1
-to 4 and over the references, of the clipped tf-idf cosine times a Gaussian penalty of the difference in length.
+"""CIDEr-D (Vedantam et al. 2015) as coco-caption computes it. coco-caption prints it as "CIDEr".
 
-Unusual, all as coco-caption: term frequencies are plain counts; a length is the number of 2-grams; an n-gram that no
-reference has counts as one that one image has; with a single image every weight is log 1 - log 1 = 0, and so the score.
+It is 10 times the mean, over n = 1 to 4 and over the references, of the clipped tf-idf cosine times a length penalty.
+The weights (tf-idf) favour rare n-grams: among 100 images, a word that all have weighs log(100 / 100) = 0, a word that
+one has log(100 / 1) = 4.6. The penalty is Gaussian: a difference of 3 in length gives exp(-9 / 72) = .88.
+
+Unusual, all as in coco-caption: term frequencies are plain counts. A length is the number of 2-grams. An n-gram that no
+reference has counts as if one image had it. With a single image every weight is log 1 - log 1 = 0, so the score is 0.
 """
 
 from collections.abc import Sequence
@@ -19,7 +22,7 @@ Floats = NDArray[np.float64]
 
 
 class CiderD:
-    """References prepared once, against which candidates are scored as often as wanted (so as a reward in training).
+    """References that are prepared once; candidates can be scored against them many times, as a reward in training.
 
     >>> cider = CiderD([["a black dog runs"], ["two red cars"]])
     >>> cider.scores(["a black dog runs", "a black dog"], images=[0, 0]).round(3).tolist()
@@ -29,9 +32,9 @@ class CiderD:
     def __init__(
         self, references: Sequence[Sequence[str]] | References, frequencies_of: Sequence[Sequence[str]] | None = None
     ) -> None:
-        """Tokenized references of each image, and of other images if document frequencies shall be counted there.
+        """`references`: tokenized captions of each image. `frequencies_of`: of other images, for document frequencies.
 
-        References prepared already must have been so with the corpus.
+        If `references` are already prepared, they must have been prepared with the same `frequencies_of`.
         """
         if not isinstance(references, References):
             references = References(references, frequencies_of)
@@ -43,13 +46,16 @@ class CiderD:
         self._lengths = counts.sums(counts.times, texts)[:, 1]
 
     def scores(self, candidates: Sequence[str], images: Sequence[int] | None = None) -> Floats:
-        """The score of each tokenized candidate against the references of the image whose place `images` gives."""
+        """The score of each tokenized candidate against the references of its image.
+
+        `images` gives the place of each candidate's image; without it, candidate i describes image i.
+        """
         places = np.arange(len(candidates)) if images is None else np.asarray(images, dtype=np.int64)
         counts = self._references.index.count(candidates)
         return self.compare(counts, places, self._references.meet(counts, places))
 
     def compare(self, counts: Counts, images: Ints, met: tuple[Ints, Ints]) -> Floats:
-        """`scores` of candidates whose n-grams are counted and met with the references already."""
+        """`scores` for candidates whose n-grams are already counted and matched with the references (`met`)."""
         candidate, reference, cosines = self.cosines(counts, images, met, clipped=True)
         lengths = counts.sums(counts.times, len(images))[:, 1]
         penalty = np.exp(-((lengths[candidate] - self._lengths[reference]) ** 2) / (2 * SIGMA**2))
@@ -57,27 +63,28 @@ class CiderD:
         return 10 * np.bincount(candidate, cosines.mean(axis=1) * penalty, len(images)) / many
 
     def cosines(self, counts: Counts, images: Ints, met: tuple[Ints, Ints], clipped: bool) -> tuple[Ints, Ints, Floats]:
-        """Each candidate beside each reference of its image: their places (pairs), their tf-idf cosines (pairs, 4)."""
+        """Pair each candidate with each reference of its image: both places (pairs), tf-idf cosines (pairs, 4)."""
         references = self._references
         many = references.many[images]
-        start = np.cumsum(many) - many  # of each candidate's pairs with a reference
+        start = np.cumsum(many) - many  # where the pairs of each candidate start
         candidate = np.repeat(np.arange(len(images)), many)  # of each pair
         reference = np.arange(len(candidate)) + (references.first[images] - start)[candidate]
 
         ours, theirs = met
         weights = self._weigh(counts)
         pair = (start - references.first[images])[counts.text[ours]] + references.counts.text[theirs]
-        said = np.minimum(weights[ours], self._weights[theirs]) if clipped else weights[ours]
-        products = said * self._weights[theirs]
+        weight = np.minimum(weights[ours], self._weights[theirs]) if clipped else weights[ours]
+        products = weight * self._weights[theirs]
         dots = np.bincount(pair * ORDERS + counts.order[ours], products, len(candidate) * ORDERS).reshape(-1, ORDERS)
 
         norms = np.sqrt(counts.sums(weights**2, len(images)))[candidate] * self._norms[reference]
         return candidate, reference, np.divide(dots, norms, out=np.zeros_like(norms), where=norms > 0)
 
     def alike(self, texts: Ints) -> Floats:
-        """The score of each of some references as a candidate, against each of them alone: places -> (texts, texts).
+        """Score some references (given by place) against each other: row as candidate, column as its only reference.
 
-        min(a, b) is the number of s with a >= s and b >= s: for each s a product of matrices, the first almost all.
+        Clipping needs min(a, b) of two counts. That is how many s = 1, 2, .. have a >= s and b >= s, so one matrix
+        product for each s is enough. Few n-grams occur twice in a caption, so the products after the first are small.
         """
         rows, owner = self._rows_of(texts)
         gram, order, times = (column[rows] for column in self._references.counts[1:])
@@ -97,7 +104,7 @@ class CiderD:
         return np.asarray(10 * cosines / ORDERS * penalty)
 
     def _rows_of(self, texts: Ints) -> tuple[Ints, Ints]:
-        """The rows of the references at these places, and for each row which of `texts` it is of."""
+        """The count rows of these references, and for each row the index in `texts` of its reference."""
         ordered, start = self._by_text
         many = start[texts + 1] - start[texts]
         owner = np.repeat(np.arange(len(texts)), many)
@@ -115,7 +122,7 @@ class CiderD:
 
 
 def _idf(references: References, frequencies_of: Sequence[Sequence[str]] | None) -> Floats:
-    """log images - log images that have it, of each n-gram, and last of one that no reference has -> (n-grams + 1,)."""
+    """log(images) - log(images that have it) of each n-gram -> (n-grams + 1,). The last is for an unknown n-gram."""
     index, image, counts, images = references.index, references.image, references.counts, len(references.many)
     if frequencies_of is not None:
         image = np.repeat(np.arange(len(frequencies_of)), [len(of_image) for of_image in frequencies_of])
@@ -128,13 +135,13 @@ def _idf(references: References, frequencies_of: Sequence[Sequence[str]] | None)
 
 
 def statistics(texts: Texts) -> Rows:
-    """CIDEr-D of each image -> (images, 1); document frequencies from these references unless a corpus is given."""
+    """CIDEr-D of each image -> (images, 1). Document frequencies come from `frequencies_of`, or else the references."""
     cider = CiderD(texts.prepared, texts.frequencies_of)
     return cider.compare(texts.counts, np.arange(len(texts.candidates)), texts.met)[:, None]
 
 
 def frequencies(texts: Texts) -> str:
-    """Where the document frequencies are from, for the signature."""
+    """Where the document frequencies come from, for the signature."""
     given = texts.frequencies_of
     return "df evaluated references" if given is None else f"df of {len(given)} given images"
 

@@ -1,8 +1,8 @@
-"""How much the candidates differ from each other, whatever the references say: what a good score can hide.
+"""How much the candidates differ from each other. Good scores against references can hide that all captions are alike.
 
-Unusual: a figure of the whole set is made of rows that add up. Each of the c occurrences of an n-gram among all
-candidates is credited 1/c, so the credits of all images add up to the number of different n-grams, in any order; those
-of one image are its part of that number. A resample would draw an image twice, which no set holds: no intervals.
+Unusual: the number of different n-grams is a sum of rows. If an n-gram occurs c times among all candidates, each
+occurrence gets the credit 1/c. Example: "a dog", "a cat". Each caption has the credits 1/2 + 1 = 1.5, together 3
+different words. These metrics have no intervals: a resample would draw an image twice and find it identical to itself.
 """
 
 from collections import Counter as Tally
@@ -15,7 +15,7 @@ from showtell.metrics.metric import Metric, Rows, Texts, ratio, shares
 
 
 def _spread(texts: Texts, n: int) -> Rows:
-    """Per image: credits of its n-grams, and how many it says -> (images, 2)."""
+    """Per image: the credits of its n-grams, and their number -> (images, 2)."""
     of_order = texts.counts.order == n - 1
     text, gram, times = (column[of_order] for column in (texts.counts.text, texts.counts.gram, texts.counts.times))
     everywhere = np.bincount(gram, times)
@@ -24,25 +24,29 @@ def _spread(texts: Texts, n: int) -> Rows:
 
 
 def distinct(n: int) -> Metric:
-    """Different n-grams of all candidates for each n-gram said (Li et al. 2016, arXiv:1510.03055)."""
+    """Different n-grams / all n-grams of all candidates (Li et al. 2016, arXiv:1510.03055): 3 / 4 words above."""
     return Metric(partial(_spread, n=n), ratio, group="hidden", resampled=False)
 
 
 def _total(sums: Rows, images: Any) -> Rows:
-    """Credits -> a number of different things; whole for the whole set, but for the rounding of its parts."""
+    """Credits -> the number of different n-grams. Sums of parts such as 1/3 are not exact, so they are rounded."""
     return np.asarray(np.round(sums[..., 0], 9))
 
 
 def _repeated(texts: Texts, n: int) -> Rows:
-    """Per image: n-grams that this candidate said before, and all that it says -> (images, 2)."""
+    """Per image: n-grams that its candidate had before, and all its n-grams -> (images, 2)."""
     images = len(texts.candidates)
-    said = texts.counts.sums(texts.counts.times, images)[:, n - 1]
+    every = texts.counts.sums(texts.counts.times, images)[:, n - 1]
     again = texts.counts.sums(texts.counts.times - 1, images)[:, n - 1]
-    return np.column_stack([again, said])
+    return np.column_stack([again, every])
 
 
 def repeats(n: int) -> Metric:
-    """The share of n-grams that stood in the same candidate before: seq-rep-n of Welleck et al. (arXiv:1908.04319)."""
+    """The share of n-grams that repeat an earlier one of the same candidate.
+
+    This is seq-rep-n of Welleck et al. (arXiv:1908.04319). "a dog and a dog" has four 2-grams, and the last repeats the
+    first: repeats-2 is 1/4.
+    """
     return Metric(partial(_repeated, n=n), ratio, group="hidden", lower=True, contributions=shares)
 
 
@@ -51,7 +55,7 @@ def _length(texts: Texts) -> Rows:
 
 
 def _identical(texts: Texts) -> Rows:
-    """1 for a candidate that another image has too -> (images, 1)."""
+    """1 for a candidate that another image has too, else 0 -> (images, 1)."""
     times = Tally(texts.candidates)
     return np.array([[times[text] > 1] for text in texts.candidates], dtype=float)
 

@@ -1,8 +1,8 @@
-"""References alone -> how well one person's caption does against the others': the bar that people set.
+"""References only -> how well one person's caption scores against the other people's: the human baseline.
 
-In the i-th round the i-th caption of every image is its candidate, and its other captions are the references; a score
-is the mean over the rounds. A candidate so has one reference fewer than a model's, which lowers BLEU and ROUGE-L
-somewhat: they look for the best match.
+In round i, caption i of every image is the candidate and the image's other captions are the references. A score is the
+mean over the rounds. Example: 5 captions per image give 5 rounds with 4 references each. A model is scored against all
+5, which raises BLEU and ROUGE-L a little, because they look for the best match.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,9 +20,9 @@ def humans(
     metrics: str | Sequence[str] | None = None,
     protocol: Mapping[str, object] | None = None,
 ) -> dict[str, Score]:
-    """Scores of the references of each image against each other; as many rounds as the fewest references of an image.
+    """Scores of each image's references against each other; as many rounds as the image with the fewest references has.
 
-    Images with one reference alone are left out; InputError if all have.
+    Images with only one reference are skipped. Raises InputError if no image has two.
     """
     several = {image_id: list(texts) for image_id, texts in references.items() if len(texts) > 1}
     if not several:
@@ -32,8 +32,8 @@ def humans(
     for place in range(count):
         candidates = {image_id: texts[place] for image_id, texts in several.items()}
         others = {image_id: texts[:place] + texts[place + 1 :] for image_id, texts in several.items()}
-        said = {**(protocol or {}), "decode": f"{SAID}, mean of {count}"}
-        rounds.append(score(candidates, others, metrics, resamples=0, protocol=said))
+        settings = {**(protocol or {}), "decode": f"{SAID}, mean of {count}"}
+        rounds.append(score(candidates, others, metrics, resamples=0, protocol=settings))
     return {name: _mean([of_round[name] for of_round in rounds]) for name in rounds[0]}
 
 

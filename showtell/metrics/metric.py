@@ -1,7 +1,7 @@
 """What a metric is: texts -> one row of statistics per image -> the value of any sum of rows.
 
-Such a sum is a corpus, a resample of it, or one image. Statistics come first and are added up after, so a bootstrap
-never counts an n-gram twice.
+A sum of rows stands for a corpus, a resample of it, or one image. So n-grams are counted once, and a bootstrap of 1,000
+resamples only adds rows.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from showtell.metrics.ngrams import Counts, Ints, References
 from showtell.metrics.tokenize import NAME
 
 if TYPE_CHECKING:
-    from torch import Tensor  # only its name: scoring texts does not wait for torch
+    from torch import Tensor  # for type checkers only: scoring texts does not load torch
 
 Rows = NDArray[Any]
 
@@ -30,15 +30,15 @@ class Rule(Protocol):
     def prefix(self) -> str: ...
     @property
     def each(self) -> bool:
-        """Whether every negative cosine counts as 0, or only a negative mean does."""
+        """Whether each negative cosine counts as 0; if not, only a negative mean does."""
 
     @property
     def references(self) -> bool:
-        """Whether there is a RefCLIPScore of this scale."""
+        """Whether this protocol defines RefCLIPScore."""
 
 
 class PhotosAndTexts(Protocol):
-    """The model that CLIPScore is handed: photos and texts -> vectors of one space, of length 1, one a row."""
+    """The model that CLIPScore needs: photos and texts -> vectors in one space, one per row, of length 1."""
 
     protocol_name: str
 
@@ -52,10 +52,10 @@ class PhotosAndTexts(Protocol):
 
 
 class Texts:
-    """The tokenized candidate and references of each image; their n-grams are counted when first asked for.
+    """The tokenized candidate and references of each image. Their n-grams are counted on first use.
 
-    `said` and `known` are the same texts as they were written. `photos`, `training` (training captions as written) and
-    `clip` are there for the metrics that ask for them, and None if nobody gave any.
+    `said` and `known` are the same texts untokenized. `photos`, `training` (untokenized training captions) and `clip`
+    are None unless given; only some metrics need them.
     """
 
     def __init__(
@@ -89,27 +89,27 @@ class Texts:
 
 
 def mean(sums: Rows, images: Any) -> Rows:
-    """Rows of one figure: its mean over the images."""
+    """Rows with one figure: the mean over the images."""
     return np.asarray(sums[..., 0] / images)
 
 
 def ratio(sums: Rows, images: Any) -> Rows:
-    """Rows of (part, whole): the share over all images; 0 where there is no whole."""
+    """Rows of (part, whole): the share over all images, sum of parts / sum of wholes; 0 if the wholes are 0."""
     part, whole = sums[..., 0], sums[..., 1]
     return np.divide(part, whole, out=np.zeros_like(part, dtype=float), where=whole > 0)
 
 
 def shares(rows: Rows) -> Rows:
-    """Rows of (part, whole) -> what each image contributes to the share over all, in two ways (images, 2).
+    """Rows of (part, whole) -> what each image contributes to the share over all images, in two ways (images, 2).
 
-    Both have the share as their mean. With parts 1, 0, 0 and wholes 2, 4, 6 the share is 1/12, the mean whole is 4:
+    The mean of each way is the share. With parts 1, 0, 0 and wholes 2, 4, 6 the share is 1/12, the mean whole is 4:
 
         part / mean whole                      .250  .000  .000    the means of both are 1/12
         .. + share * (1 - whole / mean whole)  .292  .000 -.042
 
-    The second is the share's influence function (the delta method for a ratio). Its variance is right if wholes vary.
-    But images without a part get small values too, which hide how few images have one. The first shows how few; its
-    variance is too small if larger wholes bring no more parts. So a test takes the larger p of both.
+    The second way is the share's influence function (the delta method for a ratio). Its variance is right if the wholes
+    vary. But it gives small values to images without a part, and so hides how few images have one. The first way shows
+    how few, but its variance is too small if larger wholes bring no more parts. So a test takes the larger p of both.
     """
     part, whole = rows[:, 0], rows[:, 1]
     total = whole.sum()
@@ -128,20 +128,22 @@ def _no_facts(texts: Texts) -> str:
 
 
 class Metric(NamedTuple):
-    """How a number is made; a metric whose value is the mean over the images needs only `statistics`.
+    """How a number is made. If the value is a mean over the images, `statistics` is enough.
 
-    `statistics(texts)` -> (images, figures), and `value(sums (..., figures), images (...))` -> (...), where sums are
-    added rows and images says how many. `missing(texts)` says why the metric cannot be had and what to do, or nothing;
-    asked with None, it says whether this machine has what it takes. `contributions(rows)` -> (images, ways) has
-    the value as its mean: what each image contributes, in one way or more, of which a paired test takes the largest p.
+    - `statistics(texts)` -> (images, figures).
+    - `value(sums (..., figures), images (...))` -> (...): `sums` are added rows, `images` says how many were added.
+    - `missing(texts)` says why the metric cannot be computed and what to do, or None. `missing(None)` asks only whether
+      this machine has the programs and packages.
+    - `contributions(rows)` -> (images, ways): what each image contributes to the value. The mean of each way is the
+      value, and a paired test takes the largest p of the ways.
     """
 
     statistics: Callable[[Texts], Rows]
     value: Callable[[Rows, Any], Rows] = mean
-    facts: Callable[[Texts], str] = _no_facts  # what its signature must also say
+    facts: Callable[[Texts], str] = _no_facts  # more text for its signature
     missing: Callable[[Texts | None], str | None] = _nothing
-    group: Literal["standard", "hidden", "more"] = "more"  # of `more` each is scored only where it is asked for
-    lower: bool = False  # whether less is better
-    tokens: str = NAME  # how its texts became words, for the signature
-    resampled: bool = True  # False: a figure of the whole set, which an image drawn twice would spoil
+    group: Literal["standard", "hidden", "more"] = "more"  # `more`: computed only if named
+    lower: bool = False  # whether lower is better
+    tokens: str = NAME  # how its texts are tokenized, for the signature
+    resampled: bool = True  # False: no intervals, because an image drawn twice would change the value
     contributions: Callable[[Rows], Rows] | None = None

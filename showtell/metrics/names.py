@@ -1,4 +1,4 @@
-"""Names of metrics as a user writes them -> names of the table; a group's members are scored where they can be had."""
+"""Names of metrics as a user writes them -> names in `METRICS`. The name of a group or family means all its metrics."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from showtell.plumbing.errors import InputError
 from showtell.plumbing.messages import nearest
 
 DEFAULT = ("standard", "hidden")
-FAMILIES = {  # one name for all that begin so
+FAMILIES = {  # one name for all metrics whose names begin like this
     "BLEU": "BLEU-",
     "CHAIR": "CHAIR",
     "distinct": "distinct-",
@@ -28,14 +28,14 @@ def groups() -> dict[str, list[str]]:
 
 
 def select(metrics: str | Iterable[str]) -> list[str]:
-    """Names in any case, `BLEU` for all four, `a,b` for several -> names as the table has them."""
+    """Names in upper or lower case -> names in the table. `bleu` means BLEU-1 to BLEU-4; `a,b` means both."""
     return list(chosen(metrics))
 
 
 def chosen(metrics: str | Iterable[str]) -> dict[str, bool]:
-    """Names as the table has them -> whether the metric itself was asked for, not only a group that it belongs to.
+    """Names in the table -> True if the user named the metric or its family, False if only its group (`standard`).
 
-    Raises InputError for a name that is not there, and where no metric is asked for.
+    Raises InputError for an unknown name, and if no metric is named.
     """
     known = {name: [name] for name in METRICS} | groups()
     written = {name.lower(): name for name in known}
@@ -49,5 +49,5 @@ def chosen(metrics: str | Iterable[str]) -> dict[str, bool]:
         for member in known[name]:
             names[member] = names.get(member, False) or name not in DEFAULT
     if not names:
-        raise InputError("no metric is asked for", takes=known, taker="there are")
+        raise InputError("no metric is named", takes=known, taker="there are")
     return names

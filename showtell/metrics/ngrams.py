@@ -1,7 +1,8 @@
-"""Tokenized texts -> their 1- to 4-grams as integers, counted once for all metrics, and found again in the references.
+"""Tokenized texts -> their 1- to 4-grams as integers, counted once for all metrics and looked up in the references.
 
-Unusual: everything is one flat table, a row for each different n-gram of each text, so that a whole test set is scored
-by a few array operations, and references prepared once serve any number of candidates (as a reward in training).
+Unusual: all counts are one flat table with a row for each different n-gram of each text. "a dog a" has 5 rows: "a"
+(twice), "dog", "a dog", "dog a", "a dog a". So a few array operations score a whole test set, and references that are
+prepared once serve any number of candidates (for example as a reward in training).
 """
 
 from collections import defaultdict
@@ -26,19 +27,20 @@ class Counts(NamedTuple):
     times: Ints
 
     def sums(self, values: NDArray[Any], texts: int) -> NDArray[np.float64]:
-        """Over the rows of each text and order: values (rows) -> (texts, 4)."""
+        """Add up the values (rows) of each text and order -> (texts, 4)."""
         sums = np.bincount(self.text * ORDERS + self.order, values, texts * ORDERS)
         return np.asarray(sums, dtype=np.float64).reshape(texts, ORDERS)
 
 
 class Index:
-    """Integers for the n-grams of a collection; n-grams that it lacks get some from `size` on, for one `count` alone.
+    """Integers for the n-grams of a collection. Other n-grams get integers from `size` on, valid for one `count` only.
 
-    The code of an n-gram is the place of its first n - 1 words among their like and its last word, 32 bits each.
+    The code of an n-gram is two numbers of 32 bits: the place of its first n - 1 words among the known (n-1)-grams, and
+    its last word. If "a dog" has place 7 and "runs" is word 3, "a dog runs" has the code 7 << 32 | 3.
     """
 
     def __init__(self, collection: Sequence[str], beside: Sequence[str] = ()) -> None:
-        """The n-grams of texts `beside` the collection get integers too, but are not counted."""
+        """N-grams of the texts `beside` get integers too, but no rows in `counts`."""
         self._words: dict[str, int] = {}
         self._known: list[Ints] = []
         spelled = self._spell([text.split() for text in (*collection, *beside)], learn=True)
@@ -51,7 +53,7 @@ class Index:
         return self._table(self._spell([text.split() for text in texts], learn=False))
 
     def _spell(self, texts: Sequence[Sequence[str]], learn: bool) -> list[tuple[Ints, Ints]]:
-        """For each order: the text that each n-gram stands in, its place among the known ones or beyond them."""
+        """For each order: the text of each n-gram, and its place among the known n-grams (after them if unknown)."""
         known, others = self._words, defaultdict[str, int](count(len(self._words)).__next__)
         words = np.array([known[w] if w in known else others[w] for text in texts for w in text], dtype=np.int64)
         lengths = [len(text) for text in texts]
@@ -64,7 +66,7 @@ class Index:
             at = np.flatnonzero(left > order)
             codes = places[at] << 32 | words[at + order]
             if learn:
-                self._known.append(np.append(distinct(codes), _LAST))  # the last is never met, but ends each search
+                self._known.append(np.append(distinct(codes), _LAST))  # `_LAST` keeps each search inside the array
             places[at] = _find(codes, self._known[order])
             spelled.append((owner[at], places[at]))
         return spelled
@@ -84,7 +86,7 @@ class Index:
 
 
 def _find(codes: Ints, known: Ints) -> Ints:
-    """The place of each code among the known ones; of the unknown ones the places after those."""
+    """The place of each code among the known codes. Unknown codes get the places after those."""
     places = np.searchsorted(known, codes)
     missing = known[places] != codes
     places[missing] = len(known) + np.unique(codes[missing], return_inverse=True)[1]
@@ -92,15 +94,15 @@ def _find(codes: Ints, known: Ints) -> Ints:
 
 
 def distinct(values: Ints) -> Ints:
-    """The different values, none below 0, in order: several times faster than np.unique, which hashes."""
+    """The different values (at least 0) in order. Several times faster than np.unique, which hashes."""
     ordered = np.sort(values)
     return ordered[np.diff(ordered, prepend=-1) != 0]
 
 
 class References:
-    """The references of each image, ready for candidates to be compared with.
+    """The references of each image, ready to be compared with candidates.
 
-    N-grams of the `corpus` are known too: what is rare in it may be said where no reference says it.
+    N-grams of the `corpus` get integers too: a candidate may use one that no reference has, and its rarity counts.
     """
 
     def __init__(self, texts: Sequence[Sequence[str]], corpus: Sequence[Sequence[str]] | None = None) -> None:
@@ -108,7 +110,7 @@ class References:
         self.index = Index(flat, [text for of_image in corpus or () for text in of_image])
         self.many = np.array([len(of_image) for of_image in texts], dtype=np.int64)  # references of each image
         self.first = np.cumsum(self.many) - self.many
-        self.image = np.repeat(np.arange(len(texts)), self.many)  # of each reference
+        self.image = np.repeat(np.arange(len(texts)), self.many)  # the image of each reference
         self.lengths = np.array([len(text.split()) for text in flat], dtype=np.int64)
         counts = self.index.counts
         keys = self.image[counts.text] * self.index.size + counts.gram
@@ -117,9 +119,9 @@ class References:
         self.counts = Counts(*(column[ordered] for column in counts))
 
     def meet(self, candidates: Counts, images: Ints) -> tuple[Ints, Ints]:
-        """Every pair of rows, one of the candidates and one of the references of the same image, with one n-gram.
+        """All pairs of a candidate's row and a reference's row that have the same n-gram and the same image.
 
-        `images` (texts) are the places of the images that the candidate texts describe.
+        `images` (texts) gives the place of the image that each candidate describes.
         """
         rows = np.flatnonzero(candidates.gram < self.index.size)
         keys = images[candidates.text[rows]] * self.index.size + candidates.gram[rows]

@@ -1,8 +1,8 @@
-"""COCO's 80 objects -> the words that name them in captions, written for this; and words that only seem to.
+"""COCO's 80 objects -> the words that name them in captions (Showtell's own list), and words that only seem to do so.
 
-Every name also stands for its plural by `PLURALS`; where there is another plural it follows a slash. Left out are words
-that mostly mean something else in a caption: `orange` (a colour), `chicken` (a dish), `glass`, `board`, `bag`, `plant`,
-`computer`, and the names of sports, `baseball` or `football`, which rarely mean the ball.
+`PLURALS` gives each name its plural; an irregular plural follows a slash. The list does not contain words that mostly
+mean something else in a caption: `orange` (a colour), `chicken` (a dish), `glass`, `board`, `bag`, `plant`, `computer`,
+and sports such as `baseball` or `football`, which rarely mean the ball.
 """
 
 import re
@@ -130,7 +130,7 @@ OBJECTS = {
     "toothbrush": "toothbrush, tooth brush, electric toothbrush",
 }
 
-# These hold the name of an object and name none of the 80.
+# These contain the name of an object, but name none of the 80: a `dog house` is no dog.
 NO_OBJECTS = """
     gingerbread man, cd player, dvd player, record player, music player, tape player, table runner, pitcher of, cake
     batter, pancake batter, pan cake, crab cake, rice cake, fish cake, bike rack, bicycle rack, bike lane, bicycle
@@ -154,14 +154,14 @@ NO_OBJECTS = """
     toothbrush holder, knife block, knife holder, cup holder, wine glass holder
 """
 
-# People, unless the next words name another object: a baby elephant, a police car, a passenger train.
+# These name people, unless the next words name another object: a baby elephant, a police car, a passenger train.
 ADJECTIVES = ["adult", "baby", "child", "female", "male", "mother", "father", "passenger", "police"]
 
 PLURALS = ((r"man$", "men"), (r"(s|x|z|ch|sh)$", r"\1es"), (r"([^aeiou])y$", r"\1ies"), (r"$", "s"))
 
 
 def named() -> dict[str, str | None]:
-    """Every name, of one or more words -> its object, or None if it names none."""
+    """Every name (one or more words) -> its object, or None if it names none of the 80."""
     table: dict[str, str | None] = dict.fromkeys(_forms(NO_OBJECTS))
     table |= {form: name for name, names in OBJECTS.items() for form in _forms(names)}
     table |= {form.replace(" ", "-"): name for form, name in table.items() if form.count(" ") == 1}
@@ -179,6 +179,6 @@ def _forms(names: str) -> list[str]:
 
 
 def _plural(name: str) -> str:
-    """The name with its last word in the plural, by the first rule that fits."""
+    """The name with its last word in the plural, by the first rule that fits: `toy bus` -> `toy buses`."""
     pattern, ending = next(rule for rule in PLURALS if re.search(rule[0], name))
     return re.sub(pattern, ending, name, count=1)

@@ -1,34 +1,36 @@
-r"""The table of rules of Stanford's PTBTokenizer (3.4.1), found by asking the Java program what it does with texts.
+r"""The rules of Stanford's PTBTokenizer (3.4.1), found by asking the Java program what it does with texts.
 
-They read kinds of characters (see `characters`), so that `[a-zª]` is every letter there is. A group is the token, where
-a rule must see more than it takes. Nothing here was taken from the program's source.
+The rules read kinds of characters (see `characters`), so `[a-zª]` matches any letter. If a rule must read more than its
+token, a group marks the token: `(can)not` reads `cannot` and makes the token `can`. No rule was copied from the
+program's source.
 """
 
 import re
 from functools import cache
 
-# An abbreviation keeps its period, and so does a single letter. These may end a sentence: `etc.a` is `etc. a` ...
+# Abbreviations and single letters keep their period. These may also end a sentence, so `etc.a` becomes `etc. a`.
 ENDING = """
     al ala apr ariz assn aug bhd bldg blvd bros calif co colo conn corp cos ct dak dec esq est etc ext feb fla fri ga
     inc ind intl jan jr jul jun kan kans ky ltd mar md mich minn mo mon mont neb nev nov oct okla penn plc rd rt sep
     sept seq sq sr sys tel tenn thu thurs tue tues univ va vt wed wis wisc wyo ph.d ed.d
 """
-ENDING_CAPITAL = "Ark Az Del Ill La Mass Miss Ore Pa Tex Wash"  # else a word: `Miss.`, but `a miss .`
+ENDING_CAPITAL = "Ark Az Del Ill La Mass Miss Ore Pa Tex Wash"  # only with a capital: `Miss.`, but `a miss .`
 ENDING_NOT_ALL_CAPITALS = "ppte pptes ppty pptys pte ptes pty ptys"
-# ... and these do not: `st.a` is one word.
+# These do not end a sentence: `st.a` stays one word.
 LEADING = """
     adj adm adv alex assoc asst atty attys ave brig capt cf cie cmdr col comdr cpl dept det dr drs elec ens ft gen gov
     govs hon insp invt jos lieut lt maj messrs mlle mme mr mrs ms msgr mt natl pfc ph pres prof profs pvt rep reps rev
     sen sens sfc sgt spc st ste supt supts treas vs wm
 """
 LEADING_NOT_ALL_CAPITALS = "mfg mtg"
-BEFORE_NUMBERS = "art ca fig figs no nos op pp prop"  # `no. 5`, but `no .`
-# Words of letters alone that a rule names; no other needs the table.
+BEFORE_NUMBERS = "art ca fig figs no nos op pp prop"  # keep their period only before a number: `no. 5`, but `no .`
+# Words that some rule names. A word of letters that is not among them needs no rule.
 NAMED = frozenset(
     f"cannot gonna gotta gimme lemme wanna {ENDING} {ENDING_CAPITAL} {ENDING_NOT_ALL_CAPITALS} {LEADING} "
     f"{LEADING_NOT_ALL_CAPITALS} {BEFORE_NUMBERS}".lower().split()
 )
-# A single letter before one of these ends its sentence: `plan B. The` is `plan b the`, `plan B. My` is `plan b. my`.
+# A single letter before one of these ends a sentence, so its period is dropped: `plan B. The` becomes `plan b the`, but
+# `plan B. My` becomes `plan b. my`.
 STARTERS = """
     A About According Additionally After An As At But Earlier He Her Here However If In It Last Many More Now Once One
     Other Our She Since So Some Such That The Their Then There These They This We What When While Yet You
@@ -54,7 +56,7 @@ def _not_all_capitals(words: str) -> str:
 DIGIT = "[0-9٠]"
 LETTER = "[a-zª]"
 ENTITY = "&[aeiou](?:acute|grave|uml);"
-MARKED = f"(?:[a-zª\u0300\xad]|{ENTITY})"  # a letter or a combining mark, which no word with a hyphen has
+MARKED = f"(?:[a-zª\u0300\xad]|{ENTITY})"  # a letter or a combining mark; words with a hyphen have no marks
 ALNUM = "[a-z0-9ª٠]"
 ANY = f"(?:[a-z0-9ª٠\u0300\xad]|{ENTITY})"
 SPACE = "[\t \xa0\u2000]"
@@ -75,16 +77,16 @@ ATTRIBUTE = rf" +{TAG_NAME}(?: *= *(?:\"[^\"]*\"|'[^']*'))?"
 IN_URL = r'[^ \t\n"<>|(){}]'
 ENDS_URL = r'[^ \t\n"<>|(){}.,!?-]'
 PATH = rf'(?:/[^ \t\n"<>|()]+{ENDS_URL})?'
-LABEL = r"(?-i:[^ \t\n\"'`<>|(){}.!?$,-_]+)"  # no capital and no digit either: they lie between `,` and `_`
+LABEL = r"(?-i:[^ \t\n\"'`<>|(){}.!?$,-_]+)"  # the range `,-_` also excludes capitals and digits
 MAIL = r'[a-z0-9][^ \t\n\xa0"<>|(){}]*@(?:[^ \t\n\xa0"<>|(){}.]+\.)*[^ \t\n\xa0"<>|(){}.]+'
 TAG = rf"(?:<{TAG_NAME}(?:{ATTRIBUTE})* */? *>|</{TAG_NAME} *>|<[!?][a-z-][^>]*>)"
 AREA = rf"(?:{DIGIT}{{2,4}}[- \xa0]|\({DIGIT}{{2,4}}\){GAP}?)"
 
-# What a rule reads -> its pattern.
+# An example of what a rule reads -> its pattern.
 RULES = {
     "<br/>": TAG,
     "&amp;": r"&(?:amp|lt|gt|quot|apos|nbsp|[mn]dash|#[0-9]+|md|ht|lr|q[clr]|tl|ur|[co]dq);",
-    # Words with an apostrophe, and words that hide two.
+    # Words with an apostrophe, and words that are two: `cannot`.
     "can not": "(can)not|(gon)na|(got)ta|(gim)me|(lem)me|(wan)na",
     "'t is": "('t)(?:is|was)",
     "do n't": f"([a-z]*[a-mo-z]){NOT}",
@@ -142,11 +144,11 @@ RULES = {
 
 @cache
 def compiled() -> list[re.Pattern[str]]:
-    """The rules; compiling them takes 20 ms, and who only captions needs none."""
+    """The rules, compiled on first use: it takes 20 ms, and captioning needs none of them."""
     return [re.compile(pattern, re.IGNORECASE) for pattern in RULES.values()]
 
 
-# Rules that read far before they fail -> what a text has wherever they match.
+# Rules that read far before they fail -> what a text must contain; without it the rule need not be tried.
 NEEDS = {
     "a@b.c": re.compile("@"),
     "dog. ,": re.compile(r"\.[,;:、]"),
@@ -154,7 +156,7 @@ NEEDS = {
     "a.com/b": re.compile(r"\.(?:com|net|org|edu)", re.IGNORECASE),
 }
 
-# How a kind of sign is written. All that is dropped anyway (quotes, dashes, dots) is written as a period.
+# How signs are written. Signs that are dropped later (quotes, dashes, dots) become a period.
 WRITTEN = (
     dict(zip("()[]{}", ["-lrb-", "-rrb-", "-lsb-", "-rsb-", "-lcb-", "-rcb-"], strict=True))
     | dict(zip("£¤¢", ["#", "$", "cents"], strict=True))
@@ -169,4 +171,4 @@ QUOTES = re.compile("[`‘’‹›“”‚]{2}")
 ASCII_QUOTES = str.maketrans({"’": "'", "›": "'", "‘": "`", "‹": "`", "“": "``", "”": "''"})
 ELIDED = re.compile(f"{SHORT}|{NOT}", re.IGNORECASE)
 COMPANY = re.compile(FIRM, re.IGNORECASE)
-HIDDEN_HYPHEN_STAYS = re.compile("[@#/:]")  # else the soft hyphens of a word are left out
+HIDDEN_HYPHEN_STAYS = re.compile("[@#/:]")  # soft hyphens are removed from other words

@@ -1,7 +1,9 @@
 """ROUGE-L (Lin 2004) as coco-caption computes it: F-measure, beta 1.2, of the longest common subsequence.
 
-Unusual: the best precision and the best recall may come from different references, and tokens are cut at single spaces,
-so an empty text counts as one empty token: an empty candidate scores 0 (but 1 against an empty reference).
+Example: "a dog runs" and "a black dog" have the subsequence "a dog" in common: precision 2/3, recall 2/3, F 2/3.
+
+Unusual: the best precision and the best recall may come from different references. Tokens are split at single spaces,
+so an empty text has one empty token. An empty candidate scores 0, but 1 against an empty reference.
 """
 
 from collections.abc import Sequence
@@ -30,9 +32,9 @@ def _f_measure(candidate: list[str], references: Sequence[str]) -> float:
 
 
 def _common(candidate: list[str], references: list[list[str]]) -> list[int]:
-    """Length of the longest common subsequence with each reference, a whole column of the table in one integer.
+    """The length of the longest common subsequence with each reference. One integer holds a column of the usual table.
 
-    Bit i is 0 where the table grows at the candidate's word i (Crochemore et al. 2001, "A fast and practical
+    Bit i of it is 0 if the table's value grows at the candidate's word i (Crochemore et al. 2001, "A fast and practical
     bit-vector algorithm for the longest common subsequence problem").
     """
     places: dict[str, int] = {}

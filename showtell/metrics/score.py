@@ -1,7 +1,7 @@
-"""Texts by image -> scores by metric, each with its interval and the signature that says how it was made.
+"""Texts by image -> scores by metric, each with its interval and a signature that says how it was made.
 
-Nothing is left out silently: candidates and references must be of the same images, and a metric of a group that cannot
-be had here is named with the reason; one that was asked for by name is an error.
+Nothing is skipped silently. Candidates and references must have the same images. If a metric cannot be computed here,
+it is reported with the reason; if the user named it, that is an error.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ from showtell.plumbing.errors import InputError
 
 @dataclass(frozen=True)
 class Score:
-    """One metric's value over all images, its value for each, and what one must know to compare it."""
+    """One metric's value over all images and for each image. Compare only scores with the same signature."""
 
     name: str
     value: float
@@ -31,10 +31,9 @@ class Score:
 
 
 class Scores(dict[str, Score]):
-    """Scores by metric; `left_out` says why metrics of a group are not among them.
+    """Scores by metric. `left_out` says why metrics of a group were skipped.
 
-    `captions` is the digest of the candidates' file, if they have one: scores.json has it, to tell other captions from
-    those that were scored.
+    `captions` is the checksum of the candidates' file, if there is one. scores.json stores it to detect later changes.
     """
 
     def __init__(self) -> None:
@@ -55,11 +54,12 @@ def score(
     clip: PhotosAndTexts | None = None,
     protocol: Mapping[str, object] | None = None,
 ) -> Scores:
-    """Each metric (those of `standard` and `hidden` unless given) over all images, the texts tokenized once.
+    """Compute each metric over all images; by default all metrics of the groups `standard` and `hidden`.
 
-    CIDEr's document frequencies are those of these references unless `frequencies_of` gives other images' captions.
-    `training`, the captions that a captioner learned from, tells copies; `photos` and `clip` are CLIPScore's. Intervals
-    come of so many `resamples` (0: none). `protocol` is what signatures shall also say: `{"split": "val", "seed": 1}`.
+    `frequencies_of` gives captions of other images for CIDEr's document frequencies (default: the references).
+    `training` are the captions that the model was trained on, for `copied`. `photos` and `clip` are for CLIPScore.
+    `resamples` is the number of resamples for intervals (0: no intervals). `protocol` is added to the signatures:
+    `{"split": "val", "seed": 1}`.
     """
     names = chosen(DEFAULT if metrics is None else metrics)
     check_texts(candidates, references)
@@ -73,9 +73,9 @@ def score(
 
 
 def had(names: Mapping[str, bool], texts: Texts) -> tuple[list[str], dict[str, str]]:
-    """Those of the `chosen` metrics that can be had of these texts, and why the others cannot.
+    """The `chosen` metrics that can be computed for these texts, and why the others cannot.
 
-    Raises InputError for one that was asked for by name and cannot be had.
+    Raises InputError if the user named one that cannot.
     """
     left_out: dict[str, str] = {}
     for name, by_name in names.items():
@@ -87,7 +87,7 @@ def had(names: Mapping[str, bool], texts: Texts) -> tuple[list[str], dict[str, s
 
 
 def check_ready(names: Sequence[str], clip: PhotosAndTexts) -> None:
-    """A wrong name, or one whose metric cannot be had here, is said before anything is captioned or scored."""
+    """Raise InputError before captioning, if a name is wrong or a named metric cannot be computed here."""
     asked = [name for name, by_name in chosen(names).items() if by_name]
     for name in asked:
         if reason := METRICS[name].missing(None):
@@ -103,14 +103,14 @@ def of_rows(
     seed: int = 0,
     protocol: Mapping[str, object] | None = None,
 ) -> Scores:
-    """The scores of `statistics` that are there already."""
+    """The scores of finished `statistics`."""
     spans = intervals([METRICS[name] for name in rows], list(rows.values()), resamples, seed)
-    said = dict(protocol or {})
+    settings = dict(protocol or {})
     if resamples and len(image_ids) > 1:
-        said["interval"] = f"{100 * LEVEL:g} % of {resamples} resamples"
+        settings["interval"] = f"{100 * LEVEL:g} % of {resamples} resamples"
     scores = Scores()
     for (name, of_metric), span in zip(rows.items(), spans, strict=True):
-        scores[name] = _score(name, of_metric, span, texts, image_ids, said)
+        scores[name] = _score(name, of_metric, span, texts, image_ids, settings)
     return scores
 
 
@@ -122,7 +122,7 @@ def read(
     photos: Mapping[str, Path] | None = None,
     clip: PhotosAndTexts | None = None,
 ) -> Texts:
-    """Texts in the order of the candidates, tokenized."""
+    """Tokenize all texts, in the order of the candidates."""
     said, known = list(candidates.values()), [list(references[image_id]) for image_id in candidates]
     return Texts(
         [tokenize(text) for text in said],
@@ -137,7 +137,7 @@ def read(
 
 
 def statistics(names: Sequence[str], texts: Texts) -> dict[str, Rows]:
-    """The rows of each metric; metrics with the same statistics, as BLEU-1 to BLEU-4, share them."""
+    """The rows of each metric. Metrics with the same statistics, such as BLEU-1 to BLEU-4, share them."""
     rows: dict[Callable[[Texts], Rows], Rows] = {}
     for name in names:
         make = METRICS[name].statistics
@@ -164,16 +164,16 @@ def _signature(name: str, metric: Metric, texts: Texts, protocol: Mapping[str, o
     counts = sorted({len(of_image) for of_image in texts.references})
     some = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     made = f"showtell {version('showtell')}"
-    parts = [name, made, metric.tokens, f"images {len(texts.candidates)}", f"references {some}"]
-    parts.append(metric.facts(texts))
+    entries = [name, made, metric.tokens, f"images {len(texts.candidates)}", f"references {some}"]
+    entries.append(metric.facts(texts))
     for key, value in protocol.items():
         if value is not None:
-            parts.append(str(value) if key == "decode" else f"{key} {value}")
-    return "|".join(part for part in parts if part)
+            entries.append(str(value) if key == "decode" else f"{key} {value}")
+    return "|".join(entry for entry in entries if entry)
 
 
 def to_json(scores: Mapping[str, Score]) -> dict[str, Any]:
-    """What a scores.json holds: the values with their signatures, and the values of each image."""
+    """The content of a scores.json: values with their signatures, and the values of each image."""
     per_image: dict[str, dict[str, float]] = {}
     for name, result in scores.items():
         for image_id, value in result.per_image.items():
@@ -193,7 +193,7 @@ def to_json(scores: Mapping[str, Score]) -> dict[str, Any]:
 
 
 def check_texts(candidates: Mapping[str, str], references: Mapping[str, Sequence[str]]) -> None:
-    """Raises InputError for anything but one text and a list of texts of the same images."""
+    """Raises InputError unless each image has one text as candidate and at least one text as reference."""
     if not candidates:
         raise InputError("there are no candidates to score; pass a caption for at least one image")
     if lost := [image_id for image_id in candidates if image_id not in references]:

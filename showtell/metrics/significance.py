@@ -1,27 +1,33 @@
-"""Statistics of each image -> how far a score, or the difference of two, may be chance.
+"""Statistics of each image -> how much of a score, or of the difference of two scores, may be chance.
 
-Intervals are by bootstrap (Efron 1979; Koehn 2004 for BLEU): a resample draws as many images as there are, some twice
-and some never; the value of its added rows is what the metric would have given for that set. Two captioners of the same
-images are tested twice: by paired bootstrap, where a resample draws the same images for both, and by approximate
-randomization (Noreen 1989; Riezler and Maxwell 2005), where a coin for each image says whether the two swap captions.
+Intervals come from the bootstrap (Efron 1979; Koehn 2004 for BLEU). A resample draws as many images as there are, with
+replacement. The value of its summed rows is what the metric would give for that set. Two captioners of the same images
+are tested in two ways:
 
-Swaps test a stronger claim than "the two score the same": that a coin could have dealt out the captions. For a share
-over the corpus the two claims are not the same. 200 photos, A says three 4-grams a photo, B says seven, and four
-captions of A repeat one: A has 4 / 600 = .0067, B 0 / 1400. Swap whole captions, and both runs say about five 4-grams a
-photo: the four repeats together make 4 / 1000 = .004, never .0067, so p would be .001. What that p finds is the length.
+- Paired bootstrap: each resample draws the same images for both.
+- Approximate randomization (Noreen 1989; Riezler and Maxwell 2005): a coin for each image decides whether the two
+  captioners swap their captions of it.
 
-So a metric may say what each photo contributes to its score (`Metric.contributions`, whose mean is the score), and a
-coin for each photo decides the sign of the contributions' difference. In the example only four photos contribute, 1/3
-each: 2 of the 16 ways to set their signs are as far from 0 as the observed one, and p is 2/16 = .125, as the sign test
-says. The contributions of a mean are its values; for a share see `metric.shares`, which has two ways to write them:
-then p is the larger of two. BLEU and METEOR swap the counts of whole captions. In simulations of equal systems at the
-level .05, both called 2 to 7 % different, with up to twice as many words in one; BLEU-4 called 8 % if one says 24
-words, the other 12, and few 4-grams match: there `compare` is kept to the level by the bootstrap, which it also asks.
+Swapping whole captions tests more than "both score the same": it tests whether a coin could have dealt the captions.
+For a share over the corpus this matters. Example: 200 photos. A writes three 4-grams per photo, B writes seven, and
+four captions of A repeat one 4-gram: A has 4 / 600 = .0067, B has 0 / 1400 = 0. After swaps, both have about five
+4-grams per photo. Even if one of them has all four repeats, it gets 4 / 1000 = .004, never .0067. So p would be .001,
+but only because the lengths differ.
 
-No p of swaps is below 2^(1 - K), if the metric's own value differs for K photos: four photos cannot say more than .125.
-If the 2^K swaps of photos that differ are no more than `resamples`, all of them are tried.
+So a metric may say how much each photo contributes to its score (`Metric.contributions`; their mean is the score). A
+coin for each photo then sets the sign of the difference in contributions. In the example only four photos contribute,
+1/3 each. Of the 16 ways to set four signs, 2 are as far from 0 as the observed one: p is 2/16 = .125, as in the sign
+test. For a mean, the contributions are the values of the images. For a share, `metric.shares` computes contributions in
+two ways, and p is the larger of two. BLEU and METEOR swap the counts of whole captions.
 
-All metrics are given the same draws; document frequencies stay those of the whole.
+We simulated equal systems and tested BLEU and METEOR at level .05. They found a difference in 2 to 7 % of the cases,
+even if one system wrote twice as many words. The worst case was BLEU-4 with 8 %: 24 words against 12, few matching
+4-grams. `compare` also requires the bootstrap's p, which keeps that case at the level.
+
+The p of swaps is at least 2^(1 - K) if the metric's value differs for K photos: for four photos, at least .125. If
+there are no more than `resamples` swaps of the photos that differ (2^K), all of them are tried.
+
+All metrics use the same draws. Document frequencies stay those of the whole set.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -34,18 +40,20 @@ from showtell.metrics.metric import Metric, Rows, mean
 
 LEVEL = 0.95
 RESAMPLES = 1000
-_AT_ONCE = 4_000_000  # images drawn before their rows are added: 32 MB
-_ROUNDING = 1e-10  # sums in another order differ by less, and shall count as equal
-_SLIGHT = 1e-3  # of the largest: BLEU-4 of a photo without a match is .00005, not 0, and differs with its length
+_AT_ONCE = 4_000_000  # images drawn at a time: 32 MB
+_ROUNDING = 1e-10  # sums added in another order differ by less; they count as equal
+# Differences below this share of the largest count as none: BLEU-4 without a match is not 0 but about .00005, and that
+# number depends on the caption's length.
+_SLIGHT = 1e-3
 
 Draw = Callable[[np.random.Generator, int, int], NDArray[np.float64]]
 
 
 class Paired(NamedTuple):
-    """How far apart two captioners are: other - first, where the difference of 95 % of the resamples lies, and p.
+    """The difference other - first of two captioners, its 95 % interval over the resamples, and p of both tests.
 
-    Both p are two-sided: how often a difference at least as large would come about if the two were equal.
-    `exact` says that all swaps of the photos that differ were tried, and not some drawn ones.
+    Both p are two-sided: how often two equal captioners would differ at least as much. `exact` is True if all swaps of
+    the photos that differ were tried, not a random sample.
     """
 
     difference: float
@@ -58,7 +66,10 @@ class Paired(NamedTuple):
 def intervals(
     metrics: Sequence[Metric], rows: Sequence[Rows], resamples: int = RESAMPLES, seed: int = 0
 ) -> list[tuple[float, float] | None]:
-    """The middle 95 % of each metric's values over the resamples; None if one image or none could be drawn."""
+    """The middle 95 % of each metric's values over the resamples.
+
+    None for a metric with `resampled=False`, and for all metrics if there are fewer than two images.
+    """
     images = len(rows[0]) if rows else 0
     if images < 2 or resamples < 1:
         return [None] * len(metrics)
@@ -73,9 +84,9 @@ def intervals(
 def paired(
     metrics: Sequence[Metric], first: Sequence[Rows], other: Sequence[Rows], resamples: int = RESAMPLES, seed: int = 0
 ) -> list[Paired | None]:
-    """Each metric's difference other - first; both have rows of the same images, in the same order.
+    """Each metric's difference other - first. Both sides have rows of the same images, in the same order.
 
-    None for a metric of the whole set, and where there is one image or none.
+    None for a metric with `resampled=False`, and for all metrics if there are fewer than two images.
     """
     images = len(first[0]) if len(first) else 0
     if images < 2 or resamples < 1:
@@ -85,21 +96,21 @@ def paired(
     steps = _steps(metrics, first, other)
     (stacked,), columns = _stacked(steps)
     moves, exact = swapped(stacked, resamples, seed)
-    found: list[Paired | None] = []
+    tested: list[Paired | None] = []
     for metric, place, step, column in zip(metrics, places, steps, columns, strict=True):
         if not metric.resampled:
-            found.append(None)
+            tested.append(None)
             continue
         swaps = _of_few(step, resamples) or (moves[:, column], exact)
         one, another = drawn[0][:, place], drawn[1][:, place]
-        found.append(_paired(metric, ours[:, place], theirs[:, place], one, another, step, *swaps))
-    return found
+        tested.append(_paired(metric, ours[:, place], theirs[:, place], one, another, step, *swaps))
+    return tested
 
 
 def _steps(metrics: Sequence[Metric], first: Sequence[Rows], other: Sequence[Rows]) -> list[Rows]:
-    """What changes sides when an image swaps: the difference of its contributions, or of its rows.
+    """What changes sides if an image swaps: the difference of its contributions, or else of its rows.
 
-    Metrics that share their rows share the difference, so that it is multiplied once.
+    Metrics that share their rows also share the difference, so it is multiplied once.
     """
     shared: dict[tuple[int, int], Rows] = {}
     steps = []
@@ -125,7 +136,7 @@ def _first_column(rows: Rows) -> Rows:
 
 
 def _of_few(step: Rows, resamples: int) -> tuple[Rows, bool] | None:
-    """All swaps of the images that differ, if these are few; None if swaps must be drawn."""
+    """All swaps of the images that differ, if there are at most `resamples`; None if swaps must be drawn."""
     size = np.abs(step)
     differ = (size > _ROUNDING * size.max(axis=0)).any(axis=1)
     count = int(differ.sum())
@@ -137,7 +148,7 @@ def _of_few(step: Rows, resamples: int) -> tuple[Rows, bool] | None:
 def _paired(
     metric: Metric, first: Rows, other: Rows, ours: Rows, theirs: Rows, step: Rows, moves: Rows, exact: bool
 ) -> Paired:
-    """Rows of the two, their resampled sums with the same draws, and the sum of the steps of each swap."""
+    """`first`, `other`: rows; `ours`, `theirs`: sums of the same resamples; `moves`: the sum of steps of each swap."""
     images = len(first)
 
     def apart(one: Rows, another: Rows) -> Rows:
@@ -148,16 +159,17 @@ def _paired(
     p_bootstrap = _p(spread - spread.mean(), difference, exact=False)
     if _contributions(metric) is None:
         p_swapped = _p(apart(a + moves, b - moves), difference, exact)
-    else:  # an image that swaps takes its step from the other's sum and gives it to the first
+    else:  # an image that swaps moves its step from the other's sum to the first's
         differences = (step.sum(axis=0) - 2 * moves) / images
         p_swapped = max(_p(way, difference, exact) for way in differences.T)
     return Paired(difference, _middle(spread), p_bootstrap, max(p_swapped, _least_p(metric, first, other)), exact)
 
 
 def _least_p(metric: Metric, first: Rows, other: Rows) -> float:
-    """2^(1 - K) for K images whose own values differ: either all of them swap, or none does.
+    """The smallest possible p: 2^(1 - K) if the values of K images differ.
 
-    Four images at most give 1/8, whatever they say; without a difference p is 1.
+    Of the 2^K swaps, two are always as far from 0 as the observed difference: none swaps, and all swap. So four images
+    give at least 2/16 = 1/8. If no value differs, p is 1.
     """
     apart = np.abs(metric.value(other, 1) - metric.value(first, 1))
     differ = int(np.sum(apart > _SLIGHT * apart.max()))
@@ -165,9 +177,10 @@ def _least_p(metric: Metric, first: Rows, other: Rows) -> float:
 
 
 def _p(differences: Rows, observed: float, exact: bool) -> float:
-    """(n + 1) / (all + 1), n of them at least as large as the observed one either way; all swaps there are: n / all.
+    """(n + 1) / (all + 1) if n differences are at least as large as the observed one, in either direction.
 
-    The one that is added is the observed difference, which is as likely as any where the two are equal: no p is 0.
+    The + 1 is the observed difference itself: if both captioners are equal, it is as likely as any other. So p is never
+    0. If the differences are all that exist (`exact`), p is n / all.
     """
     as_large = int(np.sum(np.abs(differences) >= abs(observed) - _ROUNDING * max(1.0, abs(observed))))
     return as_large / len(differences) if exact else (as_large + 1) / (len(differences) + 1)
@@ -179,19 +192,21 @@ def _middle(values: Rows) -> tuple[float, float]:
 
 
 def _stacked(*sides: Sequence[Rows]) -> tuple[list[Rows], list[slice]]:
-    """Of each side all metrics' rows in one array, and each metric's columns there.
+    """For each side, all metrics' rows in one array; and the columns of each metric in it.
 
-    Rows that metrics share, as BLEU-1 to BLEU-4 do, stand there once: they are the greater part of what is multiplied.
+    Rows that metrics share (BLEU-1 to BLEU-4) are stored once, because multiplying them takes most of the time.
     """
-    every = [(tuple(map(id, parts)), parts) for parts in zip(*sides, strict=True)]
+    every = [(tuple(map(id, rows)), rows) for rows in zip(*sides, strict=True)]
     kept = dict(every)
-    ends = np.cumsum([parts[0].shape[1] for parts in kept.values()]).tolist()
+    ends = np.cumsum([rows[0].shape[1] for rows in kept.values()]).tolist()
     places = dict(zip(kept, map(slice, [0, *ends], ends), strict=False))
     return [np.hstack(side) for side in zip(*kept.values(), strict=True)], [places[key] for key, _ in every]
 
 
 def holm(values: Sequence[float]) -> list[float]:
-    """p values of one family of tests -> corrected ones, to be compared with the same level (Holm 1979).
+    """p values of one family of tests -> corrected p values, to compare with the same level (Holm 1979).
+
+    The smallest of three is multiplied by 3, the next by 2, the largest by 1; none is below the one before.
 
     >>> holm([0.01, 0.5, 0.02])
     [0.03, 0.5, 0.04]
@@ -204,14 +219,14 @@ def holm(values: Sequence[float]) -> list[float]:
 
 
 def added(rows: Rows, resamples: int, seed: int) -> NDArray[np.float64]:
-    """Rows (images, figures) -> their sums over each resample (resamples, figures)."""
+    """Rows (images, figures) -> their sum in each resample (resamples, figures)."""
     return np.concatenate([times @ rows for times in _drawn(draw, resamples, len(rows), seed)])
 
 
 def swapped(differences: Rows, resamples: int, seed: int) -> tuple[NDArray[np.float64], bool]:
-    """Rows other - first -> their sums over the images that swap (swaps, figures), and whether all 2^images are there.
+    """Rows other - first -> their sums over the images that swap (swaps, figures), and whether all swaps were tried.
 
-    They are if `resamples` are as many: then chance has no part in p.
+    All 2^images swaps are tried if they are no more than `resamples`. Then p does not depend on random draws.
     """
     images = len(differences)
     if images < 63 and 2**images <= resamples:
@@ -227,12 +242,12 @@ def _drawn(how: Draw, resamples: int, images: int, seed: int) -> Iterator[NDArra
 
 
 def draw(generator: np.random.Generator, resamples: int, images: int) -> NDArray[np.float64]:
-    """How often each image is drawn in each resample (resamples, images); every row adds up to the images."""
+    """How often each resample draws each image (resamples, images): 2 0 1 for three. Each row sums to `images`."""
     drawn = generator.integers(images, size=(resamples, images), dtype=np.int64)
     drawn += np.arange(resamples)[:, None] * images
     return np.bincount(drawn.ravel(), minlength=resamples * images).reshape(resamples, images).astype(np.float64)
 
 
 def toss(generator: np.random.Generator, swaps: int, images: int) -> NDArray[np.float64]:
-    """1 where an image's captions swap, 0 where they stay (swaps, images)."""
+    """1 if an image's captions swap, 0 if they stay (swaps, images)."""
     return generator.integers(2, size=(swaps, images), dtype=np.int8).astype(np.float64)

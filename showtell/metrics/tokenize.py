@@ -1,12 +1,12 @@
 """Captions -> words as coco-caption counts them: Stanford's PTBTokenizer (3.4.1), lower case, punctuation dropped.
 
-At each character every rule of `ptb` is tried and the one that reads furthest wins, the earlier one where two read
-equally far; what a rule must see behind its token counts as read, but is not taken. Few rules look over a space:
-captions that give them no cause are read word by word, each word once.
+At each character every rule of `ptb` is tried. The rule that reads furthest wins; if two read equally far, the earlier.
+What a rule reads after its token counts as read, but is not part of the token. Few rules read past a space, so most
+captions are tokenized word by word, and each different word only once.
 
-Unusual: coco-caption drops punctuation by comparing with upper-case `-LRB-` after lower-casing, so brackets stay as
-`-lrb-`; and a telephone number or `1 1/2` is one token with a no-break space inside, which BLEU and CIDEr cut in two
-and ROUGE-L does not. So `tokenize` returns a string, tokens one space apart, that each metric cuts as its model does.
+Unusual: coco-caption drops punctuation after lower-casing, but compares with upper-case `-LRB-`. So brackets stay, as
+`-lrb-`. A telephone number or `1 1/2` is one token with a no-break space inside; BLEU and CIDEr split it there, ROUGE-L
+does not. So `tokenize` returns a string with a space between tokens, and each metric splits it as its original does.
 """
 
 import re
@@ -16,21 +16,21 @@ from showtell.metrics import ptb
 from showtell.metrics.characters import KINDS
 
 NAME = "ptb"
-LONG = 500  # characters, from which on it pays to look for what rules need
+LONG = 500  # characters; for longer texts it pays to check first which rules can match
 DROPPED = frozenset(["''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";"])
 _NEWLINE = re.compile(r"[\n\r\v\f\x85\u2028\u2029]")
-# What may make a rule look over a space: a tag, a rare space, numbers side by side, dots apart, `no. 5`, `B. The`.
-# Begun with one class of characters, which Python's `re` looks for ten times as fast as for alternatives.
+# What can make a rule read past a space: a tag, a rare space, two numbers, dots with spaces, `no. 5`, `B. The`.
+# It begins with one class of characters, because Python's `re` finds that ten times as fast as alternatives.
 _LOOKS_FAR = re.compile(
     r"[.\d)<\n\r\v\f\x85\xa0\u2000-\u200a\u2028\u2029\u3000]"
     r"(?:(?<![.\d)])|(?<=[\d)]) +[\d(+]|(?<=\.) (?:[ .\d]|[Ll][Tt][Dd]|(?<![A-Za-z]{2}\. )[A-Z]))"
 )
-# Most words need no table: letters between spaces, perhaps before one comma or period, that no rule names.
+# Most words need no rules: letters between spaces, perhaps before one comma or period, that no rule names.
 _PLAIN = re.compile(r"(?:([A-Za-z]{2,})[.,]|([A-Za-z]+)(?: [.,])?)(?: +|$)")
 
 
 class _Words(dict[str, str]):
-    """What stands between spaces -> its tokens; begun anew when full, so that memory stays bounded."""
+    """A cache: the text between two spaces -> its tokens. It is emptied when full, so memory stays bounded."""
 
     def __init__(self, most: int = 1 << 17, longest: int = 64) -> None:
         self.most, self.longest = most, longest
@@ -48,7 +48,7 @@ _WORDS = _Words()
 
 
 def tokenize(caption: str) -> str:
-    """The caption's tokens, one space apart; newlines are spaces, characters that Java cannot read are left out.
+    """The caption's tokens with a space between them. Newlines count as spaces; what Java cannot read is dropped.
 
     >>> tokenize("A man's T-shirt (red/white), isn't it?")
     "a man 's t-shirt -lrb- red/white -rrb- is n't it"
@@ -59,7 +59,7 @@ def tokenize(caption: str) -> str:
 
 
 def read(text: str) -> str:
-    """The tokens of a text without newlines, by the table of rules."""
+    """The tokens of a text without newlines, by all rules."""
     return " ".join(token for token in _tokens(text) if token and token not in DROPPED)
 
 
@@ -81,13 +81,13 @@ def _tokens(text: str) -> Iterator[str]:
 
 
 def _possible(kinds: str) -> list[re.Pattern[str]]:
-    """Without the rules that would look for a sign from every character to the text's end, and it is not there."""
+    """The rules that can match. Others would search the text, from each character, for a sign that it does not have."""
     named = zip(ptb.RULES, ptb.compiled(), strict=True)
     return [rule for name, rule in named if name not in ptb.NEEDS or ptb.NEEDS[name].search(kinds)]
 
 
 def _longest(kinds: str, at: int, rules: list[re.Pattern[str]]) -> tuple[int, bool]:
-    """Where the token that starts at `at` ends, and whether it is one, not a space or a character to leave out."""
+    """Where the token at `at` ends, and whether it is a token (if not, it is a space or a character to drop)."""
     spaces = ptb.SPACES.match(kinds, at)
     furthest = begin = spaces.end() if spaces else at
     end = max(begin, at + 1)

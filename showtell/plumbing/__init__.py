@@ -1,1 +1,1 @@
-"""Under the floor: nothing here knows a photo or a caption."""
+"""Errors, files, locks, devices and progress. Nothing here knows about photos or captions."""

@@ -1,4 +1,4 @@
-"""A device's name and a precision, as a recipe has them -> what torch computes on and with."""
+"""`train.device` and `train.precision` of a recipe -> the torch device and autocast."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ USUAL = ("auto", "cpu", "cuda", "mps")
 
 
 def device_of(name: str) -> torch.device:
-    """`auto` is cuda where there is one, else the CPU. InputError for a device that this machine does not have."""
+    """`auto` is cuda if there is one, else the CPU. Raises InputError if this machine does not have the device."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -23,20 +23,20 @@ def device_of(name: str) -> torch.device:
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """bf16 where asked for, or where `auto` finds hardware that multiplies it: matrices keep fp32 copies either way."""
+    """bf16 if `precision` says so, or if `auto` finds hardware that multiplies in bf16. Weights stay in fp32."""
     return torch.autocast(
         device.type, torch.bfloat16, enabled=precision == "bf16" or (precision == "auto" and _fast_bf16(device))
     )
 
 
 def runs_bf16(device: torch.device) -> bool:
-    """Whether all of torch's layers run in bf16 there, however slowly: its LSTM on a CPU needs AVX-512."""
+    """Whether all of torch's layers run in bf16 on this device, even if slowly. On a CPU, the LSTM needs AVX-512."""
     return device.type != "cpu" or bool(_abilities().get("avx512_bw"))
 
 
 @contextmanager
 def denormals_flushed() -> Iterator[None]:
-    """Numbers below 1e-38 are zero meanwhile: a CPU is slow with them, and saturated gates are full of them."""
+    """Inside `with`, numbers below 1e-38 become zero. They make a CPU slow, and saturated gates make many of them."""
     before = float(torch.tensor([1e-30]) * 1e-10) == 0
     torch.set_flush_denormal(True)
     try:
@@ -50,7 +50,7 @@ def _refused(name: str, error: Exception) -> InputError:
         wrong = f"is {name!r}: {str(error).splitlines()[0]}"
         return InputError(wrong, key="train.device", value=name, advice="cpu always works")
     near = "cuda" if name.lower().startswith("gpu") else nearest(name, USUAL)
-    takes = f"{', '.join(USUAL)} or another device of torch's"
+    takes = f"{', '.join(USUAL)} or another device of torch"
     return InputError(key="train.device", value=name, takes=takes, near=near)
 
 
@@ -63,5 +63,5 @@ def _fast_bf16(device: torch.device) -> bool:
 
 @cache
 def _abilities() -> dict[str, object]:
-    """What this CPU can do; nothing where an older torch does not tell."""
+    """The instructions that this CPU has; empty if torch is too old to report them."""
     return dict(torch.cpu.get_capabilities()) if hasattr(torch.cpu, "get_capabilities") else {}

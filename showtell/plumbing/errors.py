@@ -1,6 +1,6 @@
-"""How a user's input can be wrong. An error is data: what is wrong with which key, what is allowed, what to do.
+"""Errors about a user's input. An error is data: the key, what is wrong with it, what is allowed, what to do.
 
-The words are put together here and nowhere else. The command line prints them as one line and exits with code 2.
+Only this file makes a line of text from the data. The command line prints the line and exits with code 2.
 """
 
 from collections.abc import Iterable
@@ -11,9 +11,10 @@ from showtell.plumbing.messages import printable
 
 
 class ShowtellError(ValueError):
-    """A mistake in what was asked for or handed in: says what, what is allowed, and what to do.
+    """A mistake in what the user asked for or gave: what is wrong, what is allowed, and what to do.
 
-    `wrong` alone is the whole line. With a `key` it says what is wrong with that key; by default, that it has `value`.
+    Without a `key`, `wrong` starts the line. With a `key`, the line starts with the key, then `wrong`; by default
+    `wrong` says that the key has `value`.
 
     >>> print(RecipeError("is not an option of 'beam'", key="decode.num_beam", takes=["num_beams"], near="num_beams"))
     decode.num_beam is not an option of 'beam'; it takes num_beams (did you mean num_beams?)
@@ -32,7 +33,7 @@ class ShowtellError(ValueError):
         near: str | None = None,
         advice: str | None = None,
     ) -> None:
-        """`takes` is a description, or the allowed names; `taker` leads it. `near` is the name that may be meant."""
+        """`takes` is a description or the allowed names; `taker` comes before it. `near` is the most similar name."""
         super().__init__(wrong)
         self.wrong = f"is {value!r}" if wrong is None else wrong
         self.key, self.value, self.taker, self.near, self.advice = key, value, taker, near, advice
@@ -49,13 +50,13 @@ class ShowtellError(ValueError):
         return line
 
     def within(self, section: str) -> None:
-        """Name the section too: a part says `grid_size`, and the user wrote `encoder.grid_size`."""
+        """Put the section before the key: a part says `grid_size`, but the user wrote `encoder.grid_size`."""
         if self.key is not None and not self.key.startswith(f"{section}."):
             self.key = f"{section}.{self.key}"
 
 
 class RecipeError(ShowtellError):
-    """A recipe or a `key=value` that cannot be meant: the key as written, its value, what is allowed."""
+    """A wrong recipe or `key=value`: the key as the user wrote it, its value, what is allowed."""
 
 
 class InputError(ShowtellError):
@@ -63,7 +64,7 @@ class InputError(ShowtellError):
 
 
 class Unreadable(InputError):
-    """A file that gives no picture: its name and a `reason` of few words, the same for all of its kind."""
+    """An image file that cannot be read. `reason` is a few words, the same for all files with this problem."""
 
     def __init__(self, path: Path, reason: str):
         super().__init__(f"{printable(path.name or str(path))}: {reason}")
@@ -71,4 +72,4 @@ class Unreadable(InputError):
 
 
 class Interrupted(Exception):
-    """Stopped by Ctrl-C or SIGTERM, after everything worth keeping was written."""
+    """Ctrl-C or SIGTERM stopped the work, after everything worth keeping was written."""

@@ -1,4 +1,4 @@
-"""Files written whole or not at all: a reader, or a kill, never finds half of one."""
+"""Write a file completely or not at all: after a kill, and for other readers, there is never half a file."""
 
 import contextlib
 import json
@@ -12,34 +12,34 @@ from typing import BinaryIO
 
 from showtell.plumbing.errors import InputError
 
-# A link in the place of a file is never followed, so nobody can lead a write elsewhere. Windows has no such flag.
+# Never follow a link at the place of a file, so that nobody can redirect a write. Windows has no such flag.
 NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Write what is given, a new file beside `path`; then it takes the place of `path`, also of a link there.
+    """`with whole(path) as part:` write the file `part`, which lies beside `path`; at the end it replaces `path`.
 
-    The new file's name is drawn at random and made exclusively, so nobody can put a link in its place that leads
-    elsewhere. Raises InputError for what the disk refuses, and for a `path` that is a device or a pipe.
+    If `path` is a link, the link itself is replaced. `part` has a random name and must not exist before, so nobody can
+    put a link there that redirects the write. Raises InputError if the disk refuses, or if `path` is a device or pipe.
     """
     try:
         with placed(path) as part:
             yield part
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error}; what stood there is untouched") from None
+        raise InputError(f"cannot be written: {error}", key=str(path), advice="the old file is unchanged") from None
 
 
 @contextlib.contextmanager
 def placed(path: Path) -> Iterator[Path]:
-    """As `whole`, for callers that have better words for an OSError."""
+    """Like `whole`, but raises OSError, for callers that have better words for it."""
     _check_ordinary(path)
     part = path.parent / f".{path.name[:40]}.{secrets.token_hex(8)}.part"
     os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK, 0o666))
     try:
         yield part
         if path.is_file() and not path.is_symlink():
-            # Only now: the old rights may forbid to write.
+            # Copied only now, because the old rights may forbid writing.
             part.chmod(stat.S_IMODE(path.stat().st_mode) & 0o777)
         sync(part)
         part.replace(path)
@@ -49,47 +49,49 @@ def placed(path: Path) -> Iterator[Path]:
 
 
 def _check_ordinary(path: Path) -> None:
-    """InputError for what must never be replaced: /dev/stdout is a link, and root may replace it by a file."""
+    """Raise InputError for devices and pipes. For example, root could replace the link /dev/stdout with a file."""
     folder = path.parent.resolve()
     above = {folder, *folder.parents}
     of_system = above & {Path("/dev"), Path("/proc")} and Path("/dev/shm") not in above
     if of_system or (path.exists() and not path.is_file() and not path.is_dir()):
-        raise InputError(f"{path} is no ordinary file, so it cannot be replaced; name a file")
+        raise InputError("is not an ordinary file", key=str(path), advice="give the path of a file")
 
 
 def open_end(path: Path) -> BinaryIO:
-    """A file opened to grow at its end; it may not be a link. Raises OSError."""
+    """Open a file to write at its end. Raises OSError, also if it is a link."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_LINK, 0o666), "ab")
 
 
 def append(path: Path, text: str) -> None:
-    """Add text to the end of a file, which may not be a link. Raises OSError."""
+    """Add text to the end of a file. Raises OSError, also if it is a link."""
     with open_end(path) as file:
         file.write(text.encode())
 
 
 def inside(folder: Path, name: str, key: str) -> Path:
-    """`folder / name`, which lies in the folder. Raises InputError, which names the option `key`, if it leads out."""
+    """`folder / name`. Raises InputError about the option `key` if that is outside the folder, as with `../a`."""
     path = folder / name
     try:
         home, place = folder.resolve(), path.resolve()
         lies_inside = place != home and place.is_relative_to(home)
-    except (OSError, ValueError, RuntimeError):  # a circle of links, or a name that no file can have
+    except (OSError, ValueError, RuntimeError):  # links that form a circle, or a name that no file can have
         lies_inside = False
     if Path(name).is_absolute() or ".." in Path(name).parts or not lies_inside:
-        raise InputError(f"{key} has {name!r}, which does not lie in {folder}; it takes paths inside of it")
+        raise InputError(
+            f"has {name!r}, which is outside {folder}", key=key, value=name, takes="relative paths inside that folder"
+        )
     return path
 
 
 def sweep(folder: Path, names: Iterable[str]) -> None:
-    """Take away what a kill left of files that `whole` was writing under these names."""
+    """Delete the unfinished parts that a killed process left while `whole` wrote files of these names."""
     for name in names:
         for left in folder.glob(f".{name}.*.part"):
             left.unlink(missing_ok=True)
 
 
 def clear(path: Path) -> None:
-    """Take a folder away with all that is in it; of a link only itself."""
+    """Delete a file, or a folder with everything in it. Of a link, only the link is deleted."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -97,7 +99,7 @@ def clear(path: Path) -> None:
 
 
 def check_folder(folder: Path, key: str, advice: str = "name another") -> None:
-    """Before minutes are spent: InputError, which names the option `key`, where nothing can be written in `folder`."""
+    """Raise InputError about the option `key` if `folder` cannot be written. Called before long work begins."""
     here = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
     whole = f"{key} {folder}" if here == folder else f"{key} {folder} cannot be made: {here}"
     if not here.is_dir():

@@ -1,7 +1,7 @@
-"""Python's search for garbage, out of the way while a command starts and when its process ends.
+"""Switch Python's garbage collector off while a command starts and when its process ends. This is only for speed.
 
-Torch and what comes with it are some hundred thousand objects that stay as long as the process. Python would look
-through them again and again while they are made, and once more at the end: a third of the time of `import torch`.
+`import torch` makes some hundred thousand objects that live as long as the process. The collector would search them
+again and again meanwhile, and once more at the end; that is a third of the import's time.
 """
 
 import atexit
@@ -12,19 +12,19 @@ from contextlib import contextmanager
 
 @contextmanager
 def nothing_to_collect() -> Iterator[None]:
-    """For imports: no search meanwhile, and none later among what the first of them made."""
+    """For imports: inside `with`, the collector is off. Later it ignores the objects that the first import made."""
     searching = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if gc.get_freeze_count() == 0:  # a process that runs many commands has real garbage by the second
+        if gc.get_freeze_count() == 0:  # only the first time: later commands of this process have real garbage
             gc.freeze()
         if searching:
             gc.enable()
 
 
 def leave_at_exit() -> None:
-    """When the process ends, what is still there goes with it, without a search."""
-    atexit.unregister(gc.freeze)  # else once more for each command of this process
+    """Let the process end without a last search for garbage."""
+    atexit.unregister(gc.freeze)  # else it is registered again for each command of this process
     atexit.register(gc.freeze)

@@ -1,12 +1,109 @@
-"""The Hugging Face Hub: what is in its local cache, whether it can be reached, and a local copy of a repository."""
+"""The Hugging Face Hub: which names are its own, what is in its local cache, and copies of its files."""
 
 import os
+import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.messages import nearest
+
+HUB = "hf:"  # begins a name that is always a Hub id, for example hf:openai/clip-vit-base-patch32
+PATHS = (".", "/", "~", "runs/")  # begin a name that is always a path
+REPOSITORY = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
+
+
+def place_of(name: str | Path, packaged: Iterable[str] = ()) -> Path | str:
+    """Where a model is: the Path of a folder, or the id of a Hub repository as a str.
+
+    1. `hf:owner/name` is a Hub id. 2. A folder that exists is a path. 3. A name is a path too if it begins with one of
+    PATHS, has two slashes, or if its first part is a folder here. 4. Another `owner/name` is a Hub id.
+
+    So `runs/b6` and `models/blip/v2` are paths, and `Salesforce/blip-vqa-base` is a Hub id, unless there is a folder
+    `Salesforce` here. Raises InputError for a path that is no folder, and for a single word, which may be a typing
+    error for a `packaged` model.
+    """
+    text = str(name)
+    if text.startswith(HUB):
+        return _repository(text)
+    folder = Path(os.path.expanduser(text))  # noqa: PTH111 - Path raises for a user that there is not
+    if text and folder.is_dir():
+        return folder
+    hint = f"a Hub id is OWNER/NAME, or {HUB}OWNER/NAME"
+    if folder.is_file():
+        raise InputError("is a file", key=text, advice="name the folder of a model")
+    if _is_path(text):
+        raise InputError("is no folder", key=text, advice=hint)
+    if "/" not in text:
+        wrong = f"is no model: there is no folder {text!r} here" if text else "is empty: it names no model"
+        named = [*packaged]
+        raise InputError(wrong, key=text or "the name", takes=named or None, taker="packaged are",
+                         near=nearest(text, named), advice=hint)  # fmt: skip
+    return _repository(f"{HUB}{text}")
+
+
+def _is_path(text: str) -> bool:
+    return text.startswith(PATHS) or text.count("/") > 1 or ("/" in text and Path(text.split("/")[0]).is_dir())
+
+
+def _repository(name: str) -> str:
+    repository = name.removeprefix(HUB)
+    if not REPOSITORY.fullmatch(repository) or ".." in repository or "--" in repository:
+        raise InputError("is no Hub id", key=name, takes=f"{HUB}OWNER/NAME", advice="letters, digits, '-', '_', '.'")
+    return repository
+
+
+def hub_file(repository: str, names: Sequence[str], revision: str | None = None) -> Path | None:
+    """A local copy of the first of these files that the repository has, or None if it has none of them.
+
+    A file in the cache lies in `snapshots/COMMIT/`. Raises InputError if the Hub cannot say: it is out of reach and
+    the cache has none of them, there is no such repository, or the answer is not the Hub's.
+    """
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    offline, unknown = hub_is_out_of_reach(), ""
+    for name in names:
+        try:
+            return Path(hf_hub_download(repository, name, revision=revision, local_files_only=offline))
+        except LocalEntryNotFoundError as error:
+            cause = "" if offline or error.__cause__ is None else f" ({on_one_line(error.__cause__)})"
+            unknown = unknown or f"is not in the local cache, and the Hugging Face Hub is out of reach{cause}"
+            offline = True  # it was asked often enough; another file may still be in the cache
+        except EntryNotFoundError:
+            continue
+        except Exception as error:  # a proxy that answers with a web page makes the library raise nearly anything
+            raise InputError(_reason(error), key=f"{HUB}{repository}", advice=_advice(revision)) from error
+    if unknown:
+        raise InputError(unknown, key=f"{HUB}{repository}", advice="name a local folder instead")
+    return None
+
+
+def _reason(error: Exception) -> str:
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
+
+    if isinstance(error, GatedRepoError):
+        return "is open only to people who accepted its terms on its page; then log in with `hf auth login`"
+    if isinstance(error, RepositoryNotFoundError):
+        return "is not on the Hugging Face Hub, or it is private"
+    if isinstance(error, RevisionNotFoundError):
+        return "has no such revision on the Hugging Face Hub"
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if isinstance(error, HfHubHTTPError) and status is not None:
+        return f"cannot be fetched: the Hugging Face Hub answers with status {status}"
+    return f"cannot be fetched: the Hugging Face Hub gives no sensible answer ({on_one_line(error)})"
+
+
+def _advice(revision: str | None) -> str:
+    return "check the name" if revision is None else f"check the name and the revision {revision}"
+
+
+def on_one_line(error: BaseException) -> str:
+    """A library's error on one line, as much of it as a person reads."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 def in_hub_cache(repository: str) -> bool:
@@ -16,7 +113,7 @@ def in_hub_cache(repository: str) -> bool:
 
 
 def hub_is_out_of_reach() -> bool:
-    """Whether asking would only wait for time-outs: offline by choice, or no name service and no proxy."""
+    """Whether a request would only wait for a time-out: HF_HUB_OFFLINE is set, or there is no DNS and no proxy."""
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
@@ -31,26 +128,23 @@ def hub_is_out_of_reach() -> bool:
 
 
 def local_copy(name: str, key: str, files: Sequence[str]) -> Path:
-    """A folder as it is, or a local copy of those `files` of the Hub's repository of that name.
+    """A folder as it is, or a local copy of those `files` of the Hub repository of that name (see `place_of`).
 
     `key` is the option that names it, for errors. Raises InputError if there is neither.
     """
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return folder
-    if name.startswith((".", "/", "~")) or name.count("/") != 1:
-        raise InputError(
-            f"is {name}, which is no folder here", key=key, value=name, takes="a folder, or a Hub id such as OWNER/NAME"
-        )
+    try:
+        place = place_of(name)
+    except InputError as error:
+        takes = f"a folder, or a Hub id such as OWNER/NAME or {HUB}OWNER/NAME"
+        raise InputError(f"is {name}, which {error.wrong}", key=key, value=name, takes=takes) from None
+    if isinstance(place, Path):
+        return place
     from huggingface_hub import snapshot_download
 
-    if not in_hub_cache(name) and hub_is_out_of_reach():
+    if not in_hub_cache(place) and hub_is_out_of_reach():
         wrong = f"is {name}, which is not in the local cache, and the Hugging Face Hub is out of reach"
         raise InputError(wrong, key=key, value=name, advice=f"download it elsewhere and give {key}=FOLDER")
     try:
-        return Path(snapshot_download(name, allow_patterns=list(files)))
-    except Exception as error:  # the Hub's library raises its own errors, those of its transport, and OSError
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(
-            f"is {name}, which the Hugging Face Hub does not give: {reason}", key=key, value=name
-        ) from error
+        return Path(snapshot_download(place, allow_patterns=list(files)))
+    except Exception as error:  # a proxy that answers with a web page makes the library raise nearly anything
+        raise InputError(f"is {name}, which {_reason(error)}", key=key, value=name) from error

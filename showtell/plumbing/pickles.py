@@ -1,10 +1,10 @@
-"""A pickle of numbers -> what it holds, without running any of it.
+"""Read the numbers in a pickle without running it.
 
-A pickle is a program: it may name any function and call it. Python's own unpickler runs that program, and numpy trusts
-what it is given there: a few bytes can write to any address. So the program is read here, one instruction at a time
-(`pickletools` splits it), by a machine that knows dicts, lists, tuples, texts and numbers, and a stand-in for each of
-the few names that numpy's arrays are made of. An array is made from a stand-in only if its type is numeric and it has
-exactly the bytes that its shape says. For example, shape (2, 3) of '<f4' takes 24 bytes; 23 or 25 are an error.
+A pickle is a program: it may name any function and call it. Python's unpickler runs that program, and numpy trusts the
+values that it gets there, so a few bytes can write to any address. This file is a small interpreter instead. It steps
+through the instructions (`pickletools` splits them) and makes only dicts, lists, tuples, texts and numbers. For each of
+the few names that numpy's arrays need, it has its own harmless stand-in. A stand-in becomes an array only if its type
+is numeric and it has exactly the bytes of its shape: shape (2, 3) of '<f4' takes 24 bytes; 23 or 25 are an error.
 """
 
 import pickletools
@@ -22,44 +22,45 @@ from showtell.plumbing.errors import InputError
 
 TYPES = {f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)} | {"b1", "f2", "f4", "f8"}
 MOST_DIMENSIONS = 8
-DEEPEST = 50  # containers inside of containers
-# A pickle may repeat a part by its number. What all repeats together may add to what the file holds:
+DEEPEST = 50  # levels of containers inside containers
+# A pickle may use a value again by its number. A list of 10 references to a list of 10 references to ... grows to 10^n
+# values in a tiny file. All such repeats together may add at most:
 MOST_REPEATED = 100_000  # values
-MOST_REPEATED_BYTES = 64 * 2**20  # of arrays
+MOST_REPEATED_BYTES = 64 * 2**20  # bytes of arrays
 LARGEST_INT = 2**64
-LONGEST_NAME = 4096  # letters of a key, as of a path
-MOST_IN_KEY = 8  # parts of a key that is a tuple
-MOST_STEPS = 20_000_000  # instructions; an array takes about thirty, however large it is
+LONGEST_NAME = 4096  # letters in a key, as in a path
+MOST_IN_KEY = 8  # items in a key that is a tuple
+MOST_STEPS = 20_000_000  # instructions; an array of any size needs about thirty
 
 
 def load(path: Path, key: str = "") -> Any:
-    """Dicts, lists, tuples, texts and numbers, with numpy arrays and scalars in them.
+    """The content of a pickle: dicts, lists, tuples, texts, numbers, numpy arrays and scalars.
 
-    `key` is the option that named the file, for errors. Raises InputError if the pickle asks for anything else, or is
+    `key` is the option that named the file, for errors. Raises InputError if the pickle holds anything else, or is
     damaged.
     """
     name = f"{key}={path}" if key else str(path)
     try:
-        if not path.is_file():  # a pipe would be waited for, a device read for ever
-            raise ValueError("it is no file")
+        if not path.is_file():  # reading a pipe or a device might never end
+            raise ValueError("it is not an ordinary file")
         content = path.read_bytes()
         return _Finished(len(content)).value(_Machine(len(content)).run(content))
     except _Refused as refused:
         raise InputError(
-            f"{name}: a pickle that asks for {refused}, and only numpy arrays in dicts and lists are read "
-            "from pickles, as any other could run a program; save the arrays as .npz or .safetensors"
+            f"{name}: this pickle asks for {refused}. Only numpy arrays in dicts and lists are read from pickles, "
+            "because any other pickle could run a program; save the arrays as .npz or .safetensors"
         ) from None
-    except Exception as error:  # a damaged one makes the reader raise nearly anything
+    except Exception as error:  # a damaged pickle can raise nearly anything
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{name}: damaged, or no pickle ({reason[:200]})") from error
+        raise InputError(f"{name}: damaged, or not a pickle ({reason[:200]})") from error
 
 
 class _Refused(Exception):
-    """A name that a pickle of numbers has no use for."""
+    """The pickle uses a name or an instruction that a pickle of numbers does not need."""
 
 
 class _Mark:
-    """Where a container's items begin on the stack."""
+    """Marks the place on the stack where the items of a container begin."""
 
 
 @dataclass
@@ -73,7 +74,7 @@ class _Type:
         version, order, *rest = state
         known = [None, None, None, -1, -1, 0]
         if version != 3 or order not in ("<", ">", "|", "=") or rest[:6] != known or any(rest[6:]):
-            raise ValueError("a type of numbers with a state of its own")
+            raise ValueError("a type of numbers with an unknown state")
         self.order = order
 
     @property
@@ -82,27 +83,27 @@ class _Type:
 
 
 class _Array:
-    """Stands in for numpy.ndarray until its state is there."""
+    """Stands in for numpy.ndarray, until the instruction BUILD brings its shape, type and bytes."""
 
     made: "np.ndarray[Any, Any] | None" = None
 
     def build(self, state: Any) -> None:
         shape, kind, by_columns, content = state[-4:]
         if len(state) not in (4, 5) or not isinstance(by_columns, bool | int):
-            raise ValueError("an array with a state of its own")
+            raise ValueError("an array with an unknown state")
         self.made = _array(content, kind, shape, "F" if by_columns else "C")
 
 
 def _array(content: Any, kind: Any, shape: Any, order: str) -> "np.ndarray[Any, Any]":
     if isinstance(content, str):
-        content = content.encode("latin1")  # how Python 2 kept bytes
+        content = content.encode("latin1")  # Python 2 saved bytes as text
     if not isinstance(content, bytes | bytearray) or not isinstance(kind, _Type):
-        raise ValueError("an array of other things than numbers")
+        raise ValueError("an array that does not hold numbers")
     if not isinstance(shape, tuple) or len(shape) > MOST_DIMENSIONS or not all(_is_count(side) for side in shape):
-        raise ValueError("an array whose shape is no tuple of sizes")
+        raise ValueError("an array whose shape is not a tuple of sizes")
     if len(content) != prod(shape) * kind.real.itemsize:
         raise ValueError(f"an array of shape {shape} with {len(content)} bytes")
-    # No copy: a pickle may use the same bytes a thousand times, and what is kept of that is decided at the end.
+    # Not copied: a pickle may use the same bytes a thousand times. _Finished copies, and limits the sum.
     return np.frombuffer(content, kind.real).reshape(shape, order="F" if order == "F" else "C")
 
 
@@ -111,7 +112,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _type(code: Any, *rest: Any) -> _Type:
-    if not isinstance(code, str):  # to look up a tuple of tuples may take for ever
+    if not isinstance(code, str):  # the hash of deeply nested tuples could take for ever
         raise ValueError("a type of numbers without a name")
     if code not in TYPES or not all(isinstance(each, bool | int) for each in rest):
         raise ValueError(f"numbers of type {str(code)[:20]!r}")
@@ -130,14 +131,14 @@ def _from_buffer(content: Any, kind: Any, shape: Any, order: Any, axes: Any = No
     if axes is None:
         return _array(content, kind, shape, order)
     if not isinstance(axes, tuple) or not all(_is_count(axis) for axis in axes):
-        raise ValueError("axes that are no tuple of numbers")
+        raise ValueError("axes that are not a tuple of numbers")
     return _array(content, kind, shape, "C").transpose(axes)  # numpy checks that each axis is there once
 
 
 def _bytes(text: Any, encoding: Any) -> bytes:
-    """What `_codecs.encode` is used for: old pickles keep bytes as letters."""
+    """Stands in for `_codecs.encode`, with which old pickles make bytes from text."""
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
-        raise ValueError("letters that are no latin1")
+        raise ValueError("bytes that are not latin1 text")
     return text.encode("latin1")
 
 
@@ -146,11 +147,11 @@ def _no_bytes() -> bytes:
 
 
 def _byte_array(content: Any = b"", encoding: Any = None) -> bytes:
-    """As bytes: nothing here changes them, so they need no copy."""
+    """Stands in for `bytearray`. It gives bytes, which need no copy, because nothing here changes them."""
     if encoding is not None:
         return _bytes(content, encoding)
     if not isinstance(content, bytes):
-        raise ValueError("an array of bytes of other things")
+        raise ValueError("a bytearray that does not hold bytes")
     return content
 
 
@@ -159,12 +160,12 @@ def _pairs(items: Any = ()) -> dict[Any, Any]:
 
 
 def _key(key: Any) -> Any:
-    """A key that is looked up in no time. To look up a tuple of tuples of tuples may take for ever."""
-    parts = key if type(key) is tuple and len(key) <= MOST_IN_KEY else (key,)
-    for part in parts:
-        if part is not None and not isinstance(part, str | bytes | bool | int | float | np.generic):
-            raise ValueError("a key that is no text and no number")
-        if isinstance(part, str | bytes) and len(part) > LONGEST_NAME:
+    """A dict key: a text, a number, or a short tuple of them. The hash of deeply nested tuples could take for ever."""
+    items = key if type(key) is tuple and len(key) <= MOST_IN_KEY else (key,)
+    for item in items:
+        if item is not None and not isinstance(item, str | bytes | bool | int | float | np.generic):
+            raise ValueError("a key that is neither a text nor a number")
+        if isinstance(item, str | bytes) and len(item) > LONGEST_NAME:
             raise ValueError(f"a key of more than {LONGEST_NAME:,} letters")
     return key
 
@@ -178,13 +179,14 @@ CALLS: dict[str, Callable[..., Any]] = {
     "builtins.bytearray": _byte_array,
     "__builtin__.bytearray": _byte_array,
 }
-for _core in ("numpy.core", "numpy._core"):  # as numpy 1 and numpy 2 call it
+for _core in ("numpy.core", "numpy._core"):  # its names in numpy 1 and numpy 2
     CALLS[f"{_core}.multiarray._reconstruct"] = _empty
     CALLS[f"{_core}.multiarray.scalar"] = _scalar
     CALLS[f"{_core}.numeric._frombuffer"] = _from_buffer
 NAMES = {**CALLS, "numpy.ndarray": _Array}
 
-PLAIN = {"BININT", "BININT1", "BININT2", "BINFLOAT", "FLOAT", "INT", "LONG", "LONG1", "LONG4"}  # their argument is it
+# Instructions that push their argument on the stack.
+PLAIN = {"BININT", "BININT1", "BININT2", "BINFLOAT", "FLOAT", "INT", "LONG", "LONG1", "LONG4"}
 PLAIN |= {"STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"}
 PLAIN |= {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"}
 CONSTANT: dict[str, Callable[[], Any]] = {
@@ -201,9 +203,9 @@ SKIPPED = ("PROTO", "FRAME")
 
 
 class _Machine:
-    """The stack and the memo of one pickle. Each instruction makes at most as much as its own bytes say.
+    """The stack and the memo of one pickle. No instruction makes more data than its own bytes hold.
 
-    A call may copy what the pickle names again by its number. All calls together copy little more than the file has.
+    Only a call may copy a value that the pickle uses again from the memo; `_count_copies` limits the sum of the copies.
     """
 
     def __init__(self, file_bytes: int) -> None:
@@ -227,7 +229,7 @@ class _Machine:
                 if step is None:
                     raise _Refused(f"the instruction {name}")
                 step(argument)
-        raise ValueError(f"it has no end in {MOST_STEPS:,} instructions")
+        raise ValueError(f"it does not end within {MOST_STEPS:,} instructions")
 
     def _last(self, count: int) -> list[Any]:
         items = self.stack[-count:]
@@ -272,7 +274,7 @@ class _Machine:
 
     def _top(self, kind: type) -> Any:
         if type(self.stack[-1]) is not kind:
-            raise ValueError(f"items for something that is no {kind.__name__}")
+            raise ValueError(f"items for something that is not a {kind.__name__}")
         return self.stack[-1]
 
     def _pop(self, _: Any) -> None:
@@ -305,7 +307,7 @@ class _Machine:
 
     def _name(self, module: Any, name: Any) -> None:
         if not isinstance(module, str) or not isinstance(name, str):
-            raise ValueError("a name that is no text")
+            raise ValueError("a name that is not a text")
         full = f"{module}.{name}"
         if full not in NAMES:
             raise _Refused(full[:100])
@@ -314,14 +316,14 @@ class _Machine:
     def _reduce(self, _: Any) -> None:
         function, arguments = self._last(2)
         if function not in CALLS.values() or not isinstance(arguments, tuple):
-            raise ValueError("a call of something that is no function")
+            raise ValueError("a call of something that is not a function")
         self._count_copies(arguments)
         self.stack.append(function(*arguments))
 
     def _count_copies(self, values: tuple[Any, ...]) -> None:
         self.left -= sum(len(value) for value in values if isinstance(value, str | list))
         if self.left < 0:
-            raise ValueError("a part that is repeated too often")
+            raise ValueError("a value that is repeated too often")
 
     def _build(self, _: Any) -> None:
         (state,) = self._last(1)
@@ -338,7 +340,7 @@ def _small(value: Any) -> Any:
 
 
 class _Finished:
-    """Stand-ins -> arrays, all through. A part that a pickle repeats by its number is counted each time."""
+    """Replace the stand-ins by arrays, at all depths. A value that is used ten times counts ten times."""
 
     def __init__(self, file_bytes: int) -> None:
         self.left = file_bytes + MOST_REPEATED
@@ -355,15 +357,15 @@ class _Finished:
         if isinstance(made, np.ndarray):
             self.bytes_left -= made.nbytes
         if self.left < 0 or self.bytes_left < 0:
-            raise ValueError("a part that is repeated too often")
+            raise ValueError("a value that is repeated too often")
         if type(made) in (list, tuple):
             return type(made)(self.value(item, depth + 1) for item in made)
         if type(made) is dict:
             return {key: self.value(item, depth + 1) for key, item in made.items()}
         if isinstance(made, np.ndarray) and made.dtype == np.bool_:
-            return made.view(np.uint8) != 0  # a byte of another value is no truth value of numpy's
+            return made.view(np.uint8) != 0  # numpy's booleans must be 0 or 1; a file may hold other bytes
         if isinstance(made, np.ndarray):
-            return made.astype(made.dtype.newbyteorder("="))  # a copy in this machine's order of bytes
+            return made.astype(made.dtype.newbyteorder("="))  # a copy in this machine's byte order
         if made is None or isinstance(made, str | bytes | bytearray | bool | int | float | np.generic):
             return made
-        raise _Refused("something that is no number")
+        raise _Refused("something that is not a number")

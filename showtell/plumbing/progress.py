@@ -1,4 +1,4 @@
-"""A progress bar with rate and ETA on standard error; only after two seconds, so that quick work stays quiet."""
+"""A progress bar with rate and ETA on standard error. It appears after two seconds: quick work prints nothing."""
 
 import time
 from types import TracebackType
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 QUIET_SECONDS = 2.0
-BESIDE_BAR = 74  # letters that stand beside the bar while a recipe trains
+BESIDE_BAR = 74  # columns of text beside the bar during training
 
 
 class Bar:
@@ -24,16 +24,16 @@ class Bar:
     def __enter__(self) -> "Bar":
         return self
 
-    def advance(self, count: int = 1, **said: str) -> None:
-        """`count` more are done; `said` stands beside the bar."""
+    def advance(self, count: int = 1, **beside: str) -> None:
+        """Report that `count` more are done. `name=value` pairs appear beside the bar; by default the rate does."""
         self.done += count
         seconds = time.perf_counter() - self.started
         if self.progress is None and self.show and seconds > QUIET_SECONDS:
             self._start()
         if self.progress is not None:
-            words = said or {f"{self.unit}s/s": f"{self.done / seconds:.1f}"}
+            words = beside or {f"{self.unit}s/s": f"{self.done / seconds:.1f}"}
             text = "  ".join(f"{name} {value}" for name, value in words.items())
-            self.progress.update(self.task, completed=self.done, said=text)
+            self.progress.update(self.task, completed=self.done, beside=text)
 
     def _start(self) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -44,11 +44,11 @@ class Bar:
             MofNCompleteColumn(),
             TextColumn("left"),
             TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[said]}"),
+            TextColumn("{task.fields[beside]}"),
             console=self.console,
             refresh_per_second=4,
         )
-        self.task = self.progress.add_task(self.title, total=self.total, said="")
+        self.task = self.progress.add_task(self.title, total=self.total, beside="")
         self.progress.start()
 
     def __exit__(

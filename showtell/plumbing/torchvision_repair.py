@@ -1,8 +1,8 @@
-"""Make `import torchvision` work where its wheel was built for CUDA and torch was not.
+"""Make `import torchvision` work if its wheel was built for CUDA but torch was not.
 
-There it dies with `operator torchvision::nms does not exist`, and timm and transformers die with it. Two schemas that
-its compiled part would have declared are all that the pure-Python rest asks for; detection ops stay unavailable. On a
-healthy install nothing happens. Must run before timm, transformers or open_clip are imported.
+Without this repair the import fails with `operator torchvision::nms does not exist`, and timm and transformers fail
+too. The Python part of torchvision needs only two schemas of its compiled part; we declare them here. Detection ops
+stay unavailable. On a healthy install nothing happens. Call it before timm, transformers or open_clip are imported.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""A captioner and images -> captions: from a source of features, or from photos on disk."""
+"""A captioner and images -> captions, from a source of features or from photos on disk."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from showtell.captioners.captioner import Captioner
 from showtell.captioners.views import encoder_of_views
 from showtell.data import Record
 from showtell.loading import load
-from showtell.plumbing.errors import Unreadable
+from showtell.plumbing.errors import InputError, Unreadable
 from showtell.plumbing.messages import count
 from showtell.plumbing.progress import Bar
 from showtell.predict.photos import find_photos
@@ -26,39 +26,38 @@ from showtell.predict.photos import find_photos
 def caption(
     photos: str | Path | Sequence[str | Path], model: str | Path | Captioner = "tiny", **decode: Any
 ) -> dict[str, str]:
-    """Caption photos and folders of photos: `showtell caption` from Python.
+    """Caption photos and folders of photos, as `showtell caption` does.
 
-    `model` is a packaged model, a run folder, a Hub id or a captioner; `decode` changes its decoding, for example
-    `num_beams=3`. Returns one caption for each photo, by file name (by path within its folder, if a folder is named).
-    A photo that cannot be read is not in it; a warning says why.
+    `model` is a packaged model, a run folder, a Hub id, a folder that transformers saved, or a captioner. `decode`
+    changes its decoding, for example `num_beams=3`. Returns file name -> caption; for a photo in a given folder, its
+    path within the folder -> caption. A photo that cannot be read is skipped with a warning.
 
-    Raises InputError if a path does not exist or there is no such model, RecipeError for a decoding option that the
-    model does not have.
+    Raises InputError if a path or the model does not exist; RecipeError if the model does not have a decoding option.
     """
     named = [photos] if isinstance(photos, str | Path) else photos
     captioner = model if isinstance(model, Captioner) else load(model)
     captions: dict[str, str] = {}
-    for image_id, found in caption_photos(captioner, find_photos([Path(path) for path in named]), **decode):
-        if isinstance(found, Unreadable):
-            warnings.warn(f"{image_id} is skipped: {found.reason}", stacklevel=2)
+    for image_id, result in caption_photos(captioner, find_photos([Path(path) for path in named]), **decode):
+        if isinstance(result, Unreadable):
+            warnings.warn(f"{image_id} is skipped: {result.reason}", stacklevel=2)
         else:
-            captions[image_id] = found.text
+            captions[image_id] = result.text
     return captions
 
 
-@torch.no_grad()  # an encoder that trains would keep what its gradients need, of every photo
+@torch.no_grad()  # else a trained encoder would keep the activations of every photo for its gradients
 def describe_all(
     captioner: Captioner, source: Source, batch_size: int = 64, console: Console | None = None, **decode: Any
 ) -> dict[str, Caption]:
     """A caption for every image of a source, by image_id."""
-    found: dict[str, Caption] = {}
+    captions: dict[str, Caption] = {}
     with Bar(console or Console(stderr=True), "captioning", len(source), "photo", show=console is not None) as bar:
         for start in range(0, len(source), batch_size):
             rows = range(start, min(start + batch_size, len(source)))
-            captions = captioner.describe(source(list(rows)), **decode)
-            found |= dict(zip((source.records[row].image_id for row in rows), captions, strict=True))
+            described = captioner.describe(source(list(rows)), **decode)
+            captions |= dict(zip((source.records[row].image_id for row in rows), described, strict=True))
             bar.advance(len(rows))
-    return found
+    return captions
 
 
 def caption_records(
@@ -68,20 +67,20 @@ def caption_records(
     console: Console | None = None,
     what: str = "photo",
 ) -> tuple[list[Record], dict[str, Caption]]:
-    """The records whose photos can be read, and the caption of each by image_id.
+    """The records whose photos can be read, and their captions by image_id.
 
-    A captioner with an encoder reads features, which are cached; another one gets the photos themselves.
+    A captioner with an encoder reads features, which are cached; one without gets the photos.
     """
     if captioner.encoder is not None:
         seen_by = encoder_of_views(captioner.encoder, captioner.views)
         source = open_source(records, seen_by, console=console, what=what)
         return list(source.records), describe_all(captioner, source, batch_size, console)
     photos = {record.image_id: record.path for record in records}
-    said = dict(caption_photos(captioner, photos, batch_size, console))
-    found = {image_id: caption for image_id, caption in said.items() if isinstance(caption, Caption)}
-    if console is not None and len(found) < len(said):
-        console.print(f"{len(said) - len(found):,} of {count(len(said), what)} cannot be read: skipped")
-    return [record for record in records if record.image_id in found], found
+    results = dict(caption_photos(captioner, photos, batch_size, console))
+    captions = {image_id: caption for image_id, caption in results.items() if isinstance(caption, Caption)}
+    if console is not None and len(captions) < len(results):
+        console.print(f"{len(results) - len(captions):,} of {count(len(results), what)} cannot be read: skipped")
+    return [record for record in records if record.image_id in captions], captions
 
 
 def caption_photos(
@@ -91,8 +90,10 @@ def caption_photos(
     console: Console | None = None,
     **decode: Any,
 ) -> Iterator[tuple[str, Caption | Unreadable]]:
-    """(image_id, its caption, or why it cannot be read), in the order of `photos`, a batch at a time."""
+    """(image_id, caption) for each photo, in the order of `photos`, batch by batch; Unreadable if it cannot be read."""
     ids = list(photos)
+    batch_size = min(batch_size, captioner.at_once or batch_size)
+    works = False
     with (
         ThreadPoolExecutor(4) as pool,
         Bar(console or Console(stderr=True), "captioning", len(ids), "photo", show=console is not None) as bar,
@@ -102,9 +103,38 @@ def caption_photos(
             opened = pool.map(partial(_open, captioner), (photos[image_id] for image_id in some))
             results: dict[str, Any] = dict(zip(some, opened, strict=True))
             images = {image_id: image for image_id, image in results.items() if isinstance(image, Image.Image)}
-            results |= zip(images, captioner.caption(list(images.values()), **decode), strict=True)
+            results |= _captions(captioner, images, photos, decode, works)
+            works = works or any(isinstance(results[image_id], Caption) for image_id in images)
             yield from results.items()
             bar.advance(len(some))
+
+
+def _captions(
+    captioner: Captioner,
+    images: Mapping[str, Image.Image],
+    photos: Mapping[str, Path],
+    decode: Mapping[str, Any],
+    works: bool,
+) -> dict[str, Caption | Unreadable]:
+    """The captions of a batch. A photo that the model refuses, such as one of 1 x 300 pixels, costs only itself.
+
+    If the model refuses all of them, and `works` does not say that it took earlier ones, its error is raised.
+    """
+    try:
+        return dict(zip(images, captioner.caption(list(images.values()), **decode), strict=True))
+    except InputError as error:
+        if not works and len(images) == 1:
+            raise
+        refused = error
+    results: dict[str, Caption | Unreadable] = {}
+    for image_id, image in images.items():
+        try:
+            (results[image_id],) = captioner.caption([image], **decode)
+        except InputError as error:
+            results[image_id] = Unreadable(photos[image_id], str(error))
+    if not works and not any(isinstance(result, Caption) for result in results.values()):
+        raise refused
+    return results
 
 
 def _open(captioner: Captioner, path: Path) -> Image.Image | Unreadable:

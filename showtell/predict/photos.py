@@ -1,4 +1,4 @@
-"""Photos and folders of photos, as people name them -> paths by image_id."""
+"""Paths of photos and folders, as a user gives them -> the path of each photo by its image_id."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,32 +9,33 @@ from showtell.plumbing.errors import InputError
 
 
 def find_photos(paths: Sequence[Path]) -> dict[str, Path]:
-    """Photos and folders of photos -> paths by image_id: a photo's name, or its path within its folder.
+    """The photos at these paths and in these folders. The image_id is the file name, or the path within its folder.
 
-    Where two share a name, both are called by their paths. A link that leads nowhere, and a folder without photos
-    beside other paths (`x.jpg` among a shell's `*.jpg`), are taken along: who reads them says why they are no photos.
-    Raises InputError for a path that does not exist.
+    If two photos have the same name, both get their whole paths: `a/x.jpg` and `b/x.jpg`. A broken link, or a folder
+    without photos among several paths, stays in the result: opening it fails later with the reason, and the other
+    photos are captioned. (A shell's `*.jpg` may name such things.) Raises InputError if a path does not exist.
     """
     if not paths:
         raise InputError("no photo is given; name photos or folders of photos")
-    found: list[tuple[str, Path]] = []
+    pairs: list[tuple[str, Path]] = []
     for path in paths:
         if path.is_dir():
-            found += _in_folder(path, alone=len(paths) == 1)
+            pairs += _in_folder(path, only=len(paths) == 1)
         elif path.exists() or path.is_symlink():
-            found.append((path.name, path))
+            pairs.append((path.name, path))
         else:
-            raise InputError(f"{path} does not exist; name photos or folders of photos")
-    found = list(dict.fromkeys(found))
-    times = Counter(image_id for image_id, _ in found)
-    named = {image_id if times[image_id] == 1 else path.as_posix(): path for image_id, path in found}
-    return named if len(named) == len(found) else {path.as_posix(): path for _, path in found}
+            raise InputError("does not exist", key=str(path), advice="name photos or folders of photos")
+    pairs = list(dict.fromkeys(pairs))
+    times = Counter(image_id for image_id, _ in pairs)
+    named = {image_id if times[image_id] == 1 else path.as_posix(): path for image_id, path in pairs}
+    return named if len(named) == len(pairs) else {path.as_posix(): path for _, path in pairs}
 
 
-def _in_folder(folder: Path, alone: bool) -> list[tuple[str, Path]]:
+def _in_folder(folder: Path, only: bool) -> list[tuple[str, Path]]:
+    """The photos in a folder. If it has none, an error if it is the `only` path, else the folder itself."""
     try:
         return [(record.image_id, record.path) for record in bare(root=folder)]
     except InputError:
-        if alone:
+        if only:
             raise
         return [(folder.name or str(folder), folder)]

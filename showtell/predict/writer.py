@@ -1,7 +1,7 @@
-"""Captions -> a `.json`, `.jsonl` or `.csv` file, which is replaced only when the new one is whole.
+"""Captions -> a `.json`, `.jsonl` or `.csv` file. An old file is replaced only when the new one is complete.
 
-Until then each caption is a line of `NAME.partial`, on the disk as soon as it is known. A stop leaves that file, and a
-writer that resumes goes on from it. A line:
+Until then each caption is one line of `NAME.partial`, written at once. If the work is stopped, this file stays, and a
+writer with `resume=True` continues from it. A line, with digests of the photo and of the captioner:
 `{"image_id": "a.jpg", "caption": "a dog", "log_prob": -3.2, "photo": "9c...", "made_by": "1f..."}`
 """
 
@@ -22,7 +22,7 @@ from showtell.plumbing.files import NO_LINK, whole
 
 try:
     import fcntl
-except ImportError:  # Windows: two writers of one file are the user's to avoid
+except ImportError:  # Windows: nothing is locked, so users must not start two writers
     fcntl = None  # type: ignore[assignment]
 
 Row = dict[str, Any]
@@ -42,18 +42,19 @@ def as_csv(rows: Iterable[Row]) -> str:
     return text.getvalue()
 
 
+USE_THE_SAME = "continue with the same ones, or start again without --resume"
 COLUMNS = ("image_id", "caption", "log_prob")
 FORMS: dict[str, Callable[[Iterable[Row]], str]] = {".json": as_json, ".jsonl": as_jsonl, ".csv": as_csv}
 
 
-START = b'{"image_id": "'  # of every line, so that a file of somebody else is told from ours
+START = b'{"image_id": "'  # the start of every line; another start means that the file is not ours
 
 
 class Writer:
-    """`with Writer(path) as writer: writer.write(image_id, caption)`; with no path, nothing is written.
+    """`with Writer(path) as writer: writer.write(image_id, caption)`. If the path is None, nothing is written.
 
-    `done` are the images that have a caption already. `partial` is the file of lines, or None if what stands at `path`
-    cannot be replaced, such as a pipe: that one gets its rows as they are known (.json at the end).
+    `done` are the images that already have a caption. `partial` is the file of lines. It is None if `path` cannot be
+    replaced, for example a pipe: then each row goes directly to `path` (.json goes there at the end).
     """
 
     def __init__(
@@ -64,14 +65,14 @@ class Writer:
         made_by: str = "",
         photos: Mapping[str, Path] | None = None,
     ) -> None:
-        """`made_by` is the captioner's fingerprint. `photos` are all that the file is about, in its order."""
+        """`made_by` is the captioner's fingerprint. `photos` are all photos of the file, in the order of its rows."""
         if path is not None and path.suffix not in FORMS:
-            raise InputError(f"--out is {str(path)!r}; it takes a name that ends in .json, .jsonl or .csv")
+            raise InputError(key="--out", value=str(path), takes="a name that ends in .json, .jsonl or .csv")
         if path is not None and path.is_dir():
-            raise InputError(f"--out {path} is a folder; it takes a file's name")
+            raise InputError(f"is {path}, which is a folder", key="--out", value=str(path), takes="the name of a file")
         self.path, self.resume, self.made_by, self.photos = path, resume, made_by, photos
         self.rows: dict[str, Row] = {}
-        self.replaced = False  # whether captions of an earlier writer, which stopped, were thrown away
+        self.replaced = False  # whether the captions of an earlier, stopped writer were dropped
         replaceable = path is not None and (path.is_file() or not path.exists())
         self.partial = path.with_name(f"{path.name}.partial") if path is not None and replaceable else None
         self._file: BinaryIO | None = None
@@ -92,14 +93,14 @@ class Writer:
         self.rows[image_id] = row
 
     def _digest(self, image_id: str) -> str | None:
-        """Tells a photo from another that has taken its name since."""
+        """A digest of the photo's bytes, so that `resume` sees if another photo now has this name."""
         return digest_file(self.photos[image_id]) if self.photos and image_id in self.photos else None
 
     def _content(self, rows: Iterable[Row], header: bool = True) -> bytes:
         assert self.path is not None
         form = FORMS[self.path.suffix]
         text = form(rows) if header else form(rows).removeprefix(form([]))
-        return text.encode("utf-8", "backslashreplace")  # names of files may hold bytes that are no letters
+        return text.encode("utf-8", "backslashreplace")  # file names may hold bytes that are not UTF-8
 
     def _put(self, line: bytes) -> None:
         assert self._file is not None
@@ -109,10 +110,12 @@ class Writer:
         except OSError as error:
             if self.partial is None:
                 raise self._unwritable(error) from None
-            raise InputError(f"{self.partial} cannot be written: {error.strerror}; {self._kept()}") from None
+            raise InputError(
+                f"cannot be written: {error.strerror}", key=str(self.partial), advice=self._kept()
+            ) from None
 
     def _kept(self) -> str:
-        return f"it has {len(self.rows):,} captions, and --resume goes on from there"
+        return f"it keeps {len(self.rows):,} captions; continue with --resume"
 
     def _unwritable(self, error: OSError) -> InputError:
         return InputError(f"--out {self.path} cannot be written: {error.strerror} ({error.filename or self.path})")
@@ -132,11 +135,12 @@ class Writer:
         return self
 
     def _open_partial(self, partial: Path) -> BinaryIO:
-        """The file of lines, which no other writer has."""
+        """Open and lock the file of lines. Raises InputError if another process writes it."""
         number = os.open(partial, os.O_RDWR | os.O_CREAT | NO_LINK, 0o666)
         try:
             if not stat.S_ISREG(os.fstat(number).st_mode):
-                raise InputError(f"{partial} is no ordinary file; move it away, or name another --out")
+                advice = "move it away, or choose another --out"
+                raise InputError("is not an ordinary file", key=str(partial), advice=advice)
             _lock(number, partial)
             ours = _is_at(number, partial)
         except BaseException:
@@ -144,11 +148,11 @@ class Writer:
             raise
         if ours:
             return os.fdopen(number, "r+b")
-        os.close(number)  # its writer ended, and took it away, between our two steps
+        os.close(number)  # its writer ended and deleted it after we opened it
         return self._open_partial(partial)
 
     def _begin(self) -> None:
-        """Take over what an earlier writer left in the file of lines, or empty it."""
+        """With `resume`, take over the lines of an earlier writer; else empty the file."""
         assert self._file is not None
         if self.partial is None:
             if self.path is not None and self.path.suffix == ".csv":
@@ -157,30 +161,32 @@ class Writer:
         content = self._file.read()
         if not START.startswith(content[: len(START)]):
             raise InputError(
-                f"{self.partial} holds no captions of `showtell caption`; move it away, or name another --out"
+                "was not written by `showtell caption`",
+                key=str(self.partial),
+                advice="move it away, or choose another --out",
             )
-        lines, _, _ = content.rpartition(b"\n")  # what is behind the last one was cut short by a kill
+        lines, _, _ = content.rpartition(b"\n")  # a kill may leave half a line at the end
         if self.resume:
-            self.rows = self._going_on(lines.split(b"\n"))
+            self.rows = self._resumed(lines.split(b"\n"))
         else:
             self.replaced = bool(lines)
         self._file.seek(len(lines) + 1 if self.resume and lines else 0)
         self._file.truncate()
 
-    def _going_on(self, lines: Iterable[bytes]) -> dict[str, Row]:
-        """The captions that hold: of this captioner, and of photos that are asked for and are still the same."""
+    def _resumed(self, lines: Iterable[bytes]) -> dict[str, Row]:
+        """The rows that are still valid: the photo is asked for and has not changed.
+
+        Raises InputError if another captioner made them, or if none of their photos is asked for.
+        """
         rows = {row["image_id"]: row for row in map(_row, lines) if row is not None}
         if any(row["made_by"] != self.made_by for row in rows.values()):
             raise InputError(
-                f"{self.partial} was begun with another model or other decoding; go on with the same, or "
-                "leave --resume out to begin anew"
+                "was begun with another model or other decoding", key=str(self.partial), advice=USE_THE_SAME
             )
         if self.photos is None or not rows:
             return rows
         if not rows.keys() & self.photos.keys():
-            raise InputError(
-                f"{self.partial} was begun with other photos; go on with the same, or leave --resume out to begin anew"
-            )
+            raise InputError("was begun with other photos", key=str(self.partial), advice=USE_THE_SAME)
         rows = {image_id: row for image_id, row in rows.items() if image_id in self.photos}
         return {image_id: row for image_id, row in rows.items() if row["photo"] == self._digest(image_id)}
 
@@ -209,13 +215,13 @@ class Writer:
 
     def _close(self) -> None:
         if self._file is not None:
-            with contextlib.suppress(OSError):  # told when it was written
+            with contextlib.suppress(OSError):  # _put has already reported a failed write
                 self._file.close()
             self._file = None
 
 
 def _is_at(number: int, path: Path) -> bool:
-    """Whether this open file is still the one of that name."""
+    """Whether the open file is still the file at `path`."""
     try:
         return os.path.samestat(os.fstat(number), path.lstat())
     except FileNotFoundError:
@@ -228,13 +234,14 @@ def _lock(number: int, partial: Path) -> None:
     try:
         fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise InputError(f"{partial} is being written by another process; name another --out") from None
+        advice = "wait until it ends, or choose another --out"
+        raise InputError("is being written by another process", key=str(partial), advice=advice) from None
     except OSError:  # a network disk without locks
         return
 
 
 def _row(line: bytes) -> Row | None:
-    """None for a line that is damaged: its photo is captioned again."""
+    """The row in a line, or None if the line is damaged; then the photo is captioned again."""
     try:
         row = json.loads(line)
     except ValueError:

@@ -1,1 +1,1 @@
-"""A recipe: its sections and their tables, the rules between them, and the parts built from it."""
+"""Recipes: the sections and their tables, the rules between options, and the parts that are built from a recipe."""

@@ -1,4 +1,4 @@
-"""A checked recipe -> built parts."""
+"""A checked recipe -> built parts, such as its encoder and decoder."""
 
 import inspect
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from showtell.captioners.captioner import Captioner
 from showtell.captioners.neural import Neural
 from showtell.decoders.decoder import Decoder
 from showtell.encoders.encoder import Encoder
-from showtell.plumbing.errors import RecipeError
+from showtell.plumbing.errors import ShowtellError
 from showtell.recipe.fits import FITS
 from showtell.recipe.tables import options, part
 from showtell.settings.text import Recipe
@@ -17,7 +17,7 @@ from showtell.tokenizers.captions import Tokenizer
 
 
 class Parts:
-    """`Parts(recipe)("decoder", encoder, tokenizer)`: how a captioner gets the parts that its recipe names."""
+    """A captioner gets the parts of its recipe from this, for example `Parts(...)("decoder", encoder, tokenizer)`."""
 
     def __init__(self, recipe: Recipe, load_folder: Callable[[Path], Captioner]) -> None:
         self.recipe, self.captioner = recipe, load_folder
@@ -33,20 +33,21 @@ def build(recipe: Recipe, section: str, *arguments: Any) -> Any:
 
 
 def build_neural(recipe: Recipe, encoder: Encoder, tokenizer: Tokenizer) -> Neural:
-    """The recipe's decoder, with the weights it starts from, between the two."""
+    """A captioner from the encoder, the tokenizer, and a decoder as the recipe names it."""
     return Neural(encoder, build_decoder(recipe, encoder, tokenizer), tokenizer, recipe)
 
 
 def build_decoder(recipe: Recipe, encoder: Encoder, tokenizer: Tokenizer) -> Decoder:
-    """A decoder that reads what the encoder gives. Raises RecipeError if the built parts do not fit (`fits.py`)."""
+    """A decoder for the features of this encoder. Raises RecipeError if the built parts do not fit (`fits.py`)."""
     decoder: Decoder = build(recipe, "decoder", encoder.dim, len(tokenizer))
+    build(recipe, "peft", decoder)
     for fit in FITS:
         fit(recipe, encoder, decoder, tokenizer)
     return decoder
 
 
 def build_encoder(recipe: Recipe) -> Encoder:
-    """The encoder with its regions around it; regions that take no encoder stand in its place, and none is built."""
+    """The encoder, inside its regions. Regions that take no encoder (`precomputed`) replace it, and none is built."""
     parameters = inspect.signature(part(recipe, "regions")).parameters.values()
     around = any(parameter.kind is parameter.POSITIONAL_OR_KEYWORD for parameter in parameters)
     encoder: Encoder = build(recipe, "regions", *([_build_seeing(recipe)] if around else []))
@@ -56,7 +57,7 @@ def build_encoder(recipe: Recipe) -> Encoder:
 def _build_seeing(recipe: Recipe) -> Encoder:
     try:
         encoder: Encoder = build(recipe, "encoder")
-    except RecipeError as error:  # by itself it knows its options, and not whose section they stand in
+    except ShowtellError as error:  # an encoder says `grid_size`, and the user wrote `encoder.grid_size`
         error.within("encoder")
         raise
     return encoder

@@ -1,13 +1,14 @@
-"""A recipe's plain dict -> checked sections and built parts: the signatures in the tables are the schema.
+"""A recipe's plain dict -> checked sections. The signatures in the tables are the schema.
 
-The keyword-only arguments of the chosen callable are what its section may set; pydantic reads them, and only the
-wording of the errors is ours.
+A section may set the keyword-only arguments of its chosen part: `encoder=lite` takes those of `Lite.__init__`. pydantic
+checks the values; the words of the errors are ours.
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from showtell.captioners import CAPTIONERS
 from showtell.metrics.names import select as check_names
 from showtell.plumbing.errors import RecipeError
 from showtell.plumbing.messages import nearest
@@ -18,9 +19,9 @@ from showtell.settings.text import load_recipe as read_recipe
 
 
 def check(recipe: Recipe) -> Recipe:
-    """The recipe with every option of every section filled in and checked, as plain values that YAML can hold.
+    """Fill in and check every option of every section. The values are plain, so YAML can hold them.
 
-    Raises RecipeError for a section, part, option or value that is not allowed, before anything is built.
+    Raises RecipeError if a section, part, option or value is not allowed. Nothing is built.
     """
     sections = [*PARTS, *FIXED]
     for section, values in recipe.items():
@@ -32,9 +33,11 @@ def check(recipe: Recipe) -> Recipe:
     if captioner != "neural":
         refuse_neural(recipe, captioner)
         sections = [section for section in sections if section not in absent(captioner)]
+    if "data" not in recipe and not CAPTIONERS[captioner].needs_data:
+        sections.remove("data")
     asked = recipe.get("evaluate", {}).get("metrics")
     if isinstance(asked, str):
-        check_names(asked)  # of an unknown name no list is wanted
+        check_names(asked)  # an unknown name gets its own error, not `it takes a list`
     checked = {section: _checked(section, recipe.get(section, {})) for section in sections}
     if captioner != "neural":
         checked["train"] = {key: checked["train"][key] for key in UNTRAINED}
@@ -44,7 +47,7 @@ def check(recipe: Recipe) -> Recipe:
 
 
 def _no_section(name: str, values: object) -> RecipeError:
-    """`encodr.model=x` means another section; `epochs=3` or `encodr=lite` may mean an option too."""
+    """The error for an unknown section. `encodr.model=x` has a mistyped section; `epochs=3` lacks its section."""
     sections = [*PARTS, *FIXED]
     near = nearest(name, sections)
     if not isinstance(values, Mapping) or set(values) == {"name"}:
@@ -55,7 +58,7 @@ def _no_section(name: str, values: object) -> RecipeError:
 
 
 def _checked(section: str, values: dict[str, Any], key: str | None = None) -> dict[str, Any]:
-    """`key` is what the user knows the section by: `data.sets[1]` where it stands inside of another."""
+    """Check one section. `key` is its name in errors, for example `data.sets[1]` if it is inside another section."""
     key = key or section
     name = {} if section in FIXED else {"name": values.get("name", DEFAULTS[section])}
     checked = name | validated(section, values, key).model_dump(mode="json")
@@ -69,7 +72,7 @@ def _checked(section: str, values: dict[str, Any], key: str | None = None) -> di
 def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """A packaged recipe or a YAML file, with overrides such as `"encoder=lite"`, as nested dicts of plain values.
 
-    Every option of every section is filled in and checked. It looks at no file of the data.
+    Every option of every section is filled in and checked; no data file is read.
     Raises RecipeError if there is no such recipe, or a section, part, option or value is not allowed.
 
     >>> load_recipe("bern-6", ["encoder=lite"])["encoder"]["name"]
@@ -79,5 +82,5 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Reci
 
 
 def check_sections(recipe: Recipe, sections: Sequence[str]) -> Recipe:
-    """Some sections, filled in and checked: for what has no whole recipe, such as a captioner of your own."""
+    """Fill in and check only these sections, for example for your own captioner, which has no whole recipe."""
     return {section: _checked(section, recipe.get(section, {})) for section in sections}

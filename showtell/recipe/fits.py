@@ -1,6 +1,6 @@
-"""Rules between built parts: whether decoder, encoder and tokenizer fit. They are asked when a decoder is built.
+"""Rules between built parts: whether decoder, encoder and tokenizer fit. They are checked when a decoder is built.
 
-What can be known only when the first photo comes, such as the size of a grid, is not asked here.
+What is known only after the first photo, such as the size of a grid, is not checked here.
 """
 
 from collections.abc import Callable
@@ -17,24 +17,26 @@ Fit = Callable[[Recipe, Encoder, Decoder, Tokenizer], None]
 
 def as_many_regions(recipe: Recipe, encoder: Encoder, decoder: Decoder, tokenizer: Tokenizer) -> None:
     if None not in (decoder.regions, encoder.count) and decoder.regions != encoder.count:
-        gives = f"regions {recipe['regions']['name']!r} gives {encoder.count} an image"
+        gives = f"regions {recipe['regions']['name']!r} gives {encoder.count} per image"
         raise RecipeError(
-            f"is {decoder.regions}, and {gives}",
+            f"is {decoder.regions}, but {gives}",
             key="decoder.regions",
             value=decoder.regions,
-            advice=f"decoder.regions={encoder.count} takes them",
+            advice=f"use decoder.regions={encoder.count}",
         )
 
 
-def boxes_for_those_who_read_them(recipe: Recipe, encoder: Encoder, decoder: Decoder, tokenizer: Tokenizer) -> None:
+def boxes_for_a_decoder_that_reads_them(
+    recipe: Recipe, encoder: Encoder, decoder: Decoder, tokenizer: Tokenizer
+) -> None:
     if decoder.reads_boxes and not encoder.places:
         raise RecipeError(
             f"is {recipe['regions']['file']}, which has no boxes, "
-            f"and decoder {recipe['decoder']['name']!r} reads where each region lies",
+            f"but decoder {recipe['decoder']['name']!r} needs the box of each region",
             key="regions.file",
             value=recipe["regions"]["file"],
-            advice="add them, or take a decoder that reads none: decoder.sees=pooled, decoder=attend without "
-            "decoder.image_dim, decoder=topdown",
+            advice="add boxes, or use a decoder without them: decoder.sees=pooled, decoder=attend without "
+            "decoder.image_dim, or decoder=topdown",
         )
 
 
@@ -44,10 +46,10 @@ def attention_for_attend_all(recipe: Recipe, encoder: Encoder, decoder: Decoder,
         section = recipe["decoder"]
         how = f" with sees={section['sees']}" if "sees" in section else ""
         raise RecipeError(
-            f"is {weight}, and decoder {section['name']!r}{how} has no attention",
+            f"is {weight}, but decoder {section['name']!r}{how} has no attention",
             key="loss.attend_all",
             value=weight,
-            advice="take loss.attend_all=0, or a decoder with attention, such as decoder=attend",
+            advice="use loss.attend_all=0, or a decoder with attention, such as decoder=attend",
         )
 
 
@@ -57,7 +59,7 @@ def captions_within_positions(recipe: Recipe, encoder: Encoder, decoder: Decoder
 
 FITS: tuple[Fit, ...] = (
     as_many_regions,
-    boxes_for_those_who_read_them,
+    boxes_for_a_decoder_that_reads_them,
     attention_for_attend_all,
     captions_within_positions,
 )

@@ -1,4 +1,4 @@
-"""Rules between the options of a recipe: each is a small function of the checked recipe. They are asked in order."""
+"""Rules between the options of a recipe. Each is a small function of the checked recipe; RULES is their order."""
 
 from collections.abc import Callable
 from functools import partial
@@ -18,7 +18,7 @@ from showtell.settings.text import Recipe
 
 
 def trains(recipe: Recipe) -> bool:
-    """Whether a checked recipe's captioner learns by steps."""
+    """Whether the captioner of a checked recipe learns with training steps."""
     return CAPTIONERS[recipe["captioner"]["name"]].learns
 
 
@@ -27,7 +27,7 @@ def decoding_in_range(recipe: Recipe) -> None:
 
 
 def known_selection(recipe: Recipe) -> None:
-    """`train.select` is a metric, `loss`, or several with commas between."""
+    """`train.select` is a metric, `loss`, or several of them with commas between."""
     allowed = [LOSS, *METRICS]
     names = recipe["train"].get("select", LOSS)
     for each in (part.strip() for part in names.split(",")):
@@ -36,7 +36,7 @@ def known_selection(recipe: Recipe) -> None:
 
 
 def rewards_of_one_caption(recipe: Recipe) -> None:
-    """A reward is of one caption: not of a whole set, and not of what would take minutes each time."""
+    """A reward metric must score one caption, fast, and a higher reward must be better."""
     weights = recipe.get("loss", {}).get("reward")
     if weights is None:
         return
@@ -45,17 +45,17 @@ def rewards_of_one_caption(recipe: Recipe) -> None:
         if name not in METRICS:
             raise wrong(f"has {name!r}", takes=METRICS, near=nearest(name, METRICS))
         if METRICS[name].lower and weight > 0:
-            raise wrong(f"has {name}: {weight:g}, and less of it is better", advice="give it a weight below 0")
+            raise wrong(f"has {name}: {weight:g}, but a lower {name} is better", advice="give it a weight below 0")
         if not METRICS[name].resampled:
-            raise wrong(f"has {name}, a figure of a whole set of captions and not of one", advice="leave it out")
+            raise wrong(f"has {name}, which scores a whole set of captions, not one caption", advice="remove it")
         if METRICS[name] is COPIED:
-            raise wrong(f"has {name}, which would look through all training captions each time", advice="leave it out")
+            raise wrong(f"has {name}, which would search all training captions in every step", advice="remove it")
     if not any(weights.values()):
-        raise wrong(takes="metrics with weights, as {CIDEr-D: 1, BLEU-4: 0.5}")
+        raise wrong(takes="metrics with weights, for example {CIDEr-D: 1, BLEU-4: 0.5}")
 
 
 def captions_within_positions(recipe: Recipe) -> None:
-    """A caption may be no longer than the decoder can read."""
+    """`decode.max_length` may not be longer than the decoder can read."""
     check_positions(recipe.get("decoder", {}).get("max_length"), recipe.get("decode", {}).get("max_length"))
 
 
@@ -73,16 +73,16 @@ RULES: tuple[Callable[[Recipe], None], ...] = (
 
 
 def refuse_neural(recipe: Recipe, captioner: str) -> None:
-    """What a recipe sets of sections that do not apply is an error, not left unread."""
+    """Raise RecipeError for an option of a section that this captioner never reads, for example `decoder.dim`."""
     given = [f"{section}.{key}" for section in absent(captioner) for key in recipe.get(section, {})]
     given += [f"train.{key}" for key in recipe.get("train", {}) if key in schema_of(Train).model_fields]
     for name in given:
         if name.removeprefix("train.") not in UNTRAINED:
             why = "which trains nothing"
-            advice = f"leave it out (`showtell recipes {captioner}` prints a whole recipe)"
+            advice = f"remove it (`showtell recipes {captioner}` prints a whole recipe)"
             if captioner == "ensemble":
                 why = "whose members have their own"
-                advice = "leave it out (`showtell ensemble RUN RUN --run FOLDER` makes one)"
+                advice = "remove it (`showtell ensemble RUN RUN --run FOLDER` makes an ensemble)"
             raise RecipeError(
                 f"does not apply to captioner {captioner!r}, {why}", key=name.removesuffix(".name"), advice=advice
             )

@@ -1,13 +1,13 @@
 """Warn before training about options that another one disables, for example `gamma` without `schedule=milestones`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from showtell.recipe.tables import defaults
 from showtell.settings.text import Recipe
 
-READ_WITH = (  # (section, option), the values with which others are read, and those others
+READ_WITH = (  # (section, option), its values that need other options, and these other options
     (("train", "schedule"), ("cosine",), ("final_lr",)),
     (("train", "schedule"), ("milestones",), ("milestones", "gamma")),
     (("loss", "name"), ("cross_entropy",), ("captions_per_image",)),
@@ -16,10 +16,11 @@ READ_WITH = (  # (section, option), the values with which others are read, and t
 
 
 def unused(recipe: Recipe, encoder_trains: bool) -> list[str]:
-    """
+    """One line for each option that is set but has no effect.
+
     >>> from showtell.recipe.check import load_recipe
     >>> unused(load_recipe("bern-6", ["encoder=lite", "data.root=x", "train.gamma=0.1"]), encoder_trains=False)
-    ['without effect, as train.schedule is cosine: train.gamma=0.1']
+    ['train.gamma=0.1 has no effect, because train.schedule is cosine']
     """
     lines = []
     for (section, option), values, others in READ_WITH:
@@ -29,23 +30,35 @@ def unused(recipe: Recipe, encoder_trains: bool) -> list[str]:
         home = "train" if option == "name" else section
         if given := _changed(recipe[home], others, defaults(recipe, home)):
             name = section if option == "name" else f"{section}.{option}"
-            lines.append(f"without effect, as {name} is {now}: {', '.join(f'{home}.{each}' for each in given)}")
-    if recipe["train"]["encoder_lr"] is not None and not encoder_trains:
-        lines.append(f"without effect, as the encoder is frozen: train.encoder_lr={recipe['train']['encoder_lr']}")
+            lines.append(_no_effect(home, given, f"{name} is {now}"))
+    rate, frozen = recipe["train"]["pretrained_lr"], not encoder_trains and not _trains_pretrained(recipe)
+    if rate is not None and frozen:
+        lines.append(_no_effect("train", [f"pretrained_lr={rate}"], "no pretrained part trains"))
     loss = recipe["loss"]
     if loss.get("teacher", "") is None and (given := _changed(loss, ("teacher_share",), defaults(recipe, "loss"))):
-        lines.append(f"without effect, as there is no loss.teacher: loss.{given[0]}")
+        lines.append(_no_effect("loss", given, "there is no loss.teacher"))
     if loss.get("labels", "caption") != "caption" and not recipe["tokenizer"].get("prompt"):
-        lines.append(f"without effect, as there is no tokenizer.prompt: loss.labels={loss['labels']}")
+        lines.append(_no_effect("loss", [f"labels={loss['labels']}"], "there is no tokenizer.prompt"))
     return lines
 
 
+def _trains_pretrained(recipe: Recipe) -> bool:
+    """Whether weights of a pretrained language model train, as far as the recipe says."""
+    has_language_model = recipe["decoder"]["name"] in ("gpt2", "language_model")
+    return has_language_model and (recipe["peft"]["name"] == "all" or bool(recipe["peft"].get("trainable")))
+
+
+def _no_effect(section: str, given: Sequence[str], reason: str) -> str:
+    names = ", ".join(f"{section}.{each}" for each in given)
+    return f"{names} {'has' if len(given) == 1 else 'have'} no effect, because {reason}"
+
+
 def _changed(section: Mapping[str, Any], names: tuple[str, ...], usual: Mapping[str, Any]) -> list[str]:
-    """`name=value` of the options that are not as usual."""
+    """`name=value` of the options that differ from their defaults."""
     given = {name: section[name] for name in names if section.get(name) and section[name] != usual.get(name)}
     return [f"{name}={_typed(value)}" for name, value in given.items()]
 
 
 def _typed(value: object) -> str:
-    """As it is given in an override: `[1]`, not `(1,)`."""
+    """The value as an override writes it: `[1]`, not `(1,)`."""
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,6 +1,7 @@
-"""Regions: many features of one image. A part wraps an encoder, or stands in its place, and is an encoder again.
+"""Regions: several feature vectors per image. A part wraps the recipe's encoder or replaces it, and is an encoder.
 
-One whose signature takes an encoder gets the recipe's; where it takes none, none is built (`recipe.build_encoder`).
+If a part's signature has an `encoder`, it gets the recipe's encoder; otherwise no encoder is built
+(`recipe.build_encoder`).
 """
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from showtell.regions.windows import Windows
 
 
 def none(encoder: Encoder) -> Encoder:
-    """The encoder as it is: its grid is what the decoder gets."""
+    """The encoder itself: the decoder reads its grid."""
     return encoder
 
 

@@ -1,8 +1,8 @@
-"""The boxes that a detector finds in a photo, each cut out and encoded: regions where the things are.
+"""The boxes that an object detector finds in a photo, each cut out and encoded: one region per object.
 
-The detector says where, the encoder says what: its features are the ones a decoder would get from the whole photo, so
-any detector goes with any encoder. Neither trains. A detector is one of transformers (DETR, RT-DETR and the like, from
-the hub or a folder), or of torchvision where its compiled operators are there.
+The detector gives only the boxes; the encoder computes the features of each crop. So any detector works with any
+encoder. Neither trains. Detectors come from transformers (DETR, RT-DETR and others, from the hub or a folder), or from
+torchvision if its compiled operators are installed.
 """
 
 from collections.abc import Callable
@@ -22,19 +22,19 @@ from showtell.plumbing.torchvision_repair import repair_torchvision
 from showtell.regions.crops import Box, Crops, Pool
 from showtell.settings.bounds import Count, Share
 
-WAY_OUT = "give a folder with regions.model=FOLDER, or take regions=windows, which needs no detector"
+WAY_OUT = "set regions.model=FOLDER to read a local folder, or regions=windows, which needs no detector"
 TORCHVISION = "torchvision:"
 
 
-class Found(NamedTuple):
-    """A detector's boxes in pixels (M 4) with their scores (M), in any order."""
+class Detected(NamedTuple):
+    """A detector's boxes in pixels (M 4) and their scores (M), in any order."""
 
     boxes: Tensor
     scores: Tensor
 
 
 class Detector(Crops):
-    """The `count` likeliest boxes with a score of `min_score` or more; where there is none, the whole photo is one.
+    """The `count` boxes with the highest scores, at least `min_score`. If there is none, the whole photo is the box.
 
     `model` is a hub id or a folder of transformers, or `torchvision:fasterrcnn_resnet50_fpn_v2`.
     """
@@ -58,11 +58,11 @@ class Detector(Crops):
 
     @torch.no_grad()
     def boxes(self, image: Image.Image) -> list[Box | None]:
-        """The whole photo, then `count` rows: boxes, the likeliest first, or None."""
-        found = self.detect(self.detector, image)
-        best = found.scores.argsort(descending=True, stable=True)
-        best = best[found.scores[best] >= self.min_score]
-        boxes = [_whole_pixels(box, image.size) for box in found.boxes[best].tolist()]
+        """The whole photo, then `count` rows: boxes with the highest scores first, then None."""
+        detected = self.detect(self.detector, image)
+        best = detected.scores.argsort(descending=True, stable=True)
+        best = best[detected.scores[best] >= self.min_score]
+        boxes = [_whole_pixels(box, image.size) for box in detected.boxes[best].tolist()]
         whole = (0, 0, *image.size)
         kept = [box for box in boxes if box is not None][: self.count] or [whole]
         return [whole, *kept, *[None] * (self.count - len(kept))]
@@ -74,15 +74,20 @@ class Detector(Crops):
 
 
 def _whole_pixels(box: list[float], size: tuple[int, int]) -> Box | None:
-    """The box within the photo; None if nothing of it is left."""
+    """The box in whole pixels, cut at the photo's edges; None if nothing is left."""
     left, top, right, bottom = (
         round(min(max(edge, 0), length)) for edge, length in zip(box, (*size, *size), strict=True)
     )
     return (left, top, right, bottom) if left < right and top < bottom else None
 
 
-Detect = Callable[[Any, Image.Image], Found]
-Loaded = tuple[nn.Module, Detect, tuple[str, ...]]  # the last: settings that are not in the weights
+Detect = Callable[[Any, Image.Image], Detected]
+Loaded = tuple[nn.Module, Detect, tuple[str, ...]]  # the last entry: settings that are not in the weights
+
+
+def _refused(model: str, wrong: str, **more: Any) -> InputError:
+    """An error about regions.model; `more` is its other data: what is allowed, advice."""
+    return InputError(f"is {model!r}{wrong}", key="regions.model", value=model, **more)
 
 
 def _transformers(model: str) -> Loaded:
@@ -90,28 +95,31 @@ def _transformers(model: str) -> Loaded:
     try:
         import transformers
     except ImportError:
-        raise RecipeError(f"regions.model={model} needs transformers; pip install 'showtell[clip]'") from None
+        wrong = f"is {model!r}, which needs transformers"
+        advice = "pip install 'showtell[clip]'"
+        raise RecipeError(wrong, key="regions.model", value=model, advice=advice) from None
     folder = Path(model).expanduser()
     local = bool(model) and folder.is_dir()
     source = str(folder) if local else model
     if not local:
         if not model or model.startswith((".", "/", "~")) or model.count("/") > 1:
-            raise InputError(f"regions.model={model}: there is no such folder")
+            raise _refused(model, ", which does not exist", takes="a hub id or a folder")
         if not in_hub_cache(model) and hub_is_out_of_reach():
-            raise InputError(f"regions.model={model}: not in the local cache and the hub is out of reach; {WAY_OUT}")
+            wrong = ", which is not in the local cache, and the hub is out of reach"
+            raise _refused(model, wrong, advice=WAY_OUT)
     try:
         safe: dict[str, Any] = {"trust_remote_code": False}
         network = transformers.AutoModelForObjectDetection.from_pretrained(source, weights_only=True, **safe)
         processor = transformers.AutoImageProcessor.from_pretrained(source, **safe)
-    except Exception as error:  # a damaged or foreign folder makes the library raise nearly anything
+    except Exception as error:  # a damaged folder can make the library raise any exception
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise InputError(f"regions.model={model}: no detector can be loaded ({reason}); {WAY_OUT}") from error
+        raise _refused(model, f", but no detector can be loaded from it ({reason})", advice=WAY_OUT) from error
 
-    def detect(network: Any, image: Image.Image) -> Found:
+    def detect(network: Any, image: Image.Image) -> Detected:
         inputs = processor(images=image, return_tensors="pt").to(network.device)
         sizes = torch.tensor([[image.height, image.width]])
-        (found,) = processor.post_process_object_detection(network(**inputs), threshold=0.0, target_sizes=sizes)
-        return Found(found["boxes"].cpu(), found["scores"].cpu())
+        (output,) = processor.post_process_object_detection(network(**inputs), threshold=0.0, target_sizes=sizes)
+        return Detected(output["boxes"].cpu(), output["scores"].cpu())
 
     return network, detect, (processor.to_json_string(),)
 
@@ -125,23 +133,23 @@ def _torchvision(model: str) -> Loaded:
     name = model.removeprefix(TORCHVISION)
     known = [each for each in list_models(detection) if "keypoint" not in each]
     if name not in known:
-        raise RecipeError(f"regions.model={model} is no detector; torchvision has {', '.join(known)}")
+        wrong = f"is {model!r}, which is no detector"
+        raise RecipeError(wrong, key="regions.model", value=model, taker="torchvision has", takes=known)
     try:
         ops.nms(torch.zeros(1, 4), torch.zeros(1), 0.5)
     except (NotImplementedError, RuntimeError) as error:
-        raise RecipeError(
-            f"regions.model={model} needs torchvision's compiled operators, and those of this install do not work; "
-            "install the torchvision that was built for your torch, or name a detector of transformers"
-        ) from error
+        wrong = f"is {model!r}, but torchvision's compiled operators do not work here"
+        advice = "install the torchvision that was built for your torch, or use a detector of transformers"
+        raise RecipeError(wrong, key="regions.model", value=model, advice=advice) from error
     weights = get_model_weights(name)["DEFAULT"]
     try:
         network = get_model(name, weights=weights)
     except OSError as error:
-        raise InputError(f"regions.model={model}: its weights cannot be fetched ({error}); {WAY_OUT}") from error
+        raise _refused(model, f", but its weights cannot be downloaded ({error})", advice=WAY_OUT) from error
 
-    def detect(network: Any, image: Image.Image) -> Found:
+    def detect(network: Any, image: Image.Image) -> Detected:
         pixels = pil_to_tensor(image).to(next(network.parameters()).device) / 255
-        (found,) = network([pixels])
-        return Found(found["boxes"].cpu(), found["scores"].cpu())
+        (output,) = network([pixels])
+        return Detected(output["boxes"].cpu(), output["scores"].cpu())
 
     return network, detect, ()

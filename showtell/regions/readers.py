@@ -1,12 +1,12 @@
-"""A file of features that somebody computed -> arrays by name, one at a time; memory holds no more than is asked for.
+"""A file of precomputed features -> arrays by image name, read one at a time to save memory.
 
-What each form calls the features and boxes of an image `ID`:
+Names of the features and boxes of the image `ID` in each format:
 
     a folder          ID.npy and ID.boxes.npy, or ID.npz with `features` and `boxes`
     .npz              ID and ID:boxes
     .safetensors      ID and ID:boxes
     .h5, .hdf5        datasets ID and ID:boxes, or a group ID with `features` and `boxes`
-    .pkl, .pickle     a dict ID -> array, or ID -> {features: array, boxes: array}; read whole, by plumbing.pickles
+    .pkl, .pickle     a dict ID -> array, or ID -> {features: array, boxes: array}; read as a whole
 """
 
 import os
@@ -26,13 +26,14 @@ from showtell.plumbing.errors import InputError
 
 Array = NDArray[Any]
 FEATURES, BOXES = "features", "boxes"
-MOST_UNSTORED = 1_000_000  # bytes of a data set that a file need not store
-MOST_COMPRESSED = 1_100  # deflate makes nothing smaller by more than 1,032
-LARGEST_COMPRESSED = 2**30  # bytes of an array that a file stores in fewer
+# Limits for arrays that are larger in memory than in the file, because a tiny file could fill the memory.
+MOST_UNSTORED = 1_000_000  # bytes; a smaller array is always allowed
+MOST_COMPRESSED = 1_100  # the largest ratio of memory to file; deflate reaches at most 1,032
+LARGEST_COMPRESSED = 2**30  # bytes in memory
 
 
 class Reader(ABC):
-    """`shapes` has the shape of every image's features by name; `features` and `boxes` read one."""
+    """`shapes` maps a name to the shape of its features; `features` and `boxes` read the arrays of one image."""
 
     shapes: Mapping[str, tuple[int, ...]]
 
@@ -47,49 +48,53 @@ class Reader(ABC):
 
 
 def open_features(path: Path) -> Reader:
-    """Raises InputError if there is no such file, or it is in none of the forms."""
+    """Raises InputError if the file does not exist or has no known format."""
     if not path.exists():
-        raise InputError(f"regions.file={path}: there is no such file or folder")
+        raise refused(path, "there is no such file or folder")
     if path.is_dir():
         return Folder(path)
     if path.suffix.lower() not in FORMS:
-        raise InputError(
-            f"regions.file={path}: its name says no form of features; it takes a folder of .npy or .npz, "
-            f"or a file that ends in {', '.join(FORMS)}"
-        )
+        takes = f"a folder of .npy or .npz, or a file that ends in {', '.join(FORMS)}"
+        raise refused(path, f"{path.suffix or 'a file without suffix'} is no format of features", takes=takes)
     try:
         return FORMS[path.suffix.lower()](path)
     except InputError:
         raise
-    except Exception as error:  # a damaged or foreign file makes the libraries raise nearly anything
+    except Exception as error:  # a damaged file can make the libraries raise any exception
         raise damaged(path, error) from error
 
 
+def refused(path: Path, wrong: str, **more: Any) -> InputError:
+    """An error about regions.file; `more` is its other data: what is allowed, advice."""
+    return InputError(f"is {str(path)!r}: {wrong}", key="regions.file", value=str(path), **more)
+
+
 def damaged(path: Path, error: Exception, name: str | None = None) -> InputError:
+    """The error for a file, or for the image `name` in it, that cannot be read."""
     reason = " ".join(str(error).split()) or type(error).__name__
     what = "it" if name is None else repr(name)
     form = "folder of .npy or .npz" if path.is_dir() else f"{path.suffix} of arrays"
-    return InputError(f"regions.file={path}: {what} cannot be read, as in a {form} ({reason})")
+    return refused(path, f"{what} cannot be read as a {form} ({reason})")
 
 
 def files_of(path: Path) -> Iterator[Path]:
-    """The file of features itself, or those of a folder, in it and below."""
+    """The file itself; for a folder, all files of features in it and in its subfolders."""
     if not path.is_dir():
         yield path
     for where, _, names in os.walk(path, followlinks=True):
-        # macOS writes a hidden `._7.npy` beside `7.npy`.
+        # Skip hidden files: macOS writes `._7.npy` next to `7.npy`.
         yield from (Path(where, name) for name in names if name.endswith((".npy", ".npz")) and name[0] != ".")
 
 
 class Folder(Reader):
-    """One file an image; names are paths below the folder, without .npy or .npz."""
+    """One file per image. Names are paths relative to the folder, without .npy or .npz: `val/7` for `val/7.npy`."""
 
     def __init__(self, folder: Path) -> None:
         self._files: dict[str, Path] = {}
         for path in files_of(folder):
             name = path.relative_to(folder).as_posix()[:-4]
             if name in self._files:
-                raise InputError(f"regions.file={folder}: {name}.npy and {name}.npz are of one image; delete one")
+                raise refused(folder, f"{name}.npy and {name}.npz belong to one image", advice="delete one")
             self._files[name] = path
         self.shapes = _Shapes(self.shape, [name for name in self._files if not name.endswith(f".{BOXES}")])
 
@@ -106,8 +111,10 @@ class Folder(Reader):
             return _whole(path)
         with np.load(path, allow_pickle=False) as arrays:
             if FEATURES not in arrays:
-                held = ", ".join(arrays.files[:5]) or "nothing"
-                raise InputError(f"{path} holds {held}; the features of an image are called {FEATURES!r} there")
+                names = ", ".join(arrays.files[:5]) or "no arrays"
+                raise InputError(
+                    f"has {names}, but no {FEATURES!r}", key=str(path), advice=f"name the array {FEATURES!r}"
+                )
             return _array_in(arrays, FEATURES)
 
     def boxes(self, name: str) -> Array | None:
@@ -120,12 +127,12 @@ class Folder(Reader):
 
 
 def _whole(path: Path) -> Array:
-    """A .npy file. It is mapped first: numpy then compares the header's shape with the bytes that are there."""
+    """Read a .npy file. It is memory-mapped first, because numpy then checks the header's shape against the file."""
     return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
 
 
 class _Shapes(Mapping[str, tuple[int, ...]]):
-    """Shapes that are read from the files' headers when they are asked for."""
+    """A dict of shapes; each shape is read from a header only when it is needed."""
 
     def __init__(self, read: Callable[[str], tuple[int, ...]], names: list[str]) -> None:
         self._read, self._names = read, dict.fromkeys(names)
@@ -150,10 +157,10 @@ class Npz(Reader):
 
     def __init__(self, path: Path) -> None:
         self._arrays = np.load(path, allow_pickle=False)
-        self._turn = Lock()  # the archive has one place at which it is read
+        self._turn = Lock()  # all threads share the archive's read position
         archive, turn = self._arrays.zip, self._turn
 
-        def shape(name: str) -> tuple[int, ...]:  # knows no reader, so that one is closed when it is let go
+        def shape(name: str) -> tuple[int, ...]:  # does not refer to self, so the file closes when self is deleted
             with turn:
                 return _shape_in(archive, name)
 
@@ -175,9 +182,9 @@ def _array_in(arrays: Any, name: str) -> Array:
 
 
 def _shape_in(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
-    """From the header of an array in an archive, without its values.
+    """The shape of an array in an archive, from its header. The values are not read.
 
-    ValueError if it claims other bytes than it has.
+    Raises ValueError if shape and type do not fit the number of bytes: (2, 3) of float32 needs 24.
     """
     member = archive.getinfo(f"{name}.npy" if f"{name}.npy" in archive.NameToInfo else name)
     _check_claim(name, member.file_size, member.compress_size)
@@ -186,26 +193,26 @@ def _shape_in(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
         header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, kind = header(file)
         if not kind.hasobject and prod(shape) * kind.itemsize != member.file_size - file.tell():
-            raise ValueError(f"{name!r} claims the shape {shape} of {kind} and has {member.file_size:,} bytes")
+            raise ValueError(f"{name!r} claims the shape {shape} of {kind}, but has {member.file_size:,} bytes")
         return tuple(shape)
 
 
 def _check_claim(name: str, claimed: int, stored: int) -> None:
-    """ValueError for an array of far more bytes than the file stores for it: it would fill the memory."""
+    """Raise ValueError if an array is far larger in memory than in the file, because it would fill the memory."""
     most = min(stored * MOST_COMPRESSED, LARGEST_COMPRESSED)
     if claimed > max(stored, most, MOST_UNSTORED):
         raise ValueError(
-            f"{name!r} claims {claimed:,} bytes and stores {stored:,}; save the array again, whole and uncompressed"
+            f"{name!r} claims {claimed:,} bytes, but stores {stored:,}; save the complete array without compression"
         )
 
 
 class Safetensors(Reader):
-    """All images in one file; its header has every shape."""
+    """All images in one file. Its header has all shapes."""
 
     def __init__(self, path: Path) -> None:
         from safetensors import safe_open
 
-        self._file = safe_open(path, framework="pt")  # numpy has no bfloat16
+        self._file = safe_open(path, framework="pt")  # torch, because numpy has no bfloat16
         self._names = set(self._file.keys())
         names = [name for name in self._file.keys() if not name.endswith(f":{BOXES}")]  # noqa: SIM118
         self.shapes = {name: tuple(self._file.get_slice(name).get_shape()) for name in names}
@@ -220,15 +227,14 @@ class Safetensors(Reader):
 
 
 class Hdf5(Reader):
-    """All images in one file and those that it links to; an id with slashes in it lies in groups."""
+    """All images in one file and the files that it links to. The id `val/7` is the dataset `7` in the group `val`."""
 
     def __init__(self, path: Path) -> None:
         try:
             import h5py
         except ImportError:
-            raise InputError(
-                f"regions.file={path}: {path.suffix} needs h5py; pip install 'showtell[h5]', or save it as .safetensors"
-            ) from None
+            advice = "pip install 'showtell[h5]', or save it as .safetensors"
+            raise refused(path, f"{path.suffix} needs h5py", advice=advice) from None
         self._file = h5py.File(path, "r")
         self.shapes: dict[str, tuple[int, ...]] = {}
         self._places: dict[str, str] = {}
@@ -254,15 +260,15 @@ class Hdf5(Reader):
     def _read(self, place: str) -> Array:
         array = self._file[place]
         _check_stored(place, array)
-        if array.dtype.kind not in "fiub":  # texts may be of any length, whatever the data set's size
-            raise ValueError(f"{place!r} holds {array.dtype}, and no plain numbers")
+        if array.dtype.kind not in "fiub":  # texts could fill the memory, whatever the size of the dataset
+            raise ValueError(f"{place!r} has type {array.dtype}; it takes numbers")
         return np.asarray(array)
 
 
 def _datasets(path: Path, group: Any, place: str = "", above: tuple[Any, ...] = ()) -> Iterator[tuple[str, Any]]:
-    """What lies below a group, by its place. Links are followed, which h5py's visititems does not do.
+    """All datasets below a group, with their paths. Links are followed, which h5py's visititems does not do.
 
-    A link to a group that it lies in is passed over, as it would be followed for ever.
+    A link to a group that contains it is skipped, because it would never end.
     """
     import h5py
 
@@ -276,48 +282,45 @@ def _datasets(path: Path, group: Any, place: str = "", above: tuple[Any, ...] = 
 
 
 def _check_stored(place: str, array: Any) -> None:
-    """ValueError for a data set whose values are not all in the file: HDF5 gives one value for all others."""
+    """Raise ValueError if values of a dataset are not in the file. HDF5 would fill them with one constant."""
     values = array.size or 0
     size, chunk = values * array.dtype.itemsize, prod(array.chunks or (0,)) * array.dtype.itemsize
     stored = min(array.id.get_storage_size(), Path(array.file.filename).stat().st_size)
     _check_claim(place, max(size, chunk) if values else 0, stored)
     if values and not array.is_virtual and not stored:
-        raise ValueError(f"{place!r} claims {size:,} bytes, and none was ever written")
+        raise ValueError(f"{place!r} claims {size:,} bytes, but none was written")
     if values and array.chunks:
         sides = zip(array.shape, array.chunks, strict=True)
         wanted, written = prod(-(-side // part) for side, part in sides), array.id.get_num_chunks()
         if written < wanted:
-            raise ValueError(f"{place!r}: {written:,} of its {wanted:,} chunks were ever written")
+            raise ValueError(f"{place!r}: only {written:,} of its {wanted:,} chunks were written")
 
 
 def _linked(path: Path, group: Any, name: str, place: str) -> Any:
     try:
         return group[name]
-    except Exception as error:  # KeyError, OSError or RuntimeError, as the link is one or another
+    except Exception as error:  # KeyError, OSError or RuntimeError, depending on the kind of link
         link = group.get(name, getlink=True)
-        if not hasattr(link, "path"):  # no link: it is damaged
+        if not hasattr(link, "path"):  # it is not a link, so the file is damaged
             raise
         to = f"{link.path} of {link.filename}" if hasattr(link, "filename") else link.path
         reason = " ".join(str(error.args[0] if error.args else error).split())
-        raise InputError(
-            f"regions.file={path}: {place!r} is a link to {to}, which cannot be followed ({reason}); "
-            "bring what is missing, or take the link away"
-        ) from error
+        wrong = f"{place!r} is a link to {to}, which cannot be followed ({reason})"
+        raise refused(path, wrong, advice="add what is missing, or remove the link") from error
 
 
 class Pickled(Reader):
-    """A dict of arrays, all of it in memory, as this form allows no other reading."""
+    """A dict of arrays. A pickle can only be read as a whole, so all arrays are in memory."""
 
     def __init__(self, path: Path) -> None:
-        found = pickles.load(path, "regions.file")
-        if not isinstance(found, dict):
-            raise InputError(f"regions.file={path}: holds a {type(found).__name__}, not a dict of arrays by image id")
-        both = {str(name): entry if isinstance(entry, dict) else {FEATURES: entry} for name, entry in found.items()}
+        content = pickles.load(path, "regions.file")
+        if not isinstance(content, dict):
+            raise refused(path, f"it has a {type(content).__name__}", takes="a dict of arrays by image id")
+        both = {str(name): entry if isinstance(entry, dict) else {FEATURES: entry} for name, entry in content.items()}
         if lacking := [name for name, entry in both.items() if FEATURES not in entry]:
-            held = ", ".join(map(str, list(both[lacking[0]])[:5])) or "nothing"
-            raise InputError(
-                f"regions.file={path}: {lacking[0]!r} holds {held}; the features of an image are called {FEATURES!r}"
-            )
+            names = ", ".join(map(str, list(both[lacking[0]])[:5])) or "no arrays"
+            wrong = f"{lacking[0]!r} has {names}, but no {FEATURES!r}"
+            raise refused(path, wrong, advice=f"name the array {FEATURES!r}")
         self._arrays = {name: _numbers(path, name, entry[FEATURES]) for name, entry in both.items()}
         boxes = {name: entry[BOXES] for name, entry in both.items() if entry.get(BOXES) is not None}
         self._boxes = {name: _numbers(path, name, where) for name, where in boxes.items()}
@@ -331,9 +334,9 @@ class Pickled(Reader):
 
 
 def _numbers(path: Path, name: str, entry: Any) -> Array:
-    """An array of an array, or of lists of numbers. A list of texts would take the longest one's size for each."""
+    """An array, or lists of numbers, as an array. Texts are refused: each would need the memory of the longest."""
     if not _is_numeric(entry):
-        raise InputError(f"regions.file={path}: {name!r} holds other things than numbers; save arrays of numbers")
+        raise refused(path, f"{name!r} has other values than numbers", advice="save arrays of numbers")
     return np.asarray(entry)
 
 

@@ -1,7 +1,8 @@
-"""Ten windows of a photo, each through the encoder: regions without a detector.
+"""Ten windows of a photo, each encoded separately: regions without a detector.
 
-The whole photo, then a 3 x 3 grid of windows half its width and height, overlapping by half, row by row. They stand in
-the same places in every photo, so a decoder that knows a region by its number (`topdown`) can learn what it means.
+The first window is the whole photo. The other nine are half as wide and high, form a 3 x 3 grid, and overlap by half.
+Window 5 is at the same place in every photo, so a decoder that knows regions only by number (`topdown`) can learn what
+each number means.
 """
 
 from PIL import Image
@@ -17,7 +18,7 @@ WINDOWS = [(0.0, 0.0, 1.0, 1.0)] + [(x, y, x + 0.5, y + 0.5) for y in STARTS for
 
 
 class Windows(Crops):
-    """`pool` makes the one vector: the largest or mean of the windows, or none: the whole photo's own."""
+    """`pool` gives the pooled vector: max or mean over the windows, or the vector of the whole photo (none)."""
 
     def __init__(self, encoder: Encoder, *, pool: Pool = "max") -> None:
         super().__init__(encoder, "windows", pool)
@@ -37,7 +38,7 @@ class Windows(Crops):
 
 
 def windows(width: int, height: int) -> list[Box]:
-    """The windows in whole pixels; none is empty, however small the photo.
+    """The windows in whole pixels. Every window has at least one pixel, even if the photo is tiny.
 
     >>> windows(8, 4)[:3]
     [(0, 0, 8, 4), (0, 0, 4, 2), (2, 0, 6, 2)]

@@ -1,5 +1,7 @@
-"""A comparison -> lines for a terminal, and a page: what is shown and what is not, a picture of the differences, and
-the photos where each wins most. To the right of zero a run is better than the first, also where less is better.
+"""A comparison -> lines for a terminal, and a page: which differences are shown, a figure, photos where each run wins.
+
+In the figure, a dot to the right of zero means better than the first run. If lower values are better, as in CHAIR, the
+axis is reversed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,82 +28,84 @@ from showtell.scoring.compare import to_json
 from showtell.scoring.comparison import SAME, Comparison, Difference, method
 
 SHOWN, PICTURED = 3, 8  # photos that a run wins: in the terminal, on the page
-FEW = 200  # resamples with which p is coarse
+FEW = 200  # with fewer resamples, p is coarse: 1/101 is the smallest for 100
 SIDE = 480  # pixels of the longer side of a photo
 VALUES, SAYS = "Values, with 95 % intervals", "verdict"
-STRIP, MARGINS = 0.24, 0.42  # inches: a run's line in a metric's strip, and what is around a strip's lines
+STRIP, MARGINS = 0.24, 0.42  # inches: height of a run's line in a metric's strip, and space around the lines
 
 
-def lines(found: Comparison) -> Iterator[RenderableType]:
-    """What `compare` prints."""
-    if note := _left_out(found):
+def lines(result: Comparison) -> Iterator[RenderableType]:
+    """The lines that `showtell compare` prints."""
+    if note := _left_out(result):
         yield Text(note)
     yield Text(VALUES, style="bold")
-    yield _table(_values(found), breaks=0)
-    for other in found.others:
-        yield Text(f"\n{other} against {found.first}", style="bold")
-        yield _table(_tests(found, other), breaks=-1)
-    for caution in cautions(found):
+    yield _table(_values(result), breaks=0)
+    for other in result.others:
+        yield Text(f"\n{other} against {result.first}", style="bold")
+        yield _table(_tests(result, other), breaks=-1)
+    for caution in cautions(result):
         yield Text(caution)
-    for other in found.others:
-        for winner, image_ids in _wins(found, other, SHOWN):
-            yield Text(f"\nwhere {winner} wins most ({found.decides})", style="bold")
+    for other in result.others:
+        for winner, image_ids in _wins(result, other, SHOWN):
+            yield Text(f"\nwhere {winner} wins most ({result.decides})", style="bold")
             for image_id in image_ids:
                 yield Text(image_id)
-                for run in (found.first, other):
-                    yield Text(f"  {_value(found, run, image_id)}  {run}: {_said(found, run, image_id)}")
-    yield Text(f"\n{method(found)}", style="dim")
+                for run in (result.first, other):
+                    yield Text(f"  {_value(result, run, image_id)}  {run}: {_caption(result, run, image_id)}")
+    yield Text(f"\n{method(result)}", style="dim")
 
 
-def write_comparison(path: Path, found: Comparison, command: str = "") -> None:
-    """By the name's end a page or JSON; the command that made it stands on the page."""
+def write_comparison(path: Path, result: Comparison, command: str = "") -> None:
+    """Write a page, or JSON if the name ends in `.json`. The page shows the command that made it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".json":
-            write_json(path, to_json(found))
+            write_json(path, to_json(result))
         else:
-            lead = f"{', '.join(found.others)} against {found.first}, on the same {len(found.references):,} images"
-            write_page(path, "Captions compared", lead, _sections(found, command))
+            lead = f"{', '.join(result.others)} against {result.first}, on the same {len(result.references):,} images"
+            write_page(path, "Captions compared", lead, _sections(result, command))
     except OSError as error:
         raise InputError(f"--out {path} cannot be written: {error.strerror}") from None
 
 
-def cautions(found: Comparison) -> list[str]:
-    """What is to be known before a difference is told."""
-    tests = sum(map(len, found.differences.values()))
-    said = []
-    if few := [name for name, difference in _all(found) if difference.exact]:
-        images = len(found.references)
-        which = f"{images} images are few" if 2**images <= found.resamples else f"few images differ in {_listed(few)}"
-        said.append(f"{which}: all their swaps were tried, and hardly any p can be small")
-    if tests and found.resamples < FEW:
-        said.append(f"{found.resamples} resamples are few: no p can be below {1 / (found.resamples + 1):.3f}")
+def cautions(result: Comparison) -> list[str]:
+    """Warnings to read before the differences."""
+    tests = sum(map(len, result.differences.values()))
+    warnings = []
+    if few := [name for name, difference in _all(result) if difference.exact]:
+        images = len(result.references)
+        which = f"{images} images are few" if 2**images <= result.resamples else f"few images differ in {_listed(few)}"
+        warnings.append(f"{which}: all their swaps were tried, and p can hardly be small")
+    if tests and result.resamples < FEW:
+        warnings.append(f"{result.resamples} resamples are few: no p can be below {1 / (result.resamples + 1):.3f}")
     if tests > 1:
-        runs = f" p Holm allows for the {len(found.others)} runs, nothing for the metrics." * (len(found.others) > 1)
-        said.append(
-            f"{tests} tests at the level .05: where nothing differs, one in twenty finds a difference all the same."
+        count = len(result.others)
+        runs = f" p Holm corrects for the {count} runs, but not for the number of metrics." * (count > 1)
+        warnings.append(
+            f"{tests} tests at the level .05: even if nothing differs, one test in twenty finds a difference."
             f"{runs} Choose the metric that decides before you look."
         )
-    return said
+    return warnings
 
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(dict.fromkeys(names))
 
 
-def _all(found: Comparison) -> list[tuple[str, Difference]]:
-    return [(name, each) for name, by_run in found.differences.items() for each in by_run.values()]
+def _all(result: Comparison) -> list[tuple[str, Difference]]:
+    return [(name, each) for name, by_run in result.differences.items() for each in by_run.values()]
 
 
-def _left_out(found: Comparison) -> str:
-    reasons = dict.fromkeys(found.scores[found.first].left_out.items())
-    images = f"left out of {len(found.references) + len(found.left_out):,} images: {told(found.left_out)}"
-    metrics = [f"left out: {name} {reason}" for name, reason in reasons]
-    return "\n".join([images] * bool(found.left_out) + metrics)
+def _left_out(result: Comparison) -> str:
+    reasons = dict.fromkeys(result.scores[result.first].left_out.items())
+    skipped, every = len(result.left_out), len(result.references) + len(result.left_out)
+    images = f"skipped {skipped:,} of {every:,} images: {told(result.left_out)}"
+    metrics = [f"skipped: {name} {reason}" for name, reason in reasons]
+    return "\n".join([images] * bool(result.left_out) + metrics)
 
 
 def _table(rows: Sequence[Sequence[str]], breaks: int) -> Table:
-    """Without lines, so that it fits into 80 columns; where it does not, one column of words breaks."""
+    """A table without lines, to fit into 80 columns. If it is too wide, column `breaks` is wrapped."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for place, title in enumerate(rows[0]):
         words = place == 0 or title in ("run", SAYS)
@@ -112,13 +116,13 @@ def _table(rows: Sequence[Sequence[str]], breaks: int) -> Table:
     return table
 
 
-def _values(found: Comparison) -> list[list[str]]:
-    """A header, and for each metric the value of each run with its interval: two abreast, more below each other."""
-    names = found.scores[found.first]
-    if len(found.candidates) == 2:
-        rows = [[_name(name), *(_spread(scores[name]) for scores in found.scores.values())] for name in names]
-        return [["metric", *found.candidates], *rows]
-    rows = [[_name(name), run, _spread(scores[name])] for name in names for run, scores in found.scores.items()]
+def _values(result: Comparison) -> list[list[str]]:
+    """A header, and each metric's values with intervals: two runs side by side, more runs below each other."""
+    names = result.scores[result.first]
+    if len(result.candidates) == 2:
+        rows = [[_name(name), *(_spread(scores[name]) for scores in result.scores.values())] for name in names]
+        return [["metric", *result.candidates], *rows]
+    rows = [[_name(name), run, _spread(scores[name])] for name in names for run, scores in result.scores.items()]
     return [["metric", "run", "value"], *rows]
 
 
@@ -126,12 +130,12 @@ def _spread(score: Score) -> str:
     return f"{score.value:.4f}" + (f" ({score.interval[0]:.4f} to {score.interval[1]:.4f})" if score.interval else "")
 
 
-def _tests(found: Comparison, other: str) -> list[list[str]]:
-    """A header, and a row for each metric: how far the run is from the first."""
-    several = len(found.others) > 1
+def _tests(result: Comparison, other: str) -> list[list[str]]:
+    """A header, and a row for each metric: how far the run is from the first run."""
+    several = len(result.others) > 1
     rows = [["metric", "difference", "95 % interval", "p boot", "p swap", *["p Holm"] * several, SAYS]]
-    for name in found.scores[found.first]:
-        each = found.differences.get(name, {}).get(other)
+    for name in result.scores[result.first]:
+        each = result.differences.get(name, {}).get(other)
         if each is None:
             rows.append([name, *[""] * (4 + several), "not tested"])
             continue
@@ -145,82 +149,85 @@ def _name(name: str) -> str:
     return name + (LESS if METRICS[name].lower else "")
 
 
-def _wins(found: Comparison, other: str, most: int) -> Iterator[tuple[str, list[str]]]:
-    won, lost = found.wins(other, most)
-    yield from ((winner, image_ids) for winner, image_ids in ((other, won), (found.first, lost)) if image_ids)
+def _wins(result: Comparison, other: str, most: int) -> Iterator[tuple[str, list[str]]]:
+    won, lost = result.wins(other, most)
+    yield from ((winner, image_ids) for winner, image_ids in ((other, won), (result.first, lost)) if image_ids)
 
 
-def _value(found: Comparison, run: str, image_id: str) -> str:
-    return f"{found.scores[run][found.decides].per_image[image_id]:.3f}"
+def _value(result: Comparison, run: str, image_id: str) -> str:
+    return f"{result.scores[run][result.decides].per_image[image_id]:.3f}"
 
 
-def _said(found: Comparison, run: str, image_id: str) -> str:
-    return found.candidates[run][image_id] or "(no words)"
+def _caption(result: Comparison, run: str, image_id: str) -> str:
+    return result.candidates[run][image_id] or "(no words)"
 
 
-def _sections(found: Comparison, command: str) -> list[Section]:
+def _sections(result: Comparison, command: str) -> list[Section]:
     figure = None
-    if found.differences:
-        light, dark = (data_uri(png(differences_figure(found, theme))) for theme in THEMES)
+    if result.differences:
+        light, dark = (data_uri(png(differences_figure(result, theme))) for theme in THEMES)
         figure = Figure(light, dark, "differences with their intervals")
     text = (
-        f"Dots: how far from {found.first}; lines: the 95 % intervals of that by paired bootstrap. A full dot is a "
-        "difference that is shown, a hollow one may be chance. To the right is better, or more where no way is better."
+        f"Dots: difference from {result.first}. Lines: its 95 % interval by paired bootstrap. A full dot is a "
+        "difference that is shown; a hollow dot may be chance. Right is better (or higher, if neither is better)."
     )
-    sentences = [(_sentence(found, other), "") for other in found.others]
-    sections = [Section("What is shown", text, [*sentences, *((said, "") for said in cautions(found))], figure=figure)]
-    sections.append(Section(VALUES, _left_out(found), table=_values(found)))
-    sections += [Section(f"{other} against {found.first}", table=_tests(found, other)) for other in found.others]
-    for other in found.others:
-        for winner, image_ids in _wins(found, other, PICTURED):
-            cards = [_card(found, other, image_id) for image_id in image_ids]
-            loser = found.first if winner == other else other
+    sentences = [(_sentence(result, other), "") for other in result.others]
+    warnings = [(warning, "") for warning in cautions(result)]
+    sections = [Section("Which differences are shown", text, [*sentences, *warnings], figure=figure)]
+    sections.append(Section(VALUES, _left_out(result), table=_values(result)))
+    sections += [Section(f"{other} against {result.first}", table=_tests(result, other)) for other in result.others]
+    for other in result.others:
+        for winner, image_ids in _wins(result, other, PICTURED):
+            cards = [_card(result, other, image_id) for image_id in image_ids]
+            loser = result.first if winner == other else other
             title = f"Where {winner} wins most over {loser}"
-            sections.append(Section(title, f"The images' own {found.decides} stands beside the run.", cards=cards))
-    return [*sections, Section("How this was made", protocol=_protocol(found, command))]
+            text = f"The number after a run's name is its {result.decides} for this image."
+            sections.append(Section(title, text, cards=cards))
+    return [*sections, Section("How this was made", protocol=_protocol(result, command))]
 
 
-def _sentence(found: Comparison, other: str) -> str:
+def _sentence(result: Comparison, other: str) -> str:
     """`b against a: better by CIDEr-D, BLEU-4; no difference shown by ROUGE-L`."""
     by_verdict: dict[str, list[str]] = {}
-    for name, each in found.differences.items():
+    for name, each in result.differences.items():
         by_verdict.setdefault(each[other].verdict, []).append(name)
     ordered = sorted(by_verdict, key=lambda verdict: verdict == SAME)
-    parts = [f"{verdict} by {', '.join(by_verdict[verdict])}" for verdict in ordered]
-    return f"{other} against {found.first}: {'; '.join(parts) or 'nothing could be tested'}"
+    verdicts = [f"{verdict} by {', '.join(by_verdict[verdict])}" for verdict in ordered]
+    return f"{other} against {result.first}: {'; '.join(verdicts) or 'no metric can be tested'}"
 
 
-def _card(found: Comparison, other: str, image_id: str) -> Card:
-    captions = [(f"{run}: {_value(found, run, image_id)}", _said(found, run, image_id)) for run in (found.first, other)]
-    return Card(_picture(found, image_id), image_id, references=found.references[image_id], captions=captions)
+def _card(result: Comparison, other: str, image_id: str) -> Card:
+    runs = (result.first, other)
+    captions = [(f"{run}: {_value(result, run, image_id)}", _caption(result, run, image_id)) for run in runs]
+    return Card(_picture(result, image_id), image_id, references=result.references[image_id], captions=captions)
 
 
-def _picture(found: Comparison, image_id: str) -> str:
-    """The photo, small; nothing where there is none or it can be read no more."""
-    if image_id not in found.photos:
+def _picture(result: Comparison, image_id: str) -> str:
+    """The photo as a small data URI; empty if there is no photo or it cannot be read."""
+    if image_id not in result.photos:
         return ""
     try:
-        return picture_uri(thumbnail(open_image(found.photos[image_id], at_least=SIDE), SIDE))
+        return picture_uri(thumbnail(open_image(result.photos[image_id], at_least=SIDE), SIDE))
     except InputError:
         return ""
 
 
-def _protocol(found: Comparison, command: str) -> list[tuple[str, str]]:
-    rows = [("tests", method(found))]
-    for run, source in found.sources.items():
+def _protocol(result: Comparison, command: str) -> list[tuple[str, str]]:
+    rows = [("tests", method(result))]
+    for run, source in result.sources.items():
         rows.append((run, source["captions"] + (f", made by {source['evaluated']}" if source["evaluated"] else "")))
-    rows += [("scores", score.signature.replace("|", " | ")) for score in found.scores[found.first].values()]
+    rows += [("scores", score.signature.replace("|", " | ")) for score in result.scores[result.first].values()]
     return [*rows, ("command", command)] if command else rows
 
 
-def differences_figure(found: Comparison, theme: str = "light") -> Drawing:
-    """A strip for each metric, in it a line for each run with its interval; metrics have scales of their own."""
+def differences_figure(result: Comparison, theme: str = "light") -> Drawing:
+    """A strip for each metric, and in it an interval and a dot for each run. Each metric has its own scale."""
     paper, ink, rule = THEMES[theme]
-    tall = STRIP * len(found.others) + MARGINS
-    names, legend = list(found.differences), 0.3 if len(found.others) > 1 else 0
+    tall = STRIP * len(result.others) + MARGINS
+    names, legend = list(result.differences), 0.3 if len(result.others) > 1 else 0
     figure = Drawing(figsize=(7.2, tall * len(names) + legend), dpi=DPI, facecolor=paper, layout="constrained")
     for name, axes in zip(names, figure.subplots(len(names), squeeze=False)[:, 0], strict=True):
-        _strip(axes, found, name, paper)
+        _strip(axes, result, name, paper)
         axes.set_facecolor(paper)
         axes.axvline(0, color=ink, linewidth=0.9)
         axes.set_ylabel(_name(name).replace(" (", "\n("), color=ink, rotation=0, ha="right", va="center")
@@ -230,18 +237,18 @@ def differences_figure(found: Comparison, theme: str = "light") -> Drawing:
         for side in axes.spines.values():
             side.set_visible(False)
     if legend:
-        handles = axes.lines[: 2 * len(found.others) : 2]  # of the last strip: each run has a line and a dot
-        figure.legend(handles, found.others, loc="outside upper center", ncols=3, frameon=False, labelcolor=ink)
+        handles = axes.lines[: 2 * len(result.others) : 2]  # from the last strip, where each run has a line and a dot
+        figure.legend(handles, result.others, loc="outside upper center", ncols=3, frameon=False, labelcolor=ink)
     return figure
 
 
-def _strip(axes: Axes, found: Comparison, name: str, paper: str) -> None:
-    for place, (other, colour) in enumerate(zip(found.others, cycle(COLOURS), strict=False)):
-        each = found.differences[name][other]
+def _strip(axes: Axes, result: Comparison, name: str, paper: str) -> None:
+    for place, (other, colour) in enumerate(zip(result.others, cycle(COLOURS), strict=False)):
+        each = result.differences[name][other]
         axes.plot(each.interval, (place, place), color=colour, linewidth=2, solid_capstyle="round")
         inside = paper if each.verdict == SAME else colour
         axes.plot(each.value, place, "o", markersize=7, markerfacecolor=inside, markeredgecolor=colour, zorder=3)
-    most = max(max(map(abs, (each.value, *each.interval))) for each in found.differences[name].values()) or 1
+    most = max(max(map(abs, (each.value, *each.interval))) for each in result.differences[name].values()) or 1
     axes.set_xlim(*((1.1 * most, -1.1 * most) if METRICS[name].lower else (-1.1 * most, 1.1 * most)))
-    axes.set_ylim(len(found.others) - 0.4, -0.6)
+    axes.set_ylim(len(result.others) - 0.4, -0.6)
     axes.set_yticks([])

@@ -1,4 +1,4 @@
-"""Photos -> one PNG each that shows which part of the photo every word of its caption looked at."""
+"""Photos -> one PNG each. It shows where the model looked in the photo for each word of the caption."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -14,22 +14,22 @@ from showtell.plumbing.files import check_folder, whole
 from showtell.plumbing.progress import Bar
 from showtell.report.figures import attention_figure, png
 
-LONGEST = 100  # characters of a picture's name
+LONGEST = 100  # characters of a PNG's name
 
 
 def explain_photos(
     captioner: Captioner, photos: Mapping[str, Path], folder: Path, console: Console | None = None
 ) -> Iterator[tuple[str, Path | Unreadable]]:
-    """(image_id, its picture's path in `folder`, or why the photo cannot be read), in the order of `photos`.
+    """Yield (image_id, path of its PNG in `folder`, or why the photo cannot be read), in the order of `photos`.
 
-    Raises InputError if the decoder has no attention, or nothing can be written in `folder`.
+    Raises InputError if the decoder has no attention, or if `folder` cannot be written.
     """
     check_folder(folder, "--out")
     names = picture_names(photos, folder)
     with Bar(console or Console(stderr=True), "explaining", len(photos), "photo", show=console is not None) as bar:
         for image_id, path in photos.items():
             try:
-                image = captioner.open(path)  # as `caption` does, so that it is the same caption
+                image = captioner.open(path)  # like `caption`, so the captions are the same
             except Unreadable as error:
                 yield image_id, error
             else:
@@ -38,11 +38,11 @@ def explain_photos(
 
 
 def picture_names(photos: Mapping[str, Path], folder: Path) -> dict[str, Path]:
-    """A path in `folder` for each image_id, by its name; never that of another's picture or of a photo itself.
+    """A path in `folder` for each image_id. No two are equal, and none is the path of a photo.
 
-    `a/dog.jpg` becomes `a_dog.png`, and a second photo that would be called so `a_dog-2.png`.
+    `a/dog.jpg` becomes `a_dog.png`; a second photo with this name becomes `a_dog-2.png`.
     """
-    taken = {os.path.realpath(path).lower() for path in photos.values()}  # some file systems do not tell A from a
+    taken = {os.path.realpath(path).lower() for path in photos.values()}  # some file systems treat A and a alike
     names = {}
     for image_id in photos:
         name = without_ending(str(PurePosixPath(image_id.replace("\\", "/")))) if image_id else ""
@@ -61,5 +61,5 @@ def _write(path: Path, content: bytes) -> Path:
         with whole(path) as part:
             part.write_bytes(content)
     except OSError as error:
-        raise InputError(f"--out {path.parent}: {path.name} cannot be written there ({error.strerror})") from None
+        raise InputError(f"--out {path.parent}: cannot write {path.name} there ({error.strerror})") from None
     return path

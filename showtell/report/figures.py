@@ -1,4 +1,4 @@
-"""Pictures for people: a photo with what each word looked at, and loss curves. Drawn by matplotlib without pyplot."""
+"""Figures: a photo with what the model looked at for each word, and loss curves. Drawn by matplotlib without pyplot."""
 
 import base64
 import io
@@ -16,8 +16,8 @@ from showtell.report.heat import overlay, thumbnail
 
 DPI = 150
 WIDTH = 11.0  # inches of an attention figure
-PANEL_HEIGHT, PANEL_WIDTHS = 1.55, (1.0, 3.6)  # inches of a word's panel; very tall and very wide photos are held back
-MANY, SMALLER = 24, 0.7  # more panels than this are drawn smaller
+PANEL_HEIGHT, PANEL_WIDTHS = 1.55, (1.0, 3.6)  # inches of a word's panel; the limits are for very tall or wide photos
+MANY, SMALLER = 24, 0.7  # if there are more panels, they are drawn smaller
 WORD, GAP = 0.27, 0.08  # inches: the line above a panel, the space beside it
 MOST_COLUMNS = 12
 COLOURS = ("#2f6fde", "#d9532c", "#2a9d63", "#8a4fc9", "#c99700", "#158a9c", "#c2408a", "#6b6f76")
@@ -25,7 +25,7 @@ THEMES = {"light": ("#ffffff", "#3c4149", "#e3e5e9"), "dark": ("#1d2025", "#c5ca
 
 
 def attention_figure(image: Image.Image, explanation: Explanation) -> Figure:
-    """The caption above; below it the photo, then for each word the photo lit where the word looked."""
+    """The caption on top; below it the photo, then for each word the photo, bright where the model looked."""
     pictures = [thumbnail(image, 480)]
     pictures += [overlay(image, weights, explanation.boxes, 480) for weights in explanation.maps]
     labels = ["", *explanation.words]
@@ -59,7 +59,7 @@ def _panel(aspect: float, panels: int) -> tuple[float, float]:
 
 
 def _columns(panels: int, fit: int) -> int:
-    """How many panels stand side by side: no more than fit, and no last row that is nearly empty.
+    """How many panels stand in a row: no more than fit, and spread evenly over the rows.
 
     >>> _columns(9, 8)  # 5 + 4 rather than 8 + 1
     5
@@ -70,13 +70,13 @@ def _columns(panels: int, fit: int) -> int:
 
 
 def _short(word: str, inches: float) -> str:
-    """A word that is wider than its panel ends in dots."""
+    """The word, cut with dots if it is wider than its panel."""
     most = int(inches * 11)
     return word if len(word) <= most else word[: most - 1] + "…"
 
 
 def loss_figure(runs: Mapping[str, Sequence[Mapping[str, Any]]], theme: str = "light") -> Figure:
-    """Rows of `metrics.jsonl` by the run's name -> validation loss (with dots) and training loss (thin) over steps."""
+    """Rows of `metrics.jsonl` by run name -> curves of validation loss (with dots) and training loss (thin)."""
     paper, ink, lines = THEMES[theme]
     figure = Figure(figsize=(7.2, 3.4), dpi=DPI, facecolor=paper, layout="constrained")
     axes = figure.add_subplot(facecolor=paper)
@@ -112,14 +112,14 @@ def png(figure: Figure) -> bytes:
 
 
 def picture_uri(image: Image.Image) -> str:
-    """A photo as a data URI, small: JPEG."""
+    """A photo as a data URI. JPEG keeps it small."""
     file = io.BytesIO()
     image.convert("RGB").save(file, "JPEG", quality=85, optimize=True)
     return data_uri(file.getvalue(), "jpeg")
 
 
 def image_png(image: Image.Image) -> bytes:
-    """A drawing without loss: JPEG would blur its edges."""
+    """A drawing as PNG, because JPEG would blur its edges."""
     file = io.BytesIO()
     image.save(file, "PNG", optimize=True)
     return file.getvalue()

@@ -1,9 +1,9 @@
-"""An attention map and its boxes -> light on the photo, where the boxes say.
+"""Attention weights and their boxes -> the photo, bright where the weights are.
 
-Where a word looked, the photo keeps its colours and glows a little; elsewhere it turns dark and grey. So the picture
-still shows what was looked at, which a colour map laid over it would hide.
-A box's edges are soft: its weight falls off as the normal distribution does, so that the boxes of a grid melt into one
-another and sum to the same everywhere; regions of any size and place are drawn by the same rule.
+Where the model looked, the photo keeps its colours and glows a little. Elsewhere it turns dark and grey. A colour map
+over the photo would hide what the model looked at.
+A box has soft edges: its weight falls off like a normal distribution. So the boxes of a grid melt into each other, and
+equal weights give an even light. The same rule draws regions of any size and place.
 """
 
 import numpy as np
@@ -11,17 +11,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-SOFTNESS = 0.45  # deviation of an edge, in widths of its box
-DETAIL = 96  # heat is computed at so many pixels on the longer side, then enlarged
-SHADE = 0.38  # how bright the photo stays where nobody looks
-GLOW = (0.34, 0.22, 0.06)  # a warm light, or a night photo would show nothing
+SOFTNESS = 0.45  # standard deviation of an edge, in widths of its box
+DETAIL = 96  # pixels of the heat map's longer side; then it is enlarged
+SHADE = 0.38  # brightness of the photo where the model did not look
+GLOW = (0.34, 0.22, 0.06)  # a warm light; without it a night photo would show nothing
 LUMINANCE = (0.299, 0.587, 0.114)
 
 
 def overlay(image: Image.Image, weights: Tensor, boxes: Tensor, side: int = 320) -> Image.Image:
-    """The photo with light where weights (N) at boxes (N 4) are; its longer side becomes `side` pixels.
+    """The photo, bright where the weights (N) of the boxes (N 4) are large. Its longer side becomes `side` pixels.
 
-    The brightest place is the largest weight: pictures of two words compare places, not strengths.
+    The largest weight of each picture gets full light. So two pictures show different places, not different strengths.
     """
     photo = thumbnail(image, side)
     light = _enlarged(heat(weights, boxes, photo.size), photo.size)
@@ -33,14 +33,14 @@ def overlay(image: Image.Image, weights: Tensor, boxes: Tensor, side: int = 320)
 
 
 def thumbnail(image: Image.Image, side: int) -> Image.Image:
-    """The image with a longer side of `side` pixels; a drawing of 64 is enlarged, too."""
+    """The image with a longer side of `side` pixels. A smaller image is enlarged."""
     scale = side / max(image.size)
     width, height = (max(1, round(length * scale)) for length in image.size)
     return image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
 
 
 def heat(weights: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
-    """Weights (N) at boxes (N 4) -> a map (h w) from 0 to 1 in the proportions of `size` (width, height)."""
+    """Weights (N) of boxes (N 4) -> a map (h w) from 0 to 1, in the proportions of `size` (width, height)."""
     scale = DETAIL / max(size)
     width, height = (max(1, round(length * scale)) for length in size)
     across = _inside(boxes[:, 0], boxes[:, 2], width)  # N w
@@ -50,10 +50,13 @@ def heat(weights: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _inside(start: Tensor, end: Tensor, length: int) -> Tensor:
-    """How much each of `length` pixels lies between start and end (N), fractions of the side -> (N length)."""
+    """How much each of `length` pixels lies between start and end (N) -> (N length).
+
+    Start and end are fractions of the side. The result is about .5 at an edge of a box, .73 in its middle, 0 far away.
+    """
     places = (torch.arange(length) + 0.5) / length
     deviation = ((end - start) * SOFTNESS).clamp(min=1e-6)[:, None]
-    # At the photo's own border a box does not fade: nothing lies beyond that it could melt into.
+    # A box does not fade at the photo's border, because no other box follows there.
     start = start.masked_fill(start <= 1e-3, -torch.inf)[:, None]
     end = end.masked_fill(end >= 1 - 1e-3, torch.inf)[:, None]
     return torch.special.ndtr((places - start) / deviation) - torch.special.ndtr((places - end) / deviation)

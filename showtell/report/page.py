@@ -1,6 +1,6 @@
-"""Sections as plain data -> one self-contained HTML page: pictures inside, no request to anywhere, no script.
+"""Sections as plain data -> one HTML file that contains its pictures, has no script and loads nothing.
 
-The template escapes all text; pictures come as data URIs, and the page's own policy forbids the browser anything else.
+The template escapes all text. Pictures are data URIs, and the page's Content-Security-Policy forbids everything else.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from showtell.plumbing.files import check_folder, write_text
 
 @dataclass(frozen=True)
 class Number:
-    """One number of a summary: what it is called, as it is shown, and in a few words what it means."""
+    """One number of a summary: its name, its value as shown, and its meaning in a few words."""
 
     name: str
     value: str
@@ -26,7 +26,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart as data URIs for light and for dark pages; `alt` says what it shows."""
+    """A chart as data URIs, for light and for dark pages. `alt` describes it for people who cannot see it."""
 
     light: str
     dark: str
@@ -35,9 +35,9 @@ class Figure:
 
 @dataclass(frozen=True)
 class Card:
-    """An image with its caption, beside its references where it has some; `right` is a judge's word, `note` why.
+    """An image with its caption, and references if it has some. `right` is a judgement of the caption, `note` says why.
 
-    `captions` are (whose, caption) where several stand side by side; without a picture the card is text alone.
+    To show several captions, give `captions` as (whose, caption). Without a picture the card has only text.
     """
 
     picture: str
@@ -51,7 +51,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Looked:
-    """An image with its caption, and (word, picture of where it looked) for each word."""
+    """An image with its caption, and for each word (word, picture of where the model looked)."""
 
     picture: str
     name: str
@@ -61,9 +61,10 @@ class Looked:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: what is given is shown, in this order; `protocol` is (what, how) lines in small print.
+    """A part of the page. Everything that is given is shown, in the order of these fields.
 
-    `findings` are (what, what to do about it or nothing), the first row of `table` is its header.
+    `findings` are (what, what to do about it, or empty). The first row of `table` is the header. `protocol` are
+    (what, how) lines in small print.
     """
 
     title: str
@@ -78,11 +79,11 @@ class Section:
 
 
 def check_out(path: Path) -> Path:
-    """The file that `--out` names, before minutes are spent."""
+    """The file of `--out`. Raises InputError before any work starts if it cannot be written."""
     if path.suffix not in (".html", ".json"):
-        raise InputError(f"--out is {str(path)!r}; it takes a name that ends in .html or .json")
+        raise InputError(key="--out", value=str(path), takes="a name that ends in .html or .json")
     if path.is_dir():
-        raise InputError(f"--out {path} is a folder; it takes a file's name")
+        raise InputError(f"--out {path} is a folder; it takes the name of a file")
     check_folder(path.parent, "--out")
     return path
 

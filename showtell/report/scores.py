@@ -1,4 +1,4 @@
-"""Scores -> lines for a terminal: a table of each group with intervals, what was left out, and the signatures below."""
+"""Scores -> lines for a terminal: a table for each group, the metrics that were skipped, and the signatures."""
 
 from collections.abc import Iterator
 
@@ -14,14 +14,14 @@ LESS = " (less is better)"
 
 
 def lines(scores: Scores) -> Iterator[RenderableType]:
-    """What `score` and `evaluate` print; an interval is where the value of 95 % of the resamples lies."""
+    """The lines that `score` and `evaluate` print. 95 % of the resamples have a value in the interval."""
     for title in dict.fromkeys(TITLES.values()):
         shown = [score for name, score in scores.items() if TITLES[METRICS[name].group] == title]
         if shown:
             yield _table(title, shown)
     for reason in dict.fromkeys(scores.left_out.values()):
-        names = ", ".join(name for name, said in scores.left_out.items() if said == reason)
-        yield Text(f"left out: {names} {reason}")
+        names = ", ".join(name for name, why in scores.left_out.items() if why == reason)
+        yield Text(f"skipped: {names} {reason}")
     for signature in dict.fromkeys(score.signature.partition("|")[2] for score in scores.values()):
         yield Text(signature, style="dim")
 

@@ -1,1 +1,1 @@
-"""Captions -> scores: of a run, of files from anywhere, of runs compared."""
+"""Captions -> scores: of a run (`evaluate`), of JSON files (`score`), of several runs (`compare`)."""

@@ -1,9 +1,9 @@
 """Captions of the same images by several captioners -> which is better, how sure that is, where each wins most.
 
-Every other captioner is compared with the first, on the images that all have. A difference counts as shown where both
-tests of `metrics.significance` say so and 0 lies outside of the interval; p is corrected (Holm 1979) for as many
-captioners as are compared with the first. Metrics are not corrected for one another: they measure one thing in several
-ways, and a user names the one that decides.
+Every other captioner is compared with the first, on the images that all have. A difference counts as shown if both
+tests of `metrics.significance` have p < .05 and the interval does not contain 0. With three captioners there are two
+comparisons, so p is corrected for two tests (Holm 1979). p is not corrected for the number of metrics: they measure one
+thing in several ways, and a user should choose the one that decides.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,14 +22,14 @@ from showtell.metrics.significance import LEVEL, RESAMPLES, Paired, holm, paired
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.progress import Bar
 
-ALONE = "one run alone cannot be compared; name two or more"
+ALONE = "there is nothing to compare with; name two runs or more"
 SAME = "no difference shown"
-DECIDES = "CIDEr-D"  # says which images are won, where it is among the metrics
+DECIDES = "CIDEr-D"  # the metric that decides which images a run wins, if it was computed
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A run's value minus the first run's; `p` is the larger of the two, each corrected for the number of runs."""
+    """A run's value minus the first run's. `p` is the larger of the two p, both corrected for the number of runs."""
 
     value: float
     interval: tuple[float, float]
@@ -42,7 +42,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Scores by run, and by metric how far each run is from the first; a metric that cannot be resampled has none."""
+    """Scores by run, and differences from the first run by metric. A metric that cannot be resampled has none."""
 
     candidates: dict[str, dict[str, str]]  # by run, by image
     references: dict[str, list[str]]
@@ -50,9 +50,9 @@ class Comparison:
     differences: dict[str, dict[str, Difference]]
     resamples: int
     seed: int
-    left_out: tuple[LeftOut, ...] = ()  # images that not all have
+    left_out: tuple[LeftOut, ...] = ()  # images that some run lacks
     photos: dict[str, Path] = field(default_factory=dict)
-    sources: dict[str, dict[str, str]] = field(default_factory=dict)  # of a run: its file, how evaluate made that
+    sources: dict[str, dict[str, str]] = field(default_factory=dict)  # by run: its file, how evaluate made that
 
     @property
     def first(self) -> str:
@@ -64,12 +64,12 @@ class Comparison:
 
     @property
     def decides(self) -> str:
-        """The metric that says which images a run wins."""
+        """The metric that decides which images a run wins."""
         names = [*self.differences, *self.scores[self.first]]
         return DECIDES if DECIDES in names else names[0]
 
     def wins(self, other: str, most: int) -> tuple[list[str], list[str]]:
-        """The images that the other run wins by most, and those that the first does; no more than there are."""
+        """The images that the other run wins, by gain, and those that the first wins, at most `most` each."""
         ours, theirs = (self.scores[name][self.decides].per_image for name in (self.first, other))
         sign = -1 if METRICS[self.decides].lower else 1
         gains = {image_id: sign * (theirs[image_id] - ours[image_id]) for image_id in self.references}
@@ -88,29 +88,29 @@ def compare(
     console: Console | None = None,
     **given: Any,
 ) -> Comparison:
-    """Compare captions `{run: {image_id: caption}}` with those of the first run, on the images that all have.
+    """Compare captions `{run: {image_id: caption}}` with those of the first run, on the images that all runs have.
 
-    `given` is what `showtell.score` takes too: training, photos, clip, frequencies_of.
-    Raises InputError for fewer than two runs, and where no image is in all of them.
+    `given` may have `training`, `photos`, `clip` and `frequencies_of`, as in `metrics.score.score`.
+    Raises InputError for fewer than two runs, and if no image is in all of them.
     """
     if len(candidates) < 2:
         raise InputError(ALONE)
     if resamples < 1:
-        raise InputError(f"--resamples is {resamples}; it takes 1 or more, such as {RESAMPLES}")
+        raise InputError(key="--resamples", value=resamples, takes=f"1 or more, such as {RESAMPLES}")
     names = chosen(DEFAULT if metrics is None else metrics)
     image_ids, left_out = _common(candidates, references)
     known = {image_id: references[image_id] for image_id in image_ids}
-    said = {run: {image_id: captions[image_id] for image_id in image_ids} for run, captions in candidates.items()}
-    for run, captions in said.items():
+    common = {run: {image_id: captions[image_id] for image_id in image_ids} for run, captions in candidates.items()}
+    for run, captions in common.items():
         try:
             check_texts(captions, known)
         except InputError as error:
             raise InputError(f"{run}: {error}") from None
-    texts = {run: read(captions, known, **given) for run, captions in said.items()}
+    texts = {run: read(captions, known, **given) for run, captions in common.items()}
     possible = [had(names, each) for each in texts.values()]
     missing = {name: reason for _, lacking in possible for name, reason in lacking.items()}
     ready = [name for name in names if name not in missing]
-    with Bar(console or Console(stderr=True), "comparing", len(said), "run", show=console is not None) as bar:
+    with Bar(console or Console(stderr=True), "comparing", len(common), "run", show=console is not None) as bar:
         scores, tested = _tested(ready, texts, image_ids, resamples, seed, bar)
     for of_run in scores.values():
         of_run.left_out = missing
@@ -118,13 +118,13 @@ def compare(
     photos = given.get("photos") or {}
     plain = {image_id: list(texts) for image_id, texts in known.items()}
     shown = {image_id: photos[image_id] for image_id in image_ids if image_id in photos}
-    return Comparison(said, plain, scores, differences, resamples, seed, left_out, shown)
+    return Comparison(common, plain, scores, differences, resamples, seed, left_out, shown)
 
 
 def _tested(
     names: Sequence[str], texts: Mapping[str, Texts], image_ids: Sequence[str], resamples: int, seed: int, bar: Bar
 ) -> tuple[dict[str, Scores], dict[str, dict[str, Paired]]]:
-    """Scores by run; and by metric, where it can be tested, how far each run but the first is from the first."""
+    """Scores by run; and for each metric that can be tested, how far each other run is from the first."""
     metrics = [METRICS[name] for name in names]
     scores: dict[str, Scores] = {}
     tested: dict[str, dict[str, Paired]] = {name: {} for name in names}
@@ -144,29 +144,29 @@ def _tested(
 def _common(
     candidates: Mapping[str, Mapping[str, str]], references: Mapping[str, Sequence[str]]
 ) -> tuple[list[str], tuple[LeftOut, ...]]:
-    """The images that all have, in the first run's order, and for each other one who lacks it."""
+    """The images that all runs have, in the first run's order; and for each other image, which run lacks it."""
     every = dict.fromkeys(image_id for captions in candidates.values() for image_id in captions)
     lacking = {f"without a caption of {run}": set(every) - set(captions) for run, captions in candidates.items()}
     lacking["without references"] = set(every) - set(references)
     reasons = {i: [reason for reason, lost in lacking.items() if i in lost] for i in every}
     common = [image_id for image_id in every if not reasons[image_id]]
-    left_out = tuple(LeftOut(image_id, said[0]) for image_id, said in reasons.items() if said)
+    left_out = tuple(LeftOut(image_id, why[0]) for image_id, why in reasons.items() if why)
     if not common:
-        raise InputError(f"no image has captions of all runs and references: {told(left_out)}")
+        raise InputError(f"no image has references and a caption of every run: {told(left_out)}")
     return common, left_out
 
 
-def _differences(metric: Metric, found: Mapping[str, Paired]) -> dict[str, Difference]:
-    tests = zip(*((each.p_bootstrap, each.p_randomization) for each in found.values()), strict=True)
+def _differences(metric: Metric, pairs: Mapping[str, Paired]) -> dict[str, Difference]:
+    tests = zip(*((each.p_bootstrap, each.p_randomization) for each in pairs.values()), strict=True)
     larger = map(max, *(holm(values) for values in tests))
     return {
         run: Difference(*each, p=p, verdict=_verdict(metric, each, p))
-        for (run, each), p in zip(found.items(), larger, strict=True)
+        for (run, each), p in zip(pairs.items(), larger, strict=True)
     }
 
 
 def _verdict(metric: Metric, pair: Paired, p: float) -> str:
-    """Of what scores hide, much has no better and worse: a mean length is higher or lower."""
+    """`better` or `worse`; `higher` or `lower` if the metric has no good side, such as the mean length."""
     low, high = pair.interval
     if p >= 1 - LEVEL or low <= 0 <= high:
         return SAME
@@ -175,16 +175,17 @@ def _verdict(metric: Metric, pair: Paired, p: float) -> str:
     return "better" if (pair.difference > 0) != metric.lower else "worse"
 
 
-def method(found: Comparison) -> str:
-    """What intervals and p are, in one line."""
-    every = [each for by_run in found.differences.values() for each in by_run.values()]
-    swaps = f"{found.resamples} drawn"
+def method(result: Comparison) -> str:
+    """One line that explains the intervals and the p values."""
+    every = [each for by_run in result.differences.values() for each in by_run.values()]
+    swaps = f"{result.resamples} drawn"
     if any(each.exact for each in every):
-        few = 2 ** len(found.references) <= found.resamples
-        swaps = f"all 2^{len(found.references)}" if few else f"{swaps} (all if few photos differ)"
-    holm = f"; p Holm: the larger, corrected for {len(found.others)} runs, which counts" * (len(found.others) > 1)
+        few = 2 ** len(result.references) <= result.resamples
+        swaps = f"all 2^{len(result.references)}" if few else f"{swaps} (all if few photos differ)"
+    count = len(result.others)
+    holm = f"; p Holm: the larger of both, corrected for {count} runs; it decides" * (count > 1)
     return (
-        f"p boot: paired bootstrap, {found.resamples} resamples shifted to mean 0; p swap: approximate randomization, "
-        f"{swaps} swaps, p at least 2^(1 - photos that differ); two-sided, (n + 1) / (drawn + 1), seed {found.seed}"
-        f"{holm}; a difference is shown where both p are below .05 and the interval leaves out 0"
+        f"p boot: paired bootstrap, {result.resamples} resamples shifted to mean 0; p swap: approximate randomization, "
+        f"{swaps} swaps, p at least 2^(1 - photos that differ); two-sided, (n + 1) / (drawn + 1), seed {result.seed}"
+        f"{holm}; a difference is shown if both p are below .05 and the interval does not contain 0"
     )

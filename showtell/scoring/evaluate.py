@@ -1,4 +1,4 @@
-"""A run and a split -> `scores-<split>.json` and `captions-<split>.json`; every number says how it came about."""
+"""A run and a split -> `scores-<split>.json` and `captions-<split>.json`. A signature says how each score was made."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,10 +9,11 @@ from rich.console import Console
 from showtell import checkpoint
 from showtell.cache.contents import digest_file
 from showtell.captioners import Captioner
+from showtell.captioners.huggingface.network import CONFIG
 from showtell.clip import Clip
 from showtell.data import Record, notes
 from showtell.data.scenes.scenes import check_drawn
-from showtell.loading import PLACES, load, load_folder, steer
+from showtell.loading import DRIVEN, PLACES, load, load_folder, steer
 from showtell.metrics.names import select
 from showtell.metrics.score import Scores, check_ready, score, to_json
 from showtell.plumbing.device import autocast, device_of
@@ -25,7 +26,7 @@ from showtell.recipe.tables import nearest_option, options
 from showtell.settings.text import Recipe
 from showtell.training.resume import MACHINE
 
-OPEN = ("data", "decode", "evaluate", "captioner.views", *PLACES)  # what scoring may change; the rest made the weights
+OPEN = ("data", "decode", "evaluate", *DRIVEN, *PLACES)  # scoring may change only what needs no new weights
 
 
 def evaluate(
@@ -33,13 +34,13 @@ def evaluate(
 ) -> dict[str, Any]:
     """Caption every photo of a split and score the captions: `showtell evaluate` from Python.
 
-    `run` is a run folder; with a folder `out` it may also be a packaged model, a Hub id, or a captioner of your own
-    (then give `overrides` such as `data.root=DIR`). Returns what scores-SPLIT.json holds: `{"scores": {metric:
-    {"value", "interval", "signature"}}, "per_image": {image_id: {metric: value}}}`; scores of BLEU, METEOR, ROUGE-L and
-    CIDEr-D are fractions, as coco-caption gives them (CIDEr-D up to 10).
+    `run` is a run folder. With a folder `out` it may also be a packaged model, a Hub id, or your own captioner (then
+    give `overrides` such as `data.root=DIR`). Returns the content of scores-SPLIT.json: `{"scores": {metric: {"value",
+    "interval", "signature"}}, "per_image": {image_id: {metric: value}}}`. Scores of BLEU, METEOR, ROUGE-L and CIDEr-D
+    are fractions, as in coco-caption: .32, not 32 (CIDEr-D goes up to 10).
 
-    Raises InputError if there is no such run or the split has no captioned photos, RecipeError for an override that
-    would change what made the weights.
+    Raises InputError if there is no such run or the split has no captioned photos. Raises RecipeError if an override
+    changes an option that the weights depend on.
     """
     place = run if isinstance(run, Captioner) else Path(run)
     return to_json(evaluate_run(place, split, overrides, out=None if out is None else Path(out)))
@@ -52,9 +53,10 @@ def evaluate_run(
     console: Console | None = None,
     out: Path | None = None,
 ) -> Scores:
-    """As `evaluate`, with what is found as Scores, and progress and notes on `console`.
+    """Like `evaluate`, but returns Scores, and shows progress and notes on `console`.
 
-    Captions and scores go into the run, or into the folder `out` with the recipe as overridden, which `compare` takes.
+    Captions and scores are written into the run, or into the folder `out` together with the overridden recipe.
+    `compare` can read both folders.
     """
     asked = {item.partition("=")[0]: item for item in overrides}
     captioner = _captioner(run, asked, out)
@@ -73,9 +75,9 @@ def evaluate_run(
     training = _training(own, recipe, everything, console) if "copied" in select(settings.metrics) else []
     precision = recipe["train"]["precision"] if "train.precision" in asked else "fp32"
     with autocast(captioner.device, precision):
-        records, found = caption_records(captioner, records, settings.batch_size, console, what=f"{split} photo")
-    said = protocol(captioner, recipe, split, form) | ({"precision": precision} if precision != "fp32" else {})
-    candidates = {image_id: caption.text for image_id, caption in found.items()}
+        records, captions = caption_records(captioner, records, settings.batch_size, console, what=f"{split} photo")
+    signature = protocol(captioner, recipe, split, form) | ({"precision": precision} if precision != "fp32" else {})
+    candidates = {image_id: caption.text for image_id, caption in captions.items()}
     scores = score(
         candidates,
         {record.image_id: list(record.references) for record in records},
@@ -83,7 +85,7 @@ def evaluate_run(
         training=training or None,
         photos={record.image_id: record.path for record in records},
         clip=clip,
-        protocol=said,
+        protocol=signature,
     )
     write_json(folder / f"captions-{split}.json", candidates)
     scores.captions = digest_file(folder / f"captions-{split}.json") or ""
@@ -92,7 +94,7 @@ def evaluate_run(
 
 
 def _captioner(run: Path | Captioner, asked: Mapping[str, str], out: Path | None) -> Captioner:
-    """The captioner to score; all that can be wrong with the request is told before it is loaded."""
+    """The captioner to score. All errors in the request are raised before it is loaded."""
     for key, item in asked.items():
         if not {key, key.partition(".")[0]} & {*OPEN, *MACHINE}:
             raise RecipeError(
@@ -100,7 +102,7 @@ def _captioner(run: Path | Captioner, asked: Mapping[str, str], out: Path | None
                 takes=[*OPEN, *MACHINE],
                 taker="evaluate changes only",
                 near=nearest_option(key, ["decode", "evaluate"]) if "." not in key else None,
-                advice="the rest made the weights",
+                advice="the weights were trained with the other options",
             )
     if out is not None:
         check_folder(out, "--out")
@@ -109,20 +111,20 @@ def _captioner(run: Path | Captioner, asked: Mapping[str, str], out: Path | None
             raise InputError("a captioner has no folder for its scores; give out=FOLDER")
         return run
     if out is None and not run.is_dir():
-        raise InputError(
-            f"{run} is no folder; evaluate takes the folder of a run that `showtell train` made, or with --out FOLDER "
-            "any model that `showtell caption` takes"
-        )
+        takes = "a run folder of `showtell train`; with --out FOLDER also any model that `showtell caption` takes"
+        raise InputError("is no folder", key=str(run), takes=takes, taker="evaluate takes")
     if out is None:
         check_folder(run, "the run", "give --out FOLDER")
+        if not (run / checkpoint.RECIPE).is_file() and (run / CONFIG).is_file():
+            raise InputError("is a model that others trained, not a run", key=str(run), advice="give --out FOLDER")
     moved = [item for key, item in asked.items() if key in PLACES]
     return load_folder(run, moved) if run.is_dir() else load(run, moved)
 
 
 def _captioned(recipe: Recipe, console: Console | None) -> tuple[list[Record], str]:
-    """The photos with captions, and the form in which `auto` found them."""
+    """The photos with captions, and the format that `data.name=auto` detected."""
     if "data" not in recipe:
-        raise InputError("this captioner comes with no data; say what to score it on, for example data.root=DIR")
+        raise InputError("this captioner has no data; name the photos to score it on, for example data.root=DIR")
     data = build(recipe, "data")
     if console is not None:
         for line in notes(data):
@@ -133,24 +135,24 @@ def _captioned(recipe: Recipe, console: Console | None) -> tuple[list[Record], s
 def _of_split(everything: Sequence[Record], split: str) -> list[Record]:
     records = [record for record in everything if record.split == split]
     if not records:
-        have = {record.split for record in everything}
-        raise InputError(f"--split is {split!r}; captioned photos are there for {', '.join(sorted(have)) or 'none'}")
+        splits = ", ".join(sorted({record.split for record in everything})) or "no split"
+        raise InputError(key="--split", value=split, takes=splits, taker="there are captioned photos in")
     return records
 
 
 def _folder(out: Path, recipe: Recipe) -> Path:
-    """A folder of its own for what is found, with the recipe; never a run's."""
+    """Make the folder `out` and write the recipe into it. Raises InputError if it is a run folder."""
     if (out / checkpoint.MODEL).exists() or (out / "members").exists():
-        raise InputError(f"--out {out} is a run of its own; name another folder")
+        raise InputError(f"--out {out} is a run folder; name another folder")
     out.mkdir(parents=True, exist_ok=True)
     checkpoint.write_recipe(out, recipe)
     return out
 
 
 def _training(own: Recipe, recipe: Recipe, given: Sequence[Record], console: Console | None) -> list[str]:
-    """The captions that the weights were made from, whatever is scored now; where they are not here, those `given`."""
+    """The captions that the weights were trained on; if they are not here, the training captions of `given`."""
     records, here = given, True
-    if own["data"] != recipe["data"]:
+    if own.get("data", recipe["data"]) != recipe["data"]:
         try:
             check_drawn(own["data"])
             records = build(own, "data")
@@ -158,13 +160,13 @@ def _training(own: Recipe, recipe: Recipe, given: Sequence[Record], console: Con
             here = False
     captions = [text for record in records if record.split == "train" for text in record.references]
     if captions and not here and console is not None:
-        said = "the run's own data is not here: captions count as copied that the data given now has for training"
-        console.print(said, markup=False, highlight=False, soft_wrap=True)
+        note = "the run's own data is not here: `copied` compares with the training captions of the data given now"
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
     return captions
 
 
 def _place(captioner: Captioner, recipe: Recipe, asked: bool, console: Console | None) -> None:
-    """Onto the recipe's device; where it is not there and nobody asked for it now, onto what this machine has."""
+    """Move to the recipe's device. If this machine lacks it, choose another, unless the user `asked` for this one."""
     name = recipe["train"]["device"]
     try:
         captioner.to(device_of(name))
@@ -173,12 +175,12 @@ def _place(captioner: Captioner, recipe: Recipe, asked: bool, console: Console |
             raise
         captioner.to(device_of("auto"))
         if console is not None:
-            said = f"the run's train.device={name} is not here: scoring on {captioner.device}"
-            console.print(said, markup=False, highlight=False, soft_wrap=True)
+            note = f"this machine has no {name} (the run's train.device): scoring on {captioner.device}"
+            console.print(note, markup=False, highlight=False, soft_wrap=True)
 
 
 def protocol(captioner: Captioner, recipe: Recipe, split: str, form: str = "") -> dict[str, str]:
-    """What a signature says beside the metric's own settings; `form` begins with the format that `auto` found."""
+    """What a signature says besides the metric's settings. `form` begins with the format that `auto` detected."""
     chose = f" (chose the epoch by {captioner.chosen_by})" if split == "val" and captioner.chosen_by else ""
     return {
         "data": form.partition(":")[0] or recipe["data"]["name"],

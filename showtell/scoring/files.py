@@ -1,4 +1,4 @@
-"""Files of captions and of references, from anywhere, -> scores. Only what looks at photos waits for torch."""
+"""JSON files of captions and of references -> scores. Only metrics that look at photos load torch."""
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -22,22 +22,22 @@ def score(
     references: Mapping[str, Sequence[str]] | str | Path,
     metrics: str | Sequence[str] | None = None,
 ) -> dict[str, Any]:
-    """Score captions by coco-caption's protocol: `showtell score` from Python.
+    """Score captions with coco-caption's protocol: `showtell score` from Python.
 
-    `candidates` are one caption for each image_id, `references` several; both may also be the path of a file as
-    `showtell score` takes it. `metrics` are names such as `"CIDEr-D"` or `"BLEU"`; if not given, all that read texts.
+    `candidates` has one caption for each image_id, `references` several. Both may also be the path of a file that
+    `showtell score` takes. `metrics` are names such as `"CIDEr-D"` or `"BLEU"`; by default, all that need only texts.
     Returns `{"scores": {metric: {"value", "interval", "signature"}}, "per_image": {image_id: {metric: value}}}`.
-    An empty caption is a candidate like others. References of images without a candidate are not used.
+    An empty caption is scored like any other. References of images without a candidate are ignored.
 
     Raises InputError if a candidate has no references, a file cannot be read, or a metric is not known.
 
     >>> score({"a.jpg": "a dog runs"}, {"a.jpg": ["a dog", "the dog is running"]}, "length")["per_image"]
     {'a.jpg': {'length': 3.0}}
     """
-    said = candidates if isinstance(candidates, Mapping) else read_candidates(Path(candidates))
-    known = references if isinstance(references, Mapping) else read_references(Path(references), said)
-    wanted = {image_id: texts for image_id, texts in known.items() if image_id in said}
-    return to_json(score_texts(said, wanted, metrics))
+    captions = candidates if isinstance(candidates, Mapping) else read_candidates(Path(candidates))
+    known = references if isinstance(references, Mapping) else read_references(Path(references), captions)
+    wanted = {image_id: texts for image_id, texts in known.items() if image_id in captions}
+    return to_json(score_texts(captions, wanted, metrics))
 
 
 def score_files(
@@ -52,26 +52,29 @@ def score_files(
     clip: str | None = None,
     clip_protocol: str = "paper",
 ) -> Scores:
-    """Score two JSON files; references of images that have no candidate are left out, and said so.
+    """Score two JSON files. References of images without a candidate are skipped, and a note says how many.
 
-    `training` has the captions that were learned from, `frequencies` those that tell how rare CIDEr's n-grams are.
-    `photos` is the folder that metrics look into; candidates that have no photo there are an error then.
+    `training` has the captions that the model was trained on; `frequencies` has captions for CIDEr's document
+    frequencies. `photos` is the folder of the photos for CLIPScore; then each candidate needs a photo there.
     """
     model = _model(clip, clip_protocol, console) if photos or clip or clip_protocol != "paper" else None
-    said = read_candidates(candidates)
-    wanted = read_references(references, said)
-    kept = {image_id: captions for image_id, captions in wanted.items() if image_id in said}
+    captions = read_candidates(candidates)
+    wanted = read_references(references, captions)
+    kept = {image_id: texts for image_id, texts in wanted.items() if image_id in captions}
     if not kept:
-        first, other = next(iter(said), "none"), next(iter(wanted), "none")
-        raise InputError(f"{candidates} and {references} share no image_id (first: {first!r} and {other!r})")
+        first, other = next(iter(captions), "none"), next(iter(wanted), "none")
+        raise InputError(
+            f"{candidates} and {references} share no image_id (first: {first!r} and {other!r}); "
+            "use the same ids in both files"
+        )
     if console is not None and len(kept) < len(wanted):
         console.print(
-            f"{len(wanted) - len(kept):,} of {len(wanted):,} images with references have no candidate: left out"
+            f"{len(wanted) - len(kept):,} of {len(wanted):,} images with references have no candidate: skipped"
         )
     learned = read_training(training) if training else None
     corpus = read_frequencies(frequencies) if frequencies else None
-    seen = _photos(list(said), photos, metrics, model) if photos and model else None
-    return score_texts(said, kept, metrics, training=learned, frequencies_of=corpus, photos=seen, clip=model)
+    seen = _photos(list(captions), photos, metrics, model) if photos and model else None
+    return score_texts(captions, kept, metrics, training=learned, frequencies_of=corpus, photos=seen, clip=model)
 
 
 def _model(name: str | None, protocol: str, console: Console | None) -> "Clip":
@@ -81,11 +84,11 @@ def _model(name: str | None, protocol: str, console: Console | None) -> "Clip":
 
 
 def _photos(image_ids: list[str], root: Path, metrics: Collection[str] | None, model: "Clip") -> dict[str, Path]:
-    """The photo of each image; one that cannot be read is told before anything is scored."""
+    """The photo of each image. Raises InputError for an unreadable photo before anything is scored."""
     from showtell.data.beside import photos_of
 
     if not metrics or not set(SEEING) & set(chosen(metrics)):
-        raise InputError(f"--photos {root}: of the metrics asked for none looks at photos; add CLIPScore to --metrics")
+        raise InputError(f"--photos {root}: none of the metrics uses photos; add CLIPScore to --metrics")
     check_ready(list(metrics), model)
     photos = photos_of(image_ids, root)
     model.embed_photos(list(photos.values()))

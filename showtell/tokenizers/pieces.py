@@ -1,7 +1,7 @@
-"""Captions <-> pieces of words learnt from them, by SentencePiece (Kudo and Richardson, arXiv:1808.06226).
+"""Captions <-> subwords that SentencePiece learns from the captions (Kudo and Richardson, arXiv:1808.06226).
 
-The text is put into Unicode's NFKC form first, in lower case if wanted, and its spaces are made one; the saved model
-does the same. Every letter of the training captions is a piece; a letter that they never had is unk.
+SentencePiece first normalises the text: Unicode's NFKC form, lower case if `lower_case`, and single spaces. The saved
+model does the same. Every letter of the training captions is in the vocabulary; a letter that they lack is unk.
 """
 
 import io
@@ -18,13 +18,13 @@ from showtell.tokenizers import storage
 from showtell.tokenizers.captions import Special, sound, without_trailing_space
 
 PAD, BOS, EOS, UNK = range(4)
-PROMPT = "tokenizer.json"  # beside the model, and only if there is a prompt
+PROMPT = "tokenizer.json"  # next to the model; exists only if there is a prompt
 
 
 class SentencePiece:
-    """`vocabulary_size` counts everything, ids 0 to 3 (pad, bos, eos, unk) too; it is met exactly.
+    """The vocabulary has exactly `vocabulary_size` entries, including ids 0 to 3 (pad, bos, eos, unk).
 
-    Captions begin with `prompt`, whose letters are among those of the captions.
+    Captions begin with `prompt`; every letter of it must be in the captions.
     """
 
     file_name = "tokenizer.model"
@@ -46,9 +46,9 @@ class SentencePiece:
         return len(self.processor)
 
     def fit(self, captions: Sequence[str]) -> "SentencePiece":
-        """Learn the pieces; the same captions in the same order always give the same.
+        """Learn the subwords. Equal captions in equal order always give equal subwords.
 
-        Raises RecipeError if `vocabulary_size` is more or less than the captions allow.
+        Raises RecipeError if `vocabulary_size` is too small or too large for the captions.
         """
         texts = [sound(caption) for caption in captions]
         try:
@@ -59,12 +59,11 @@ class SentencePiece:
         return self
 
     def _begin(self) -> None:
-        """Put the prompt behind bos, now that its pieces have ids."""
+        """Add the prompt after bos. Before `fit`, its subwords have no ids."""
         if unknown := [word for word in dict.fromkeys(self.prompt.split()) if UNK in self.encode(word)]:
-            raise RecipeError(
-                f"tokenizer.prompt is {self.prompt!r}, and the vocabulary lacks letters of "
-                f"{', '.join(map(repr, unknown))}; take words that the captions have, or take tokenizer=gpt2"
-            )
+            wrong = f"is {self.prompt!r}, but the vocabulary lacks letters of {', '.join(map(repr, unknown))}"
+            advice = "use words from the captions, or set tokenizer=gpt2"
+            raise RecipeError(wrong, key="tokenizer.prompt", value=self.prompt, advice=advice)
         self.special = self.special._replace(begin=(BOS, *self.encode(self.prompt)))
 
     def _learn(self, texts: Sequence[str], size: int) -> bytes:
@@ -76,9 +75,9 @@ class SentencePiece:
             vocab_size=size,
             character_coverage=1.0,
             normalization_rule_name="nmt_nfkc_cf" if self.lower_case else "nmt_nfkc",
-            max_sentence_length=2**30,  # the most; longer captions would be left out
+            max_sentence_length=2**30,  # the largest value; longer captions would be skipped
             shuffle_input_sentence=False,
-            num_threads=1,  # sums in another order could choose other pieces
+            num_threads=1,  # several threads add in changing order, and rounding could choose other subwords
             unk_surface="<unk>",
             minloglevel=2,
             pad_id=PAD,
@@ -89,18 +88,21 @@ class SentencePiece:
         return learnt.getvalue()
 
     def _refusal(self, texts: Sequence[str], reason: str) -> Exception:
-        """What SentencePiece complained of, in the recipe's words."""
-        wanted = f"tokenizer.vocabulary_size is {self.vocabulary_size}; these captions"
+        """SentencePiece's error as an error about the recipe."""
+        takes = ""
         if least := re.search(r"required_chars\. \d+ vs (\d+)", reason):
-            return RecipeError(f"{wanted} need at least {least[1]}: each of their letters is one")
-        if most := re.search(r"value <= (\d+)", reason):
-            return RecipeError(f"{wanted} allow at most {self._largest(texts, int(most[1]))}")
+            takes = f"at least {least[1]}, because each of their letters needs an entry"
+        elif most := re.search(r"value <= (\d+)", reason):
+            takes = f"at most {self._largest(texts, int(most[1]))}"
+        if takes:
+            key = "tokenizer.vocabulary_size"
+            return RecipeError(key=key, value=self.vocabulary_size, taker="these captions allow", takes=takes)
         if "sentences_.empty()" in reason or "all_chars_count" in reason:
-            return InputError(f"{len(texts):,} captions hold no text that SentencePiece could learn from")
+            return InputError(f"{len(texts):,} captions have no text that SentencePiece could learn from")
         return InputError(f"SentencePiece cannot learn from these captions: {reason.splitlines()[0]}")
 
     def _largest(self, texts: Sequence[str], size: int) -> int:
-        """The size that SentencePiece said would do, or what it says when it is taken at its word."""
+        """The largest size that works. Start from the size that SentencePiece names; it may then name a smaller one."""
         try:
             self._learn(texts, size)
         except RuntimeError as error:
@@ -109,7 +111,7 @@ class SentencePiece:
         return size
 
     def _set(self, model: bytes) -> None:
-        """Raises RuntimeError where these bytes are no model of ours."""
+        """Raises RuntimeError if the bytes are not a model with Showtell's special ids."""
         processor = _library().SentencePieceProcessor(model_proto=model)
         ids = [processor.pad_id(), processor.bos_id(), processor.eos_id(), processor.unk_id()]
         if ids != [PAD, BOS, EOS, UNK]:
@@ -149,7 +151,7 @@ def _prompt(path: Path) -> str | None:
         return None
     content = storage.parse_json(path, storage.read(path))
     if not isinstance(content, dict) or not isinstance(content.get("prompt"), str):
-        raise storage.damaged(path, "it takes a prompt, which is text")
+        raise storage.damaged(path, "its prompt must be text")
     return str(content["prompt"])
 
 

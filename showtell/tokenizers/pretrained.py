@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.plumbing.language_models import language_model, quiet, transformers
+from showtell.plumbing.language_models import language_model, transformers
+from showtell.plumbing.quiet import quiet
 from showtell.tokenizers import storage
 from showtell.tokenizers.captions import Special, sound, without_trailing_space
 
@@ -31,7 +32,7 @@ class Pretrained:
         library = transformers(KEY, model)
         folder = language_model(model, KEY)
         try:
-            with quiet(library):
+            with quiet():
                 theirs = library.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
             content = json.loads(theirs.backend_tokenizer.to_str())
         except Exception as error:  # a damaged folder makes it raise nearly anything

@@ -1,4 +1,4 @@
-"""A tokenizer's file: written whole or not at all; what cannot be read is told by name and reason."""
+"""Files of tokenizers: written completely or not at all; if a file cannot be read, the error says which and why."""
 
 import json
 from pathlib import Path
@@ -14,12 +14,12 @@ def write(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """One word a line, so that two vocabularies can be compared by eye."""
+    """Write one word per line, so that two vocabularies are easy to compare."""
     write(path, json.dumps(content, ensure_ascii=False, indent=0).encode())
 
 
 def read(path: Path) -> bytes:
-    """The file of a run, which has one."""
+    """Read a file of a run. Raises InputError if it does not exist or cannot be read."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -36,5 +36,5 @@ def parse_json(path: Path, content: bytes) -> Any:
 
 
 def damaged(path: Path, reason: Exception | str) -> InputError:
-    """An exception is told with its kind: a KeyError's own words are the key alone."""
+    """An InputError for the file. Exceptions are shown with their type, because a KeyError's text is only the key."""
     return InputError(f"{path} is damaged: {reason if isinstance(reason, str) else repr(reason)}")

@@ -1,6 +1,6 @@
-"""Captions <-> words by spaCy's English rules, lower case; rare words become unk.
+"""Captions <-> words, split with spaCy's English rules, in lower case. Rare words become unk.
 
-The blank pipeline is rules only: nothing is downloaded, and the same text always gives the same words.
+spaCy's blank pipeline has only rules: nothing is downloaded, and the same text always gives the same words.
 """
 
 import re
@@ -17,10 +17,10 @@ from showtell.tokenizers import storage
 from showtell.tokenizers.captions import Special, sound, without_trailing_space
 
 PAD, BOS, EOS, UNK = "<pad>", "<bos>", "<eos>", "<unk>"
-# What spaCy splits and a reader expects joined; scores too: PTB's rules keep "t-shirt" one word.
+# spaCy splits "dog 's" and "t - shirt". Readers expect them joined, and so do metrics: PTB has "t-shirt" as one word.
 _CLITIC = re.compile(r" (n't|'s|'re|'ll|'ve|'d|'m|'|[,.;:!?)])(?= |$)|(?<=[^\W\d_]) (-) (?=[^\W\d_])|(?<![^ ])(\() ")
 
-# Words of plain letters that spaCy splits all the same: "cannot" is "can not", "dont" is "do nt".
+# Words of plain letters that spaCy splits: "cannot" becomes "can not", "dont" becomes "do nt".
 CONTRACTIONS = frozenset(
     """
     aint arent cannot cant cantve couldnt couldntve couldve darent didnt didntve doesnt doesntve dont dontve gonna
@@ -38,9 +38,9 @@ CONTRACTIONS = frozenset(
 
 
 class Words:
-    """Words that the captions have at least `min_count` times, the `max_words` most frequent of them.
+    """The vocabulary: words that the captions have at least `min_count` times, at most the `max_words` most frequent.
 
-    Ids 0 to 3 are pad, bos, eos, unk. Captions begin with `prompt`, whose words are among those of the captions.
+    Ids 0 to 3 are pad, bos, eos, unk. Captions begin with `prompt`; its words must be in the vocabulary.
     """
 
     file_name = "tokenizer.json"
@@ -64,34 +64,32 @@ class Words:
         return len(self.words)
 
     def fit(self, captions: Sequence[str]) -> "Words":
-        """Learn the vocabulary; frequent words come first, equals in alphabetical order."""
+        """Learn the vocabulary. Frequent words come first; equally frequent words are in alphabetical order."""
         counts = Counter(word for caption in captions for word in split(caption))
         kept = sorted(
             (word for word, count in counts.items() if count >= self.min_count), key=lambda w: (-counts[w], w)
         )
         if not kept:
-            raise InputError(
-                f"no word occurs {self.min_count} times in {len(captions):,} captions; lower tokenizer.min_count"
-            )
+            wrong = f"is {self.min_count}, but no word of {len(captions):,} captions occurs so often"
+            raise InputError(wrong, key="tokenizer.min_count", value=self.min_count, advice="set a smaller number")
         self._set([word for word in kept if word not in (PAD, BOS, EOS, UNK)][: self.max_words])
         self._begin()
         return self
 
     def _begin(self) -> None:
-        """Put the prompt behind bos, now that its words have ids."""
+        """Add the prompt after bos. Before `fit`, its words have no ids."""
         words = split(self.prompt) if self.prompt else []
         if unknown := [word for word in dict.fromkeys(words) if word not in self.ids]:
-            raise RecipeError(
-                f"tokenizer.prompt is {self.prompt!r}, and the vocabulary has no {', '.join(map(repr, unknown))}; take "
-                "words that the captions have, lower tokenizer.min_count, or take tokenizer=gpt2"
-            )
+            wrong = f"is {self.prompt!r}, but the vocabulary lacks {', '.join(map(repr, unknown))}"
+            advice = "use words from the captions, set a smaller tokenizer.min_count, or set tokenizer=gpt2"
+            raise RecipeError(wrong, key="tokenizer.prompt", value=self.prompt, advice=advice)
         self.special = self.special._replace(begin=(1, *(self.ids[word] for word in words)))
 
     def encode(self, caption: str) -> list[int]:
         return [self.ids.get(word, self.ids[UNK]) for word in split(caption)]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Readable text: clitics and full stops join the word before them, hyphens both their words.
+        """Readable text: clitics and punctuation join the word before them, and a hyphen joins two words.
 
         >>> words = Words(min_count=1).fit(["The dog's ball."])
         >>> words.decode(words.encode("The DOG's ball."))
@@ -125,7 +123,7 @@ class Words:
 
 @lru_cache(maxsize=1)
 def _english() -> Any:
-    import spacy  # half a second: only where words are split
+    import spacy  # takes half a second, so it is imported only when it is needed
 
     return spacy.blank("en").tokenizer
 
@@ -133,7 +131,7 @@ def _english() -> Any:
 def split(caption: str) -> list[str]:
     """The words of a caption in lower case.
 
-    spaCy splits plain words of letters only at blanks, so those need not wait for it.
+    For speed, captions of plain words skip spaCy, which would split them only at spaces.
 
     >>> split("Two dogs, running"), split("a dog")
     (['two', 'dogs', ',', 'running'], ['a', 'dog'])

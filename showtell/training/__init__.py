@@ -1,1 +1,2 @@
-"""A recipe -> a run folder. Read it as setup, loop, job, batches, optimizer, validation, state, log."""
+"""A recipe -> a run folder. Read the files in this order: setup, loop, job, batches, optimizer, validation, resume,
+log."""

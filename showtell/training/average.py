@@ -1,7 +1,8 @@
 """Trained weights -> their exponential moving average, often the better captioner (Polyak and Juditsky 1992).
 
-After step t (from 0) the average moves by 1 - min(decay, (1 + t) / (10 + t)) towards the weights: the first steps,
-which say little, are soon forgotten. A decay of 0 averages nothing and costs nothing.
+After step t (from 0) the average moves towards the weights by the share 1 - min(decay, (1 + t) / (10 + t)). With
+decay 0.999 that is 0.9 after step 0, about 0.08 after step 99, and 0.001 in the end. So the average soon forgets the
+first, bad weights. A decay of 0 switches averaging off and costs nothing.
 """
 
 import contextlib
@@ -12,7 +13,10 @@ from torch import Tensor, nn
 
 
 class Average:
-    """Follows the parameters that train, and the running statistics beside them, from where they now stand."""
+    """The moving average of the trained parameters and of the running statistics (batch norm's) in the same modules.
+
+    It starts with the values at construction.
+    """
 
     def __init__(self, modules: Iterable[nn.Module], decay: float) -> None:
         self.decay = decay
@@ -25,14 +29,14 @@ class Average:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Follow the weights that step number `step` made."""
+        """Move the averages towards the weights after optimizer step `step`."""
         share = 1 - min(self.decay, (1 + step) / (10 + step))
         for average, tensor in zip(self.averages, self.live, strict=True):
             average.lerp_(tensor, share)
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:
-        """The modules compute with the averages, and after it with exactly the weights that they had."""
+        """Inside `with`, the modules compute with the averages. After it they have exactly their old weights."""
         self._swap()
         try:
             yield

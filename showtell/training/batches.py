@@ -1,4 +1,7 @@
-"""Which captions stand together in which step: a pure function of seed and epoch, so that a run can go on anywhere."""
+"""Divide the captions of an epoch into steps and batches.
+
+The result depends only on the captions, the settings, the seed and the epoch, so a run can resume at any step.
+"""
 
 from collections.abc import Sequence
 
@@ -8,7 +11,7 @@ from torch import Tensor
 from showtell.tokenizers.captions import Captions, Special, batch
 
 Group = tuple[int, list[int]]  # an image and some of its captions, by index
-WINDOW = 32  # batches among which captions of like length are brought together
+WINDOW = 32  # batches: captions are sorted by length only within stretches of this size, so that batches stay random
 
 
 def epoch_steps(
@@ -20,11 +23,11 @@ def epoch_steps(
     epoch: int,
     like_lengths: bool = True,
 ) -> list[list[list[Group]]]:
-    """All steps of an epoch, every caption once: `words[image][caption]` are its ids.
+    """All steps of an epoch, as lists of batches in random order. `words[image][caption]` are the ids of a caption.
 
-    A batch costs what its longest caption costs; with `like_lengths` captions of like length stand in one. Photos of a
-    kind have captions of a length, though: an encoder with batch norm that trains wants mixed batches. The batches come
-    in random order.
+    Every caption comes once. All captions of a batch are padded to the longest: lengths 5, 6 and 20 cost 3 x 20 words.
+    So `like_lengths` puts captions of similar length into one batch. Similar photos have captions of similar length,
+    however, and batch norm needs mixed photos: do not use it if the encoder trains.
     """
     groups = epoch_groups([len(w) for w in words], per_image, seed, epoch)
     if like_lengths:
@@ -36,7 +39,7 @@ def epoch_steps(
 
 
 def alike(groups: Sequence[Group], words: Sequence[Sequence[list[int]]], captions: int) -> list[Group]:
-    """Groups in order of their longest caption, within every stretch of about so many captions."""
+    """Sort groups by their longest caption, separately in each stretch of about `captions` captions."""
     stretches: list[list[Group]] = [[]]
     room = captions
     for group in groups:
@@ -49,9 +52,9 @@ def alike(groups: Sequence[Group], words: Sequence[Sequence[list[int]]], caption
 
 
 def epoch_groups(captions: Sequence[int], per_image: int, seed: int, epoch: int) -> list[Group]:
-    """Every caption once, in random order: up to `per_image` captions of an image stand together.
+    """Every caption once, in groups of up to `per_image` captions of one image; the groups come in random order.
 
-    `captions[i]` is how many captions image i has.
+    `captions[i]` is the number of captions of image i. If it is 5, `per_image=2` gives groups of 2, 2 and 1.
     """
     generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
     groups: list[Group] = []
@@ -62,7 +65,7 @@ def epoch_groups(captions: Sequence[int], per_image: int, seed: int, epoch: int)
 
 
 def steps(groups: Sequence[Group], batch_size: int, accumulate: int = 1) -> list[list[list[Group]]]:
-    """Groups -> steps of `accumulate` batches of up to `batch_size` captions; a group larger than a batch is cut."""
+    """Groups -> steps of `accumulate` batches of up to `batch_size` captions. A group larger than a batch is split."""
     batches: list[list[Group]] = []
     room = 0
     for image, chosen in groups:
@@ -76,6 +79,6 @@ def steps(groups: Sequence[Group], batch_size: int, accumulate: int = 1) -> list
 
 
 def collate(groups: Sequence[Group], words: Sequence[Sequence[list[int]]], special: Special) -> tuple[Tensor, Captions]:
-    """A batch's image indices (B) and its captions, of which `words[image][caption]` are the ids."""
+    """The image indices (B) of a batch, and its captions. `words[image][caption]` are the ids of a caption."""
     images = torch.tensor([image for image, _ in groups])
     return images, batch([[words[image][i] for i in chosen] for image, chosen in groups], special)

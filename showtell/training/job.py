@@ -1,7 +1,7 @@
-"""One training: its parts, where it stands, and what one step, one validation and one checkpoint of it are.
+"""One training: its parts, its progress, and how it makes one step, one validation and one checkpoint.
 
-The next step depends on weights, moments, the random generator's state and the step's number alone, and all four are
-in a checkpoint.
+The next step depends only on the weights, the optimizer's moments, the state of the random generator and the step
+number. A checkpoint holds all four, so a resumed run ends with the same weights.
 """
 
 import math
@@ -18,6 +18,7 @@ from showtell.cache import Source
 from showtell.captioners.neural import Neural
 from showtell.features import first, to
 from showtell.losses.loss import Learnt, Loss
+from showtell.peft.freeze import inserted
 from showtell.plumbing.device import autocast
 from showtell.plumbing.errors import InputError
 from showtell.recipe.fixed import Train
@@ -30,28 +31,30 @@ from showtell.training.resume import UNAVERAGED, Checkpoint, Where, differences,
 from showtell.training.teacher import Teacher
 from showtell.training.validation import Validation, clip_of, goodness
 
-FIT_IMAGES = 512  # on so many training images the decoder measures frozen features
+FIT_IMAGES = 512  # training images on which the decoder measures frozen features (`Decoder.fit`)
 
 
 def start_with(captioner: Neural, start: str) -> None:
-    """Take over the weights of the run `start`; InputError, which says what differs, where they do not fit."""
+    """Load the weights of the run `start`. Raises InputError, with the options that differ, if they do not fit."""
     path = Path(start).expanduser() / checkpoint.MODEL
     tensors = checkpoint.read_tensors(path)
-    # What was frozen there and trains now begins as its source has it.
+    # What was frozen there and trains now begins as its source has it; what PEFT inserts now begins as it was drawn.
     for name, tensor in checkpoint.weights(captioner.encoder, captioner.decoder).items():
         part = captioner.encoder if name.startswith("encoder.") else captioner.decoder
-        if part.reloadable:
+        if part.reloadable or inserted(name):
             tensors.setdefault(name, tensor)
     try:
         checkpoint.restore(captioner.encoder, captioner.decoder, tensors, str(path))
     except InputError as error:
         others = differences(start, captioner.recipe).values()
-        why = f"its {', '.join(others)}: " if others else ""
-        raise InputError(f"train.start={start}: {why}{error}") from None
+        why = f"; {'; '.join(others)}" if others else ""
+        raise InputError(
+            f"is {start}, whose weights do not fit: {error}{why}", key="train.start", value=start
+        ) from None
 
 
 class Job:
-    """One training: parts, sources and where it stands. `step`, `validate`, `save` are the verbs of `train`."""
+    """One training: its parts, its photos and captions, its progress (`where`). The loop calls step, validate, save."""
 
     def __init__(
         self,
@@ -75,21 +78,21 @@ class Job:
         self.where = Where(data=digests(sources, self.words, self._given()))
         self.average = self._average()
         self.plan = self._plan(0)
-        # Where photos have different numbers of captions, epochs differ by a step or two from the first.
+        # If photos have different numbers of captions, later epochs may have a step or two more or less.
         self.total = min(settings.max_steps or 10**12, settings.epochs * len(self.plan))
         self.autocast = autocast(captioner.device, settings.precision)
-        self.pace = 0.0  # captions a second, smoothed, for people
+        self.pace = 0.0  # captions per second, smoothed for the progress bar
 
     def _plan(self, epoch: int) -> list[Any]:
         s, samples = self.settings, self.loss.samples
-        if samples:  # an image counts for the captions that are drawn of it
+        if samples:  # batch_size counts captions, and the loss draws `samples` of each image
             images, size = [words[:1] for words in self.words], max(1, s.batch_size // samples)
             return epoch_steps(images, 1, size, s.accumulate, s.seed, epoch, like_lengths=False)
         like_lengths = not self.captioner.encoder.trains
         return epoch_steps(self.words, s.captions_per_image, s.batch_size, s.accumulate, s.seed, epoch, like_lengths)
 
     def _given(self) -> dict[str, Tensor]:
-        """The weights that this training reads and no checkpoint holds."""
+        """The weights that this training uses but no checkpoint holds: frozen pretrained parts and the teacher."""
         given = checkpoint.given_back(self.captioner.encoder, self.captioner.decoder)
         if self.teacher is not None:
             given |= {f"teacher.decoder.{name}": part for name, part in self.teacher.decoder.state_dict().items()}
@@ -102,9 +105,9 @@ class Job:
         return Average((self.captioner.encoder, self.captioner.decoder), self.settings.ema)
 
     def check_lengths(self) -> None:
-        """Refuse captions that the decoder has no positions for, before a step is made."""
+        """Raise InputError before the first step if a caption is longer than the decoder can read."""
         begin = len(self.captioner.tokenizer.special.begin)
-        longest = begin + max(len(words) for image in self.words for words in image)  # what it begins with is read too
+        longest = begin + max(len(words) for image in self.words for words in image)  # bos and prompt are read too
         if self.validation is not None:
             longest = max(longest, *(captions.tokens.shape[-1] - 1 for _, captions in self.validation.batches))
         readers = {"decoder.max_length": self.captioner.decoder}
@@ -112,14 +115,19 @@ class Job:
             readers["decoder.max_length of loss.teacher"] = self.teacher.decoder
         for option, decoder in readers.items():
             if decoder.max_length is not None and longest > decoder.max_length:
+                start = "bos" if begin == 1 else "bos and prompt"
                 raise InputError(
-                    f"{option} is {decoder.max_length}, and the longest caption takes {longest} tokens with its "
-                    f"{'bos' if begin == 1 else 'bos and prompt'}; "
-                    f"use decoder.max_length={longest} or more, or leave that caption out"
+                    f"is {decoder.max_length}, but the longest caption has {longest} tokens with its {start}",
+                    key=option,
+                    value=decoder.max_length,
+                    advice=f"use decoder.max_length={longest} or more, or remove that caption from the data",
                 )
 
     def check_regions(self) -> None:
-        """Let a decoder for so many regions look at a photo: how many a grid has is not known before."""
+        """Show one photo to a decoder with a fixed number of regions, so that it can refuse before the first step.
+
+        The number of tokens in a grid is known only after a photo is encoded.
+        """
         captioner = self.captioner
         if captioner.decoder.regions is not None:
             captioner.encoder.eval()
@@ -129,27 +137,28 @@ class Job:
 
     def begin(self) -> None:
         if not self.captioner.encoder.trains:
-            # Drawn for a start too, which brings its own measures: every later random number depends on it.
+            # Drawn even with train.start, which brings its own measures: all later random numbers depend on it.
             sample = torch.randperm(len(self.words))[:FIT_IMAGES].sort().values
             if self.settings.start is None:
                 seen = first(self.training(sample.tolist()))
                 self.captioner.decoder.fit(seen.to(self.captioner.device))
         self.average = self._average()
         try:
-            # Of a run that was killed before its first checkpoint; its tokenizer may have been another.
+            # A run that was killed before its first checkpoint may have left these, with another tokenizer.
             for path in [*(self.run / name for name in FILES), *self.run.glob("tokenizer.*")]:
                 path.unlink(missing_ok=True)
         except OSError as error:
-            raise InputError(f"{self.run} cannot hold a run: {error.strerror}; name another with --run") from None
+            advice = "choose another folder with --run"
+            raise InputError(f"cannot hold a run: {error.strerror}", key=str(self.run), advice=advice) from None
         self.captioner.save_settings(self.run)
-        self.save()  # so that whatever holds a model or a row holds a checkpoint too
+        self.save()  # so that a folder with a model or a log row always has a checkpoint
 
     def go_on(self, saved: Checkpoint) -> None:
         now, then = self.where.data, saved.where.data
         if changed := [name for name in now if then.get(name) != now[name]]:
             raise InputError(
                 f"the {' and the '.join(changed)} have changed since {self.run} was trained with them; "
-                f"bring them back, or {checkpoint.WAY_OUT}"
+                f"restore the old ones, or {checkpoint.WAY_OUT}"
             )
         plan = self._plan(saved.where.epoch)
         self._check_step(saved.where, len(plan))
@@ -163,16 +172,16 @@ class Job:
         self.plan = plan
 
     def _check_step(self, where: Where, steps: int) -> None:
-        """InputError if the finished epochs cannot have so many steps, or the one that was begun has only `steps`."""
+        """Raise InputError if the saved step does not fit the saved epoch, or the current epoch of `steps` steps."""
         about = where.epoch * len(self.plan)
         before = where.step - where.step_in_epoch
-        # Epochs differ by some steps if photos have different numbers of captions: 19 of 8,576 were seen.
+        # If photos have different numbers of captions, epochs differ by some steps; we saw 19 of 8,576.
         fits = abs(before - about) <= 3 * where.epoch + about / 10
         if where.step_in_epoch >= steps or not fits:
             raise InputError(
                 f"{self.run / 'last' / checkpoint.STATE} is damaged: it says step {where.step} after {where.epoch} "
-                f"epochs and {where.step_in_epoch} steps, and an epoch of this training has about {len(self.plan)}; "
-                f"{checkpoint.WAY_OUT}"
+                f"epochs and {where.step_in_epoch} steps, but an epoch of this training has about {len(self.plan)} "
+                f"steps; {checkpoint.WAY_OUT}"
             )
 
     def save(self) -> None:
@@ -186,7 +195,9 @@ class Job:
             tensors["model"] = checkpoint.weights(captioner.encoder, captioner.decoder)
             if self.validation is None and self.where.step:
                 checkpoint.write_tensors(self.run / checkpoint.MODEL, tensors["model"])
-            checkpoint.write_training(self.run, tensors, asdict(self.where))  # last: what it calls finished is there
+            checkpoint.write_training(
+                self.run, tensors, asdict(self.where)
+            )  # last: if it says finished, all is written
 
     @property
     def over(self) -> bool:
@@ -199,7 +210,7 @@ class Job:
         return self.where.step_in_epoch == 0
 
     def step(self) -> dict[str, Any]:
-        """One optimizer step over `accumulate` batches; its loss is the mean over their words, or drawn captions."""
+        """One optimizer step over `accumulate` batches. The loss is the mean over their words or drawn captions."""
         captioner, settings = self.captioner, self.settings
         started = time.perf_counter()
         captioner.encoder.train()
@@ -221,7 +232,9 @@ class Job:
         parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         norm = torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
         if not torch.isfinite(norm):
-            raise InputError(f"the loss is not finite at step {self.where.step}; lower train.lr (now {settings.lr})")
+            raise InputError(
+                f"the loss or its gradient is not finite at step {self.where.step}; lower train.lr (now {settings.lr})"
+            )
         self.optimizer.step()
         self.average.update(self.where.step)
         self._count_step()
@@ -230,7 +243,7 @@ class Job:
         return row | ({"reward": rewards / learnt} if self.loss.samples else {}) | {"captions_per_second": pace}
 
     def _loss(self, images: list[int], captions: Captions) -> tuple[Tensor, float]:
-        """The summed loss of a batch, and the mean reward of what was drawn (0 if nothing is)."""
+        """The summed loss of a batch, and the mean reward of its drawn captions (0 if the loss draws none)."""
         seen = to(self.training(images), self.captioner.device)
         captions, done = captions.to(self.captioner.device), self.where.step / self.total
         return self.loss(self.captioner.decoder, seen, captions, images, done)
@@ -243,7 +256,7 @@ class Job:
             self.plan = self._plan(self.where.epoch)
 
     def validate(self) -> dict[str, float]:
-        """Validate where it is due, and keep the weights if they are the best so far."""
+        """Validate if it is due, and save the weights if they are the best so far."""
         if self.validation is None or (self.where.epoch % self.settings.validate_every and not self.over):
             return {}
         with self.average.in_place():
@@ -251,21 +264,21 @@ class Job:
 
     def _measure(self, validation: Validation) -> dict[str, float]:
         with self.autocast:
-            found = validation.measure()
-        better = goodness(self.settings.select, found)
+            measured = validation.measure()
+        value = goodness(self.settings.select, measured)
         self.where.stale += 1
-        known = math.isfinite(better)
-        if self.where.best is None or (known and better > self.where.best):
-            self.where.best = better if known else None  # nothing would ever be better than NaN
+        known = math.isfinite(value)
+        if self.where.best is None or (known and value > self.where.best):
+            self.where.best = value if known else None  # no number is larger than NaN, so NaN would stay the best
             self.where.best_step, self.where.stale = self.where.step, 0
             model = checkpoint.weights(self.captioner.encoder, self.captioner.decoder)
             checkpoint.write_tensors(self.run / checkpoint.MODEL, model)
-        return found
+        return measured
 
     def shown(self, row: dict[str, Any]) -> dict[str, str]:
-        """What the progress bar says beside time and ETA."""
+        """What the progress bar shows beside time and ETA."""
         self.pace = 0.9 * (self.pace or row["captions_per_second"]) + 0.1 * row["captions_per_second"]
-        said = {"loss": f"{row['loss']:.3f}", "captions/s": f"{self.pace:.0f}"}
+        numbers = {"loss": f"{row['loss']:.3f}", "captions/s": f"{self.pace:.0f}"}
         if self.where.best is not None:
-            said[f"best {self.settings.select}"] = f"{abs(self.where.best):.3f}"
-        return said
+            numbers[f"best {self.settings.select}"] = f"{abs(self.where.best):.3f}"
+        return numbers

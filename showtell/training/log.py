@@ -1,4 +1,4 @@
-"""What training writes down: `metrics.jsonl` and `metrics.csv` always, TensorBoard and wandb where the recipe asks."""
+"""The logs of training: always `metrics.jsonl` and `metrics.csv`; TensorBoard and wandb if the recipe asks for them."""
 
 import csv
 import importlib
@@ -15,7 +15,7 @@ LINES, CSV, WANDB_ID = FILES = "metrics.jsonl", "metrics.csv", "wandb_id.txt"
 
 
 def read_log(run: Path) -> list[Row]:
-    """The lines of `metrics.jsonl`; one that a kill cut short ends the list."""
+    """The rows of `metrics.jsonl`, up to the first broken line: a killed run may leave half a line."""
     rows: list[Row] = []
     path = run / LINES
     for line in path.read_text("utf-8").splitlines() if path.exists() else []:
@@ -27,7 +27,7 @@ def read_log(run: Path) -> list[Row]:
 
 
 class Log:
-    """Appends rows `{step, epoch, ...}`. Going on from the checkpoint of a step drops what was logged after it."""
+    """Appends rows `{step, epoch, ...}`. A run that resumes at a step first drops the rows after that step."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Log:
             self.go_on(resumed_at)
 
     def go_on(self, step: int) -> None:
-        """Keep the rows up to `step` and say that the run went on from there."""
+        """Keep the rows up to `step`, and add a row that says the run resumed there."""
         rows = [row for row in read_log(self.run) if row["step"] <= step]
         rows.append({"step": step, "event": "resumed"})
         write_text(self.run / LINES, "".join(json.dumps(row) + "\n" for row in rows))
@@ -54,8 +54,8 @@ class Log:
         try:
             append(self.run / LINES, json.dumps(row) + "\n")
         except OSError as error:
-            reason = f"{error.strerror}; mend that, and go on with --resume"
-            raise InputError(f"{self.run / LINES} cannot be written: {reason}") from None
+            advice = "solve that, then continue with --resume"
+            raise InputError(f"cannot be written: {error.strerror}", key=str(self.run / LINES), advice=advice) from None
         numbers = {name: value for name, value in row.items() if isinstance(value, int | float) and name != "step"}
         if self.tensorboard is not None:
             for name, value in numbers.items():
@@ -81,7 +81,7 @@ class Log:
 
 
 def check_extras(tensorboard: bool, wandb: str) -> None:
-    """RecipeError if a log is asked for whose package is not installed."""
+    """Raise RecipeError if the recipe asks for a log whose package is not installed."""
     asked = {"tensorboard": ("torch.utils.tensorboard", tensorboard, "true")}
     asked["wandb"] = ("wandb", wandb != "off", repr(wandb))
     for name, (module, wanted, value) in asked.items():
@@ -89,13 +89,15 @@ def check_extras(tensorboard: bool, wandb: str) -> None:
             if wanted:
                 importlib.import_module(module)
         except ImportError:
-            raise RecipeError(f"train.{name} is {value}; it needs: pip install 'showtell[{name}]'") from None
+            raise RecipeError(
+                f"is {value}", key=f"train.{name}", value=value, advice=f"it needs: pip install 'showtell[{name}]'"
+            ) from None
 
 
 def _tensorboard(run: Path, resumed_at: int | None) -> Any:
     from torch.utils.tensorboard import SummaryWriter
 
-    purge_step = None if resumed_at is None else resumed_at + 1  # the first that is drawn anew
+    purge_step = None if resumed_at is None else resumed_at + 1  # the first step that is logged again
     return SummaryWriter(inside(run, "tensorboard", "train.tensorboard"), purge_step=purge_step)
 
 
@@ -107,6 +109,7 @@ def _wandb(run: Path, mode: str) -> Any:
     try:
         made = wandb.init(project="showtell", name=run.name, id=known, dir=str(run), mode=mode, resume="allow")
     except wandb.errors.UsageError as error:
-        raise InputError(f"train.wandb is {mode!r}: {error}; log in, or use train.wandb=offline") from None
-    write_text(run / WANDB_ID, made.id + "\n")  # a run that goes on stays one run there
+        advice = "log in with `wandb login`, or use train.wandb=offline"
+        raise InputError(f"is {mode!r}: {error}", key="train.wandb", value=mode, advice=advice) from None
+    write_text(run / WANDB_ID, made.id + "\n")  # so that a resumed run stays one run in wandb
     return made

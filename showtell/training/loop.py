@@ -1,4 +1,4 @@
-"""A recipe -> a run folder with a trained captioner. Killed anywhere and resumed, it ends the same."""
+"""A recipe -> a run folder with a trained captioner. A run that is killed and resumed ends with the same weights."""
 
 import time
 from functools import partial
@@ -27,26 +27,26 @@ LOG_EVERY = 20  # steps
 
 
 def train(recipe: Recipe, run: str | Path, resume: bool = False, console: Console | None = None) -> Path:
-    """Train a recipe into the folder `run`, or go on with it: `showtell train` from Python. Returns the folder.
+    """Train a recipe into the folder `run`, or resume it, as `showtell train` does. Returns the folder.
 
-    `recipe` is what `showtell.load_recipe` gives, or nested dicts of your own. Progress and notes go to `console`, by
-    default to stderr. Training may be killed at any moment; with `resume` it goes on, and ends with the same weights,
-    bit for bit.
+    `recipe` comes from `showtell.load_recipe`, or is nested dicts of your own. Progress and notes go to `console`, by
+    default to stderr. Training may be killed at any moment: with `resume=True` it continues from the last checkpoint,
+    and ends with the same weights, bit for bit.
 
-    Raises RecipeError for a recipe that is not allowed; InputError if `run` exists and `resume` is False, if there is
-    nothing to resume, or data or a place to write is missing; Interrupted after Ctrl-C.
+    Raises RecipeError if the recipe is not allowed; InputError if `run` exists and `resume` is False, if there is
+    nothing to resume, if data is missing, or if the folder cannot be written; Interrupted after Ctrl-C.
     """
     run = Path(run)
     console = console or Console(stderr=True)
     recipe = check(recipe)
     with Lock(run) as lock:
-        if (run / RECIPE).exists() or (run / NAME).exists():  # before the data is read: nobody waits for a refusal
+        if (run / RECIPE).exists() or (run / NAME).exists():  # before the data is read, which may take minutes
             hold(run, lock)
         if not trains(recipe):
             return remember(recipe, run, resume, console, lock)
         saved = open_run(recipe := with_metric(recipe, console), run, resume, partial(say, console))
         if saved is not None and saved.where.finished:
-            say(console, f"{run} is finished at step {saved.where.step}: nothing to resume")
+            say(console, f"{run} finished at step {saved.where.step}: there is nothing to resume")
             return run
         job = set_up(recipe, run, saved is not None, console)
         claim(run, lock)
@@ -57,19 +57,19 @@ def train(recipe: Recipe, run: str | Path, resume: bool = False, console: Consol
 def _learn(job: Job, saved: Checkpoint | None, console: Console) -> None:
     settings = job.settings
     sweep(job.run, (*FILES, MODEL, RECIPE))
-    with stop_signal() as stop:  # before the first checkpoint, which begin() writes: from then on the run can go on
+    with stop_signal() as stop:  # before begin(), which writes the first checkpoint, so that Ctrl-C cannot break it
         if saved is None:
             job.begin()
         else:
             job.go_on(saved)
-            say(console, f"going on with {job.run} at step {job.where.step}")
+            say(console, f"resuming {job.run} at step {job.where.step}")
         resumed_at = None if saved is None else job.where.step
         log = Log(job.run, tensorboard=settings.tensorboard, wandb=settings.wandb, resumed_at=resumed_at)
         _steps(job, log, console, stop)
 
 
 def _steps(job: Job, log: Log, console: Console, stop: list[int]) -> None:
-    """Step until the job is over or `stop` has something; then a checkpoint and the log are written."""
+    """Make steps until the job is over, or Ctrl-C fills `stop`; then write a checkpoint and the log."""
     where = job.where
     with denormals_flushed(), Bar(console, "training", job.total, "step") as bar:
         bar.advance(where.step)
@@ -88,5 +88,5 @@ def _steps(job: Job, log: Log, console: Console, stop: list[int]) -> None:
                 log.write_csv()
             if stop and not job.over:
                 log.close()
-                raise Interrupted(f"stopped at step {where.step}; {job.run} can go on with --resume")
+                raise Interrupted(f"stopped at step {where.step}; continue {job.run} with --resume")
     log.close()

@@ -1,16 +1,22 @@
-"""What makes the next step: AdamW's groups, the learning rate."""
+"""AdamW with its groups of parameters, and the learning rate of each step."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from showtell.captioners.neural import Neural
+from showtell.decoders.decoder import Decoder
+from showtell.peft.freeze import inserted
 from showtell.recipe.fixed import Train
 
-BETAS = (0.9, 0.98)  # as Vaswani et al. 2017: a run of a few thousand steps has no time for 0.999
+Named = tuple[str, nn.Parameter]
+BETAS = (0.9, 0.98)  # as Vaswani et al. 2017: 0.999 averages over 1,000 steps, too many for a run of a few thousand
 
 
 def learning_rate(settings: Train, step: int, total: int, epoch: int) -> float:
-    """Warm-up is linear; then a cosine to `final_lr`, drops at milestones, or nothing."""
+    """Linear warm-up; then a cosine down to `lr * final_lr`, or a factor `gamma` after each milestone, or constant.
+
+    With lr 1, warmup_steps 4 and schedule constant, the steps have 0.25, 0.5, 0.75, 1, 1, ...
+    """
     if step < settings.warmup_steps:
         return settings.lr * (step + 1) / settings.warmup_steps
     if settings.schedule == "cosine":
@@ -23,11 +29,12 @@ def learning_rate(settings: Train, step: int, total: int, epoch: int) -> float:
 
 
 def make_optimizer(captioner: Neural, settings: Train) -> torch.optim.AdamW:
-    """AdamW; only matrices decay. `scale` is a group's learning rate as a share of `train.lr`."""
+    """AdamW with weight decay only for matrices. A group's learning rate is `scale` times that of the decoder."""
     groups = []
-    encoder_scale = (settings.encoder_lr or settings.lr) / settings.lr
-    for module, scale in ((captioner.decoder, 1.0), (captioner.encoder, encoder_scale)):
-        trained = [named for named in module.named_parameters() if named[1].requires_grad]
+    pretrained_scale = (settings.pretrained_lr or settings.lr) / settings.lr
+    fresh, pretrained = _parts(captioner.decoder)
+    encoder = _trained(captioner.encoder)
+    for trained, scale in ((fresh, 1.0), (pretrained, pretrained_scale), (encoder, pretrained_scale)):
         for decays in (True, False):
             chosen = [parameter for name, parameter in trained if _is_matrix(name, parameter) == decays]
             if chosen:
@@ -36,6 +43,21 @@ def make_optimizer(captioner: Neural, settings: Train) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=settings.lr, betas=BETAS)
 
 
+def _trained(module: nn.Module) -> list[Named]:
+    return [named for named in module.named_parameters() if named[1].requires_grad]
+
+
+def _parts(decoder: Decoder) -> tuple[list[Named], list[Named]]:
+    """The decoder's parameters that train: those drawn here, and those that its named source gave."""
+    given: set[int] = set()
+    if decoder.reloadable:
+        for part in decoder.pretrained:
+            given |= {id(parameter) for name, parameter in part.named_parameters() if not inserted(name)}
+    trained = _trained(decoder)
+    fresh = [named for named in trained if id(named[1]) not in given]
+    return fresh, [named for named in trained if id(named[1]) in given]
+
+
 def _is_matrix(name: str, parameter: Tensor) -> bool:
-    """Oslo's biases are (1, H), and no matrices."""
+    """Whether weight decay applies. The biases of the Oslo decoder are (1, H), but they are no matrices."""
     return parameter.ndim >= 2 and not name.rpartition(".")[2].startswith("bias")

@@ -1,7 +1,7 @@
-"""A run folder and a recipe -> what training goes on from, or why it may not; nothing is written here.
+"""A run folder and a recipe -> the checkpoint that training resumes from, or an error that says why it cannot.
 
-A run has a checkpoint before its first step. So a folder without one was killed before that, and holds nothing worth
-keeping; or it has a model, or files of somebody else, and is never trained over.
+A run writes a checkpoint before its first step. So a folder without one was killed before that and may be used again.
+A folder with a model but no checkpoint, or with other people's files, is never overwritten.
 """
 
 import json
@@ -25,14 +25,14 @@ from showtell.recipe.check import check
 from showtell.settings.text import Recipe, same
 from showtell.training.log import FILES
 
-UNAVERAGED = "unaveraged"  # the weights that training goes on from, where RUN/last/model is their average
-MACHINE = ("train.device", "train.precision")  # may be others where a run goes on, or is scored, elsewhere
-# What may be another in a later stage of training: how much is learned or dropped out, the size of photos, how many
-# regions are seen, and where files lie. All else says what the weights mean.
+UNAVERAGED = "unaveraged"  # the weights that training resumes from; with train.ema, RUN/last/model is their average
+MACHINE = ("train.device", "train.precision")  # may change if a run is resumed or scored on another machine
+# Options that may change in a later stage (train.start): what trains, dropout, the size of photos, the number of
+# regions, paths of files. All other options decide what the weights mean.
 STAGED = {"trainable", "dropout", "feature_dropout", "initialisation", "weights", "image_size", "grid_size", "resize"}
 STAGED |= {"file", "boxes", "count", "min_score"}
 
-# What a training may leave that is killed before its first checkpoint.
+# The files that a training may leave if it is killed before its first checkpoint.
 BEGUN = (checkpoint.RECIPE, "tokenizer.*", "neighbours.json", *FILES, NAME, f"{checkpoint.PART}*", ".*.part")
 
 Natural = Annotated[int, Field(ge=0)]
@@ -41,47 +41,50 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 @dataclass
 class Where:
-    """How far training has come: everything of it that is not a tensor."""
+    """The progress of a training: everything in a checkpoint that is not a tensor."""
 
     step: Natural = 0
-    epoch: Natural = 0  # finished ones
+    epoch: Natural = 0  # finished epochs
     step_in_epoch: Natural = 0
     best: Finite | None = None
     best_step: Natural = 0
-    stale: Natural = 0  # validations since the best
+    stale: Natural = 0  # validations since the best one
     seconds: Annotated[Finite, Field(ge=0)] = 0.0
     finished: bool = False
-    data: dict[str, str] = field(default_factory=dict)  # digests of what it learns from, by what that is
+    data: dict[str, str] = field(default_factory=dict)  # what the run learns from -> its digest, as `digests` gives
 
 
 class Checkpoint(NamedTuple):
-    """The tensors of `RUN/last` by file and name, and how far they had come."""
+    """The tensors of `RUN/last` by file and name, and the progress when they were written."""
 
     tensors: dict[str, dict[str, Tensor]]
     where: Where
 
 
 def open_run(recipe: Recipe, run: Path, resume: bool, say: Callable[[str], None]) -> Checkpoint | None:
-    """What to go on from, or None for a fresh start."""
+    """The checkpoint to resume from, or None to start from the beginning. Raises InputError if neither is possible."""
     if not run.exists():
         check_folder(run, "--run")
         if resume:
-            raise InputError(f"{run} does not exist, so there is nothing to resume; leave --resume out to begin it")
+            begin = "start it without --resume"
+            raise InputError("does not exist, so there is nothing to resume", key=str(run), advice=begin)
         return None
     if not run.is_dir():
-        raise InputError(f"{run} is a file; name a folder with --run")
+        raise InputError("is a file", key=str(run), advice="choose a folder with --run")
     if not resume:
         if not _may_begin(run):
-            raise InputError(f"{run} exists; go on with --resume, or name another folder with --run")
+            advice = "continue it with --resume, or choose another folder with --run"
+            raise InputError("exists", key=str(run), advice=advice)
         if any(run.iterdir()):
-            say(f"{run} was stopped before its first checkpoint: starting anew")
+            say(f"{run} was stopped before its first checkpoint: starting again")
         return None
     saved = checkpoint.read_training(run)
     if saved is None:
         if (run / checkpoint.MODEL).exists():
-            raise InputError(f"{run} holds a trained model and no checkpoint to go on from; name another with --run")
-        begin = "leave --resume out to begin it" if _may_begin(run) else "name a run with --run"
-        raise InputError(f"{run} has no checkpoint, so there is nothing to resume; {begin}")
+            advice = "choose another folder with --run"
+            raise InputError("holds a trained model, but no checkpoint to resume from", key=str(run), advice=advice)
+        begin = "start it without --resume" if _may_begin(run) else "give the folder of a run with --run"
+        raise InputError("has no checkpoint, so there is nothing to resume", key=str(run), advice=begin)
     check_same(recipe, run)
     _check_whole(recipe, run, saved[0])
     where = _where(run / "last" / "state.json", saved[1])
@@ -90,50 +93,58 @@ def open_run(recipe: Recipe, run: Path, resume: bool, say: Callable[[str], None]
 
 
 def _may_begin(run: Path) -> bool:
-    """Whether a folder holds only what a training leaves that is killed before its first checkpoint, or nothing."""
+    """Whether a folder is empty, or holds only files of a training that was killed before its first checkpoint."""
     return all(any(fnmatchcase(path.name, name) for name in BEGUN) for path in run.iterdir())
 
 
 def digests(sources: Sequence[Source], words: Sequence[Any], given: Mapping[str, Tensor]) -> dict[str, str]:
-    """What a run learns from and is validated on: going on with anything else is another training.
+    """Digests of everything that a run learns from. If one of them has changed, the run cannot be resumed.
 
-    `words` are the ids of the training captions, `given` the weights that a run does not save.
+    `words` are the ids of the training captions; `given` are the weights that a run does not save.
     """
     captions = [[(record.image_id, record.references) for record in source.records] for source in sources]
-    found = {
+    contents = {
         "captions": captions,
         "photos or their features": [source.content for source in sources],
         "words that the tokenizer makes of captions": words,
     }
-    named = {name: blake2b(repr(value).encode(), digest_size=16).hexdigest() for name, value in found.items()}
+    named = {name: blake2b(repr(value).encode(), digest_size=16).hexdigest() for name, value in contents.items()}
     return named | {"weights of its pretrained parts": digest((), given)}
 
 
 def hold(run: Path, lock: Lock) -> None:
-    """Take the lock; the folder is made, if need be. Raises InputError if another process has it."""
+    """Make the run folder if it does not exist, and take its lock. Raises InputError if another process has it."""
     try:
         run.mkdir(parents=True, exist_ok=True)
         lock.take()
     except OSError as error:
-        raise InputError(f"{run} cannot hold a run: {error.strerror}; name another with --run") from None
+        advice = "choose another folder with --run"
+        raise InputError(f"cannot hold a run: {error.strerror}", key=str(run), advice=advice) from None
 
 
 def claim(run: Path, lock: Lock) -> None:
-    """Hold the folder for what is written now. Raises InputError if another training made a run there meanwhile."""
+    """Take the lock before the first write. Raises InputError if another training made a run there meanwhile."""
     if lock.taken:
         return
     hold(run, lock)
     if (run / checkpoint.RECIPE).exists():
-        raise InputError(f"{run} exists by now; go on with --resume, or name another folder with --run")
+        advice = "continue it with --resume, or choose another folder with --run"
+        raise InputError("was made by another training meanwhile", key=str(run), advice=advice)
 
 
 def check_same(recipe: Recipe, run: Path) -> None:
+    """Raise InputError unless the run was trained with the same recipe. Device and precision may differ."""
     old = check(checkpoint.read_recipe(run))
     for section, values in recipe.items():
         for key in values | old[section]:
             before, now = old[section].get(key), values.get(key)
             if f"{section}.{key}" not in MACHINE and not same(before, now):
-                raise InputError(f"{run} was trained with {section}.{key}={before}, not {now}; resume with the same")
+                raise InputError(
+                    f"was trained with {section}.{key}={before}, not {now}",
+                    key=str(run),
+                    value=before,
+                    advice="resume with the old value",
+                )
 
 
 def _check_whole(recipe: Recipe, run: Path, tensors: dict[str, dict[str, Tensor]]) -> None:
@@ -144,27 +155,29 @@ def _check_whole(recipe: Recipe, run: Path, tensors: dict[str, dict[str, Tensor]
 
 
 def _check_reached(train: Mapping[str, Any], path: Path, where: Where) -> None:
-    """InputError for a step that the recipe's training does not have, or an end that it has not come to."""
+    """Raise InputError if the saved step is past the recipe's end, or is called finished before that end."""
     limits = [("epoch", where.epoch, train["epochs"]), ("step", where.step, train["max_steps"])]
     for name, reached, limit in limits:
         if limit is not None and reached > limit:
-            raise InputError(f"{path} is damaged: it says {name} {reached}, and the recipe ends at {limit}")
+            raise InputError(f"{path} is damaged: it says {name} {reached}, but the recipe ends at {limit}")
     if where.step < where.epoch or where.step_in_epoch > where.step or where.best_step > where.step:
         raise InputError(f"{path} is damaged: its steps and epochs do not fit together")
     ended = [limit is not None and reached >= limit for _, reached, limit in limits]
     patient = train["patience"] is None or where.stale < train["patience"]
     if where.finished and not any(ended) and patient:
-        raise InputError(f"{path} is damaged: it says that training is finished, at step {where.step}")
+        raise InputError(
+            f"{path} is damaged: it says that training finished at step {where.step}, which is before the recipe's end"
+        )
 
 
 def _where(path: Path, state: Any) -> Where:
     names = [each.name for each in fields(Where)]
     if not isinstance(state, dict):
-        raise InputError(f"{path} is damaged: it holds no object")
+        raise InputError(f"{path} is damaged: it holds no JSON object")
     if wrong := [name for name in names if name not in state]:
         raise InputError(f"{path} is damaged: it has no {wrong[0]!r}")
     if wrong := [name for name in state if name not in names]:
-        raise InputError(f"{path} is damaged, or of another version: {wrong[0]!r} is not known")
+        raise InputError(f"{path} is damaged, or from another version of Showtell: {wrong[0]!r} is unknown")
     try:
         return TypeAdapter(Where).validate_json(json.dumps(state), strict=True)
     except ValidationError as error:
@@ -173,25 +186,37 @@ def _where(path: Path, state: Any) -> Where:
 
 
 def start_folder(start: str | None, recipe: Recipe) -> Path:
-    """The run that training begins with: it must have a model, and words of the same kind."""
+    """The folder of the run `train.start`. Raises InputError if it has no model, or its recipe does not fit."""
     folder = Path(start or "").expanduser()
     if not (folder / checkpoint.MODEL).is_file():
-        raise InputError(f"train.start={start}: no run with a {checkpoint.MODEL}; it takes the folder of a trained run")
+        raise InputError(
+            f"is {start}, which has no {checkpoint.MODEL}",
+            key="train.start",
+            value=start,
+            takes="the folder of a trained run",
+        )
     old = check(checkpoint.read_recipe(folder))
     for section in ("captioner", "encoder", "regions", "decoder", "tokenizer"):
         before, now = old[section]["name"], recipe[section]["name"]
         if before != now:
-            raise InputError(f"train.start={start}: its {section} is {before}, not {now}; begin with the same")
-    for key, now in recipe["tokenizer"].items():  # the words are those of its tokenizer, and the recipe must say so
+            raise _does_not_fit(start, [f"{section} is {before}, not {now}"])
+    for key, now in recipe[
+        "tokenizer"
+    ].items():  # training takes the tokenizer of `start`: the recipe must say the same
         if (before := old["tokenizer"][key]) != now:
-            raise InputError(f"train.start={start}: its tokenizer.{key} is {before}, not {now}; begin with the same")
+            raise _does_not_fit(start, [f"tokenizer.{key} is {before}, not {now}"])
     if wrong := [how for key, how in differences(str(folder), recipe).items() if key.partition(".")[2] not in STAGED]:
-        raise InputError(f"train.start={start}: its {', '.join(wrong)}; begin with the same")
+        raise _does_not_fit(start, wrong)
     return folder
 
 
+def _does_not_fit(start: str | None, wrong: Sequence[str]) -> InputError:
+    advice = "set the old value in the recipe, or train without train.start"
+    return InputError(f"is {start}, whose {'; '.join(wrong)}", key="train.start", value=start, advice=advice)
+
+
 def differences(start: str, recipe: Recipe) -> dict[str, str]:
-    """The options of what sees and speaks in which the run that training begins with differs, and how, by name."""
+    """Option -> `option is OLD, not NEW`, for each option of encoder, regions and decoder that `recipe` changes."""
     old = check(checkpoint.read_recipe(Path(start).expanduser()))
     return {
         f"{section}.{key}": f"{section}.{key} is {old[section].get(key)}, not {now}"
@@ -202,7 +227,7 @@ def differences(start: str, recipe: Recipe) -> dict[str, str]:
 
 
 def _network(value: Any) -> Any:
-    """Of an encoder's parts what tells which networks they are."""
+    """The value without the options that a later stage may change (STAGED), also inside an encoder's parts."""
     if isinstance(value, list):
         return [_network(each) for each in value]
     return {k: v for k, v in value.items() if k not in STAGED} if isinstance(value, dict) else value

@@ -1,6 +1,6 @@
-"""A checked recipe -> a job that is ready to begin: what can be refused is refused here, before anything is written.
+"""A checked recipe -> a job that is ready to begin. All errors of a recipe come here, before anything is written.
 
-The order matters. What needs no photo is asked first, then the data is read, then the photos are encoded.
+The order is from fast to slow: first the checks that need no photos, then the data is read, then photos are encoded.
 """
 
 from collections.abc import Sequence
@@ -25,6 +25,7 @@ from showtell.recipe.unused import unused
 from showtell.settings.text import Recipe
 from showtell.tokenizers import TOKENIZERS
 from showtell.tokenizers.captions import Tokenizer
+from showtell.training.budget import check_budget
 from showtell.training.job import Job, start_with
 from showtell.training.log import check_extras
 from showtell.training.resume import differences, start_folder
@@ -33,13 +34,13 @@ from showtell.training.validation import check_clip, chooser, clip_of
 
 
 def with_metric(recipe: Recipe, console: Console) -> Recipe:
-    """The recipe with the one metric that chooses the epoch, where `train.select` named several."""
+    """The recipe with one metric in `train.select`, even if the user named several."""
     select = chooser(recipe["train"]["select"], partial(say, console))
     return recipe | {"train": recipe["train"] | {"select": select}}
 
 
 def set_up(recipe: Recipe, run: Path, goes_on: bool, console: Console) -> Job:
-    """Build and check everything that a training needs. A run that `goes_on` has its own tokenizer."""
+    """Build and check everything that a training needs. If `goes_on`, the tokenizer comes from the run folder."""
     settings = Train(**options(recipe, "train"))
     loss: Loss = build(recipe, "loss")
     check_extras(settings.tensorboard, settings.wandb)
@@ -48,7 +49,7 @@ def set_up(recipe: Recipe, run: Path, goes_on: bool, console: Console) -> Job:
     torch.manual_seed(settings.seed)
     device = device_of(settings.device)
     encoder = build_encoder(recipe).to(device)
-    encoder_of_views(encoder, recipe["captioner"]["views"])  # raises if the encoder cannot see them
+    encoder_of_views(encoder, recipe["captioner"]["views"])  # raises if the encoder cannot make these views
     for line in unused(recipe, encoder.trains):
         say(console, line)
     teacher = Teacher(loss.teacher, recipe, encoder, device) if loss.teacher is not None else None
@@ -56,11 +57,12 @@ def set_up(recipe: Recipe, run: Path, goes_on: bool, console: Console) -> Job:
     tokenizer = _tokenizer(recipe, run if goes_on else None, teacher, records)
     captioner = build_neural(recipe, encoder, tokenizer).to(device)
     captioner.check_decoding()
+    check_budget(captioner, settings.max_trainable, console)
     if teacher is not None:
         teacher.check_words(tokenizer)
     if not goes_on and settings.start is not None:
         if changed := differences(settings.start, recipe).values():
-            say(console, f"train.start={settings.start}: its {', '.join(changed)}")
+            say(console, f"changed since train.start={settings.start}: {'; '.join(changed)}")
         start_with(captioner, settings.start)
     training, validation = _sources(recipe, records, encoder, teacher, console)
     job = Job(captioner, settings, loss, training, validation, run, teacher)
@@ -71,10 +73,10 @@ def set_up(recipe: Recipe, run: Path, goes_on: bool, console: Console) -> Job:
 
 
 def _tokenizer(recipe: Recipe, run: Path | None, teacher: Teacher | None, records: Sequence[Record]) -> Tokenizer:
-    """That of the run that goes on, or that training begins with, or of the teacher; else learnt from the captions."""
+    """The tokenizer of the resumed run, or of `train.start`, or of the teacher, or a new one from the captions."""
     start = recipe["train"]["start"]
     if run is not None or start is not None:
-        # The weights know the ids of the tokenizer that they were begun with, whatever is installed by now.
+        # The weights were trained with these ids. A newly fitted tokenizer may give other ids.
         folder = run if run is not None else start_folder(start, recipe)
         loaded: Tokenizer = TOKENIZERS[recipe["tokenizer"]["name"]].load(folder)
         return loaded
@@ -86,22 +88,27 @@ def _tokenizer(recipe: Recipe, run: Path | None, teacher: Teacher | None, record
 
 
 def _records(recipe: Recipe, console: Console) -> Sequence[Record]:
-    """The data as its files list it, and what people should know of it."""
+    """All records of the data. Notes about them go to the console; InputError if no training photo has a caption."""
     records: Sequence[Record] = build(recipe, "data")
     for line in notes(records):
         say(console, line)
     captioned = {record.split for record in records if record.references}
     if "train" not in captioned:
-        raise InputError(f"data.name={recipe['data']['name']} has no captioned training photos; train needs some")
+        raise InputError(
+            f"is {recipe['data']['name']}, but the data has no captioned training photos",
+            key="data.name",
+            value=recipe["data"]["name"],
+            advice="add captions of split train",
+        )
     if "val" not in captioned:
-        say(console, "no captioned validation photos: the last weights count as the best")
+        say(console, "there are no captioned validation photos, so the last weights count as the best")
     return records
 
 
 def _sources(
     recipe: Recipe, records: Sequence[Record], encoder: Encoder, teacher: Teacher | None, console: Console
 ) -> tuple[Source, Source | None]:
-    """The captioned photos to train and to validate on; what is left out is decided and said here, before any step."""
+    """The captioned photos for training and validation. Skipped photos are reported here, before the first step."""
     splits = {name: [r for r in records if r.references and r.split == name] for name in ("train", "val")}
     seen_by = encoder if teacher is None else teacher.beside(encoder)
     training = open_augmented(splits["train"], seen_by, recipe["train"]["augment"], console)

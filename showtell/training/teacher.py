@@ -1,7 +1,8 @@
-"""A trained captioner, or several as one, whose probabilities a new one learns beside the words of people.
+"""Knowledge distillation: a trained captioner or ensemble (the teacher) helps to train a new one (the student).
 
-Knowledge distillation (Hinton et al. 2015, arXiv:1503.02531), word by word (Kim and Rush 2016, arXiv:1606.07947): what
-an ensemble knows, or one that sees by more networks, goes into one decoder, which then captions as fast as any.
+The student learns from the words of people and from the teacher's probabilities of each next word (Hinton et al. 2015,
+arXiv:1503.02531; for each word, Kim and Rush 2016, arXiv:1606.07947). For example, people wrote `dog`, and the teacher
+says 0.6 dog, 0.3 puppy. So one fast decoder learns what a slow ensemble, or one with more encoders, knows.
 """
 
 from pathlib import Path
@@ -22,42 +23,60 @@ from showtell.tokenizers.captions import Tokenizer
 
 
 class Teacher:
-    """`teacher(features, tokens)`: it has the words of the captioner that learns, and its features or its own."""
+    """`teacher(features, tokens)` -> log probabilities. It has the student's tokenizer, and maybe another encoder."""
 
     def __init__(self, name: str, recipe: Recipe, encoder: Encoder, device: torch.device) -> None:
-        """`encoder` is the learner's. RecipeError if it has other words; InputError if there is none."""
+        """`encoder` is the student's.
+
+        Raises InputError if there is no such captioner; RecipeError if it has another tokenizer, or no probabilities.
+        """
         self.name = name
-        with torch.random.fork_rng(devices=[]):  # building it draws, and who is taught begins as who is not
+        with torch.random.fork_rng(devices=[]):  # the student begins with the same weights as without a teacher
             captioner = load(Path(name).expanduser())
         if not isinstance(captioner, Neural | Ensemble):
-            raise RecipeError(f"loss.teacher={name}: it is a {captioner.name!r}, which has no probabilities to teach")
+            raise RecipeError(
+                f"is {name}, a captioner {captioner.name!r}, which has no probabilities to teach",
+                key="loss.teacher",
+                value=name,
+                takes="a run of captioner 'neural', or an ensemble",
+            )
         own = (captioner.members[0] if isinstance(captioner, Ensemble) else captioner).recipe
         for key, now in recipe["tokenizer"].items():
             if (its := own["tokenizer"].get(key)) != now:
-                raise RecipeError(f"loss.teacher={name}: its tokenizer.{key} is {its}, not {now}; take the same")
+                raise RecipeError(
+                    f"is {name}, whose tokenizer.{key} is {its}, not {now}",
+                    key="loss.teacher",
+                    value=name,
+                    advice=f"use tokenizer.{key}={its}",
+                )
         self.tokenizer, self.decoder = captioner.tokenizer, captioner.decoder.to(device).eval()
         sight = captioner.encoder.to(device).eval().requires_grad_(False)
-        # A fingerprint leaves out what is done with the features afterwards, such as pooling; their sections do not.
+        # Fingerprints ignore what happens to features later, such as pooling, so the sections must be equal too.
         alike = all(own[section] == recipe[section] for section in ("encoder", "regions"))
         same = alike and sight.fingerprint == encoder.fingerprint and not (sight.trains or encoder.trains)
         self.encoder = None if same else sight
 
     def beside(self, encoder: Encoder) -> Encoder:
-        """What both must see by: the learner's encoder, and where the teacher has another, that one as well."""
+        """The encoder that serves both: the student's, joined with the teacher's if that is another."""
         if self.encoder is None:
             return encoder
         return Joined([encoder, *(self.encoder.encoders if self.encoder.several else [self.encoder])])
 
     def check_words(self, tokenizer: Tokenizer) -> None:
-        """InputError unless an id is the same word for both, as where training began with another run."""
+        """Raise InputError if the vocabularies differ, for example because `train.start` brought another one."""
         if _files(tokenizer) != _files(self.tokenizer):
-            raise InputError(f"loss.teacher={self.name}: it has other words than who learns; train both from the same")
+            raise InputError(
+                f"is {self.name}, which has another vocabulary than the captioner that learns",
+                key="loss.teacher",
+                value=self.name,
+                advice="use the same train.start for both, or none",
+            )
 
     @torch.no_grad()
     def __call__(self, features: Seen, tokens: Tensor) -> Tensor:
-        """What it says next after each word of captions (B K S) -> log probabilities (B K S V), without gradients.
+        """The log probabilities (B K S V) of the word after each token (B K S), without gradients.
 
-        `features` are those of the encoder that `beside` gives.
+        `features` come from the encoder that `beside` returns.
         """
         if self.encoder is not None:
             own = each(features)[1:]

@@ -1,4 +1,4 @@
-"""Trained runs -> one ensemble in a folder of its own."""
+"""Trained runs -> one ensemble in a new folder."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,23 +12,28 @@ from showtell.plumbing.lock import Lock
 from showtell.recipe.check import check
 from showtell.settings.text import Recipe
 
-FROM_FIRST = ("data", "decode", "evaluate")  # and the views: what a new ensemble's recipe takes from its first member
+FROM_FIRST = ("data", "decode", "evaluate")  # sections that an ensemble copies from its first member (and its views)
 
 
 def make_ensemble(runs: Sequence[str | Path], run: Path) -> Ensemble:
-    """Copy trained captioners, run folders or ids of the Hub, into an ensemble in the folder `run`.
+    """Copy trained captioners (run folders or ids of the Hub) into an ensemble in the folder `run`.
 
-    Raises InputError if `run` exists, a run is none of captioner 'neural', or their tokenizers differ.
+    Raises RecipeError if a run does not hold captioner 'neural'; InputError if `run` exists or the tokenizers differ.
     """
     if len(runs) < 2:
-        raise InputError("an ensemble takes two runs or more")
+        raise InputError(f"an ensemble takes two runs or more; you gave {len(runs)}")
     if run.exists():
-        raise InputError(f"{run} exists; name another folder with --run")
+        raise InputError("exists", key=str(run), advice="choose another folder with --run")
     folders = [folder_of(name) for name in runs]
     recipes = [check(checkpoint.read_recipe(folder)) for folder in folders]
     for recipe, folder in zip(recipes, folders, strict=True):
         if (name := recipe["captioner"]["name"]) != Neural.name:
-            raise RecipeError(f"{folder} holds captioner {name!r}; an ensemble takes runs of captioner 'neural'")
+            raise RecipeError(
+                f"holds captioner {name!r}",
+                key=str(folder),
+                takes="runs of captioner 'neural'",
+                taker="an ensemble takes",
+            )
     check_members(folders)
     members = [member for folder in folders if isinstance(member := load_folder(folder), Neural)]
     ensemble = Ensemble(members, recipe_of(recipes[0], len(members)))
@@ -38,14 +43,16 @@ def make_ensemble(runs: Sequence[str | Path], run: Path) -> Ensemble:
             lock.take()
             ensemble.save_pretrained(run)
     except FileExistsError:
-        raise InputError(f"{run} exists by now; name another folder with --run") from None
+        advice = "choose another folder with --run"
+        raise InputError("was made by another process meanwhile", key=str(run), advice=advice) from None
     except OSError as error:
-        raise InputError(f"{run} cannot hold an ensemble: {error.strerror}; name another with --run") from None
+        advice = "choose another folder with --run"
+        raise InputError(f"cannot hold an ensemble: {error.strerror}", key=str(run), advice=advice) from None
     return ensemble
 
 
 def recipe_of(first: Recipe, count: int) -> Recipe:
-    """The recipe of an ensemble of so many members, by that of its first."""
+    """The recipe of an ensemble of `count` members, made from the recipe of the first."""
     members = [f"members/{number}" for number in range(1, count + 1)]
     captioner = {"name": Ensemble.name, "members": members, "views": first["captioner"]["views"]}
     sections = {section: first[section] for section in FROM_FIRST}

@@ -1,6 +1,7 @@
-"""How good a captioner is on held-out images while it trains: loss, and metrics of greedy captions.
+"""How good a captioner is on held-out images during training: the loss, and metrics of greedy captions.
 
-The final scores use the recipe's own decoding; greedy ones order epochs as well, at a fifth of the cost.
+Final scores use the recipe's own decoding, for example beam search. Greedy captions cost about a fifth of that and are
+good enough to compare epochs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,24 +24,32 @@ from showtell.recipe.fixed import LOSS
 from showtell.settings.text import Recipe
 from showtell.training.batches import collate, steps
 
-CAPTIONS = 64  # of a batch: the logits of 64 photos with 12 sentences each took 2 GB
+CAPTIONS = 64  # captions in a batch; the logits of 64 photos with 12 sentences each took 2 GB
 
 
 def chooser(select: str, say: Callable[[str], None]) -> str:
-    """Of `METEOR,CIDEr-D` the first that this machine can compute; InputError, before anything is trained, for none."""
+    """The metric that chooses the epoch: the first name in `select` that this machine can compute.
+
+    `METEOR,CIDEr-D` gives CIDEr-D if METEOR is not installed, and `say` reports it. Raises InputError if none works.
+    """
     reasons: list[str] = []
     for name in (part.strip() for part in select.split(",")):
         reason = METRICS[name].missing(None) if name != LOSS else None
         if reason is None:
-            for left_out in reasons:
-                say(f"train.select={select}: {left_out}; {name} chooses the epoch")
+            for skipped in reasons:
+                say(f"train.select is {select}, but {skipped}; so {name} chooses the epoch")
             return name
         reasons.append(f"{name} {reason}")
-    raise InputError(f"train.select={select}: {'; '.join(reasons)}")
+    raise InputError(
+        f"is {select}, which cannot be computed here: {'; '.join(reasons)}",
+        key="train.select",
+        value=select,
+        advice="or use another metric",
+    )
 
 
 def check_clip(recipe: Recipe) -> None:
-    """Where CLIP chooses the epoch, have it once: what is wrong with it is told before a photo is encoded."""
+    """If CLIP chooses the epoch, load it once now, so that its errors come before photos are encoded."""
     make_ready([recipe["train"]["select"]], clip_of(recipe, torch.device("cpu")))
 
 
@@ -50,17 +59,17 @@ def clip_of(recipe: Recipe, device: torch.device) -> Clip:
 
 
 def goodness(select: str, measured: Mapping[str, float]) -> float:
-    """What a validation measured -> a figure of which more is better."""
+    """A measured value with the sign that makes more better: a loss of 2.5 gives -2.5."""
     if select == LOSS:
         return -measured["val_loss"]
     return -measured[select] if METRICS[select].lower else measured[select]
 
 
 class Validation:
-    """The held-out images with their references."""
+    """The held-out images with their references: `measure` gives the loss and the metrics."""
 
     def __init__(self, source: Source, captioner: Neural, training: Sequence[str] = ()) -> None:
-        """`training` are the captions that are learned from: some metrics tell copies of them."""
+        """`training` are the training captions: some metrics count how many captions are copies of them."""
         self.source, self.captioner, self.training = source, captioner, training
         chosen = captioner.recipe["train"]["select"]
         self.metrics = ["standard", *([chosen] if chosen != LOSS else [])]
@@ -82,8 +91,8 @@ class Validation:
             part, words = cross_entropy(self.captioner.decoder, features, captions.to(self.captioner.device))
             loss, count = loss + float(part), count + words
         lengths = {name: value for name, value in self.captioner.decode.items() if name in LENGTHS}
-        found = describe_all(self.captioner, self.source, **lengths | {"name": "greedy"})
-        texts = {image_id: caption.text for image_id, caption in found.items()}
+        captions_of = describe_all(self.captioner, self.source, **lengths | {"name": "greedy"})
+        texts = {image_id: caption.text for image_id, caption in captions_of.items()}
         others: dict[str, Any] = {"training": self.training or None, "photos": self.photos, "clip": self.clip}
         scores = score(texts, self.references, self.metrics, resamples=0, **others)
         return {"val_loss": loss / count} | {name: round(entry.value, 6) for name, entry in scores.items()}

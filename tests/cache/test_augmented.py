@@ -102,7 +102,5 @@ def test_features_that_others_computed_cannot_be_turned(tmp_path):
     records = draw(tmp_path / "photos", ["a sea"])
     save_file({"0.png": torch.ones(3, 4)}, tmp_path / "features.safetensors")
     given = REGIONS["precomputed"](file=str(tmp_path / "features.safetensors"))
-    with pytest.raises(
-        RecipeError, match=r"^train.augment is flip, and regions 'precomputed' .* take train.augment=none$"
-    ):
+    with pytest.raises(RecipeError, match=r"^train.augment is 'flip'; it takes none .*; set train.augment=none$"):
         open_augmented(records, given, "flip", QUIET)

@@ -147,7 +147,7 @@ def test_unreadable_photos_are_left_out_with_a_count_and_a_list(tmp_path: Path) 
 def test_only_unreadable_photos_are_an_error(tmp_path: Path) -> None:
     records = draw(tmp_path / "photos", 1)
     records[0].path.write_bytes(b"text")
-    with pytest.raises(InputError, match=r"^1 of 1 photo cannot be read: 1 not an image .*; mend or remove them$"):
+    with pytest.raises(InputError, match=r"^1 of 1 photo cannot be read: 1 not an image .*; repair or remove them$"):
         source(records, lite(), tmp_path / "c")
 
 
@@ -159,10 +159,8 @@ def test_a_disk_that_is_too_small_is_noticed_before_it_is_filled(
     with pytest.raises(InputError) as caught:
         source(records, lite(), tmp_path / "c")
     folder = next((tmp_path / "c").glob("features-*"))
-    assert str(caught.value) == (
-        f"4 photos need 0.1 MB in {folder}, where 0.0 MB are free; "
-        "free some, or set SHOWTELL_CACHE=DIR to a larger disk"
-    )
+    assert str(caught.value).startswith(f"4 photos need 0.1 MB in {folder}, but only 0.0 MB are free; ")
+    assert "SHOWTELL_CACHE=DIR" in str(caught.value)
     assert lines(tmp_path / "c") == 0
 
 
@@ -176,10 +174,8 @@ def test_a_disk_that_fills_up_keeps_what_is_whole(tmp_path: Path, monkeypatch: p
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     folder = next((tmp_path / "c").glob("features-*"))
-    assert str(caught.value) == (
-        f"{folder} is out of room after 64 photos, which stay cached; "
-        "free some, or set SHOWTELL_CACHE=DIR to a larger disk"
-    )
+    assert str(caught.value).startswith(f"{folder} is on a disk that is full after 64 photos, ")
+    assert "SHOWTELL_CACHE=DIR" in str(caught.value)
     cached = source(records, lite(), tmp_path / "c")
     live = encode(lite(), opened(records[60:70])).tokens
     torch.testing.assert_close(cached(range(60, 70)).tokens, live, rtol=2e-3, atol=2e-3)
@@ -298,7 +294,7 @@ def test_a_damaged_cache_gives_the_same_features_or_a_way_out(tmp_path: Path, da
         try:
             found = source(records, encoder, folder)(range(5))
         except InputError as error:
-            assert "damaged; delete that folder" in str(error)
+            assert "damaged; delete this folder" in str(error)
             shutil.rmtree(next(folder.glob("features-*")))
             found = source(records, encoder, folder)(range(5))
         for ours, theirs in zip(each(found)[0], each(wanted)[0], strict=True):

@@ -110,7 +110,7 @@ def test_damaged_rows_are_never_read_as_others(tmp_path: Path, name: str) -> Non
                     number = int(content, 16)
                     assert torch.equal(store.read([row])["tokens"], rows(number, number + 1)["tokens"])
         except InputError as error:
-            assert "damaged; delete that folder" in str(error)
+            assert "damaged; delete this folder" in str(error)
 
 
 @pytest.mark.parametrize("name", ["lock", "tokens.raw", "contents.txt", "layout.json", "layout.part"])

@@ -171,9 +171,7 @@ def test_maps_are_the_mean_of_those_who_see_through_the_first_encoder(runs, phot
         maps.append(captioner.decoder(memory, state, tokens, attention=True).attention.mean(3))
     torch.testing.assert_close(maps[0], (maps[1] + maps[2]) / 2, atol=1e-5, rtol=0)
     assert ensemble.decoder.attends and not joined(runs, "cab").decoder.attends  # "c" is recurrent
-    with pytest.raises(
-        InputError, match=r"^no member of this ensemble that looks through the first one's encoder has at"
-    ):
+    with pytest.raises(InputError, match=r"^no member of this ensemble has attention .*first member's encoder"):
         explain(joined(runs, "ca"), Image.open(photos[0]).convert("RGB"))
 
 
@@ -183,7 +181,7 @@ def test_an_ensemble_reads_no_more_words_than_its_shortest_member(runs):
 
 
 def test_longer_captions_than_a_member_has_positions_for_are_refused(runs, photos):
-    told = "decode.max_length is 258; it takes at most 257 where decoder.max_length is 256"
+    told = "decode.max_length is 258; it takes at most 257 if decoder.max_length is 256"
     for captioner in (load(runs / "a"), joined(runs, "ca")):
         with pytest.raises(RecipeError, match=f"^{told}$"):
             captioner.caption(photos[:1], max_length=258)
@@ -193,7 +191,7 @@ def test_other_tokenizers_are_refused_and_named(runs, tmp_path):
     shutil.copytree(runs / "b", tmp_path / "other")
     path = tmp_path / "other" / "tokenizer.json"
     path.write_bytes(path.read_bytes() + b"\n")
-    told = f"{runs / 'a'} and {tmp_path / 'other'} have other tokenizers: tokenizer.json and tokenizer.json differ, "
+    told = f"{runs / 'a'} and {tmp_path / 'other'} have different tokenizers (tokenizer.json and tokenizer.json), "
     with pytest.raises(InputError, match=f"^{re.escape(told)}"):
         make_ensemble([runs / "a", tmp_path / "other"], tmp_path / "e")
     assert not (tmp_path / "e").exists()
@@ -202,11 +200,11 @@ def test_other_tokenizers_are_refused_and_named(runs, tmp_path):
 def test_what_is_no_member_is_refused(runs, tmp_path):
     recipe = check({"captioner": {"name": "nearest", "k": 1}, "data": RECIPE["data"]})
     checkpoint.write_recipe(tmp_path, recipe)
-    with pytest.raises(RecipeError, match=r"holds captioner 'nearest'; an ensemble takes runs of captioner 'neural'$"):
+    with pytest.raises(RecipeError, match=r"captioner 'nearest'; an ensemble takes runs of captioner 'neural'$"):
         make_ensemble([runs / "a", tmp_path], tmp_path / "e")
-    with pytest.raises(InputError, match=r"^an ensemble takes two runs or more$"):
+    with pytest.raises(InputError, match=r"^an ensemble takes two runs or more; you gave 1$"):
         make_ensemble([runs / "a"], tmp_path / "e")
-    with pytest.raises(InputError, match=r"exists; name another folder with --run$"):
+    with pytest.raises(InputError, match=r"exists; .*another folder with --run$"):
         make_ensemble([runs / "a", runs / "b"], tmp_path)
 
 
@@ -214,7 +212,7 @@ def test_a_recipe_of_an_ensemble_sets_nothing_of_its_members(tmp_path):
     members = {"captioner": {"name": "ensemble", "members": ["a", "b"]}, "data": RECIPE["data"]}
     checked = check(members)
     assert not {"encoder", "regions", "tokenizer", "decoder"} & checked.keys()
-    told = "decoder.dim does not apply to captioner 'ensemble', whose members have their own; leave it out"
+    told = "decoder.dim does not apply to captioner 'ensemble', whose members have their own; remove it"
     with pytest.raises(RecipeError, match=f"^{re.escape(told)}"):
         check(members | {"decoder": {"dim": 3}})
     with pytest.raises(RecipeError, match=r"^captioner.members is \['a'\]; it takes a list of at least 2$"):
@@ -223,7 +221,7 @@ def test_a_recipe_of_an_ensemble_sets_nothing_of_its_members(tmp_path):
         check(members | {"decode": {"num_beams": 0}})
     with pytest.raises(RecipeError, match=r"^encoder does not apply to captioner 'ensemble'$"):
         build(checked, "encoder")
-    with pytest.raises(RecipeError, match=r"^captioner 'ensemble' is made of runs, not trained: showtell ensemble RUN"):
+    with pytest.raises(RecipeError, match=r"^captioner is 'ensemble', .*showtell ensemble RUN RUN"):
         train(checked, tmp_path / "run")
 
 

@@ -55,7 +55,7 @@ def damaged(run, tmp_path):
 
 def test_a_run_says_how_k_was_chosen_and_is_scored_like_any(run, tmp_path):
     said = built(tmp_path / "again")
-    (chosen,) = re.findall(r"^k=(\d+): CIDEr-D [\d.]+ on training photos held out <- chosen$", said, re.MULTILINE)
+    (chosen,) = re.findall(r"^k=(\d+): CIDEr-D [\d.]+ on held-out training photos <- chosen$", said, re.MULTILINE)
     signature = evaluate_run(tmp_path / "again", "val")["CIDEr-D"].signature
     assert f"|split val|nearest(k={chosen},scale=standardise)|seed 0" in signature  # no epoch was chosen on val
     for name in (checkpoint.MODEL, NEIGHBOURS, checkpoint.RECIPE):
@@ -77,28 +77,30 @@ def test_a_training_photo_with_one_neighbour_gets_one_of_its_own_captions(tmp_pa
 
 
 def test_nothing_is_to_be_resumed(run, tmp_path):
-    told = f"{run} is finished, as captioner 'nearest' takes no steps: nothing to resume\n"
+    told = f"{run} is finished: captioner 'nearest' makes no steps, so there is nothing to resume\n"
     assert built(run, resume=True) == told
-    with pytest.raises(InputError, match=re.escape(f"{run} exists; go on with --resume, or name another folder")):
+    with pytest.raises(
+        InputError, match=re.escape(f"{run} exists; continue it with --resume, or choose another folder")
+    ):
         built(run)
     with pytest.raises(InputError, match=re.escape(f"{run} was trained with captioner.k=None, not 3; resume with the")):
         built(run, resume=True, k=3)
     # Killed before the model was written, it is built.
     checkpoint.write_recipe(tmp_path, recipe_of())
-    with pytest.raises(InputError, match=r"has no checkpoint.*leave --resume out"):
+    with pytest.raises(InputError, match=r"has no checkpoint.*without --resume"):
         built(tmp_path, resume=True)
-    assert "starting anew" in built(tmp_path)
+    assert "starting again" in built(tmp_path)
     assert (tmp_path / checkpoint.MODEL).read_bytes() == (run / checkpoint.MODEL).read_bytes()
 
 
 def test_it_explains_nothing(run):
-    with pytest.raises(InputError, match=r"^captioner 'nearest' looks at no part of a photo, word by word; explain"):
+    with pytest.raises(InputError, match=r"^captioner 'nearest' has no attention over the photo; explain"):
         explain(load(run), build(recipe_of(), "data")[0].path)
 
 
 def test_an_encoder_that_trains_is_refused(tmp_path):
     recipe = recipe_of() | {"encoder": check({"encoder": {"name": "cnn"}, "data": RECIPE["data"]})["encoder"]}
-    with pytest.raises(RecipeError, match=r"^captioner 'nearest' compares photos by frozen features, and encoder"):
+    with pytest.raises(RecipeError, match=r"^encoder is 'cnn', .*frozen.*set encoder=lite"):
         train(recipe, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -122,33 +124,36 @@ def change(folder, name, how):
         (lambda folder: (folder / NEIGHBOURS).write_text("{"), "/neighbours.json is damaged: "),
         (
             lambda folder: (folder / NEIGHBOURS).write_text("[]"),
-            "/neighbours.json is damaged: captions takes a list of",
+            "/neighbours.json is damaged: captions must be",
         ),
         (
             lambda folder: write_rest(folder, captions=[["a"], [3]]),
-            "/neighbours.json is damaged: captions takes a list",
+            "/neighbours.json is damaged: captions must be",
         ),
         (
             lambda folder: write_rest(folder, captions=[["a"]], k=1),
             "/model.safetensors does not fit neighbours.json and",
         ),
-        (lambda folder: write_rest(folder, k=0), "/neighbours.json is damaged: k is 0, and it has the captions of 24"),
-        (lambda folder: write_rest(folder, k="3"), "/neighbours.json is damaged: k is '3', and it has the captions of"),
-        (lambda folder: write_rest(folder, k=True), "/neighbours.json is damaged: k is True, and it has the captions"),
-        (lambda folder: write_rest(folder, tried={"x": 1}), "/neighbours.json is damaged: tried takes a score by k"),
-        (lambda folder: write_rest(folder, tried={"1": "x"}), "/neighbours.json is damaged: tried takes a score by k"),
+        (lambda folder: write_rest(folder, k=0), "/neighbours.json is damaged: k is 0; it takes 1 to 24"),
+        (lambda folder: write_rest(folder, k="3"), "/neighbours.json is damaged: k is '3'; it takes 1 to 24"),
+        (lambda folder: write_rest(folder, k=True), "/neighbours.json is damaged: k is True; it takes 1 to 24"),
+        (lambda folder: write_rest(folder, tried={"x": 1}), "/neighbours.json is damaged: tried must give a score"),
+        (lambda folder: write_rest(folder, tried={"1": "x"}), "/neighbours.json is damaged: tried must give a score"),
         (
             lambda folder: change(folder, "centre", Tensor.bool),
-            "/model.safetensors is damaged: centre holds torch.bool",
+            "/model.safetensors is damaged: centre has type torch.bool",
         ),
-        (lambda folder: change(folder, "vectors", Tensor.int), "/model.safetensors is damaged: vectors holds torch.in"),
+        (
+            lambda folder: change(folder, "vectors", Tensor.int),
+            "/model.safetensors is damaged: vectors has type torch.int",
+        ),
         (
             lambda folder: change(folder, "deviation", Tensor.neg),
-            "/model.safetensors is damaged: deviation has numbers",
+            "/model.safetensors is damaged: all numbers of deviation",
         ),
         (
             lambda folder: checkpoint.write_tensors(folder / checkpoint.MODEL, {"vectors": torch.zeros(24, 1280)}),
-            "/model.safetensors does not fit neighbours.json and its recipe: centre is absent, not (1280,)",
+            "/model.safetensors does not fit neighbours.json and its recipe: centre is missing",
         ),
     ],
 )

@@ -133,7 +133,7 @@ def test_few_photos_are_enough(count):
 
 def test_a_k_above_the_photos_is_refused():
     vectors, captions = photos(5)
-    with pytest.raises(InputError, match=r"^captioner.k is 6, and there are 5 training photos; it takes no more$"):
+    with pytest.raises(InputError, match=r"^captioner.k is 6; it takes at most 5, the number of training photos$"):
         Neighbours(k=6).fit(vectors, captions)
 
 

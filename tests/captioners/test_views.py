@@ -122,8 +122,6 @@ def test_an_ensemble_looks_at_the_views_of_its_first_member(tmp_path):
 def test_features_of_upright_photos_alone_are_refused(tmp_path):
     save_file({"a.png": torch.ones(3, 4)}, tmp_path / "features.safetensors")
     given = REGIONS["precomputed"](file=str(tmp_path / "features.safetensors"))
-    with pytest.raises(
-        RecipeError, match=r"^captioner.views is flip, and regions 'precomputed' .* take captioner.views=none$"
-    ):
+    with pytest.raises(RecipeError, match=r"^captioner.views is 'flip'; it takes none .*; set captioner.views=none$"):
         encoder_of_views(given, "flip")
     assert encoder_of_views(given, "none") is given

@@ -30,6 +30,7 @@ COMMANDS = [
     "score",
     "compare",
     "explain",
+    "classify",
     "features",
     "doctor",
 ]
@@ -144,7 +145,7 @@ def test_features_say_what_is_left_out_and_take_recipes_that_take_no_steps(showt
     next((tmp_path / "images").iterdir()).unlink()
     code, out, err = showtell("features", "nearest", f"data.root={tmp_path}", "encoder.image_size=64")
     assert code == 0 and re.fullmatch(r"cached: 5 photos in .*\n", out)
-    assert "data: karpathy" in err and "left out: 1 no such photo" in err
+    assert "data: karpathy" in err and "skipped: 1 no such photo" in err
 
 
 def test_features_draw_the_same_random_weights_as_training(showtell, recipe, tmp_path):
@@ -257,23 +258,22 @@ MISTAKES = {  # what is written -> what is told after "error: "
     "train bern-6 trian.epochs=1": "trian is not a section; sections are data, encoder, ",
     "train bern-6 epochs": "'epochs' is not an override; it takes section.key=value, such as train.epochs=10",
     "train bern-6 train.epoch=1": "train.epoch is not an option of 'train'; it takes epochs, ",
-    "train bern-6 encoder=lite data.root=none": "data.root=none: no such folder",
-    "train bern-6 encoder=lite --run RUN": "RUN exists; go on with --resume, or name another folder with --run",
-    "train bern-6 encoder=lite --run typo --resume": "typo does not exist, so there is nothing to resume; leave --",
-    "train bern-6 encoder=lite --run empty --resume": "empty has no checkpoint, so there is nothing to resume; leave -",
-    "features bern-6 encoder=lit": "encoder.name is 'lit'; it takes cnn, timm, lite, concat (did you mean lite?)",
-    "features bern-6 data=folder data.root=empty encoder=lite": "empty: no photos in it; looked, also in its folders,",
+    "train bern-6 encoder=lite data.root=none": "data.root is 'none'; it takes a folder that exists",
+    "train bern-6 encoder=lite --run RUN": "RUN exists; continue it with --resume, or choose another folder with --run",
+    "train bern-6 encoder=lite --run typo --resume": "typo does not exist, so there is nothing to resume; start",
+    "train bern-6 encoder=lite --run empty --resume": "empty has no checkpoint, so there is nothing to resume; start",
+    "features bern-6 encoder=lit": "encoder.name is 'lit'; it takes cnn, timm, lite, clip, concat (did you mean lite?)",
+    "features bern-6 data=folder data.root=empty encoder=lite": "empty: no photos in it or its subfolders; searched",
     "recipes bern6": "there is no recipe 'bern6'; packaged are bern-1, ",
-    "evaluate none": "none is no folder; evaluate takes the folder of a run that `showtell train` made, or with --out "
-    "FOLDER any model that `showtell caption` takes",
+    "evaluate none": "none is no folder; evaluate takes a run folder of `showtell train`; with --out FOLDER also any ",
     "evaluate empty": "empty is not a run: it has no recipe.yaml",
-    "evaluate RUN --split dev": "--split is 'dev'; captioned photos are there for test, train, val",
+    "evaluate RUN --split dev": "--split is 'dev'; there are captioned photos in test, train, val",
     "evaluate RUN train.lr=1": "train.lr=1 cannot be changed here; evaluate changes only data, decode, ",
     "caption none.jpg": "none.jpg does not exist; name photos or folders of photos",
-    "caption empty": "empty: no photos in it; looked, also in its folders, for .jpg",
+    "caption empty": "empty: no photos in it or its subfolders; searched for .jpg",
     "caption album --model RUN --out out.txt": "--out is 'out.txt'; it takes a name that ends in .json, .jsonl or .csv",
     "caption album --model RUN --out none/out.csv": "--out none/out.csv cannot be written: No such file or directory",
-    "caption album --model nobody/none": "'nobody/none' is no run folder, and the Hugging Face Hub gives no such model",
+    "caption album --model nobody/none": "hf:nobody/none is not in the local cache, and the Hugging Face Hub is out of",
     "caption album --model empty": "empty is not a run: it has no recipe.yaml",
     "caption album --model RUN decode.num_beam=3": "decode.num_beam is not an option of 'beam'; it takes num_beams, ",
     "caption album --model RUN train.lr=3": "train.lr=3 is not a photo; here you can change decode, captioner.views, ",
@@ -326,7 +326,7 @@ def test_a_finished_run_is_no_error(showtell, recipe, tmp_path, frozen_run):
     run = shutil.copytree(frozen_run, tmp_path / "a run")
     code, _, err = showtell("train", recipe, *FROZEN, "train.accumulate=2", "--run", run, "--resume")
     assert code == 0
-    assert told(err, f"{run} is finished at step 8: nothing to resume")
+    assert told(err, f"{run} finished at step 8: there is nothing to resume")
 
 
 def test_help_does_not_wait_for_torch():
@@ -346,7 +346,7 @@ def test_ctrl_c_is_exit_code_130_and_the_run_goes_on(showtell, recipe, tmp_path)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert out == "" and "Traceback" not in err
-    (step,) = re.findall(rf"^stopped at step (\d+); {re.escape(str(run))} can go on with --resume$", err, re.MULTILINE)
+    (step,) = re.findall(rf"^stopped at step (\d+); continue {re.escape(str(run))} with --resume$", err, re.MULTILINE)
     assert json.loads((run / "last" / "state.json").read_text())["step"] == int(step)
     code, _, err = showtell(*words, "train.max_steps=3", "--resume")
     assert code == 2 and err.startswith(f"error: {run} was trained with train.max_steps=None, not 3;")

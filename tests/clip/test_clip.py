@@ -177,7 +177,7 @@ def test_a_signature_says_model_library_weights_and_protocol(folder, open_clip_f
 
 def test_a_protocol_that_is_none_is_told():
     told = refused(Clip, "x", "papers")
-    assert told == "protocol 'papers' is not one of CLIPScore; it takes paper, taipei, torchmetrics"
+    assert told == "protocol is 'papers'; CLIPScore takes paper, taipei, torchmetrics"
 
 
 def test_progress_is_shown_only_where_somebody_looks(folder, capsys):

@@ -127,7 +127,7 @@ def test_a_tokenizer_of_another_model_is_refused(copy, tmp_path):
     config = json.loads(path.read_text())
     config["added_tokens"].append({**config["added_tokens"][-1], "id": 49408, "content": "<another>"})
     path.write_text(json.dumps(config))
-    assert "has a tokenizer of 49,409 tokens, of which its weights know 49,408" in refused(copy)
+    assert "has a tokenizer of 49,409 tokens, but weights for only 49,408" in refused(copy)
 
 
 def test_a_damaged_file_is_one_line(copy):
@@ -140,7 +140,7 @@ def test_a_damaged_file_is_one_line(copy):
 
 @pytest.mark.parametrize("name", ["./nowhere", "/nowhere/at/all", "a/b/c", ""])
 def test_a_path_that_leads_nowhere_is_no_hub_id(libraries, name):
-    assert "is no folder and no hub id such as openai/clip-vit-base-patch32" in refused(name)
+    assert "is no folder and no hub id, such as openai/clip-vit-base-patch32" in refused(name)
 
 
 def test_a_file_is_no_model_of_transformers(libraries, tmp_path):
@@ -152,14 +152,14 @@ def test_a_file_is_no_model_of_transformers(libraries, tmp_path):
     "name", ["openai/clip-vit-base-patch32", "open_clip:ViT-B-32/laion2b_s34b_b79k", "open_clip:hf-hub:some/one"]
 )
 def test_without_a_hub_the_error_comes_at_once(libraries, name):
-    told = f"clip {name!r} is not in the local cache and the hub is out of reach; "
-    assert refused(name) == told + "name a local folder or file instead (docs/clipscore.md says which)"
+    told = f"clip {name!r} is not in the local cache, and the hub is out of reach; "
+    assert refused(name).startswith(told + "name a local folder or file instead")
 
 
 def test_names_of_open_clip_are_looked_up(libraries):
-    assert "has no architecture of open_clip in it (did you mean ViT-B-32?)" in refused("open_clip:ViT-B32/openai")
+    assert "does not name an architecture of open_clip (did you mean ViT-B-32?)" in refused("open_clip:ViT-B32/openai")
     told = refused("open_clip:ViT-B-32/laion3b")
-    assert "names no weights: ViT-B-32 has openai, laion400m_e31, " in told and "the path of a file" in told
+    assert "names no weights: ViT-B-32 has openai, laion400m_e31, " in told and "a file after the slash" in told
     assert "names no weights: ViT-B-32 has openai, " in refused("open_clip:ViT-B-32")
 
 

@@ -87,7 +87,7 @@ def test_a_text_is_named_where_it_names_photos_or_is_called_as_one(encoding: str
 def test_of_an_archive_without_photos_beside_it_the_error_says_so(tmp_path: Path) -> None:
     touch(tmp_path, "train-000000.tar.gz")
     with pytest.raises(
-        InputError, match=r"no photos in it; .* \(not read: train-000000.tar.gz; unpack archives first\)"
+        InputError, match=r"no photos in it .* \(not read: train-000000.tar.gz; unpack archives first\)"
     ):
         DATA["auto"](root=tmp_path)
 
@@ -126,15 +126,15 @@ def test_a_folder_without_photos_is_said(tmp_path: Path) -> None:
     touch(tmp_path, "a.txt")
     with pytest.raises(InputError) as caught:
         folder(root=tmp_path)
-    looked = "looked, also in its folders, for .jpg .jpeg .png .webp .bmp .gif .tif .tiff"
-    assert str(caught.value) == f"{tmp_path}: no photos in it; {looked}"
+    assert str(caught.value).startswith(f"{tmp_path}: no photos in it")
+    assert ".jpg .jpeg .png .webp .bmp .gif .tif .tiff" in str(caught.value)
 
 
 def test_no_folder_and_a_file_are_told_apart(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg")
-    with pytest.raises(InputError, match=r"absent: no such folder$"):
+    with pytest.raises(InputError, match=r"absent'; it takes a folder that exists$"):
         folder(root=tmp_path / "absent")
-    with pytest.raises(InputError, match=r"a.jpg: a file, not a folder; name the folder that holds the photos$"):
+    with pytest.raises(InputError, match=r"a.jpg'; it takes a folder, not a file; name the folder"):
         folder(root=tmp_path / "a.jpg")
 
 

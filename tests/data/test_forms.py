@@ -52,7 +52,7 @@ def test_cocos_odd_rows_are_left_out_each_for_its_reason(tmp_path: Path) -> None
     assert {(each.name, each.reason) for each in records.left_out} == {
         ("captions.json annotation 4", "caption without photo"),
         ("captions.json image_id 9", "caption without photo"),
-        ("captions.json image 1 caption 2", "caption that is no text"),
+        ("captions.json image 1 caption 2", "caption that is not text"),
         ("captions.json image 5", "no id"),
         ("captions.json image 6", "no photo named"),
         ("captions.json image 7", "no photo named"),
@@ -140,7 +140,7 @@ def test_flickr30ks_table_is_read_but_for_its_bad_row(tmp_path: Path) -> None:
         "2.jpg": ("A cat .",),
     }
     assert records.left_out == (LeftOut("results.csv line 5", "empty caption"),)
-    assert records.form == "flickr: results.csv; no split in it, so 10% for val and 10% for test by a digest of the ids"
+    assert records.form.startswith("flickr: results.csv; ") and "10% for val and 10% for test" in records.form
 
 
 def test_without_a_split_the_ids_alone_decide(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_without_a_split_the_ids_alone_decide(tmp_path: Path) -> None:
     most = found(tmp_path / "1", "flickr", val_share=0.5, test_share=0)
     assert [split for split, _ in most.values()].count("val") == 10
     assert {split for split, _ in found(tmp_path / "1", "flickr", split="test").values()} == {"test"}
-    with pytest.raises(RecipeError, match=r"^data.val_share \+ data.test_share is 1; it must be below 1"):
+    with pytest.raises(RecipeError, match=r"^data.val_share \+ data.test_share is 1; it takes a sum below 1"):
         found(tmp_path / "1", "flickr", val_share=0.5, test_share=0.5)
 
 
@@ -192,11 +192,9 @@ def test_columns_split_and_delimiter_can_be_named(tmp_path: Path) -> None:
     records = DATA["csv"](root=tmp_path, **options)
     assert [(r.image_id, r.split) for r in records] == [("a.jpg", "val"), ("b.jpg", "train")]
     assert records.left_out == (LeftOut("my.csv line 4", "unknown split"),)
-    with pytest.raises(
-        InputError, match=r"^my.csv: data.photo_column=foto is not one of its columns: what, who, where$"
-    ):
+    with pytest.raises(InputError, match=r"^data.photo_column is 'foto'; the columns of my.csv are what, who, where$"):
         DATA["csv"](root=tmp_path, **(options | {"photo_column": "foto"}))
-    with pytest.raises(InputError, match=r"^my.csv: no column of photos or none of captions .*\(what~who"):
+    with pytest.raises(InputError, match=r"^my.csv: no column of photos or no column of captions .*\(what~who"):
         DATA["csv"](root=tmp_path)
     with pytest.raises(RecipeError, match=r"^data.delimiter is '::'; it takes one character"):
         DATA["csv"](root=tmp_path, delimiter="::")
@@ -222,7 +220,7 @@ def test_a_stray_byte_costs_no_other_caption_its_letters(stray: bytes, letter: s
         "b.jpg": ("train", (" ".join(f"A caf{letter} dog".split()),)),
     }
     form = DATA["auto"](root=tmp_path).form
-    assert form == "csv: train.csv, train.csv read as UTF-8 and, where it is none, Windows-1252"
+    assert form.startswith("csv: train.csv, train.csv read as UTF-8, ") and form.endswith(" Windows-1252")
 
 
 def test_a_truncated_utf_16_keeps_what_came_before(tmp_path: Path) -> None:
@@ -240,10 +238,10 @@ def test_of_several_forms_the_one_with_the_split_is_taken(tmp_path: Path) -> Non
 
 
 def test_photos_alone_are_a_folder_and_nothing_is_said_to_be_nothing(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"an empty folder; no captions .* looked for dataset_\*.json \(karpathy\); "):
+    with pytest.raises(InputError, match=r"is empty; .* no captions .* dataset_\*.json \(karpathy\); "):
         DATA["auto"](root=tmp_path)
     put(tmp_path, {"notes.md": "hello"})
-    with pytest.raises(InputError, match=r"no photos in it; .*; no captions either; looked for .*train.csv \(csv\)"):
+    with pytest.raises(InputError, match=r"no photos in it .*; it has no captions either; .*train.csv \(csv\)"):
         DATA["auto"](root=tmp_path)
     put(tmp_path, {}, "a.jpg")
     assert DATA["auto"](root=tmp_path).form == "folder: bare photos"
@@ -251,7 +249,7 @@ def test_photos_alone_are_a_folder_and_nothing_is_said_to_be_nothing(tmp_path: P
 
 def test_an_error_of_the_format_that_auto_chose_names_it(tmp_path: Path) -> None:
     put(tmp_path, {"dataset_a.json": "{}", "dataset_b.json": "{}"})
-    with pytest.raises(InputError, match=r"choose one: .* \(taken for karpathy; for its options, .*: data=NAME\)$"):
+    with pytest.raises(InputError, match=r"choose one: .* \(read as karpathy; for its options .* data=NAME\)$"):
         DATA["auto"](root=tmp_path)
 
 
@@ -262,7 +260,7 @@ def test_a_json_that_is_not_cocos_hides_no_other_form(name: str, content: str, t
     assert DATA["auto"](root=tmp_path).form.startswith(f"folder: bare photos (not read: {name}; ")
     put(tmp_path, {"captions.csv": "image,caption\na.jpg,A dog\n"})
     assert found(tmp_path)["a.jpg"][1] == ("A dog",)
-    with pytest.raises(InputError, match=r"json: no list 'images', so not COCO's form of captions$"):
+    with pytest.raises(InputError, match=r"json: it has no list 'images', .* COCO's"):
         DATA["coco"](root=tmp_path)
 
 
@@ -276,7 +274,7 @@ def test_a_json_that_is_not_cocos_hides_no_other_form(name: str, content: str, t
 )
 def test_a_damaged_file_of_cocos_is_an_error_not_another_form(files: dict[str, str], tmp_path: Path) -> None:
     put(tmp_path, {**files, "captions.csv": "image,caption\na.jpg,A dog\n"}, "a.jpg")
-    with pytest.raises(InputError, match=r" \(taken for coco; for its options, or another form: data=NAME\)$"):
+    with pytest.raises(InputError, match=r" \(read as coco; .* data=NAME\)$"):
         DATA["auto"](root=tmp_path)
 
 
@@ -290,19 +288,19 @@ def test_what_a_set_was_taken_for_is_said_once(tmp_path: Path) -> None:
     put(tmp_path, {"captions.csv": "image,caption\na.jpg,\n"}, "a.jpg")
     with pytest.raises(InputError) as caught:
         DATA["auto"](root=tmp_path)
-    assert str(caught.value).count("taken for csv") == 1
-    assert str(caught.value).endswith(" (for its options, or another form: data=NAME)")
+    assert str(caught.value).count("read as csv") == 1
+    assert str(caught.value).endswith(" data=NAME)")
 
 
 def test_links_in_a_circle_are_no_folder_to_join(tmp_path: Path) -> None:
     (tmp_path / "circle").symlink_to("circle")
-    with pytest.raises(InputError, match=r"^data.root=.*circle: no such folder$"):
+    with pytest.raises(InputError, match=r"^data.root is '.*circle'; it takes a folder that exists$"):
         DATA["join"](sets=(tmp_path / "circle",))
 
 
 @pytest.mark.parametrize("each", ["~no-such-user/x", {"name": "csv", "root": "~no-such-user/x"}])
 def test_a_home_of_nobody_is_no_folder_to_join(each: str | dict[str, str]) -> None:
-    with pytest.raises(InputError, match=r"^data.root=~no-such-user/x: there is no such user$"):
+    with pytest.raises(InputError, match=r"^data.root is '~no-such-user/x'; there is no such user$"):
         DATA["join"](sets=(each,))
 
 

@@ -161,7 +161,7 @@ TOO_LARGE = "too large; at most 20,000 pixels a side and 178 million in all"
 def test_a_telephones_formats_are_called_by_their_names(tmp_path: Path) -> None:
     for brand in (b"heic", b"avif"):
         (tmp_path / "a.jpg").write_bytes(b"\0\0\0\x18ftyp" + brand + bytes(16))
-        assert refusal(tmp_path / "a.jpg") == "a.jpg: HEIC or AVIF, which cannot be read; save it as JPEG"
+        assert refusal(tmp_path / "a.jpg") == "a.jpg: HEIC and AVIF cannot be read; save the photo as JPEG"
     (tmp_path / "a.jpg").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(16))
     assert "not an image" in refusal(tmp_path / "a.jpg")
 
@@ -237,7 +237,7 @@ def test_memory_that_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.Monk
     gradient(6, 5).save(tmp_path / "a.png")
     assert fails(MemoryError()) == "a.png: too large for the memory"
     assert fails(OSError(5, "Input/output error")) == "a.png: cannot be read (input/output error)"
-    assert fails(OSError("decoder jpeg2k not available")) == "a.png: of a kind that Pillow does not decode"
+    assert fails(OSError("decoder jpeg2k not available")) == "a.png: Pillow cannot decode this kind of image"
     assert fails(SyntaxError("broken PNG file (chunk b'1234')")) == "a.png: damaged"
 
 
@@ -245,7 +245,7 @@ def test_a_file_that_may_not_be_read_says_so(tmp_path: Path, monkeypatch: pytest
     """Root may read all, so the refusal is made here."""
     gradient(6, 5).save(tmp_path / "a.png")
     monkeypatch.setattr(Path, "open", Mock(side_effect=PermissionError(13, "Permission denied")))
-    assert refusal(tmp_path / "a.png") == "a.png: may not be read (permission denied)"
+    assert refusal(tmp_path / "a.png") == "a.png: no permission to read it"
 
 
 def test_what_a_file_is_its_bytes_say(tmp_path: Path) -> None:

@@ -181,37 +181,37 @@ def test_a_folder_of_other_scenes_is_not_taken_for_these(tmp_path: Path) -> None
     scenes(root=tmp_path / "s", **SMALL)
     with pytest.raises(InputError) as caught:
         scenes(root=tmp_path / "s", seed=1, **SMALL)
-    other = "holds scenes of other settings; delete it, or choose another folder as data.root"
-    assert str(caught.value) == f"{tmp_path / 's'}: {other}"
+    assert str(caught.value).startswith(f"{tmp_path / 's'}: ") and "scenes of other settings" in str(caught.value)
+    assert "data.root" in str(caught.value)
 
 
 def test_a_folder_of_other_files_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "diary.txt").write_text("mine")
     with pytest.raises(InputError) as caught:
         scenes(root=tmp_path, **SMALL)
-    assert str(caught.value) == f"{tmp_path}: exists and holds no scenes; choose an empty folder as data.root"
+    assert str(caught.value).startswith(f"{tmp_path}: ") and "data.root to an empty folder" in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["diary.txt"]
 
 
-def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError) as caught:
         scenes(root=tmp_path / "file" / "a" / "s", **SMALL)
-    todo = "set SHOWTELL_CACHE or data.root to a folder that can be written"
-    assert str(caught.value) == f"{tmp_path / 'file' / 'a' / 's'}: cannot be written (Not a directory); {todo}"
+    assert str(caught.value).startswith(f"{tmp_path / 'file' / 'a' / 's'}: cannot be written (Not a directory); ")
+    assert "SHOWTELL_CACHE or data.root" in str(caught.value)
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}"])
-def test_an_index_that_is_none_is_said(tmp_path: Path, content: str) -> None:
+def test_a_broken_index_is_an_error(tmp_path: Path, content: str) -> None:
     (tmp_path / "scenes.json").write_text(content)
-    with pytest.raises(InputError, match=r"scenes\.json: not (JSON \(|what 'scenes' writes; choose another)"):
+    with pytest.raises(InputError, match=r"scenes\.json: not (JSON \(|written by 'scenes'; )"):
         scenes(root=tmp_path, **SMALL)
-    with pytest.raises(InputError, match=r": no scenes\.json in it, so no scenes$"):
+    with pytest.raises(InputError, match=r": it has no scenes\.json"):
         read_scenes(tmp_path / "elsewhere")
 
 
 def test_settings_that_cannot_be_drawn_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"^data\.images=0 is too small for 'scenes'; it must be 1 at least$"):
+    with pytest.raises(RecipeError, match=r"^data\.images is 0; .* at least 1$"):
         scenes(root=tmp_path / "s", images=0)
-    with pytest.raises(RecipeError, match=r"^data\.size=8 is too small for 'scenes'; it must be 32 at least$"):
+    with pytest.raises(RecipeError, match=r"^data\.size is 8; .* at least 32$"):
         scenes(root=tmp_path / "s", size=8)

@@ -174,7 +174,7 @@ def test_a_row_may_be_told_at_once() -> None:
     [
         ("", "not understood: names no thing"),
         ("a red star", "does not name the blue heart"),
-        ("a red star and a blue heart", "does not say where the red star stands"),
+        ("a red star and a blue heart", "does not say where the red star is"),
         ("a red star is right of a blue heart", "the red star is not right of the blue heart"),
         ("a red star is above a blue heart", "the red star is not above the blue heart"),
         ("a red star is left of a blue star", "there is no blue star"),
@@ -186,12 +186,12 @@ def test_a_row_may_be_told_at_once() -> None:
         ("a red star is left of the red star and the blue heart", "not understood: relates the red star to itself"),
         ("a red star is not left of a blue heart", "not understood: 'not' is not a word for scenes"),
         ("a red star is left of a blue dog", "not understood: 'dog' is not a word for scenes"),
-        ("a red star is left of a heart", "not understood: 'heart' of which colour?"),
-        ("a red star is left of a blue", "not understood: 'a blue' of what?"),
-        ("a red blue star is left of a heart", "not understood: 'red' and 'blue' of one thing"),
-        ("left of a blue heart", "not understood: does not say what stands there"),
-        ("a red star is left of a blue heart is", "not understood: not a sentence that can be followed"),
-        ("it is left of a blue heart", "not understood: not a sentence that can be followed"),
+        ("a red star is left of a heart", "not understood: 'heart' without a colour"),
+        ("a red star is left of a blue", "not understood: 'a blue' without a shape"),
+        ("a red blue star is left of a heart", "not understood: 'red' and 'blue' for one thing"),
+        ("left of a blue heart", "not understood: a relation without its first thing"),
+        ("a red star is left of a blue heart is", "not understood: the grammar of the sentence is unknown"),
+        ("it is left of a blue heart", "not understood: the grammar of the sentence is unknown"),
         ("a red star is left of it", "not understood: relates the red star to itself"),
         ("left of it is a blue heart", "not understood: 'it' means nothing named before"),
         ("1red star is left of a blue heart", "not understood: '1red' is not a word for scenes"),
@@ -220,7 +220,7 @@ def test_what_may_mean_two_things_is_not_understood() -> None:
 
 def test_relations_must_connect_all_things() -> None:
     caption = "there are a red star, a blue heart and a green circle. the star is left of the heart."
-    assert judge(caption, CORNER).reason == "does not say where the green circle stands"
+    assert judge(caption, CORNER).reason == "does not say where the green circle is"
 
 
 def test_accuracy_is_the_fraction_of_right_captions() -> None:

@@ -271,7 +271,7 @@ def test_a_truncated_tar_gives_what_came_before(tmp_path: Path, cache: Path) -> 
 
 def test_tars_of_which_nothing_can_be_used_are_called_by_their_own_folder(tmp_path: Path, cache: Path) -> None:
     put(tmp_path / "set", {"train-0.tar": "no tar"})
-    with pytest.raises(InputError, match=rf"^{tmp_path}/set: nothing usable in it, taken for webdataset: 1 tar, "):
+    with pytest.raises(InputError, match=rf"^{tmp_path}/set: it has no usable rows, read as webdataset: 1 tar, "):
         DATA["webdataset"](root=tmp_path / "set")
 
 

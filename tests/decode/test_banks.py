@@ -125,19 +125,14 @@ def test_limits_hold_for_words_that_must_be_said():
 
 
 WRONG = {
-    "decode.must has '5 zebra', but 'zebra' is not among the words that this model can say; "
-    "take a word that the captions it was trained on have, or leave it out": {"must": ["5 zebra"]},
-    "decode.must has '5 6', and decode.must_not forbids it by '6'; leave one out": {
-        "must": ["5 6"],
-        "must_not": ["7", "6"],
-    },
-    "decode.must is [' ']; it takes a list of words and phrases, none of them empty": {"must": [" "]},
-    "decode.must is a list of 9; it takes at most 8 words and phrases": {"must": list("456789456")},
+    "decode.must has '5 zebra'.*'zebra' is not in this model's vocabulary.*remove": {"must": ["5 zebra"]},
+    "decode.must has '5 6'.*decode.must_not.*'6'.*remove": {"must": ["5 6"], "must_not": ["7", "6"]},
+    r"decode.must is \[' '\].*none of them empty": {"must": [" "]},
+    "decode.must is a list of 9.*at most 8": {"must": list("456789456")},
 }
 
 
 @pytest.mark.parametrize("message", WRONG)
 def test_what_cannot_be_asked_for_is_refused(message):
-    with pytest.raises(RecipeError) as error:
+    with pytest.raises(RecipeError, match=f"^{message}"):
         beam(Tree(11), features(2), SPECIAL, Numbers(), **WRONG[message])
-    assert str(error.value) == message

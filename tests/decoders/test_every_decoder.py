@@ -1,7 +1,11 @@
 """The contract of every decoder, for all of the table in every way that their signatures' choices allow."""
 
+import atexit
 import inspect
+from functools import cache
 from itertools import product
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
@@ -13,10 +17,11 @@ from showtell.decoders import DECODERS, recurrent
 from showtell.features import Features
 from showtell.layers.visual import Standardise
 from showtell.plumbing.errors import RecipeError
+from tests.decoders.families import save
 
 B, K, N, D, T, V = 2, 3, 5, 6, 7, 11
 SIZES = {"regions": N, "attention_dim": 7, "heads": 4, "dim": 8, "embedding_dim": 9, "mlp_dim": 10, "layers": 2}
-SIZES |= {"weights": "random"}
+SIZES |= {"weights": "random", "map_layers": 2}
 # What all keys share a softmax does not see, and over the one pooled vector its weight is always 1.
 DEAD = ("key.bias",)
 DEAD_OVER_ONE = ("cross_attention.query.", "cross_attention.key.", "cross_norm.")
@@ -36,7 +41,18 @@ def build(variant, seed=0, **options):
     kind, choices = variant
     torch.manual_seed(seed)
     sizes = {name: size for name, size in SIZES.items() if name in inspect.signature(kind).parameters}
+    if kind is DECODERS["language_model"]:
+        sizes["model"] = small_model()
     return large(kind(D, V, **(sizes | choices | options)))
+
+
+@cache
+def small_model():
+    """The folder of a random Llama, which lies there as long as the tests run."""
+    folder = TemporaryDirectory()
+    save("llama", Path(folder.name))
+    atexit.register(folder.cleanup)
+    return folder.name
 
 
 def large(decoder):
@@ -188,7 +204,8 @@ def test_attention_is_a_share_of_each_real_token_and_changes_nothing(variant, de
     assert output.attention.masked_select(~features.mask[:, None, None, None]).eq(0).all()
     assert output.attention.masked_select(features.mask[:, None, None, None]).gt(0).all()
     total = output.attention.sum(-1)
-    if variant[1].get("conditioning") == "prefix":  # words take their part
+    if variant[1].get("conditioning") == "prefix" or "map_layers" in inspect.signature(variant[0]).parameters:
+        # words take their part
         assert total.lt(1).all()
     else:
         assert_close(total, torch.ones_like(total))
@@ -259,7 +276,7 @@ def test_fitted_features_have_mean_0_and_deviation_1(decoder):
     decoder.start(features)
     if not seen:
         pytest.skip("it reads features as they are")
-    vectors = seen[0] if seen[0].ndim == 2 else seen[0][features.mask]
+    vectors = seen[0][features.mask] if seen[0].shape[1:-1] == (N,) else seen[0].flatten(0, -2)
     assert_close(vectors.mean(0), torch.zeros(D), rtol=0, atol=1e-5)
     assert_close(vectors.std(0, correction=0), torch.ones(D), rtol=0, atol=1e-5)
 
@@ -280,7 +297,11 @@ def test_a_caption_longer_than_max_length_is_refused(variant):
 
 @pytest.mark.parametrize("rates", [(0.5, 0.0), (0.0, 0.5)], ids=["words", "features"])
 def test_dropout_acts_in_training_and_only_there(variant, rates):
-    decoder = build(variant, **dict(zip(("dropout", "feature_dropout"), rates, strict=True)))
+    options = dict(zip(("dropout", "feature_dropout"), rates, strict=True))
+    if not any(rate and name in inspect.signature(variant[0]).parameters for name, rate in options.items()):
+        pytest.skip("a pretrained model has no dropout of its own")
+    known = {name: rate for name, rate in options.items() if name in inspect.signature(variant[0]).parameters}
+    decoder = build(variant, **known)
     one, other = (read(decoder, make_features(), words()).logits for _ in range(2))
     assert torch.equal(one, other)
     decoder.train()

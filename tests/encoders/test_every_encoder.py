@@ -1,5 +1,8 @@
 """What holds for every encoder of the table, each at its tiniest; an entry without a line in TINY runs as it is."""
 
+import functools
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from showtell.encoders import ENCODERS, Encoder
+from showtell.plumbing.torchvision_repair import repair_torchvision
+from tests.clip.tiny import write_open_clip, write_transformers
 
 TINY: dict[str, list[dict[str, Any]]] = {
     "cnn": [{"image_size": 24, "grid_size": 3, "width": 4, "dim": 6}],
@@ -27,6 +32,12 @@ TINY: dict[str, list[dict[str, Any]]] = {
         {"model": "test_resnet", "weights": "random", "image_size": 96, "trainable": 1},
         {"model": "test_convnext", "weights": "random", "image_size": 96},
     ],
+    "clip": [
+        {"model": "transformers"},
+        {"model": "transformers", "space": "joint", "trainable": 1, "grid_size": 2},
+        {"model": "open_clip", "space": "joint", "resize": "stretch"},
+        {"model": "open_clip", "trainable": "all"},
+    ],
     "concat": [
         {"parts": [{"image_size": 96}, {"name": "timm", "model": "test_vit", "weights": "random", "image_size": 96}]},
         {"parts": [{"image_size": 96, "resize": "crop"}] * 2, "grid_size": 2},
@@ -35,11 +46,27 @@ TINY: dict[str, list[dict[str, Any]]] = {
 CASES = [(name, settings) for name in ENCODERS for settings in TINY.get(name, [{}])]
 
 
+@functools.cache
+def tiny_clip(library: str) -> str:
+    """The name of a tiny CLIP of that library, written once."""
+    repair_torchvision()
+    pytest.importorskip("transformers")
+    pytest.importorskip("open_clip")
+    folder = write_transformers(Path(tempfile.mkdtemp()) / "clip")
+    if library == "transformers":
+        return str(folder)
+    return f"open_clip:{write_open_clip(folder.parent / 'open_clip', folder)}"
+
+
+def build(name: str, settings: dict[str, Any]) -> Encoder:
+    model = {"model": tiny_clip(settings["model"])} if name == "clip" else {}
+    return ENCODERS[name](**{**settings, **model})
+
+
 @pytest.fixture(params=CASES, ids=lambda case: "-".join([case[0], *(str(value) for value in case[1].values())]))
 def encoder(request: pytest.FixtureRequest) -> Encoder:
     torch.manual_seed(0)
-    name, settings = request.param
-    return ENCODERS[name](**settings)
+    return build(*request.param)
 
 
 def photo(seed: int, width: int = 61, height: int = 47) -> Image.Image:
@@ -129,7 +156,7 @@ def test_features_of_a_frozen_encoder_survive_fp16(encoder: Encoder) -> None:
 def test_a_saved_state_gives_the_same_features(encoder: Encoder, request: pytest.FixtureRequest) -> None:
     name, settings = request.node.callspec.params["encoder"]
     torch.manual_seed(1)
-    other = ENCODERS[name](**settings).eval()
+    other = build(name, settings).eval()
     pixels, view = batch(encoder)
     encoder.train()(pixels, view)  # moves the statistics of batch norm, where they train
     assert encoder.reloadable or not torch.equal(encoder.eval()(pixels, view).pooled, other(pixels, view).pooled)

@@ -12,10 +12,7 @@ from showtell.encoders import Timm
 from showtell.plumbing.errors import InputError, RecipeError
 
 VIEW = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
-WAYS_OUT = (
-    "give them as a file with encoder.weights=FILE, draw them with encoder.weights=random, "
-    "or take encoder=lite, whose weights came with the install"
-)
+WAYS_OUT = ("encoder.weights=FILE", "encoder.weights=random", "encoder=lite")
 
 
 def vit(**settings: object) -> Timm:
@@ -101,7 +98,7 @@ def test_a_file_that_does_not_fit_is_refused_with_the_tensors(tmp_path: Path) ->
         vit(weights=str(path))
     assert str(caught.value) == (
         f"encoder.weights={path} does not fit 'test_vit': norm.weight is (5,), not (64,); norm.bias is missing; "
-        "blocks.7.norm1.weight is not of this network; name the model that the file was made for with encoder.model"
+        "blocks.7.norm1.weight is not in this network; name the model that the file was made for with encoder.model"
     )
 
 
@@ -109,10 +106,10 @@ def test_a_file_that_does_not_fit_is_refused_with_the_tensors(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        (lambda tensor: tensor.bool(), "holds torch.bool"),
-        (lambda tensor: tensor.int(), "holds torch.int32"),
-        (lambda tensor: tensor * float("nan"), "has values that are no finite numbers"),
-        (lambda tensor: tensor.double() + 1e300, "has values that are no finite numbers"),
+        (lambda tensor: tensor.bool(), "has torch.bool"),
+        (lambda tensor: tensor.int(), "has torch.int32"),
+        (lambda tensor: tensor * float("nan"), "has infinite or NaN values"),
+        (lambda tensor: tensor.double() + 1e300, "has infinite or NaN values"),
     ],
 )
 def test_a_file_of_other_numbers_is_refused_by_name(tmp_path: Path, ending: str, wrong: Any, told: str) -> None:
@@ -125,29 +122,27 @@ def test_a_file_of_other_numbers_is_refused_by_name(tmp_path: Path, ending: str,
 
 
 def test_a_file_that_is_not_there_or_holds_code_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        InputError, match=r"^encoder.weights=no.pth: there is no such file; it takes hub, random or a file"
-    ):
+    with pytest.raises(InputError, match=r"^encoder.weights=no.pth: there is no such file; it takes hub, random"):
         vit(weights="no.pth")
     torch.save(vit().network, tmp_path / "module.pth")
-    with pytest.raises(InputError, match=r"module.pth: not a file of plain tensors \(a pickle of other things, which"):
+    with pytest.raises(InputError, match=r"module.pth: not a file of plain tensors \(its pickle has code"):
         vit(weights=str(tmp_path / "module.pth"))
-    with pytest.raises(InputError, match=r": a folder; it takes hub, random or a file$"):
+    with pytest.raises(InputError, match=r": it is a folder; it takes hub, random or a file$"):
         vit(weights=str(tmp_path))
     (tmp_path / "cut.safetensors").write_bytes(b"\x10\x00")
     with pytest.raises(InputError, match=r"cut.safetensors: not a file of plain tensors \(.*\); use .safetensors$"):
         vit(weights=str(tmp_path / "cut.safetensors"))
     torch.save({"epoch": 3}, tmp_path / "epoch.pth")
-    with pytest.raises(InputError, match=r"epoch.pth: holds other things than tensors; save the network's state_dict"):
+    with pytest.raises(InputError, match=r"epoch.pth: not only tensors; save the network's state_dict"):
         vit(weights=str(tmp_path / "epoch.pth"))
 
 
 @pytest.mark.parametrize(
     ("name", "tensor", "said"),
     [
-        ("norm.weight", torch.ones(1).expand(10**5, 10**5), "not all its numbers in the file"),
-        ("norm.weight", torch.eye(64).to_sparse(), "not all its numbers in the file"),
-        ("norm.weight", torch.ones(64, device="meta"), "not all its numbers in the file"),
+        ("norm.weight", torch.ones(1).expand(10**5, 10**5), "the file lacks numbers of norm.weight"),
+        ("norm.weight", torch.eye(64).to_sparse(), "the file lacks numbers of norm.weight"),
+        ("norm.weight", torch.ones(64, device="meta"), "the file lacks numbers of norm.weight"),
         ("pos_embed", torch.ones(3), "does not fit 'test_vit'"),
         ("patch_embed.proj.weight", torch.ones(3), "does not fit 'test_vit'"),
     ],
@@ -175,24 +170,19 @@ def test_a_compressed_file_of_torchs_is_refused(tmp_path: Path) -> None:
 def test_without_the_hub_the_error_names_the_ways_out() -> None:
     with pytest.raises(InputError) as caught:
         vit(weights="hub")
-    assert str(caught.value) == (
-        f"encoder.weights=hub: 'test_vit' is not in the local cache and the hub is out of reach; {WAYS_OUT}"
-    )
+    assert "'test_vit' is not in the local cache" in str(caught.value)
+    assert all(way in str(caught.value) for way in WAYS_OUT)
 
 
 @pytest.mark.usefixtures("offline")
 def test_a_half_filled_hub_cache_gives_the_same_ways_out(tmp_path: Path) -> None:
     (tmp_path / "models--timm--test_vit.r160_in1k").mkdir()
-    with pytest.raises(
-        InputError, match=r"^encoder.weights=hub: 'test_vit' cannot be fetched (.*); give them as a file"
-    ):
+    with pytest.raises(InputError, match=r"^encoder.weights=hub: 'test_vit' .*; set encoder.weights=FILE"):
         vit(weights="hub")
 
 
 def test_a_model_without_published_weights_says_so() -> None:
-    with pytest.raises(
-        RecipeError, match=r"^encoder.weights=hub: there are none for 'efficientnet_lite1'; give them as"
-    ):
+    with pytest.raises(RecipeError, match=r"^encoder.weights=hub: .* 'efficientnet_lite1'; set encoder.weights=FILE"):
         Timm(model="efficientnet_lite1")
 
 

@@ -13,7 +13,7 @@ from showtell.decoders.decoder import Decoder, Output
 from showtell.features import Features
 from showtell.losses.cross_entropy import cross_entropy
 from showtell.losses.self_critical import self_critical
-from showtell.losses.teacher_forcing import SCHEDULES, read
+from showtell.losses.teacher_forcing import SCHEDULES, read_captions
 from showtell.tokenizers.captions import Captions, Special, batch
 
 B, N, D, V = 2, 5, 6, 11
@@ -98,7 +98,9 @@ def test_attention_is_made_even_over_the_captions_words_only(features):
     decoder, special = Attend(D, V, embedding_dim=9, dim=8, attention_dim=7).eval(), PROMPTS["three ids"]
     captions = batch([[[3, 4]], [[5, 6]]], special)
     loss = cross_entropy(decoder, features, captions, attend_all=2.0)[0] - cross_entropy(decoder, features, captions)[0]
-    maps = read(decoder, *decoder.start(features), captions.tokens[..., :-1], attention=True).attention[:, 0, 2:, 0]
+    maps = read_captions(decoder, *decoder.start(features), captions.tokens[..., :-1], attention=True).attention[
+        :, 0, 2:, 0
+    ]
     assert_close(loss, 2 * 6 * ((1 - maps.sum(1)) ** 2).mean(), rtol=1e-4, atol=1e-4)
 
 
@@ -184,7 +186,7 @@ def test_gradients_stop_between_pieces(features):
     decoder, tokens = Recurrent(D, V, embedding_dim=9, dim=8, dropout=0.0), torch.tensor([[[1, 3, 4, 5]]] * B)
     for piece, reached in ((None, [True, True]), (4, [True, True]), (3, [False, False]), (2, [False, True])):
         decoder.zero_grad()
-        logits = read(decoder, *decoder.start(features), tokens, piece=piece).logits
+        logits = read_captions(decoder, *decoder.start(features), tokens, piece=piece).logits
         logits[..., 3, :].sum().backward()
         assert [bool(decoder.words.weight.grad[word].any()) for word in (3, 4)] == reached
 
@@ -204,7 +206,7 @@ def test_own_words_are_read_as_often_as_the_coin_says(features, begin):
     parrot.logits.data[range(4), range(7, 11)] = 1e4
     tokens = torch.randint(3, 7, (B, 200, 9), generator=torch.Generator().manual_seed(0))
     torch.manual_seed(0)
-    read(parrot, {}, {"position": torch.zeros(B, 200, dtype=torch.long)}, tokens, truth=0.3, begin=begin)
+    read_captions(parrot, {}, {"position": torch.zeros(B, 200, dtype=torch.long)}, tokens, truth=0.3, begin=begin)
     given = torch.cat(seen, dim=-1)
     assert torch.equal(given[..., :begin], tokens[..., :begin])
     own = given[..., begin:] == (7 + torch.arange(8) % 4)[begin - 1 :]  # what was said just before

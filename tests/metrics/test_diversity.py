@@ -1,7 +1,6 @@
 """Figures of the candidates alone, against their plainest definitions."""
 
 import math
-import re
 from collections import Counter
 
 import numpy as np
@@ -100,9 +99,8 @@ def test_a_copy_has_the_words_of_a_training_caption():
 
 def test_copies_cannot_be_told_without_the_training_captions():
     known = {image_id: ["a cat"] for image_id in SAID}
-    needs = "needs the training captions (score: --training FILE)"
-    assert score(SAID, known).left_out["copied"] == needs
-    with pytest.raises(InputError, match=f"^copied {re.escape(needs)}$"):
+    assert "--training FILE" in score(SAID, known).left_out["copied"]
+    with pytest.raises(InputError, match=r"^copied needs the training captions; .*--training FILE"):
         score(SAID, known, "copied")
     assert METRICS["copied"].missing(None) is None
 

@@ -207,7 +207,7 @@ def test_blocks_that_cut_a_line_give_the_same_pairs(tmp_path, monkeypatch):
 def test_who_waits_for_the_making_is_told(made, monkeypatch, capsys):
     monkeypatch.setattr(tables, "_pairs", lambda path: iter(BLOCKS))
     tables.load()
-    assert "METEOR: its tables are made ready" in capsys.readouterr().err
+    assert "METEOR: making its tables in" in capsys.readouterr().err
     tables.load()
     assert capsys.readouterr().err == ""
 
@@ -218,8 +218,8 @@ def test_the_folder_that_is_made_is_told_on_one_line(made, monkeypatch, capsys):
     monkeypatch.setattr(tables, "_pairs", lambda path: iter(BLOCKS))
     tables.load()
     folder = cache / f"meteor-{tables.VERSION}-0"
-    told = f"METEOR: its tables are made ready in {folder}, once, in half a minute or more"
-    assert told in capsys.readouterr().err.splitlines()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(folder) in line and "half a minute" in line
 
 
 def test_a_making_cut_short_leaves_nothing(made, monkeypatch):

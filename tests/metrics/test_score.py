@@ -75,7 +75,7 @@ def test_an_unknown_metric_is_refused_with_those_there_are():
     there = f"there are {', '.join([*METRICS, *groups()])}"
     assert refused(SAID, KNOWN, "CIDR-D") == f"'CIDR-D' is not a metric; {there} (did you mean CIDEr-D?)"
     assert refused(SAID, KNOWN, "TER,BLEU").startswith(f"'TER' is not a metric; {there}")
-    assert refused(SAID, KNOWN, []) == f"no metric is asked for; {there}"
+    assert refused(SAID, KNOWN, []) == f"no metric is named; {there}"
 
 
 def test_no_candidates_are_refused():

@@ -92,7 +92,7 @@ def test_a_failing_program_is_one_line_and_says_its_cause(java):
     java(f"sys.stderr.write('{trace}')\nsys.exit(1)")
     assert refused() == "SPICE's Java program failed with exit code 1: Caused by: no memory"
     java("sys.exit(2)")
-    assert refused() == "SPICE's Java program failed with exit code 2: it said nothing"
+    assert refused() == "SPICE's Java program failed with exit code 2: no message"
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_failing_program_is_one_line_and_says_its_cause(java):
 )
 def test_an_answer_without_every_score_is_told(java, tmp_path, content):
     java(answering(content, tmp_path / "note.json"))
-    assert refused().startswith("SPICE's Java program ended well, but its scores cannot be read (")
+    assert "its scores cannot be read (" in refused()
 
 
 def test_no_answer_at_all_is_told(java):
@@ -116,21 +116,20 @@ def test_what_is_not_a_number_counts_nothing(java, tmp_path):
 
 def test_without_corenlp_it_says_what_to_fetch_and_how(folder):
     (folder / "lib/stanford-corenlp-3.6.0-models.jar").unlink()
-    assert refused() == (
-        "SPICE needs Stanford CoreNLP 3.6.0, which no package brings: lib/stanford-corenlp-3.6.0-models.jar in "
-        f"{folder}; run `python get_stanford_models.py` in that folder, or put the files there"
+    told = refused()
+    assert told.startswith(
+        f"SPICE needs Stanford CoreNLP 3.6.0, but {folder} has no lib/stanford-corenlp-3.6.0-models."
     )
+    assert "run `python get_stanford_models.py` in that folder" in told
 
 
 def test_without_pycocoevalcap_the_extra_is_named(monkeypatch):
     monkeypatch.setattr(spice, "find_spec", lambda name: None)
-    told = (
-        "SPICE is a bridge to pycocoevalcap's; pip install 'showtell[meteor]', which brings it; then CoreNLP and Java"
-    )
-    assert refused() == told
+    told = refused()
+    assert told.startswith("SPICE needs pycocoevalcap; ") and "pip install 'showtell[meteor]'" in told
     assert f"SPICE {METRICS['SPICE'].missing(None)}" == told
 
 
 def test_without_java_it_says_so(folder, monkeypatch):
     monkeypatch.setenv("PATH", "")
-    assert refused() == "SPICE needs Java, and there is no `java` on the PATH"
+    assert refused() == "SPICE needs Java, but there is no `java` on the PATH; install Java"

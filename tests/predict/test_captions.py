@@ -81,7 +81,7 @@ def test_what_does_not_exist_is_told(tmp_path):
             find_photos([path])
     (tmp_path / "link.jpg").symlink_to(tmp_path / "gone.jpg")
     assert find_photos([tmp_path / "link.jpg"]) == {"link.jpg": tmp_path / "link.jpg"}  # whose reader says more
-    with pytest.raises(InputError, match=f"^{tmp_path}/empty: no photos in it; looked, also in its folders, for .jpg"):
+    with pytest.raises(InputError, match=f"^{tmp_path}/empty: no photos in it or its subfolders; searched for .jpg"):
         (tmp_path / "empty").mkdir()
         find_photos([tmp_path / "empty"])
     with pytest.raises(InputError, match=r"^no photo is given; name photos or folders of photos$"):

@@ -213,7 +213,7 @@ def test_a_link_in_the_place_of_the_file_of_lines_is_not_followed(tmp_path):
 
 def test_a_pipe_in_the_place_of_the_file_of_lines_is_refused(tmp_path):
     os.mkfifo(tmp_path / "out.json.partial")
-    with pytest.raises(InputError, match="no ordinary file"):
+    with pytest.raises(InputError, match="not an ordinary file"):
         Writer(tmp_path / "out.json").__enter__()
 
 
@@ -319,7 +319,7 @@ def test_a_stopped_command_goes_on_to_the_file_that_it_would_have_written(tmp_pa
     assert "another model or other decoding" in other.communicate(timeout=100)[1] and other.returncode == 2
     goes_on = command(*words, out, "--resume")
     said = goes_on.communicate(timeout=200)[1]
-    assert goes_on.returncode == 0 and f"going on: {begun} of " in said
+    assert goes_on.returncode == 0 and f"resuming: {begun} of " in said
     assert command(*words, tmp_path / f"whole.{suffix}").wait(timeout=200) == 0
     assert out.read_bytes() == (tmp_path / f"whole.{suffix}").read_bytes() and not partial.exists()
 
@@ -341,7 +341,7 @@ def test_a_photo_that_could_not_be_read_is_tried_again(tmp_path, frozen_run, alb
     )
     shutil.copy(good[1], photos / "b.png")
     second = CliRunner().invoke(app, [*words, "--resume"])
-    assert second.exit_code == 0 and "going on: 1 of 2" in second.stderr
+    assert second.exit_code == 0 and "resuming: 1 of 2" in second.stderr
     captions = json.loads((tmp_path / "out.json").read_text())
     assert captions["a.png"] == "old a.png" and captions["b.png"]
 

@@ -14,7 +14,7 @@ from showtell.data.record import Record
 from showtell.encoders import ENCODERS, Encoder
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.torchvision_repair import repair_torchvision
-from showtell.regions.detector import Detector, Found
+from showtell.regions.detector import Detected, Detector
 from tests.regions.test_windows import photo
 
 
@@ -69,7 +69,7 @@ def test_a_detector_of_transformers_gives_the_crops_of_its_best_boxes(lite: Enco
 
 
 def fixed(encoder: Detector, boxes: list[list[float]], scores: list[float]) -> Detector:
-    encoder.detect = lambda network, image: Found(torch.tensor(boxes).reshape(-1, 4), torch.tensor(scores))
+    encoder.detect = lambda network, image: Detected(torch.tensor(boxes).reshape(-1, 4), torch.tensor(scores))
     return encoder
 
 
@@ -137,25 +137,25 @@ def test_the_detector_stays_frozen(lite: Encoder, detr: str) -> None:
 @pytest.mark.parametrize(
     ("model", "said"),
     [
-        ("facebook/detr-resnet-50", "not in the local cache and the hub is out of reach; give a folder with"),
-        ("./nowhere", "there is no such folder"),
-        ("", "there is no such folder"),
+        ("facebook/detr-resnet-50", "which is not in the local cache, .*; set regions.model=FOLDER"),
+        ("./nowhere", "which does not exist"),
+        ("", "which does not exist"),
     ],
 )
 def test_a_detector_that_is_not_there_is_told(model: str, said: str, lite: Encoder) -> None:
-    with pytest.raises(InputError, match=f"regions.model={model}: {said}"):
+    with pytest.raises(InputError, match=f"^regions.model is '{model}', {said}"):
         Detector(lite, model=model)
 
 
 def test_a_folder_that_holds_no_detector_is_told(lite: Encoder, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
-    with pytest.raises(InputError, match=r"no detector can be loaded \(.*; give a folder with regions\.model=FOLDER"):
+    with pytest.raises(InputError, match=r"no detector can be loaded from it \(.*; set regions\.model=FOLDER"):
         Detector(lite, model=str(tmp_path))
 
 
 def test_a_name_that_torchvision_does_not_know_is_told(lite: Encoder) -> None:
     with pytest.raises(
-        RecipeError, match=r"torchvision:yolo is no detector; torchvision has .*fasterrcnn_resnet50_fpn"
+        RecipeError, match=r"torchvision:yolo', which is no detector; torchvision has .*fasterrcnn_resnet50_fpn"
     ):
         Detector(lite, model="torchvision:yolo")
 
@@ -168,7 +168,7 @@ def test_torchvision_without_its_operators_is_told(lite: Encoder, monkeypatch: p
         raise NotImplementedError("Could not run 'torchvision::nms'")
 
     monkeypatch.setattr(ops, "nms", lacking)
-    with pytest.raises(RecipeError, match="needs torchvision's compiled operators, and those of this install do not"):
+    with pytest.raises(RecipeError, match="torchvision's compiled operators do not work here; install"):
         Detector(lite, model="torchvision:fasterrcnn_resnet50_fpn_v2")
 
 

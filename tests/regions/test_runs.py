@@ -128,7 +128,7 @@ def test_precomputed_features_train_resume_and_are_scored(decoder: list[str], fo
     assert (run / "model.safetensors").read_bytes() == (straight / "model.safetensors").read_bytes()
     scores = evaluate_run(run, "val", ["evaluate.metrics=[CIDEr-D]"], Console(file=io.StringIO()))
     assert scores
-    with pytest.raises(InputError, match="so it cannot see another photo"):
+    with pytest.raises(InputError, match="so it cannot encode other photos"):
         captioner(run).caption([photos("val")[0].path])
 
 
@@ -137,12 +137,12 @@ def test_a_transformer_reads_their_boxes_and_is_refused_without(tmp_path: Path) 
     WRITERS["npz"](tmp_path, computed(tmp_path, boxes=True))
     train_small(tmp_path / "boxes", *changes)
     WRITERS["npz"](tmp_path, computed(tmp_path))
-    with pytest.raises(RecipeError, match=r"^regions\.file is .*, which has no boxes, and decoder 'transformer' reads"):
+    with pytest.raises(RecipeError, match=r"^regions\.file is .*, which has no boxes, but decoder 'transformer' needs"):
         train_small(tmp_path / "none", *changes)
     assert not (tmp_path / "none").exists()
     train_small(tmp_path / "pooled", *changes, "decoder.sees=pooled")
     with pytest.raises(
-        RecipeError, match=r"decoder 'attend' reads where .* decoder=attend without decoder.image_dim, "
+        RecipeError, match=r"decoder 'attend' needs the box .* decoder=attend without decoder.image_dim, "
     ):
         train_small(tmp_path / "mapped", *changes, "decoder=attend", "decoder.image_dim=8")
     train_small(tmp_path / "attend", *changes, "decoder=attend")
@@ -167,11 +167,11 @@ def test_a_run_does_not_go_on_with_other_features(tmp_path: Path) -> None:
 
 def test_another_number_of_regions_than_the_decoder_has_is_told_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(
-        RecipeError, match=r"decoder\.regions is 7, and regions 'windows' gives 10 an image; decoder\.reg"
+        RecipeError, match=r"decoder\.regions is 7, but regions 'windows' gives 10 per image; use decoder\.regions=10"
     ):
         train_small(tmp_path / "run", *WINDOWS, *TOPDOWN, "decoder.regions=7")
     file = WRITERS["npz"](tmp_path, computed(tmp_path))
-    with pytest.raises(RecipeError, match=r"decoder\.regions is 10, and regions 'precomputed' gives 4 an image"):
+    with pytest.raises(RecipeError, match=r"decoder\.regions is 10, but regions 'precomputed' gives 4 per image"):
         train_small(tmp_path / "run", *TOPDOWN, "regions=precomputed", f"regions.file={file}")
     assert not (tmp_path / "run").exists()
 
@@ -183,7 +183,7 @@ def test_the_card_says_what_is_seen(tmp_path: Path) -> None:
 
 def test_training_that_begins_with_a_run_of_other_regions_is_refused(tmp_path: Path) -> None:
     train_small(tmp_path / "run", *WINDOWS, *TOPDOWN, "train.max_steps=1")
-    with pytest.raises(InputError, match="its regions is windows, not none; begin with the same"):
+    with pytest.raises(InputError, match=r"^train.start is .*regions is windows, not none; set the old value"):
         train_small(tmp_path / "next", *FROZEN, *TOPDOWN, f"train.start={tmp_path / 'run'}")
 
 
@@ -202,7 +202,7 @@ def test_what_is_wrong_is_told_before_anything_is_written(tmp_path: Path) -> Non
     last = list(made)[-1]
     made[last] = (made[last][0][:, :5], None)
     file = WRITERS["npz"](tmp_path, made)
-    with pytest.raises(InputError, match=rf"'{last}' is \(\d, 5\), and .* has 9 channels"):
+    with pytest.raises(InputError, match=rf"'{last}' is \(\d, 5\), but .* has 9 channels"):
         train_small(tmp_path / "run", *RECURRENT, "regions=precomputed", f"regions.file={file}")
     assert not (tmp_path / "run").exists()
 

@@ -64,7 +64,7 @@ def test_it_fits_into_eighty_columns(runs):
 def test_what_is_left_out_is_said():
     fewer = dict(list(BAD.items())[2:])
     assert printed(compare({"good": GOOD, "bad": fewer}, KNOWN, "BLEU-1"), 200).startswith(
-        "left out of 60 images: 2 without a caption of bad (first: 0.jpg)\n"
+        "skipped 2 of 60 images: 2 without a caption of bad (first: 0.jpg)\n"
     )
 
 
@@ -73,7 +73,7 @@ def test_many_tests_and_few_images_are_cautioned_about():
     (several,) = cautions(compare(TWO, KNOWN, "BLEU"))
     assert several.startswith("4 tests at the level .05: ") and "Holm" not in several
     (runs,) = cautions(compare({"first": GOOD, **TWO}, KNOWN, "BLEU-1"))
-    assert runs.startswith("2 tests") and "p Holm allows for the 2 runs, nothing for the metrics" in runs
+    assert runs.startswith("2 tests") and "p Holm corrects for the 2 runs, but not for" in runs
     assert cautions(compare(TWO, KNOWN, "BLEU-1", resamples=9)) == ["9 resamples are few: no p can be below 0.100"]
     few = {image_id: KNOWN[image_id] for image_id in list(KNOWN)[:5]}
     assert cautions(compare(TWO, few, "BLEU-1"))[0].startswith("5 images are few: ")
@@ -111,7 +111,7 @@ def test_nothing_tested_makes_a_page_without_a_picture(tmp_path):
     found = compare(TWO, {"1.jpg": KNOWN["1.jpg"]}, "BLEU-1")
     write_comparison(tmp_path / "page.html", found)
     page = Reader((tmp_path / "page.html").read_text("utf-8"))
-    assert "nothing could be tested" in page.text and "img" not in [tag for tag, _ in page.tags]
+    assert "no metric can be tested" in page.text and "img" not in [tag for tag, _ in page.tags]
 
 
 def test_the_picture_has_each_difference_at_its_place_hollow_where_none_is_shown():

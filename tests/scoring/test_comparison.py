@@ -179,13 +179,13 @@ def test_references_that_no_run_captions_do_not_matter():
 @pytest.mark.parametrize(
     ("runs", "options", "told"),
     [
-        ({"one": GOOD}, {}, "one run alone cannot be compared; name two or more"),
+        ({"one": GOOD}, {}, "there is nothing to compare with; name two runs"),
         (TWO, {"resamples": 0}, "--resamples is 0; it takes 1 or more, such as 1000"),
         (TWO, {"metrics": "CIDEr-E"}, "'CIDEr-E' is not a metric; there are "),
         (
             {"good": {"a": "a dog"}, "bad": {"b": "a dog"}},
             {},
-            "no image has captions of all runs and references: 1 without a caption of bad (first: a), 1 without",
+            "no image has references and a caption of every run: 1 without a caption of bad (first: a), 1 without",
         ),
         ({"good": GOOD, "bad": BAD | {"1.jpg": 3}}, {}, "bad: a candidate of 1.jpg is 3, not text; write"),
     ],

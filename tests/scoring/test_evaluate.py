@@ -162,7 +162,7 @@ def test_a_packaged_model_is_scored_into_a_folder_and_a_folder_of_its_name_is_a_
 
 def test_what_is_found_never_goes_into_another_run(run, tmp_path):
     other = shutil.copytree(run, tmp_path / "other")
-    with pytest.raises(InputError, match=f"^--out {re.escape(str(other))} is a run of its own; name another folder$"):
+    with pytest.raises(InputError, match=f"^--out {re.escape(str(other))} is a run folder; name another folder$"):
         evaluate_run(run, "val", out=other)
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=rf"^--out {re.escape(str(tmp_path))}/file is not a folder; name another$"):
@@ -173,8 +173,8 @@ def test_what_is_found_never_goes_into_another_run(run, tmp_path):
 def test_what_made_the_weights_may_not_be_changed(frozen_run, item):
     with pytest.raises(RecipeError) as error:
         evaluate_run(frozen_run, "val", [item])
-    changes = ", ".join(("data, decode, evaluate, captioner.views", *PLACES, "train.device, train.precision"))
-    assert str(error.value).startswith(f"{item} cannot be changed here; evaluate changes only {changes}; ")
+    assert str(error.value).startswith(f"{item} cannot be changed here; evaluate changes only data, decode, evaluate, ")
+    assert {"captioner.views", *PLACES, "train.device", "train.precision"} <= set(error.value.takes)
 
 
 def test_an_option_without_its_section_is_told_with_it(frozen_run):
@@ -185,7 +185,7 @@ def test_an_option_without_its_section_is_told_with_it(frozen_run):
 
 def test_a_word_that_the_model_cannot_say_is_told_before_anything_is_made(frozen_run, tmp_path, monkeypatch):
     monkeypatch.setattr("showtell.predict.captions.open_source", lambda *a, **k: pytest.fail("photos were read"))
-    with pytest.raises(RecipeError, match=r"^decode.must has 'nosuch', but 'nosuch' is not among the words"):
+    with pytest.raises(RecipeError, match=r"^decode.must has 'nosuch', but 'nosuch' is not in .*vocabulary"):
         evaluate_run(frozen_run, "val", ["decode.must=[nosuch]"], out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -202,7 +202,7 @@ def test_features_that_were_moved_are_found_where_the_user_says(tmp_path):
         evaluate_run(tmp_path / "run", "val")
     assert evaluate_run(tmp_path / "run", "val", [f"regions.file={tmp_path / 'g.npz'}"])["CIDEr-D"].value == before
     words = ["caption", str(records[0].path), "--model", str(tmp_path / "run"), f"regions.file={tmp_path / 'g.npz'}"]
-    assert "so it cannot see another photo" in str(CliRunner().invoke(app, words).exception)
+    assert "so it cannot encode other photos" in str(CliRunner().invoke(app, words).exception)
 
 
 def on_a_gpu(run):
@@ -217,7 +217,8 @@ def test_a_run_of_a_device_that_is_not_here_is_scored_on_what_is(run):
     console = Console(file=io.StringIO(), width=200)
     found = evaluate_run(run, "val", [], console)["BLEU-4"]
     assert (found.value, found.signature) == (wanted.value, wanted.signature)
-    assert console.file.getvalue() == "the run's train.device=cuda:77 is not here: scoring on cpu\n"
+    line = console.file.getvalue()
+    assert "train.device" in line and "cuda:77" in line and line.endswith("scoring on cpu\n")
     assert evaluate_run(run, "val", ["train.device=cpu"])["BLEU-4"].value == wanted.value
     with pytest.raises(InputError, match=r"^train.device is 'cuda:77': .*; cpu always works$"):
         evaluate_run(run, "val", ["train.device=cuda:77"])
@@ -241,13 +242,13 @@ def test_scores_are_computed_in_fp32_unless_asked_otherwise(run, monkeypatch):
 def test_a_split_without_captioned_photos_is_refused(frozen_run):
     with pytest.raises(InputError) as error:
         evaluate_run(frozen_run, "dev")
-    assert str(error.value) == "--split is 'dev'; captioned photos are there for test, train, val"
+    assert str(error.value) == "--split is 'dev'; there are captioned photos in test, train, val"
 
 
 def test_photos_without_captions_cannot_be_scored(frozen_run):
     with pytest.raises(InputError) as error:
         evaluate_run(frozen_run, "test", ["data=folder", f"data.root={records_of('val')[0].path.parent}"])
-    assert str(error.value) == "--split is 'test'; captioned photos are there for none"
+    assert str(error.value) == "--split is 'test'; there are captioned photos in no split"
 
 
 def test_an_unknown_metric_is_refused_before_anything_is_captioned(run):
@@ -258,14 +259,10 @@ def test_an_unknown_metric_is_refused_before_anything_is_captioned(run):
 
 def test_what_is_no_run_is_refused(tmp_path):
     for run, told in (
-        (
-            tmp_path / "none",
-            "is no folder; evaluate takes the folder of a run that `showtell train` made, or with --out FOLDER any "
-            "model that `showtell caption` takes",
-        ),
+        (tmp_path / "none", "is no folder; evaluate takes a run folder of `showtell train`; with --out FOLDER also "),
         (tmp_path, "is not a run: it has no recipe.yaml"),
     ):
-        with pytest.raises(InputError, match=f"^{re.escape(f'{run} {told}')}$"):
+        with pytest.raises(InputError, match=f"^{re.escape(f'{run} {told}')}"):
             evaluate_run(run, "val")
 
 
@@ -273,4 +270,4 @@ def test_a_run_without_weights_is_refused(run):
     (run / "model.safetensors").unlink()
     with pytest.raises(InputError) as error:
         evaluate_run(run, "val")
-    assert str(error.value) == f"{run}/model.safetensors does not exist: {run} is no trained run"
+    assert str(error.value) == f"{run}/model.safetensors does not exist: {run} is not a trained run"

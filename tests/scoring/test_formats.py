@@ -139,7 +139,7 @@ def test_an_image_that_stands_there_twice_is_refused(tmp_path, read, content, tw
     path = written(tmp_path, content)
     with pytest.raises(InputError) as error:
         read(path)
-    assert str(error.value) == f"{path} has {twice} twice; every image takes one entry"
+    assert str(error.value) == f"{path} has {twice} twice; give each image only one entry"
 
 
 @pytest.mark.parametrize("read", [read_candidates, read_references])
@@ -187,7 +187,7 @@ def test_frequencies_are_counted_in_every_image_of_the_file(tmp_path):
     [
         (read_training, {"a": ["a dog", 3]}, ": a caption of a is 3, not text; write a string"),
         (read_frequencies, {"a": [None]}, ": a caption of a is None, not text; write a string"),
-        (read_training, {"images": [SPLIT["images"][1]]}, " has no training captions: no image of the split train or"),
+        (read_training, {"images": [SPLIT["images"][1]]}, " has no training captions: no image has the split train or"),
         (read_training, ["a dog"], f" {TAKES_REFERENCES}"),
         (read_frequencies, "a dog", " is not JSON: "),
     ],

@@ -139,7 +139,7 @@ def test_an_unknown_recipe_gets_the_nearest_name():
 
 
 def test_an_unknown_recipe_that_is_near_to_none_gets_the_list():
-    with refused(f"there is no recipe 'x.yaml'; packaged are {PACKAGED}; or give the path of a YAML"):
+    with refused(f"there is no recipe 'x.yaml'; packaged are {PACKAGED}; or give the path of a YAML file"):
         load_recipe("x.yaml")
 
 

@@ -67,7 +67,7 @@ def test_a_save_that_fails_leaves_what_stood_there(pair, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(InputError, match=f"^{re.escape(str(path))} cannot be written: .*No space left.* untouched$"):
+    with pytest.raises(InputError, match=f"^{re.escape(str(path))} cannot be written: .*No space left.* unchanged$"):
         pair.fitted.save(tmp_path)
     assert [p.read_bytes() for p in tmp_path.iterdir()] == [b"before"]
 

@@ -184,7 +184,7 @@ def test_without_the_package_the_extra_and_the_option_are_named(monkeypatch):
 def test_a_package_with_other_files_is_not_taken_for_gpt2(tmp_path, monkeypatch):
     write_files(tmp_path, OWN)
     monkeypatch.setattr(gpt2, "_packaged", lambda: tmp_path)
-    with pytest.raises(InputError, match=r"encoder\.json is not GPT-2's; install 'showtell\[gpt2\]' anew, or name"):
+    with pytest.raises(InputError, match=r"encoder\.json is not GPT-2's; reinstall 'showtell\[gpt2\]' or set"):
         GPT2()
 
 
@@ -199,5 +199,5 @@ def test_a_saved_one_is_read_without_the_package(ours, tmp_path, monkeypatch):
 )
 def test_a_saved_file_with_other_things_is_damaged(tmp_path, content):
     (tmp_path / "tokenizer.json").write_text(content)
-    with pytest.raises(InputError, match=r"is damaged: it takes a list of tokens and a list of merges$"):
+    with pytest.raises(InputError, match=r"is damaged: it needs a list of tokens and a list of merges$"):
         GPT2.load(tmp_path)

@@ -46,7 +46,7 @@ def test_the_largest_vocabulary_that_is_named_works_and_one_more_does_not(captio
 
 @MODELS
 def test_the_smallest_vocabulary_that_is_named_works_and_one_less_does_not(model):
-    end = r"need at least (\d+): each of their letters is one$"
+    end = r"allow at least (\d+), because each of their letters"
     least = limit(CAPTIONS, model, 5, end)
     assert len(SentencePiece(vocabulary_size=least, model=model).fit(CAPTIONS)) == least
     assert limit(CAPTIONS, model, least - 1, end) == least
@@ -56,7 +56,7 @@ def test_the_smallest_vocabulary_that_is_named_works_and_one_less_does_not(model
 @pytest.mark.parametrize("captions", [[], [""], ["  ", "\n"]])
 def test_captions_without_text_are_an_error(model, captions):
     with pytest.raises(
-        InputError, match=rf"^{len(captions)} captions hold no text that SentencePiece could learn from$"
+        InputError, match=rf"^{len(captions)} captions have no text that SentencePiece could learn from$"
     ):
         SentencePiece(model=model).fit(captions)
 

@@ -85,7 +85,7 @@ def test_a_files_prompt_that_is_no_text_or_unknown_is_damage(name, prompt, tmp_p
 
 @pytest.mark.parametrize("name", ["words", "sentencepiece"])
 def test_words_of_a_prompt_that_have_no_ids_are_named(name):
-    with pytest.raises(RecipeError, match=r"(?i)^tokenizer.prompt is .* vocabulary .*'ж', .*'щ'; take words"):
+    with pytest.raises(RecipeError, match=r"(?i)^tokenizer.prompt is .* vocabulary .*'ж', .*'щ'; use words"):
         fitted(name, "a Ж of Щ")
 
 
@@ -170,7 +170,7 @@ def test_training_with_a_prompt_goes_on_to_the_same_end(tmp_path, name, loss):
 
 def test_lengths_count_the_prompt_before_a_step(tmp_path):
     prompt = ["tokenizer.min_count=1", "tokenizer.prompt=there is", *FEW]
-    with pytest.raises(RecipeError, match=r"^decode.max_length is 3, .*prompt take 3 tokens.* at least 4$"):
+    with pytest.raises(RecipeError, match=r"^decode.max_length is 3, .*prompt already have 3 tokens.* at least 4$"):
         train_small(tmp_path / "run", *prompt, "decode.max_length=3")
     records = [record for record in build(small_recipe(), "data") if record.split != "test"]
     learnt = [text for record in records if record.split == "train" for text in record.references]

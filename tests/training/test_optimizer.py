@@ -30,13 +30,13 @@ def test_a_constant_rate_has_a_warmup_too():
     assert [learning_rate(settings, step, total=9, epoch=0) for step in range(4)] == [0.5, 1.0, 1.0, 1.0]
 
 
-@pytest.mark.parametrize("encoder_lr", [None, 0.001])
-def test_an_encoder_that_trains_may_have_its_own_rate(encoder_lr):
+@pytest.mark.parametrize("pretrained_lr", [None, 0.001])
+def test_an_encoder_that_trains_may_have_its_own_rate(pretrained_lr):
     recipe = small_recipe()
-    settings = Train(lr=0.01, encoder_lr=encoder_lr, weight_decay=0.3)
+    settings = Train(lr=0.01, pretrained_lr=pretrained_lr, weight_decay=0.3)
     captioner = build_neural(recipe, build(recipe, "encoder"), build(recipe, "tokenizer").fit(["a dog"]))
     groups = make_optimizer(captioner, settings).param_groups
-    assert [group["scale"] for group in groups] == pytest.approx([1, 1, *[0.1 if encoder_lr else 1] * 2])
+    assert [group["scale"] for group in groups] == pytest.approx([1, 1, *[0.1 if pretrained_lr else 1] * 2])
     for group in groups:
         assert group["weight_decay"] == (0.3 if group["params"][0].ndim >= 2 else 0.0)
     trained = sum(len(group["params"]) for group in groups)

@@ -105,7 +105,7 @@ def test_a_link_in_the_place_of_the_lock_is_an_error_with_a_way_out(tmp_path, fr
     run = shutil.copytree(frozen_run, tmp_path / "run")
     (tmp_path / "elsewhere").write_text("mine")
     (run / ".lock").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(InputError, match=r"cannot hold a run.*name another"):
+    with pytest.raises(InputError, match=r"cannot hold a run.*another folder with --run"):
         train_small(run, *FROZEN, "train.accumulate=2", resume=True)
     assert (tmp_path / "elsewhere").read_text() == "mine"
 

@@ -1,1 +1,1 @@
-"""Drawn scenes with captions: a data set that needs no download."""
+"""A data set of drawn scenes with captions; it needs no download."""

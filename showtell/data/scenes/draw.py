@@ -1,4 +1,4 @@
-"""A scene -> its picture: drawn four times as large and shrunk, so that edges are smooth at 64 pixels too."""
+"""A scene -> its picture. It is drawn four times larger and then shrunk, which makes edges smooth even at 64 pixels."""
 
 from math import cos, pi, sin, tau
 
@@ -16,7 +16,7 @@ RGB = {
 }
 ENLARGED = 4
 
-Outline = list[tuple[float, float]]  # corners around the centre (0, 0), y downwards, in a box of side 1
+Outline = list[tuple[float, float]]  # corners in a box of side 1 with its centre at (0, 0); y points down
 
 
 def _star() -> Outline:
@@ -40,7 +40,7 @@ OUTLINES = {
 
 
 def draw(scene: Scene, size: int) -> Image.Image:
-    """The scene as an RGB picture of `size` x `size` pixels."""
+    """An RGB picture of `size` x `size` pixels."""
     canvas = Image.new("RGB", (size * ENLARGED, size * ENLARGED), scene.background)
     brush = ImageDraw.Draw(canvas)
     for thing in scene.things:

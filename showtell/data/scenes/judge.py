@@ -1,8 +1,8 @@
-"""A caption and its scene -> whether the caption is right, and if not, why.
+"""A caption and its scene -> whether the caption is right, and the reason if it is wrong.
 
-Right means: every thing is named with its colour and shape, none is invented, each relation and size that is said is
-true, and the relations connect all things. The judge reads the caption with its own parser and measures the scene
-itself: it shares nothing with the patterns that write the captions.
+A caption is right if it names every thing with its colour and shape, invents no thing, states only true relations and
+sizes, and if its relations connect all things. "A red star and a blue heart" is wrong: it does not relate the two. The
+judge has its own parser and measures the scene itself; it shares no code with the patterns that write captions.
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from showtell.data.scenes.parse import Claims, Named, Unclear, parse
 from showtell.data.scenes.world import Scene, Thing
 from showtell.plumbing.errors import InputError
 
-LEVEL = 0.15  # things whose centres differ less than this stand side by side; nothing in a scene comes near it
+LEVEL = 0.15  # centres that differ less than this are level; scenes have only differences below 0.1 or above 0.2
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """True in an `if` when the caption is right; otherwise `reason` says what is wrong."""
+    """True in an `if` when the caption is right. Otherwise `reason` says what is wrong."""
 
     right: bool
     reason: str = ""
@@ -27,7 +27,7 @@ class Verdict:
 
 
 def judge(caption: str, scene: Scene) -> Verdict:
-    """What cannot be understood is wrong."""
+    """Judge a caption. One that the parser does not understand is wrong."""
     try:
         claims = parse(caption)
     except Unclear as error:
@@ -66,11 +66,11 @@ def _wrong_relations(claims: Claims, things: Mapping[Named, Thing]) -> str:
     for _ in things:
         connected |= {end for one, _, other in claims.relations if {one, other} & connected for end in (one, other)}
     apart = [str(named) for named in things if named not in connected]
-    return f"does not say where the {apart[0]} stands" if apart else ""
+    return f"does not say where the {apart[0]} is" if apart else ""
 
 
 def _holds(one: Thing, relation: str, other: Thing) -> bool:
-    """Plainly so: a thing up on the left is neither above nor left."""
+    """Whether the relation is clearly true. A thing at the upper left is neither above nor left."""
     across, down = other.x - one.x, other.y - one.y
     if relation in ("left", "right"):
         return abs(down) < LEVEL < (across if relation == "left" else -across)

@@ -1,9 +1,13 @@
-"""A caption -> what it claims: which things there are, and how they stand to each other.
+"""A caption -> its claims: which things there are, and how they stand to each other.
 
-Shares nothing with the patterns that write captions: its own words, wider than theirs, and its own grammar. A caption
-becomes items with a kind of one letter each (`a red star is left of a blue heart`: OBRO); clauses are regular
-expressions over those letters. Every word must be understood, and what may be read in two ways counts as not
-understood: a judge must not be talked round.
+The parser shares nothing with the patterns that write captions. It has a larger vocabulary and its own grammar.
+
+1. A lexer turns words into items of one letter each. `a red star is left of a blue heart` becomes O B R O: thing, is,
+   relation, thing.
+2. Clauses are regular expressions over these letters. This caption is `O` (a thing), then `BRO` (its relation).
+
+The parser rejects a caption if it does not know a word, or if the caption can mean two things. So no caption counts as
+right by luck.
 """
 
 import re
@@ -12,7 +16,7 @@ from typing import NamedTuple
 
 LONGEST = 1000  # characters
 
-# Each with its synonyms; the last line of both holds what is never in a scene, but a caption may claim it.
+# Each name with its synonyms. The last line of both tables has what no scene contains, but a caption may claim.
 COLOURS = {
     "red": "red crimson scarlet",
     "yellow": "yellow golden",
@@ -37,7 +41,7 @@ EXACTLY = r"(?:(?:just|right|directly|immediately|slightly|somewhere|straight|fa
 OF_SIDE = EXACTLY + r"(?:(?:to|on|at) )?" + SIDE + " of"
 ITS_SIDE = EXACTLY + r"(?:to|on|at) its (?:immediate |far )?{0}(?: hand)?(?: side)?"
 
-# kind -> its phrases, tried in this order; spaces inside a phrase are single
+# kind -> its phrases. The lexer tries the kinds in this order.
 WORDS = {
     "left": OF_SIDE.format("left"),
     "right": OF_SIDE.format("right"),
@@ -72,11 +76,14 @@ CANON = {
     for word in words.split()
 }  # fmt: skip
 
-# O a thing, I it, R a relation to what follows, T a relation to it, B is, A and, W with, H which, P full stop
+# Letters: O a thing, R `left of` (a thing follows), T `to its left` (nothing follows), I `it`, B `is`, A `and`,
+# W `with`, H `which`, P a full stop.
 LETTERS = {"be": "B", "and": "A", "with": "W", "which": "H", "it": "I", "stop": "P"}
-TARGET = "(?P<other>I|O(?:A+O(?!A*[BRTHW]))*)"  # what follows a relation: `and a star is ...` begins a clause instead
+# The things after a relation, as in `left of a star and a heart`. In `left of a star and a heart is ...`, the heart
+# begins the next clause instead.
+TARGET = "(?P<other>I|O(?:A+O(?!A*[BRTHW]))*)"
 FOUND = TARGET.replace("other", "one")
-CLAUSES = {  # tried in this order; `one` stands in the relation to `other`
+CLAUSES = {  # tried in this order; the group `one` is left of (or above ..) the group `other`
     "inverted": re.compile(f"[AWP]*R(?P<other>[IO])A*B+{FOUND}"),  # left of a star is a heart
     "fronted": re.compile("R(?P<other>O)A+(?P<one>O)(?![BRTHW])"),  # left of a star, a heart
     "its inverted": re.compile(f"[AP]*TA*B+{FOUND}"),  # to its left is a heart
@@ -88,11 +95,11 @@ CLAUSES = {  # tried in this order; `one` stands in the relation to `other`
 
 
 class Unclear(ValueError):
-    """A caption that claims nothing certain; the message is the reason."""
+    """A caption that cannot be understood for certain; the message is the reason."""
 
 
 class Named(NamedTuple):
-    """A thing by what tells it apart from the others."""
+    """A thing, identified by colour and shape."""
 
     colour: str
     shape: str
@@ -103,7 +110,7 @@ class Named(NamedTuple):
 
 @dataclass
 class Claims:
-    """Things in the order in which they are named, with the sizes told; (one, relation, other) for each relation."""
+    """`sizes`: each thing, in the order of the caption, with its claimed sizes. `relations`: (one, relation, other)."""
 
     sizes: dict[Named, set[str]] = field(default_factory=dict)
     relations: list[tuple[Named, str, Named]] = field(default_factory=list)
@@ -111,11 +118,11 @@ class Claims:
 
 class Item(NamedTuple):
     letter: str
-    meaning: Named | str = ""  # of O the thing, of R and T the relation
+    meaning: Named | str = ""  # the thing of O, the relation of R and T
 
 
 def parse(caption: str) -> Claims:
-    """What a caption claims; `Unclear` with the reason where it cannot be said.
+    """The claims of a caption. Raises `Unclear` with the reason if it cannot be understood.
 
     >>> parse("A red star is left of a big blue heart.").relations
     [(Named(colour='red', shape='star'), 'left', Named(colour='blue', shape='heart'))]
@@ -131,7 +138,7 @@ def parse(caption: str) -> Claims:
 
 
 def _items(caption: str, claims: Claims) -> list[Item]:
-    """Words -> items; the words of a thing (`the small red star`) become one."""
+    """Words -> items. All words of a thing, such as `the small red star`, become one item."""
     text = " ".join(re.findall(r"\w+|[^\w\s]", re.sub("['’]s\\b", " is", caption.lower()).replace("-", " ")))
     items: list[Item] = []
     phrase: dict[str, str] = {}
@@ -141,17 +148,17 @@ def _items(caption: str, claims: Claims) -> list[Item]:
             raise Unclear(f"{word!r} is not a word for scenes")
         if kind in ("a", "the", "size", "colour", "shade"):
             if kind in phrase:
-                raise Unclear(f"{phrase[kind]!r} and {word!r} of one thing")
+                raise Unclear(f"{phrase[kind]!r} and {word!r} for one thing")
             phrase[kind] = word
         elif kind == "shape":
             items.append(Item("O", _thing(phrase | {"shape": word}, claims)))
             phrase = {}
         elif phrase:
-            raise Unclear(f"{' '.join(phrase.values())!r} of what?")
+            raise Unclear(f"{' '.join(phrase.values())!r} without a shape")
         elif kind != "nothing":
             items.append(_item(kind))
     if phrase:
-        raise Unclear(f"{' '.join(phrase.values())!r} of what?")
+        raise Unclear(f"{' '.join(phrase.values())!r} without a shape")
     return items
 
 
@@ -162,14 +169,17 @@ def _item(kind: str) -> Item:
 
 
 def _thing(phrase: dict[str, str], claims: Claims) -> Named:
-    """The thing that a phrase means; named again it needs no colour, but `a` or `another` makes it a second one."""
+    """The thing of a phrase.
+
+    A known thing may be repeated without its colour: `the star`. `a star` or `another star` would be a second one.
+    """
     shape = CANON[phrase["shape"]]
     if "colour" in phrase:
         thing = Named(CANON[phrase["colour"]], shape)
     else:
         known = [named for named in claims.sizes if named.shape == shape]
         if len(known) != 1 or "a" in phrase:
-            raise Unclear(f"{shape!r} of which colour?")
+            raise Unclear(f"{shape!r} without a colour")
         thing = known[0]
     if thing in claims.sizes and "a" in phrase:
         raise Unclear(f"names a second {thing}")
@@ -180,15 +190,15 @@ def _thing(phrase: dict[str, str], claims: Claims) -> Named:
 
 
 class _Reader:
-    """Reads clause after clause and remembers whom the next one may speak of."""
+    """Reads clause by clause, and remembers which things the next clause may refer to."""
 
     def __init__(self, items: list[Item], claims: Claims) -> None:
         self.items, self.claims = items, claims
         self.letters = "".join(item.letter for item in items)
         self.place = 0
-        self.subjects: list[Named] = []  # of `and above ...`
-        self.latest: list[Named] = []  # what `which` means
-        self.owner: list[Named] = []  # `it` of `a star with a heart above it`
+        self.subjects: list[Named] = []  # the subjects of a clause without its own, such as `and above a star`
+        self.latest: list[Named] = []  # the things that `which` refers to
+        self.owner: list[Named] = []  # `it` in `a star with a heart above it`: the star
 
     def read(self) -> None:
         while self.place < len(self.letters):
@@ -201,7 +211,7 @@ class _Reader:
                 self.subjects = self.latest = self._things(match, "one")
                 self._relate(match)
             elif clause != "end":
-                # `which` speaks of the latest thing, and so does a relation that follows it without a word between
+                # `which` refers to the latest things. So does a relation right after them: `a heart above a star`.
                 if "H" in match["link"] or not match["link"]:
                     self.subjects = self.latest
                 self._relate(match)
@@ -212,7 +222,7 @@ class _Reader:
             match = pattern.match(self.letters, self.place)
             if match and (clause != "fronted" or self.place == 0):
                 return clause, match
-        raise Unclear("not a sentence that can be followed")
+        raise Unclear("the grammar of the sentence is unknown")
 
     def _introduce(self, match: re.Match[str]) -> None:
         if "H" in match["link"]:
@@ -222,12 +232,15 @@ class _Reader:
         self.subjects = self.latest = self._things(match, "one")
 
     def _relate(self, match: re.Match[str]) -> None:
-        """Every subject stands in the clause's relation to every thing that follows it (or that `it` means)."""
+        """Add a claim for each pair of a subject and a thing after the relation (or the thing that `it` means).
+
+        `a star and a heart are left of a circle` gives two claims.
+        """
         place = next(place for place in range(*match.span()) if self.letters[place] in "RT")
         of_it = self.letters[place] == "T" or match["other"] == "I"
         others = self._it() if of_it else self._things(match, "other")
         if not self.subjects:
-            raise Unclear("does not say what stands there")
+            raise Unclear("a relation without its first thing")
         for one in self.subjects:
             for other in others:
                 if one == other:
@@ -244,7 +257,7 @@ class _Reader:
         return [item.meaning for item in items if isinstance(item.meaning, Named)]
 
     def _it(self) -> list[Named]:
-        """The one thing that `it` can mean: whose clause this is, or all that was named before."""
+        """The thing that `it` means: the owner, or else the only thing named before that is not a subject."""
         named = {item.meaning for item in self.items[: self.place] if isinstance(item.meaning, Named)}
         meant = self.owner or list(named - set(self.subjects) or named)
         if len(meant) != 1:

@@ -1,8 +1,8 @@
-"""The embedded data set: pictures of coloured shapes, drawn once into a cache folder, with five captions each.
+"""The built-in data set: pictures of coloured shapes with five captions each, drawn once into a cache folder.
 
-Train never shows some combinations of two things and how they stand (`world.held_out`); every val and test
-scene shows one at least. So a model is right there only by putting what it knows together anew. `judge.py` says
-whether a caption is true.
+It tests whether a model generalises to new combinations. Some of them, such as a red star above a blue heart, are never
+in train (`world.held_out`), but train has red stars and blue hearts. Every val and test scene has at least one such
+combination. `judge.py` decides whether a caption is true.
 """
 
 import json
@@ -26,7 +26,7 @@ from showtell.data.scenes.world import Scene, Thing, sample
 from showtell.plumbing.errors import InputError, RecipeError
 
 INDEX = "scenes.json"
-SMALLEST = 32  # pixels: below, a star is a blot
+SMALLEST = 32  # pixels; in a smaller picture, a star is only a blot
 
 
 def scenes(
@@ -38,9 +38,9 @@ def scenes(
     seed: int = 0,
     size: int = 64,
 ) -> list[Record]:
-    """`images` pictures to train on and some to validate and test, `size` pixels wide; drawn where not yet in `root`.
+    """`images` training pictures and some for val and test, `size` pixels wide. They are drawn if `root` has none yet.
 
-    The default root is a folder of its own for each setting in $SHOWTELL_CACHE or ~/.cache/showtell.
+    The default root is a folder in $SHOWTELL_CACHE or ~/.cache/showtell, a different one for each set of options.
     """
     counts = {"train": images, "val": val_images, "test": test_images}
     for name, value, least in [
@@ -50,28 +50,30 @@ def scenes(
         ("size", size, SMALLEST),
     ]:
         if value < least:
-            raise RecipeError(f"data.{name}={value} is too small for 'scenes'; it must be {least} at least")
+            raise RecipeError(key=f"data.{name}", value=value, takes=f"a whole number of at least {least}")
     settings = {"counts": counts, "seed": seed, "size": size, "drawn_by": _fingerprint()}
     folder = Path(root).expanduser() if root is not None else _default_folder(settings)
     if not (folder / INDEX).is_file():
         _make(folder, settings)
     index = _read(folder)
     if index["settings"] != settings:
-        raise InputError(f"{folder}: holds scenes of other settings; delete it, or choose another folder as data.root")
+        raise InputError(f"{folder}: it has scenes of other settings; delete it, or set data.root to another folder")
     return [Record(name, folder / name, tuple(e["references"]), e["split"]) for name, e in index["scenes"].items()]
 
 
 def read_scenes(root: Path, split: str | None = None) -> dict[str, Scene]:
-    """The truth behind the pictures in `root` (a record's `path.parent`), by image_id."""
+    """image_id -> its scene, for the pictures in `root` (the `path.parent` of a record)."""
     entries = _read(root)["scenes"].items()
     return {name: _scene(entry["scene"]) for name, entry in entries if split in (None, entry["split"])}
 
 
 def check_drawn(settings: Mapping[str, Any]) -> None:
-    """Raise InputError if a run's section `data` would draw scenes: a stranger's run may name any folder for them."""
+    """Raise InputError if reading a run's `data` section would draw scenes: an untrusted run could name any folder."""
     root = settings.get("root")
     if settings["name"] == "scenes" and root is not None and not (Path(root).expanduser() / INDEX).is_file():
-        raise InputError(f"data.root={root} of the run holds no scenes; say with data.root=FOLDER where to draw them")
+        wrong = f"is {str(root)!r} in the run, a folder without scenes"
+        advice = "set data.root=FOLDER to the folder where they may be drawn"
+        raise InputError(wrong, key="data.root", value=str(root), advice=advice)
 
 
 def _default_folder(settings: dict[str, Any]) -> Path:
@@ -81,19 +83,19 @@ def _default_folder(settings: dict[str, Any]) -> Path:
 
 
 def _fingerprint() -> str:
-    """Digest of the code that makes scenes: what an earlier edition of it drew is never taken for today's."""
+    """Digest of the code that draws scenes, so that pictures of an older version are never reused."""
     sources = [Path(str(module.__file__)).read_bytes() for module in (world_file, draw_file, words_file)]
     return f"{zlib.crc32(b''.join(sources)):08x}"
 
 
 def _make(folder: Path, settings: dict[str, Any]) -> None:
-    """Draw beside `folder`, then rename: whoever is killed, or draws the same at the same time, leaves nothing half."""
+    """Draw into a temporary folder, then rename it. So a killed or a second process never leaves half a data set."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         half = Path(mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
             _draw_all(half, settings)
-            half.chmod(0o755)  # mkdtemp's is for the owner alone
+            half.chmod(0o755)  # mkdtemp makes folders that only the owner can read
             half.rename(folder)
         finally:
             shutil.rmtree(half, ignore_errors=True)
@@ -101,8 +103,8 @@ def _make(folder: Path, settings: dict[str, Any]) -> None:
         if (folder / INDEX).is_file():  # another process was faster
             return
         if folder.exists():
-            raise InputError(f"{folder}: exists and holds no scenes; choose an empty folder as data.root") from error
-        where = "set SHOWTELL_CACHE or data.root to a folder that can be written"
+            raise InputError(f"{folder}: it exists and has no scenes; set data.root to an empty folder") from error
+        where = "set SHOWTELL_CACHE or data.root to a writable folder"
         raise InputError(f"{folder}: cannot be written ({error.strerror}); {where}") from error
 
 
@@ -110,7 +112,7 @@ def _draw_all(folder: Path, settings: dict[str, Any]) -> None:
     entries = {}
     for split, count in settings["counts"].items():
         for number in range(count):
-            # Each scene has its own stream of chance: more of them leave the first ones as they are.
+            # Each scene has its own random generator, so that more scenes do not change the first ones.
             random = Random(f"{settings['seed']} {split} {number}")
             scene = sample(random, unseen=split != "train")
             name = f"{split}-{number:05}.png"
@@ -123,11 +125,12 @@ def _read(folder: Path) -> dict[str, Any]:
     try:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"{folder}: no {INDEX} in it, so no scenes") from error
+        raise InputError(f"{folder}: it has no {INDEX}, so no scenes") from error
     except ValueError as error:
-        raise InputError(f"{folder / INDEX}: not JSON ({error}); delete the folder, it is drawn again") from error
+        advice = "delete the folder, then the scenes are drawn again"
+        raise InputError(f"{folder / INDEX}: not JSON ({error}); {advice}") from error
     if not isinstance(index, dict) or not {"settings", "scenes"} <= index.keys():
-        raise InputError(f"{folder / INDEX}: not what 'scenes' writes; choose another folder as data.root")
+        raise InputError(f"{folder / INDEX}: not written by 'scenes'; set data.root to another folder")
     return index
 
 

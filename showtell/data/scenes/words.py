@@ -1,7 +1,7 @@
-"""A scene -> five differently worded captions, all of them true and complete.
+"""A scene -> five captions in different words, all true and complete.
 
-Every caption names each thing with its colour and shape and says how each stands to the hub. Words, order and
-direction vary (`a red star is left of a blue heart`, `to the right of a red star is ...`); sizes are told at times.
+Every caption names each thing with its colour and shape, and its relation to the hub. Words, order and direction vary:
+`a red star is left of a blue heart` and `there is a blue heart to the right of a red star`. Some captions name sizes.
 """
 
 import re
@@ -10,14 +10,14 @@ from random import Random
 
 from showtell.data.scenes.world import Scene, Thing
 
-PHRASES = {  # the first one also opens a sentence well
+PHRASES = {  # the first phrase also fits at the start of a sentence
     "left": ("to the left of", "left of"),
     "right": ("to the right of", "right of"),
     "above": ("above", "over"),
     "below": ("below", "under"),
 }
 
-# {a} is a thing, {a>b} how a stands to b, in words. Two things are a and b; three are p, q and h, the hub.
+# {a} is a thing, {a>b} is a's relation to b, such as `left of`. Two things are a and b; three are p, q and the hub h.
 TWO = (
     "{a} is {a>b} {b}",
     "there is {a} {a>b} {b}",
@@ -34,11 +34,11 @@ THREE = (
     "{p} is placed {p>h} {h} with {q} {q>h} {h}",
     "you can see {p} {p>h} {h} and {q} {q>h} {h}",
 )
-TELLS_SIZES = 0.4  # of the captions
+TELLS_SIZES = 0.4  # share of captions that name sizes
 
 
 def captions(scene: Scene, random: Random, count: int = 5) -> tuple[str, ...]:
-    """`count` captions, each from another pattern (there are six)."""
+    """`count` captions, each from a different one of the six patterns."""
     patterns = random.sample(TWO if len(scene.things) == 2 else THREE, count)
     return tuple(_write(pattern, scene, random) for pattern in patterns)
 
@@ -55,7 +55,7 @@ def _write(pattern: str, scene: Scene, random: Random) -> str:
 
 
 def _filler(names: dict[str, Thing], sizes: bool, random: Random) -> Callable[[re.Match[str]], str]:
-    """What stands for {a} and {a>b}; a thing is `a` when it is first named and `the` when it comes again."""
+    """The words for {a} and {a>b}. A thing is `a red star` the first time, and `the red star` after that."""
     named: set[str] = set()
 
     def fill(match: re.Match[str]) -> str:

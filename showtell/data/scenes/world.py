@@ -1,7 +1,7 @@
-"""What stands where in a scene: two or three coloured shapes, sampled so that every relation is plain to see.
+"""A random scene: two or three coloured shapes, placed so that every relation between them is clear.
 
-The first thing is the hub; each other thing stands left of, right of, above or below it. So three things make a row,
-a column or a corner. Lengths and places are fractions of the picture.
+The first thing is the hub. Each other thing (an arm) is left of, right of, above or below it, so three things form a
+row, a column or a corner. Lengths and coordinates are fractions of the picture's side.
 """
 
 import zlib
@@ -14,17 +14,17 @@ SHAPES = ("circle", "square", "triangle", "star", "heart")
 SIZES = {"small": 0.17, "large": 0.28}
 PAIRS = tuple(product(COLOURS, SHAPES))
 
-UNSEEN_SHARE = 8  # one in so many combinations of two things and how they stand is kept out of training
+UNSEEN_SHARE = 8  # one in 8 combinations of two things and their relation is never in train
 
 MARGIN = 0.04  # free space at the border
 GAP = 0.07  # free space between neighbours
-JITTER = 0.04  # how far a neighbour strays from the hub's row or column
-ALIGNED, APART = 0.1, 0.2  # centres this near share a row or column; centres this far do not
+JITTER = 0.04  # largest random shift of an arm from the hub's row or column
+ALIGNED, APART = 0.1, 0.2  # centres up to 0.1 apart share a row or column; from 0.2 on they do not
 
 
 @dataclass(frozen=True)
 class Thing:
-    """One shape: its centre, its width (as great as its height), its tilt in degrees."""
+    """One shape: its centre (x, y), its width and height (`extent`), and its tilt in degrees."""
 
     colour: str
     shape: str
@@ -37,14 +37,14 @@ class Thing:
 
 @dataclass(frozen=True)
 class Scene:
-    """One picture's truth."""
+    """Everything that a picture shows."""
 
     things: tuple[Thing, ...]
     background: tuple[int, int, int]
 
 
 def combination(one: Thing, other: Thing) -> str:
-    """Two neighbours and how they stand, the same whichever is named first: `red star, beside, blue heart`."""
+    """Two neighbours and their relation: `red star, beside, blue heart`. Swapping the arguments changes nothing."""
     across, down = other.x - one.x, other.y - one.y
     beside = abs(across) > abs(down)
     first, second = (one, other) if (across if beside else down) > 0 else (other, one)
@@ -52,16 +52,16 @@ def combination(one: Thing, other: Thing) -> str:
 
 
 def held_out(scene: Scene) -> bool:
-    """Whether two neighbours make a combination that training never shows: then the scene is for val or test.
+    """Whether the scene has a combination that is never in train. Such scenes are for val and test.
 
-    A checksum chooses the combinations: no list to keep, and the same ones everywhere. Single things are all known.
+    A checksum chooses the combinations, so they are the same on every machine. Each single thing is in train.
     """
     hub, *arms = scene.things
     return any(zlib.crc32(combination(hub, arm).encode()) % UNSEEN_SHARE == 0 for arm in arms)
 
 
 def sample(random: Random, unseen: bool) -> Scene:
-    """A scene that is held out of training (`unseen`), or one to train on."""
+    """A random scene for val or test (`unseen`) or for train. Samples again until the scene fits."""
     while True:
         scene = _sample(random)
         if scene is not None and held_out(scene) == unseen:
@@ -86,9 +86,9 @@ def _sample(random: Random) -> Scene | None:
 
 
 def _place(random: Random, extents: list[float]) -> list[tuple[float, float]] | None:
-    """Centres, the hub's first; None if the things do not fit."""
+    """The centres, the hub's first; None if the things do not fit into the picture."""
     arms = list(range(1, len(extents)))
-    across = random.choice(([], arms, arms[:1], arms[1:]))  # who stands beside the hub; the others above or below it
+    across = random.choice(([], arms, arms[:1], arms[1:]))  # arms left or right of the hub; others are above or below
     along = [index for index in arms if index not in across]
     xs, ys = _line(random, extents, across), _line(random, extents, along)
     if xs is None or ys is None:
@@ -99,7 +99,7 @@ def _place(random: Random, extents: list[float]) -> list[tuple[float, float]] | 
 
 
 def _line(random: Random, extents: list[float], arms: list[int]) -> dict[int, float] | None:
-    """Coordinates of the hub and of the arms on one axis, in a random order but two arms on opposite sides."""
+    """Coordinates of the hub and the arms on one axis, in random order. Two arms are on opposite sides of the hub."""
     order = [0, *arms]
     random.shuffle(order)
     if len(arms) == 2:
@@ -116,9 +116,12 @@ def _line(random: Random, extents: list[float], arms: list[int]) -> dict[int, fl
 
 
 def _plain(centres: list[tuple[float, float]], extents: list[float]) -> bool:
-    """Nothing sticks out, nothing touches, and any two things are in line or clearly not: never in between."""
+    """Whether all relations are clear: no thing leaves the picture or touches another, and any two are in line or not.
+
+    For any two things, the smaller of the distances in x and y is at most ALIGNED or at least APART, never in between.
+    """
     for (x, y), extent in zip(centres, extents, strict=True):
-        nearest = (MARGIN + extent) / 2  # that a centre may come to the border
+        nearest = (MARGIN + extent) / 2  # smallest distance of a centre from the border
         if not all(nearest <= centre <= 1 - nearest for centre in (x, y)):
             return False
     for a, b in combinations(range(len(centres)), 2):

@@ -120,8 +120,7 @@ class GPT2(Decoder):
 
     def forward(self, memory: Memory, state: State, tokens: Int[Tensor, "B K S"], attention: bool = False) -> Output:
         position = state["position"][..., None] + torch.arange(tokens.shape[-1], device=tokens.device)
-        learned = self.learned.length if self.learned is not None else 0
-        check_length(self, learned + state["keys0"].shape[-2] + tokens.shape[-1])
+        check_length(self, state["keys0"].shape[-2] + tokens.shape[-1])
         x = self.dropout(self.words(tokens) + self.positions(position))
         x, grown, maps = self.blocks.run(x, memory, state, attention and self.attends)
         grown["position"] = position[..., -1] + 1

@@ -20,7 +20,8 @@ from showtell.decoders.language_model.parts import find
 from showtell.features import Features
 from showtell.layers.learned import LearnedPrefix, LearnedPrompt
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.plumbing.language_models import language_model, quiet, transformers
+from showtell.plumbing.language_models import language_model, transformers
+from showtell.plumbing.quiet import quiet
 from showtell.settings.bounds import Count, Share
 
 KEY = "decoder.model"
@@ -34,7 +35,7 @@ class LanguageModel(Decoder):
     `length` is the number of vectors that `transformer` makes, and the other maps of a pooled vector.
     """
 
-    attends, reloadable = True, True
+    reloadable = True
     max_length: int
 
     def __init__(
@@ -55,6 +56,7 @@ class LanguageModel(Decoder):
         self.model = _load(model)
         check_config(self.model.config, model)
         self.sees, self.max_length, self.vocabulary_size = sees, max_length, vocabulary_size
+        self.attends = sees == "tokens" and map != "transformer"  # its queries are no places in the image
         words = self.model.get_input_embeddings()
         if not vocabulary_size <= len(words.weight) < vocabulary_size + SPARE:
             wrong = f"is {model}, which has {len(words.weight):,} words, and the tokenizer has {vocabulary_size:,}"
@@ -123,6 +125,7 @@ class LanguageModel(Decoder):
         check_length(self, state["keys0"].shape[3] + steps)
         layers = range(self.sizes.layers)
         keys, values = ([memory[f"{kind}{i}"] for i in layers] for kind in ("keys", "values"))
+        attention = attention and self.attends
         prefix = Prefix(keys, values, memory["mask"], captions, maps=attention)
         position = state["position"][..., None] + torch.arange(steps, device=tokens.device)
         past = [(state[f"keys{i}"].flatten(0, 1), state[f"values{i}"].flatten(0, 1)) for i in layers]
@@ -172,7 +175,7 @@ def _load(model: str) -> Any:
     library = transformers(KEY, model)
     folder = language_model(model, KEY)
     try:
-        with quiet(library):
+        with quiet():
             found, report = library.AutoModelForCausalLM.from_pretrained(
                 folder, dtype=torch.float32, trust_remote_code=False, output_loading_info=True
             )

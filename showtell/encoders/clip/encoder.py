@@ -1,6 +1,6 @@
-"""CLIP's photo tower as an encoder, so that the feature cache keeps its vectors: each photo is seen once.
+"""CLIP's image tower as an encoder, so that the feature cache stores its vectors and each photo is encoded once.
 
-Unusual among encoders: photos are read whole and vectors kept in fp32, since a score is to equal the model's own.
+Unusual among encoders: photos are read at full size and vectors are kept in fp32, so that scores equal the model's.
 """
 
 import torch
@@ -18,14 +18,14 @@ WHOLE = (0.0, 0.0, 1.0, 1.0)
 
 
 class PhotoTower(Encoder):
-    """One token, which is the vector, of length 1."""
+    """Gives one token, which equals the pooled vector and has length 1."""
 
     exact = True
 
     def __init__(self, towers: Towers):
         super().__init__()
         self.towers, self.network = towers, towers.network
-        # Any picture will do, as long as its rows, columns and colours all differ.
+        # Any picture works if its rows, columns and colours all differ.
         rows, columns = torch.meshgrid(torch.arange(37), torch.arange(53), indexing="ij")
         picture = torch.stack([rows * 6, columns * 4, (rows * columns) % 256], dim=-1).to(torch.uint8).numpy()
         self.sample = towers.prepare(Image.fromarray(picture))
@@ -34,7 +34,7 @@ class PhotoTower(Encoder):
 
     @property
     def fingerprint(self) -> str:
-        """The sample stands for the rules by which photos are resized, cut and normalised, whatever they are."""
+        """The prepared sample picture is part of the digest: it changes if photos are resized or cut differently."""
         return digest(("clip", self.towers.library, self.towers.settings, self.weights), {"sample": self.sample})
 
     def transform(self, image: Image.Image) -> tuple[Float[Tensor, "3 h w"], Float[Tensor, " 4"]]:

@@ -1,14 +1,14 @@
 """`open_clip:ARCHITECTURE/TAG`, `open_clip:ARCHITECTURE/FILE`, a folder or `hf-hub:..` -> the towers of open_clip.
 
-Unusual: OpenAI's weights want the activation QuickGELU. open_clip only warns where name and weights disagree; here it
-is set, since scores would be wrong without a sign.
+Unusual: OpenAI's weights need the activation QuickGELU. If name and weights disagree, open_clip only warns, and scores
+are wrong; here the right activation is set.
 """
 
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from showtell.encoders.clip.towers import LOCAL, OPEN_CLIP, Towers, check_hub, lacking, refused, told
+from showtell.encoders.clip.towers import LOCAL, OPEN_CLIP, Towers, check_hub, lacking, one_line, refused
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.messages import nearest
 from showtell.plumbing.torchvision_repair import repair_torchvision
@@ -26,7 +26,7 @@ class Chosen(NamedTuple):
 
 
 def load_open_clip(name: str) -> Towers:
-    """Raises InputError for an unknown architecture or tag, weights that do not fit, and what is out of reach."""
+    """Raises InputError for an unknown architecture or tag, weights that do not fit, or a hub that is out of reach."""
     repair_torchvision()
     try:
         import open_clip
@@ -38,11 +38,11 @@ def load_open_clip(name: str) -> Towers:
             chosen.model, chosen.weights, force_quick_gelu=chosen.quick_gelu, weights_only=True
         )
         config = open_clip.get_model_config(chosen.model)
-        # A folder's config may name options of its tokenizer; code of its own is not among what it may ask for.
+        # A folder's config may set options of its tokenizer, but may not make it execute the folder's code.
         safe = {"trust_remote_code": False} if config["text_cfg"].get("hf_tokenizer_name") else {}
         tokenizer = open_clip.get_tokenizer(chosen.model, **safe)
-    except Exception as error:  # damaged or foreign files make the library raise nearly anything
-        raise refused(name, f"cannot be loaded ({told(error)}); {LOCAL}") from error
+    except Exception as error:  # a damaged file can make the library raise any exception
+        raise refused(name, f"cannot be loaded ({one_line(error)}); {LOCAL}") from error
     return Towers(
         network,
         library=f"open_clip {open_clip.__version__}",
@@ -68,14 +68,14 @@ def _chosen(open_clip: Any, name: str) -> Chosen:
     known = open_clip.list_models()
     if architecture not in known:
         near = nearest(architecture, known)
-        raise refused(name, "has no architecture of open_clip in it", near=near, advice=f"write {FORM}")
+        raise refused(name, "does not name an architecture of open_clip", near=near, advice=f"write {FORM}")
     tags = open_clip.list_pretrained_tags_by_model(architecture)
     if weights in tags:
         return _tagged(open_clip, name, architecture, weights)
     if weights and Path(weights).expanduser().is_file():
         return Chosen(architecture, str(Path(weights).expanduser()))
     have = ", ".join(tags) or "no tags"
-    raise refused(name, f"names no weights: {architecture} has {have}, or write the path of a file behind the slash")
+    raise refused(name, f"names no weights: {architecture} has {have}; write one of them or a file after the slash")
 
 
 def _tagged(open_clip: Any, name: str, architecture: str, tag: str) -> Chosen:

@@ -1,26 +1,26 @@
-"""A hub id or a folder -> the towers of transformers' CLIP, or of a model with its two functions (SigLIP, say).
+"""A hub id or a folder -> the towers of transformers' CLIP, or of a model with the same two functions (SigLIP).
 
-Code that comes with a model is never run, and files of PyTorch are read as plain tensors or not at all.
+Code that comes with a model is never executed, and PyTorch files are read only if they have nothing but tensors.
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from showtell.encoders.clip.towers import LOCAL, Towers, check_hub, lacking, refused, told
+from showtell.encoders.clip.towers import LOCAL, Towers, check_hub, lacking, one_line, refused
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.quiet import quiet
 from showtell.plumbing.torchvision_repair import repair_torchvision
 
-PADDED = ("siglip", "siglip2")  # were trained on texts that are padded to the end
-VOLATILE = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")  # say where, not what
+PADDED = ("siglip", "siglip2")  # were trained on texts that are padded to the longest length
+VOLATILE = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")  # do not change vectors
 
 
 def load_transformers(name: str) -> Towers:
-    """Raises InputError for what is no CLIP, lacks weights, is out of reach, or would need its own code."""
+    """Raises InputError for a model that is not a CLIP, lacks weights, is out of reach, or needs its own code."""
     source = _source(name)
     repair_torchvision()
     try:
@@ -29,7 +29,7 @@ def load_transformers(name: str) -> Towers:
         raise lacking(name, "transformers") from None
     if source == name and not Path(name).is_dir():
         check_hub(name, name)
-    with _quiet(transformers):
+    with quiet():
         network, tokenizer, processor = _load(transformers, name, source)
     config = network.config
     limit = min(config.text_config.max_position_embeddings, tokenizer.model_max_length)
@@ -55,41 +55,41 @@ def _source(name: str) -> str:
     folder = Path(name).expanduser()
     if name and folder.is_dir():
         if not (folder / "config.json").is_file():
-            raise refused(name, "is a folder without config.json: no model of transformers")
+            raise refused(name, "is a folder without config.json, so it is not a model of transformers")
         return str(folder)
     if folder.is_file():
         raise refused(name, "is a file; for weights of open_clip write open_clip:ARCHITECTURE/FILE")
     if not name or name.startswith((".", "/", "~")) or name.count("/") > 1:
-        raise refused(name, f"is no folder and no hub id such as openai/clip-vit-base-patch32; {LOCAL}")
+        raise refused(name, f"is no folder and no hub id, such as openai/clip-vit-base-patch32; {LOCAL}")
     return name
 
 
 def _load(transformers: Any, name: str, source: str) -> tuple[Any, Any, Any]:
     safe: dict[str, Any] = {"trust_remote_code": False}
     try:
-        network, said = transformers.AutoModel.from_pretrained(
+        network, info = transformers.AutoModel.from_pretrained(
             source, output_loading_info=True, weights_only=True, **safe
         )
         if not (hasattr(network, "get_image_features") and hasattr(network, "get_text_features")):
             raise refused(name, f"is a {network.config.model_type} and no CLIP: it does not embed photos and texts")
-        missing = sorted(key for key in said["missing_keys"] if not key.endswith("position_ids"))
+        missing = sorted(key for key in info["missing_keys"] if not key.endswith("position_ids"))
         if missing:
             raise refused(name, f"lacks {len(missing):,} tensors of its weights (first: {missing[0]})")
         tokenizer = transformers.AutoTokenizer.from_pretrained(source, **safe)
         if len(tokenizer) > network.config.text_config.vocab_size:
             known = network.config.text_config.vocab_size
-            raise refused(name, f"has a tokenizer of {len(tokenizer):,} tokens, of which its weights know {known:,}")
+            raise refused(name, f"has a tokenizer of {len(tokenizer):,} tokens, but weights for only {known:,}")
         processor = transformers.AutoImageProcessor.from_pretrained(source, **safe)
     except InputError:
         raise
-    except Exception as error:  # a damaged or foreign folder makes the library raise nearly anything
-        raise refused(name, f"cannot be loaded ({told(error)}); {LOCAL}") from error
+    except Exception as error:  # a damaged folder can make the library raise any exception
+        raise refused(name, f"cannot be loaded ({one_line(error)}); {LOCAL}") from error
     return network, tokenizer, processor
 
 
-def _vectors(found: Any) -> Tensor:
-    """Of transformers 4 the vectors themselves, of 5 an output that holds them."""
-    vectors: Tensor = found if isinstance(found, Tensor) else found.pooler_output
+def _vectors(output: Any) -> Tensor:
+    """transformers 4 returns the vectors, transformers 5 an object that has them."""
+    vectors: Tensor = output if isinstance(output, Tensor) else output.pooler_output
     return vectors
 
 
@@ -97,18 +97,3 @@ def _lasting(config: Any) -> Any:
     if isinstance(config, dict):
         return {key: _lasting(value) for key, value in config.items() if key not in VOLATILE}
     return config
-
-
-@contextmanager
-def _quiet(transformers: Any) -> Iterator[None]:
-    """Without the library's own bars and remarks: what is wrong becomes one error."""
-    logging = transformers.utils.logging
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()

@@ -1,4 +1,4 @@
-"""What every library's CLIP looks like from here: two towers, what they take, and what the weights do not say."""
+"""A CLIP model of any library: its image and text towers, their inputs, and the settings that weights do not have."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -9,24 +9,24 @@ from torch import Tensor, nn
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.hub import hub_is_out_of_reach, in_hub_cache
 
-OPEN_CLIP = "open_clip:"  # begins the names of open_clip's models; all others are transformers'
-LOCAL = "name a local folder or file instead (docs/clipscore.md says which)"
+OPEN_CLIP = "open_clip:"  # the prefix of open_clip's models; all other names belong to transformers
+LOCAL = "name a local folder or file instead (see docs/clipscore.md)"
 
 
 class Towers(NamedTuple):
-    """A loaded model; its functions hold the network, wherever it is moved to."""
+    """A loaded model. Its functions call `network`, also after it is moved to another device."""
 
     network: nn.Module
-    library: str  # with its version
-    settings: str  # heads, activations, sizes: with the weights they name the model
-    prepare: Callable[[Image.Image], Tensor]  # RGB -> numbers (3 h w), by the model's own rules
+    library: str  # the library's name and version
+    settings: str  # heads, activations, sizes: together with the weights they identify the model
+    prepare: Callable[[Image.Image], Tensor]  # RGB -> the model's input (3 h w)
     see: Callable[[Tensor], Tensor]  # B 3 h w -> B D
     tokenize: Callable[[Sequence[str]], dict[str, Tensor]]
     read: Callable[[dict[str, Tensor]], Tensor]  # -> B D
 
 
 def refused(name: str, reason: str, **more: Any) -> InputError:
-    """`more` is what else an error says: what is allowed, the nearest name, advice."""
+    """An InputError about `clip`; `more` is its other data: what is allowed, the nearest name, advice."""
     return InputError(f"{name!r} {reason}", key="clip", value=name, **more)
 
 
@@ -35,12 +35,12 @@ def lacking(name: str, library: str) -> InputError:
 
 
 def check_hub(name: str, repository: str) -> None:
-    """Refuse at once what would only wait for time-outs."""
+    """Raise InputError now, instead of after several time-outs."""
     if not in_hub_cache(repository) and hub_is_out_of_reach():
-        raise refused(name, f"is not in the local cache and the hub is out of reach; {LOCAL}")
+        raise refused(name, f"is not in the local cache, and the hub is out of reach; {LOCAL}")
 
 
-def told(error: Exception) -> str:
-    """A library's error on one line, as much of it as a person reads."""
+def one_line(error: Exception) -> str:
+    """A library's error on one line of at most 200 letters."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 200 else f"{text[:197]}..."

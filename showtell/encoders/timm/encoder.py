@@ -1,7 +1,8 @@
-"""Any network of timm as an encoder: pixels -> patch tokens of a ViT or cells of a CNN's last map, and one vector.
+"""Any network of timm as an encoder: pixels -> the patch tokens of a ViT or the last map of a CNN, and one vector.
 
-The vector is the class token where there is one, else the tokens' mean; both come after the network's last norm. Size,
-mean and deviation are the network's own; a ViT built for another `image_size` gets its positions interpolated by timm.
+The pooled vector is the class token if the network has one, otherwise the mean of the tokens. Both are taken after the
+network's last norm. The size, mean and deviation of images come from the network's settings. If a ViT was trained at
+another `image_size`, timm interpolates its position embeddings.
 """
 
 from collections.abc import Callable
@@ -28,9 +29,9 @@ Build = Callable[..., Any]
 
 
 class Timm(Encoder):
-    """`weights` is hub, random or a file; `trainable` is none, all or how many of the last blocks (stages of a CNN).
+    """`weights` is hub, random or a file. `trainable` is none, all or a number of last blocks (of a CNN: stages).
 
-    `image_size: null` is the size that the network was trained at.
+    `image_size: null` takes the size at which the network was trained.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class Timm(Encoder):
     ):
         super().__init__()
         check_grid_size(grid_size)
-        image_size = image_size or None  # 0 is no size
+        image_size = image_size or None  # 0 means null
         build, settings = builder(model, image_size)
         self.grid_size, self.image_size = grid_size, image_size or settings["input_size"][-1]
         self.square = Square(self.image_size, resize)
@@ -56,7 +57,7 @@ class Timm(Encoder):
             self.network = load_hub(model, build)
         elif weights != "random":
             load_file(self.network, weights)
-        if hasattr(self.network, "pre_logits"):  # VGG's 120 million weights behind the map
+        if hasattr(self.network, "pre_logits"):  # VGG's fully connected layers: 120 million weights that are not used
             self.network.pre_logits = nn.Identity()
         self.name, self.dim = model, self.network.num_features
         self.reloadable = weights != "random"
@@ -72,7 +73,7 @@ class Timm(Encoder):
         return digest(("timm", self.name, self.square, normalise), self.network.state_dict())
 
     def choose_trainable(self, trainable: Literal["none", "all"] | int) -> None:
-        """Freeze all but the last blocks; parameters that the features do not depend on stay frozen in any case."""
+        """Freeze all but the last blocks. Parameters that do not change the features are always frozen."""
         self.trains = trainable != "none"
         if not self.trains:
             self.requires_grad_(False)
@@ -87,9 +88,9 @@ class Timm(Encoder):
             parameter.requires_grad = True
 
     def used_groups(self) -> list[list[nn.Parameter]]:
-        """Parameters by block as timm groups them, first block first, without those that get no gradient.
+        """The parameters of each block, as timm groups them, first block first; only those that get a gradient.
 
-        A last norm that timm counts as a group (Swin's) belongs to the block before it.
+        If timm makes the last norm its own group (Swin), it is merged into the block before it.
         """
         from timm.models._manipulate import group_parameters
 
@@ -121,7 +122,7 @@ class Timm(Encoder):
         if out.ndim == 4:
             channels_first = getattr(self.network, "output_fmt", "NCHW") != "NHWC"
             return grid_features(out if channels_first else out.permute(0, 3, 1, 2), view)
-        # Networks trained with mean pooling keep their last norm behind the pooling.
+        # Networks that were trained with mean pooling have their last norm (fc_norm) after the pooling.
         out = getattr(self.network, "fc_norm", nn.Identity())(out)
         tokens = out[:, getattr(self.network, "num_prefix_tokens", 0) :]  # without class and register tokens
         pooled = tokens.mean(1) if getattr(self.network, "cls_token", None) is None else out[:, 0]
@@ -133,7 +134,7 @@ class Timm(Encoder):
 
 
 def builder(model: str, image_size: int | None) -> tuple[Build, dict[str, Any]]:
-    """What builds the named network without its classifier, and its settings, such as mean and std."""
+    """A function that builds the named network without its classifier, and the network's settings, such as mean."""
     repair_torchvision()
     import timm
 
@@ -144,16 +145,16 @@ def builder(model: str, image_size: int | None) -> tuple[Build, dict[str, Any]]:
             key="model",
             value=model,
             near=nearest(model, known),
-            advice=f"timm.list_models() lists its {len(known):,}",
+            advice=f"timm.list_models() lists all {len(known):,} models",
         )
     try:
         settings = timm.get_pretrained_cfg(model).to_dict()
     except RuntimeError:
         name = model.split(".")[0]
         tags = [tag.removeprefix(name + ".") for tag in timm.list_pretrained(name + ".*")]
-        wrong = f"is {model!r}, and {name} has no such weights"
+        wrong = f"is {model!r}, but {name} has no such weights"
         raise RecipeError(wrong, key="model", value=model, taker=f"{name} has", takes=tags) from None
-    # Networks of one fixed size must be told another; the others take any and do not know the word.
+    # Only networks of a fixed size accept (and need) `img_size`; the others read images of any size.
     size = {"img_size": image_size} if image_size and settings["fixed_input_size"] else {}
 
     def build(pretrained: bool = False) -> Any:
@@ -163,6 +164,7 @@ def builder(model: str, image_size: int | None) -> tuple[Build, dict[str, Any]]:
 
 
 def check_patches(network: Any, image_size: int) -> None:
+    """Raise RecipeError unless the image can be cut into whole patches: 224 = 16 patches of 14."""
     patch_size = getattr(getattr(network, "patch_embed", None), "patch_size", (1,))[0]
     if image_size % patch_size:
         closest = max(round(image_size / patch_size), 1) * patch_size

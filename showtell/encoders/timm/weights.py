@@ -1,4 +1,4 @@
-"""Weights for networks of timm: from the model hub, or from a local file that must fit to the last tensor."""
+"""Weights for networks of timm: from the model hub, or from a local file in which every tensor must fit."""
 
 import sys
 import warnings
@@ -15,45 +15,45 @@ from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.hub import hub_is_out_of_reach, in_hub_cache
 
 WAYS_OUT = (
-    "give them as a file with encoder.weights=FILE, draw them with encoder.weights=random, "
-    "or take encoder=lite, whose weights came with the install"
+    "set encoder.weights=FILE to read a local file, encoder.weights=random to start at random, "
+    "or encoder=lite, whose weights are installed with Showtell"
 )
-BEHIND = "pre_logits."  # VGG's layers behind the map, which are dropped
+BEHIND = "pre_logits."  # VGG's layers after the map, which are dropped
 
 
 def load_hub(model: str, build: Callable[..., Any]) -> Any:
-    """The network with the weights that timm names for it, from the hub or its local cache."""
+    """Build the network with timm's weights for it, from the hub or its local cache."""
     import timm
 
     settings = timm.get_pretrained_cfg(model)
     if not settings.has_weights:
         known = ", ".join(timm.list_pretrained(model.split(".")[0] + ".*"))
         raise RecipeError(
-            f"encoder.weights=hub: there are none for {model!r}{f', but for {known}' * bool(known)}; {WAYS_OUT}"
+            f"encoder.weights=hub: there are none for {model!r}{f', only for {known}' * bool(known)}; {WAYS_OUT}"
         )
     if settings.hf_hub_id and not in_hub_cache(settings.hf_hub_id) and hub_is_out_of_reach():
         raise InputError(
-            f"encoder.weights=hub: {model!r} is not in the local cache and the hub is out of reach; {WAYS_OUT}"
+            f"encoder.weights=hub: {model!r} is not in the local cache, and the hub is out of reach; {WAYS_OUT}"
         )
     try:
         return build(pretrained=True)
     except OSError as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"encoder.weights=hub: {model!r} cannot be fetched ({reason}); {WAYS_OUT}") from error
+        raise InputError(f"encoder.weights=hub: {model!r} cannot be downloaded ({reason}); {WAYS_OUT}") from error
 
 
 def load_file(network: Any, path: str) -> None:
-    """Read a .safetensors, .pth or .bin file into the network; nothing in it is ever executed."""
+    """Read a .safetensors, .pth or .bin file into the network. Nothing in the file is executed."""
     file = Path(path).expanduser()
     state = read_layers(file, network) if file.is_file() else None
     state = read(file) if state is None else state
     check_numbers(path, network, state)
-    # Each family of timm knows how official files name its tensors, and interpolates positions.
+    # timm's function for each family renames the tensors of official files and interpolates position embeddings.
     convert = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
     if convert is not None:
         try:
             state = convert(state, network)
-        except Exception as error:  # it reshapes tensors by their names, and shapes of others make it raise anything
+        except Exception as error:  # it reshapes tensors by name, so a wrong shape can raise any exception
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             architecture = network.pretrained_cfg["architecture"]
             raise InputError(
@@ -68,27 +68,27 @@ def read(path: Path) -> dict[str, Tensor]:
     import timm.models
 
     if not path.is_file():
-        what = "a folder" if path.is_dir() else "there is no such file"
-        raise InputError(f"encoder.weights={path}: {what}; it takes hub, random or a file")
+        wrong = "it is a folder" if path.is_dir() else "there is no such file"
+        raise InputError(f"encoder.weights={path}: {wrong}; it takes hub, random or a file")
     try:
         _check_inflated(path)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's remarks on pickles
+            warnings.simplefilter("ignore")  # torch warns about pickles
             state = timm.models.load_state_dict(str(path), weights_only=True)
-    except Exception as error:  # a damaged file makes torch raise nearly anything
+    except Exception as error:  # a damaged file can make torch raise any exception
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        if "weights_only" in reason:  # an advice to run it all the same
-            reason = "a pickle of other things, which is never run"
+        if "weights_only" in reason:  # torch's text advises to execute the pickle
+            reason = "its pickle has code, which is never executed"
         raise InputError(f"encoder.weights={path}: not a file of plain tensors ({reason}); use .safetensors") from error
     if not all(isinstance(tensor, Tensor) for tensor in state.values()):
-        raise InputError(f"encoder.weights={path}: holds other things than tensors; save the network's state_dict()")
+        raise InputError(f"encoder.weights={path}: not only tensors; save the network's state_dict()")
     for name, tensor in state.items():
         _check_whole(path, name, tensor)
     return state
 
 
 def _check_inflated(path: Path) -> None:
-    """ValueError for an archive of compressed parts, which torch never writes: a thousandth of a memory fills it."""
+    """Raise ValueError for a compressed archive. torch never writes one, and 1 MB of it can become 1 GB in memory."""
     if not zipfile.is_zipfile(path):
         return
     with zipfile.ZipFile(path) as archive:
@@ -97,25 +97,28 @@ def _check_inflated(path: Path) -> None:
 
 
 def _check_whole(path: Path, name: str, tensor: Tensor) -> None:
-    """One stored number may be shown as any shape: a shape of 10^10 then takes 40 GB as soon as it is computed with."""
+    """Raise InputError if a tensor has more numbers than the file.
+
+    A tensor with stride 0 repeats one stored number: a shape of 10^10 needs 40 GB as soon as something is computed.
+    """
     plain = tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
     if not plain or tensor.numel() * tensor.element_size() > path.stat().st_size:
-        raise InputError(f"encoder.weights={path}: {name} has not all its numbers in the file; use .safetensors")
+        raise InputError(f"encoder.weights={path}: the file lacks numbers of {name}; use .safetensors")
 
 
 def check_numbers(path: str, network: Any, state: dict[str, Tensor]) -> None:
-    """Finite floating numbers where the network has floating numbers, and whole ones where it has those."""
+    """Raise InputError unless tensors have the network's kind of numbers (floating or whole), all finite."""
     wanted = network.state_dict()
     for name, tensor in state.items():
         known = wanted.get(name)
         if known is not None and known.is_floating_point() != tensor.is_floating_point():
-            raise InputError(f"encoder.weights={path}: {name} holds {tensor.dtype}; the network takes {known.dtype}")
+            raise InputError(f"encoder.weights={path}: {name} has {tensor.dtype}; the network takes {known.dtype}")
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor.float()).all()):
-            raise InputError(f"encoder.weights={path}: {name} has values that are no finite numbers; take another file")
+            raise InputError(f"encoder.weights={path}: {name} has infinite or NaN values; use another file")
 
 
 def check_fit(path: str, network: Any, state: dict[str, Tensor]) -> None:
-    """Every tensor of the network is in the file in its shape, and nothing else but a classifier."""
+    """Raise InputError unless the file has every tensor of the network in its shape, and no others but a classifier."""
     wanted = network.state_dict()
     classifier = network.pretrained_cfg["classifier"]
     heads = tuple(f"{name}." for name in ([classifier] if isinstance(classifier, str) else classifier or []))
@@ -126,7 +129,7 @@ def check_fit(path: str, network: Any, state: dict[str, Tensor]) -> None:
     ]
     absent = [name for name in wanted if name not in state and "num_batches_tracked" not in name]
     missing = [f"{name} is missing" for name in absent if not name.startswith(BEHIND)]
-    surplus = [f"{name} is not of this network" for name in state if name not in wanted and not name.startswith(heads)]
+    surplus = [f"{name} is not in this network" for name in state if name not in wanted and not name.startswith(heads)]
     wrong = shapes + missing + surplus
     if wrong:
         rest = f" and {len(wrong) - 3:,} more" if len(wrong) > 3 else ""

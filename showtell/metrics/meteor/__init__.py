@@ -1,8 +1,8 @@
-"""METEOR 1.5 (Denkowski and Lavie 2014), English, as coco-caption drives the Java tool (`-l en -norm`), without Java.
+"""METEOR 1.5 (Denkowski and Lavie 2014), English, as coco-caption runs the Java tool (`-l en -norm`), without Java.
 
-Texts -> normalised words -> all matches (exact, stem, synonym, paraphrase) -> one alignment of each pair of candidate
-and reference -> counts of the reference that scores best, a row for each image. The rows' sum gives the corpus's score.
-Written from the papers and from what the Java tool answers; docs/meteor.md says how.
+Texts -> normalised words -> all matches (exact, stem, synonym, paraphrase) -> one alignment of each candidate with each
+reference -> counts of the reference that scores best, a row for each image. The rows' sum gives the corpus's score.
+Written from the papers and from the Java tool's answers; docs/meteor.md explains how.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ __all__ = ["METEOR", "count", "missing", "statistics"]
 
 
 def statistics(texts: Texts) -> Rows:
-    """Per image the counts of its best reference -> (images, 23)."""
+    """Per image: the counts of its best reference -> (images, 23)."""
     return count(texts, load())
 
 
@@ -41,9 +41,9 @@ def _number(text: str, ids: dict[str, int]) -> int:
 
 def _pairs(known: Sentences, candidate: Array, reference: Array, index: Index) -> Rows:
     """The counts of each pair of sentences."""
-    found = matches(known, candidate, reference, index)
+    every = matches(known, candidate, reference, index)
     ours, theirs = (np.cumsum([0, *known.lengths[side]]) for side in (candidate, reference))
-    taken = found.take(align(found, alone(found, ours, theirs), len(candidate)))
+    taken = every.take(align(every, alone(every, ours, theirs), len(candidate)))
     rows = np.zeros((len(candidate), COUNTS))
     function = np.add.reduceat(np.append(known.function, 0), known.starts[:-1]) * (known.lengths > 0)
     for side, sentence in enumerate((candidate, reference)):
@@ -52,12 +52,12 @@ def _pairs(known: Sentences, candidate: Array, reference: Array, index: Index) -
         _count_words(rows, taken, known, sentence, side)
     rows[:, 20] = np.bincount(taken.pair[_new_chunk(taken)], minlength=len(rows))
     whole = (rows[:, 20] == 1) & (rows[:, 21:23] == rows[:, :2]).all(axis=1)
-    rows[whole, 20] = 0  # a caption that is its reference is not cut: also in the sum of a corpus
+    rows[whole, 20] = 0  # a caption equal to its reference has no chunk penalty, also in a corpus
     return rows
 
 
 def _count_words(rows: Rows, taken: Matches, known: Sentences, sentence: Array, side: int) -> None:
-    """Fill in the matched words of one side, by stage and whether they are function words."""
+    """Add the matched words of one side, by stage, content words and function words apart."""
     at, length = (taken.at, taken.length) if side == 0 else (taken.to, taken.size)
     match = np.repeat(np.arange(len(at)), length)
     place = np.arange(len(match)) - np.repeat(np.cumsum(length) - length, length)
@@ -68,7 +68,7 @@ def _count_words(rows: Rows, taken: Matches, known: Sentences, sentence: Array, 
 
 
 def _new_chunk(taken: Matches) -> Array:
-    """Which matches do not go on where the match before them ended."""
+    """Which matches start a new chunk: they do not begin where the match before them ended, on both sides."""
     goes_on = np.zeros(len(taken.pair), dtype=bool)
     goes_on[1:] = (
         (taken.pair[1:] == taken.pair[:-1])

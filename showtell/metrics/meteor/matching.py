@@ -1,6 +1,6 @@
-"""Pairs of a candidate and a reference -> every match of a word or phrase between them, by array operations.
+"""Pairs of a candidate and a reference -> every match of a word or phrase between them, with array operations.
 
-Texts are normalised and counted once; a pair that occurs again is matched once.
+Each different text is normalised once, and each different pair is matched once.
 """
 
 from collections.abc import Sequence
@@ -12,17 +12,17 @@ from showtell.metrics.meteor.phrases import EXACT, Relation, occurrences, relati
 from showtell.metrics.meteor.tables import Array, Index, find, hashes
 from showtell.plumbing.errors import InputError
 
-PLACE = 20  # bits of a word's place, where columns are packed into one
-MOST_WORDS, MOST_DISTANCE = 8191, 1 << 35  # matched; the distances of all matches: what a rank of the search holds
+PLACE = 20  # bits for a word's place when columns are packed into one integer
+MOST_WORDS, MOST_DISTANCE = 8191, 1 << 35  # limits of a rank in `search`: matched words, sum of all distances
 
 
 class Sentences(NamedTuple):
-    """Different texts as rows of words (ids into `spelled`), where each begins, and which are function words."""
+    """All different texts as one array of words (ids into `spelled`), and where each text begins."""
 
     words: Array
     starts: Array
     spelled: Sequence[str]
-    function: Array  # of each word of `words`, whether it is one
+    function: Array  # for each of `words`, whether it is a function word (`the`, `of`)
 
     @property
     def lengths(self) -> Array:
@@ -30,7 +30,7 @@ class Sentences(NamedTuple):
 
 
 class Matches(NamedTuple):
-    """Sorted by pair, place in the reference (`to`, `size` words), then as the search tries them: see `_sorted`."""
+    """Sorted by pair, then by place in the reference (`to`, `size` words), then in the order of `_sorted`."""
 
     pair: Array
     at: Array  # place in the candidate
@@ -58,28 +58,28 @@ def matches(known: Sentences, candidate: Array, reference: Array, index: Index) 
     if not known.spelled:
         return Matches(*np.zeros((6, 0), dtype=np.int64))
     nodes = find(index["words"], hashes(known.spelled))
-    found, unit_nodes = occurrences(known.words, known.starts, nodes, index)
+    phrases, unit_nodes = occurrences(known.words, known.starts, nodes, index)
     alike = relation(known.spelled, unit_nodes, index)
-    table = _Table(found, alike, len(known.lengths))
+    table = _Table(phrases, alike, len(known.lengths))
     return _sorted(*table.join(candidate, reference, known.lengths))
 
 
 def _check(matches: Array, ours: Array, theirs: Array) -> None:
-    """Matches and words of each pair: one that the search could not hold, nor its ranks, is told."""
+    """Raises InputError if a pair has too many words or matches for the ranks of `search`."""
     most = np.minimum(np.minimum(ours, theirs), matches)
     over = (most > MOST_WORDS) | (matches * np.maximum(ours, theirs) >= MOST_DISTANCE)
     for row in np.flatnonzero(over)[:1]:
         raise InputError(
             f"METEOR cannot compare a caption of {ours[row]:,} words with a reference of {theirs[row]:,}: "
-            f"{int(matches[row]):,} matches are too many; shorten it, or name the other metrics alone"
+            f"{int(matches[row]):,} matches are too many; shorten it, or name only other metrics"
         )
 
 
 class _Table:
-    """Occurrences by sentence, and by sentence and unit; what each unit matches."""
+    """Occurrences sorted by sentence and unit, and which units each unit matches. A unit is a word or a phrase."""
 
-    def __init__(self, found: "tuple[Array, ...]", alike: Relation, many: int) -> None:
-        sentence, at, length, unit = found
+    def __init__(self, phrases: "tuple[Array, ...]", alike: Relation, many: int) -> None:
+        sentence, at, length, unit = phrases
         self.units = int(max(alike.unit.max(initial=0), alike.other.max(initial=0), unit.max(initial=0))) + 1
         keys = sentence * self.units + unit
         order = np.argsort(keys, kind="stable")
@@ -90,7 +90,7 @@ class _Table:
         self.rows = np.searchsorted(alike.unit, np.arange(self.units + 1))
 
     def join(self, candidate: Array, reference: Array, lengths: Array) -> tuple[Matches, Array, Array]:
-        """The matches, unsorted, and of each the entry of the table and whether that names the reference's phrase."""
+        """The matches, unsorted; and for each match `entry` and `named` of its `Relation`."""
         pair, ours = _spread(self.first[candidate], self.first[candidate + 1])
         row, relation = _spread(self.rows[self.unit[ours]], self.rows[self.unit[ours] + 1])
         wanted = reference[pair[row]] * self.units + self.alike.other[relation]
@@ -103,7 +103,7 @@ class _Table:
         met, theirs = _spread(begin, end)
         row, relation = row[met], relation[met]
         mine = ours[row]
-        found = Matches(
+        joined = Matches(
             pair[row],
             self.at[mine],
             self.length[mine],
@@ -111,39 +111,43 @@ class _Table:
             self.length[theirs],
             self.alike.stage[relation],
         )
-        return found, self.alike.entry[relation], self.alike.named[relation]
+        return joined, self.alike.entry[relation], self.alike.named[relation]
 
 
 def _spread(begin: Array, end: Array) -> tuple[Array, Array]:
-    """Ranges -> the number of the range and the place, for every place in them."""
+    """Ranges -> for every place in them, the range's number and the place: 5..7 and 2..3 give 0 0 1 and 5 6 2."""
     many = end - begin
     owner = np.repeat(np.arange(len(many)), many)
     return owner, np.arange(len(owner)) + np.repeat(begin - np.cumsum(many) + many, many)
 
 
-def _sorted(found: Matches, entry: Array, named: Array) -> Matches:
-    """By pair, place in the reference, stage; then by place in the candidate.
+def _sorted(matches: Matches, entry: Array, named: Array) -> Matches:
+    """Sort by pair, place in the reference, stage. The search tries matches in this order, and that decides ties.
 
-    Before that come, of paraphrases, those listed at the reference's phrase, the shorter first, as the table has them;
-    the others follow by length and entry.
+    Exact, stem and synonym matches are then sorted by place in the candidate. Paraphrases that the table lists under
+    the reference's phrase come first, by entry; then those under the candidate's phrase, by place, length and entry.
     """
-    step = ((found.pair << PLACE | found.to) << 2 | found.stage) << 1 | named
-    theirs = entry << PLACE | found.at  # entries are numbered by the length of their phrase, then as the table has them
-    ours = (found.at << 3 | found.length) << 32 | entry
-    return found.take(np.lexsort((np.where(named, ours, theirs), step)))
+    step = ((matches.pair << PLACE | matches.to) << 2 | matches.stage) << 1 | named
+    # Entries are numbered by the length of their phrase, then in the table's order.
+    theirs = entry << PLACE | matches.at
+    ours = (matches.at << 3 | matches.length) << 32 | entry
+    return matches.take(np.lexsort((np.where(named, ours, theirs), step)))
 
 
-def alone(found: Matches, ours: Array, theirs: Array) -> Array:
-    """Which matches are the only ones of all their words; `ours`, `theirs`: where each pair's words begin."""
-    single = np.ones(len(found.pair), dtype=bool)
-    for starts, at, length in ((ours, found.at, found.length), (theirs, found.to, found.size)):
-        begin = starts[found.pair] + at
+def alone(matches: Matches, ours: Array, theirs: Array) -> Array:
+    """Which matches share no word with another match. `ours`, `theirs`: where the words of each pair begin."""
+    single = np.ones(len(matches.pair), dtype=bool)
+    for starts, at, length in ((ours, matches.at, matches.length), (theirs, matches.to, matches.size)):
+        begin = starts[matches.pair] + at
         match, word = _spread(begin, begin + length)
         crowded = np.bincount(word, minlength=int(starts[-1]))[word] > 1
         single[match[crowded]] = False
     return single
 
 
-def gain(found: Matches) -> Array:
-    """What the search maximises first: 2 for an exact match, else half the words of each side, rounded down."""
-    return np.where(found.stage == EXACT, 2, found.length // 2 + found.size // 2)
+def gain(matches: Matches) -> Array:
+    """What the search maximises first: 2 for an exact match, else half the words of each side, rounded down.
+
+    A word matched by its stem gains 0 + 0, a paraphrase of 2 words by 5 gains 1 + 2.
+    """
+    return np.where(matches.stage == EXACT, 2, matches.length // 2 + matches.size // 2)

@@ -1,13 +1,13 @@
-r"""A tokenized caption -> the words that METEOR compares, as its option `-norm` makes them.
+r"""A tokenized caption -> the words that METEOR compares, as with its option `-norm`.
 
-METEOR cuts again what coco-caption has tokenized already, in the manner of Moses' tokenizer: signs stand alone, hyphens
-part words, `it 's` becomes `it ' s`, `don't` becomes `don 't`, `u.s.` becomes `us`. Found by asking the Java program.
+METEOR tokenizes again what coco-caption has tokenized, much like Moses' tokenizer: signs become words, hyphens split
+words, `it 's` becomes `it ' s`, `don't` becomes `don 't`, `u.s.` becomes `us`. Found by asking the Java program.
 """
 
 import re
 from functools import lru_cache
 
-# A period after one of these stays (others keep theirs before a word in lower case only).
+# These words always keep their period. Most others keep it only before a word in lower case.
 PREFIXES = frozenset(["v", "vs", "i.e", "rev", "e.g"])
 
 _PLAIN = re.compile(r"[a-z0-9]+(?: [a-z0-9]+)*")
@@ -16,7 +16,7 @@ _SPELL = re.compile("|".join(map(re.escape, _SPELLED)))
 _CUTS = [
     (re.compile(r"([^\w\s.'`,-]|_)"), r" \1 "),
     (re.compile("--"), "-"),
-    (re.compile(r"(\w)-(\w)"), r"\1 \2"),  # `a-b-c` is `a b-c`: a letter joins in one cut only
+    (re.compile(r"(\w)-(\w)"), r"\1 \2"),  # `a-b-c` becomes `a b-c`: the first match has used up `b`
     (re.compile(r"(\.{2,})"), r" \1 "),
     (re.compile(r"(?<=[^\d]),|,(?=[^\d])"), " , "),
     (re.compile(r"(?<![^\W\d_])'(?![^\W\d_])"), " ' "),
@@ -32,15 +32,16 @@ _DOTS = re.compile(r"\.{2,}")
 
 @lru_cache(maxsize=1 << 17)
 def normalize(text: str) -> str:
-    """
+    """Lower-case a text and split it into METEOR's words.
+
     >>> normalize("a man 's t-shirt (red/white)")
     "a man ' s t shirt ( red / white )"
     """
     if _PLAIN.fullmatch(text):
         return text
     text = f" {text.lower()} "
-    text = _SPELL.sub(lambda found: _SPELLED[found[0]], text)
-    text = _ACRONYM.sub(lambda found: found[0].replace(".", ""), text)
+    text = _SPELL.sub(lambda match: _SPELLED[match[0]], text)
+    text = _ACRONYM.sub(lambda match: match[0].replace(".", ""), text)
     for pattern, by in _CUTS:
         text = pattern.sub(by, text)
     words = text.split()

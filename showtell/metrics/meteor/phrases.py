@@ -1,7 +1,8 @@
-"""Words and phrases of the captions at hand -> which of them METEOR takes for the same, and in which stage.
+"""Words and phrases of the captions -> which of them METEOR matches with each other, and in which stage.
 
-Each different word and phrase is looked up once for all captions. Synonyms are words with a WordNet sense in common,
-their own or that of their base form: by the list of exceptions, else the first of `ENDINGS` that leaves a known word.
+Each different word and phrase is looked up once for all captions. Two words are synonyms if they share a WordNet sense,
+their own or one of their base forms. WordNet's list of exceptions gives the base form (`men`: `man`), else the first of
+`ENDINGS` that leaves a known word (`dogs`: `dog`).
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,10 @@ EXACT, STEM, SYNONYM, PARAPHRASE = range(4)
 
 
 class Occurrences(NamedTuple):
-    """Every word of the sentences and every longer phrase of the table: sentence, first word, length, unit."""
+    """Every word of the sentences, and every longer phrase that the table of paraphrases has.
+
+    A unit is the number of a different word or phrase.
+    """
 
     sentence: Array
     at: Array
@@ -31,24 +35,24 @@ class Occurrences(NamedTuple):
 
 
 class Relation(NamedTuple):
-    """Rows sorted by `unit`: a unit of a candidate, one of a reference that it matches, the stage.
+    """Rows sorted by `unit`: a unit of a candidate, a unit of a reference (`other`) that it matches, the stage.
 
-    A pair that the table of paraphrases has in both directions stands twice, since METEOR counts it as two matches.
+    If the table of paraphrases lists a pair in both directions, it has two rows, because METEOR counts two matches.
     """
 
     unit: Array
     other: Array
     stage: Array
-    entry: Array  # of the table of paraphrases, else 0
-    named: Array  # whether the table names the reference's phrase as a paraphrase of the candidate's
+    entry: Array  # row in the table of paraphrases; 0 in other stages
+    named: Array  # True if the table lists the reference's phrase as a paraphrase of the candidate's
 
 
 def occurrences(words: Array, starts: Array, nodes: Array, index: Index) -> tuple[Occurrences, Array]:
-    """`words` of all sentences, where each `starts`, the words' `nodes` -> the occurrences, the units' nodes."""
+    """The words of all sentences, where each starts, the words' nodes in the tree -> occurrences, the units' nodes."""
     sentence = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
     left = starts[1:][sentence] - np.arange(len(words))
     places = np.arange(len(words))
-    found = [(places, np.ones_like(places), words)]
+    rows = [(places, np.ones_like(places), words)]
     at, node = places, nodes[words]
     tree, levels, many = index["nodes"], index["children"], len(nodes)
     unit_nodes = [nodes]
@@ -60,15 +64,15 @@ def occurrences(words: Array, starts: Array, nodes: Array, index: Index) -> tupl
         place = find(known, np.where(after >= 0, node << 32 | after, -1)) if len(known) else np.full(len(at), -1)
         at, node = at[place >= 0], place[place >= 0] + levels[level - 1]
         different, units = np.unique(node, return_inverse=True)
-        found.append((at, np.full_like(at, level + 1), many + units))
+        rows.append((at, np.full_like(at, level + 1), many + units))
         unit_nodes.append(different)
         many += len(different)
-    first, length, unit = map(np.concatenate, zip(*found, strict=True))
+    first, length, unit = map(np.concatenate, zip(*rows, strict=True))
     return Occurrences(sentence[first], first - starts[sentence[first]], length, unit), np.concatenate(unit_nodes)
 
 
 def relation(words: Sequence[str], unit_nodes: Array, index: Index) -> Relation:
-    """The units of one corpus (its words first) that match one another."""
+    """Which units of one corpus match each other. The first units are its words."""
     exact = np.arange(len(words))
     *forward, rows = _paraphrases(unit_nodes, index)
     pairs = [(exact, exact), _alike_stems(words), _synonyms(words, index), forward[::-1], forward]
@@ -87,7 +91,7 @@ def _alike_stems(words: Sequence[str]) -> tuple[Array, Array]:
 
 
 def _sharing(owner: Array, label: Array) -> tuple[Array, Array]:
-    """Different owners of a label in common, each pair once in each direction."""
+    """Pairs of different owners with a common label, once in each direction: labels a a b give (0, 1) and (1, 0)."""
     order = np.argsort(label, kind="stable")
     owner, label = owner[order], label[order]
     start, end = np.searchsorted(label, label), np.searchsorted(label, label, side="right")
@@ -112,7 +116,7 @@ def _synonyms(words: Sequence[str], index: Index) -> tuple[Array, Array]:
 
 
 def _bases(at: int, word: str, form: int, index: Index) -> list[tuple[int, int]]:
-    """The places of the base forms of a word among those that have synonyms."""
+    """(at, place) for each base form of a word that has synonyms; place is its row in the table of synonyms."""
     synonyms = index["synonyms"]
     if form >= 0:
         bases = index["bases"][index["forms_from"][form] : index["forms_from"][form + 1]]
@@ -125,7 +129,7 @@ def _bases(at: int, word: str, form: int, index: Index) -> list[tuple[int, int]]
 
 
 def _paraphrases(unit_nodes: Array, index: Index) -> tuple[Array, Array, Array]:
-    """Units, a paraphrase that the table names for each, and the entry's number."""
+    """Units, a paraphrase that the table lists for each, and the number of the entry."""
     starts = index["neighbours_from"]
     unit = np.flatnonzero(unit_nodes >= 0)
     node = unit_nodes[unit]

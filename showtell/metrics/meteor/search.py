@@ -1,16 +1,17 @@
 r"""All matches of each pair -> the alignment that METEOR chooses, by its beam search, for all pairs at a time.
 
-A match that alone has all its words is kept. Among the others a beam of partial alignments goes through the reference
-from left to right; each takes one of the matches that begin at the word, or none. Better is, in this order: more gain
-(an exact match 2, any other the halves of its two lengths rounded down, so one word for another by stem, synonym or
-paraphrase gains nothing), fewer chunks, less distance, what was better or was tried earlier before.
+A match that shares no word with another match is always taken. For the others, a beam of partial alignments (paths)
+goes through the reference from left to right. At each word a path takes one of the matches that begin there, or none.
+Paths are ranked by, in this order: more gain (see `matching.gain`), fewer chunks, smaller distance, the better rank one
+step before, the option that was tried earlier.
 
-Unusual, and found by asking the Java program with small beams: a chunk counts only when it ends, so at the word after
-it; and a match's own distance never counts, but that of all matches which could have been taken in its place and were
-tried before it. So leaving a word out costs the distances of all its free matches.
+Unusual, and found by asking the Java program with small beams: a chunk counts only when it ends, that is at the word
+after it. And a match's own distance does not count. Instead, a path pays the distances of all options that were tried
+before the one it takes. "None" is tried last. Example: a word has two free matches, with distances 1 and 4. Taking the
+first costs 0, the second costs 1, none costs 1 + 4 = 5.
 
-Rows of arrays are partial alignments, of all pairs together; what each took is kept step by step, and read back from
-the end.
+A row of the arrays is a path; the paths of all pairs are searched together. The history keeps what each path took at
+each step, and is read from its end.
 """
 
 from typing import NamedTuple
@@ -21,26 +22,26 @@ from showtell.metrics.meteor.matching import MOST_DISTANCE, MOST_WORDS, PLACE, M
 from showtell.metrics.meteor.tables import Array
 
 BEAM = 40
-TOGETHER = 500  # pairs that are searched at a time: what fits a processor's cache
-# In a rank, of which the rest is the distance. `matching` refuses texts that would not fit.
+TOGETHER = 500  # pairs that are searched at a time, so that they fit a processor's cache
+# A rank packs gain, chunks and distance into one integer. `matching` refuses texts that would overflow it.
 _GAIN, _CHUNK = 2 * (MOST_WORDS + 1) * MOST_DISTANCE, MOST_DISTANCE
 
 
 class _Paths(NamedTuple):
-    """Partial alignments: their pair, rank (smaller is better), the candidate's words in use, where they stand."""
+    """Partial alignments: their pair, rank (smaller is better), used words of the candidate (bits), where they are."""
 
     pair: Array
     rank: Array
     used: Array
-    end: Array  # of the open chunk, place in the candidate << PLACE | place in the reference; -1 without
-    busy: Array  # the first word of the reference that is free
+    end: Array  # end of the open chunk: candidate's place << PLACE | reference's place; -1 if no chunk is open
+    busy: Array  # the reference's first word that is free
 
     def take(self, rows: Array) -> "_Paths":
         return _Paths(*(column[rows] for column in self))
 
 
 class _Events(NamedTuple):
-    """Words of the references at which matches begin or have ended: where, and their matches from `first` to `last`."""
+    """Words of the references where matches begin or have just ended; matches `first` to `last` begin there."""
 
     of_pair: Array  # where each pair's events begin
     place: Array
@@ -48,26 +49,26 @@ class _Events(NamedTuple):
     last: Array
 
 
-def align(found: Matches, fixed: Array, pairs: int) -> Array:
-    """Rows of the matches that are taken."""
+def align(matches: Matches, fixed: Array, pairs: int) -> Array:
+    """The rows of the matches that are taken. `fixed` marks matches that share no word with another."""
     crowded = np.zeros(pairs, dtype=bool)
-    crowded[found.pair[~fixed]] = True
-    taken = [np.flatnonzero(fixed & ~crowded[found.pair])]
+    crowded[matches.pair[~fixed]] = True
+    taken = [np.flatnonzero(fixed & ~crowded[matches.pair])]
     hard = np.flatnonzero(crowded)
-    first, end = np.searchsorted(found.pair, hard), np.searchsorted(found.pair, hard, side="right")
+    first, end = np.searchsorted(matches.pair, hard), np.searchsorted(matches.pair, hard, side="right")
     order = np.argsort(end - first, kind="stable")
     for at in range(0, len(hard), TOGETHER):
         some = np.sort(order[at : at + TOGETHER])
         rows = np.concatenate([np.arange(first[pair], end[pair]) for pair in some])
-        taken.append(rows[_search(found.take(rows), fixed[rows])])
+        taken.append(rows[_search(matches.take(rows), fixed[rows])])
     return np.sort(np.concatenate(taken))
 
 
-def _search(found: Matches, fixed: Array) -> Array:
-    """The rows taken of matches all of whose pairs need a search."""
-    pairs, pair = np.unique(found.pair, return_inverse=True)
-    events = _events(pair, found, len(pairs))
-    masks, gains, n = _masks(found), gain(found), len(pairs)
+def _search(matches: Matches, fixed: Array) -> Array:
+    """The rows of the matches that are taken, for pairs that all need a search."""
+    pairs, pair = np.unique(matches.pair, return_inverse=True)
+    events = _events(pair, matches, len(pairs))
+    masks, gains, n = _masks(matches), gain(matches), len(pairs)
     nothing = np.zeros(n, np.int64)
     paths = _Paths(np.arange(n), nothing, np.zeros((n, masks.shape[1]), np.uint64), nothing - 1, nothing)
     history: list[tuple[Array, Array]] = []
@@ -78,33 +79,33 @@ def _search(found: Matches, fixed: Array) -> Array:
         here &= paths.busy <= events.place[event]
         owner, match = _options(here, event, events, fixed)
         owner, match = _free(paths, owner, match, masks)
-        paths = _extended(paths.take(owner), here[owner], owner, match, found, gains, masks)
+        paths = _extended(paths.take(owner), here[owner], owner, match, matches, gains, masks)
         kept = _best(paths)
         paths = paths.take(kept)
         history.append((owner[kept], match[kept]))
     return _read_back(paths, history, n)
 
 
-def _events(pair: Array, found: Matches, pairs: int) -> _Events:
-    begin = pair << PLACE | found.to
-    events = np.unique(np.concatenate([begin, begin + found.size]))
+def _events(pair: Array, matches: Matches, pairs: int) -> _Events:
+    begin = pair << PLACE | matches.to
+    events = np.unique(np.concatenate([begin, begin + matches.size]))
     of_pair, place = np.searchsorted(events, np.arange(pairs + 1) << PLACE), events & ((1 << PLACE) - 1)
     return _Events(of_pair, place, np.searchsorted(begin, events), np.searchsorted(begin, events, side="right"))
 
 
-def _masks(found: Matches) -> Array:
-    """The words of the candidate that each match uses, as bits."""
-    width = int((found.at + found.length).max()) // 64 + 1
-    masks = np.zeros((len(found.at), width), dtype=np.uint64)
-    for more in range(int(found.length.max())):
-        rows = np.flatnonzero(found.length > more)
-        bit = found.at[rows] + more
+def _masks(matches: Matches) -> Array:
+    """Which words of the candidate each match uses, as bits: words 0 and 1 are 0b11."""
+    width = int((matches.at + matches.length).max()) // 64 + 1
+    masks = np.zeros((len(matches.at), width), dtype=np.uint64)
+    for more in range(int(matches.length.max())):
+        rows = np.flatnonzero(matches.length > more)
+        bit = matches.at[rows] + more
         masks[rows, bit // 64] |= np.left_shift(np.uint64(1), (bit % 64).astype(np.uint64))
     return masks
 
 
 def _options(here: Array, event: Array, events: _Events, fixed: Array) -> tuple[Array, Array]:
-    """For every path what it can take at its event; none (-1) is last, and not allowed beside a fixed match."""
+    """For every path, what it can take at its event: matches, then none (-1). A fixed match must be taken."""
     begin = events.first[event]
     many = np.where(here, events.last[event] - begin, 0)
     none = (many == 0) | ~fixed[np.minimum(begin, len(fixed) - 1)]
@@ -115,16 +116,16 @@ def _options(here: Array, event: Array, events: _Events, fixed: Array) -> tuple[
 
 
 def _free(paths: _Paths, owner: Array, match: Array, masks: Array) -> tuple[Array, Array]:
-    """Without the options whose words of the candidate are in use."""
+    """Only the options whose words of the candidate are not in use."""
     free = (match < 0) | ~(paths.used[owner] & masks[match]).any(axis=1)
     return owner[free], match[free]
 
 
 def _extended(
-    paths: _Paths, here: Array, owner: Array, match: Array, found: Matches, gains: Array, masks: Array
+    paths: _Paths, here: Array, owner: Array, match: Array, matches: Matches, gains: Array, masks: Array
 ) -> _Paths:
     some = match >= 0
-    at, to, length, size = found.at[match], found.to[match], found.length[match], found.size[match]
+    at, to, length, size = matches.at[match], matches.to[match], matches.length[match], matches.size[match]
     ends = here & (paths.end >= 0) & ~(some & (paths.end == (at << PLACE | to)))
     passed = _before(owner, np.where(some, np.abs(at - to), 0))
     after = np.where(some, at + length << PLACE | to + size, np.where(here, -1, paths.end))
@@ -138,13 +139,13 @@ def _extended(
 
 
 def _before(owner: Array, distance: Array) -> Array:
-    """The sum of the distances of the options before each of the same path."""
+    """For each option, the sum of the distances of the same path's earlier options: 1 4 0 gives 0 1 5."""
     total = np.cumsum(distance) - distance
     return np.asarray(total - total[np.searchsorted(owner, owner)])
 
 
 def _best(paths: _Paths) -> Array:
-    """At most `BEAM` rows of each pair, the better first."""
+    """The best `BEAM` rows of each pair, best first."""
     order = np.lexsort((paths.rank, paths.pair))
     pair = paths.pair[order]
     starts = np.flatnonzero(np.diff(pair, prepend=-1))

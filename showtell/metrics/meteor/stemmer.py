@@ -1,15 +1,15 @@
-"""A word -> its stem, by the English stemmer of Snowball ("Porter 2") as it stood in 2014, which METEOR 1.5 carries.
+"""A word -> its stem, by the English Snowball stemmer ("Porter 2") of 2014, which METEOR 1.5 contains.
 
-Written from the algorithm's description. Unusual: the published package `snowballstemmer` has since learned words and
-endings (`evening`, `-ogist`, `-ess`) that METEOR's does not know, so it is of no use here.
+Written from the algorithm's description. Unusual: the package `snowballstemmer` is newer and treats some words and
+endings (`evening`, `-ogist`, `-ess`) in another way, so it cannot be used here.
 """
 
 import re
 from functools import lru_cache
 
 _VOWEL = "[aeiouy]"
-_REGION = re.compile(f"{_VOWEL}[^aeiouy]")  # what stands behind its first match is R1, behind the next R2
-_PREFIX = re.compile("gener|commun|arsen")  # behind these R1 begins at once
+_REGION = re.compile(f"{_VOWEL}[^aeiouy]")  # R1 follows its first match, R2 the next: `beautiful` has `iful`, `ul`
+_PREFIX = re.compile("gener|commun|arsen")  # R1 begins right after these
 _SHORT = re.compile("[^aeiouy][aeiouy][^aeiouywxY]$|^[aeiouy][^aeiouy]$")
 _DOUBLE = re.compile("(?:bb|dd|ff|gg|mm|nn|pp|rr|tt)$")
 _CONSONANT_Y = re.compile("(?<=[aeiouy])y|^y")
@@ -30,7 +30,7 @@ EXCEPTIONS = {
 }
 ENDED = frozenset(["inning", "outing", "canning", "herring", "earring", "proceed", "exceed", "succeed"])
 
-# Endings that are replaced, where they lie in R1 (the longest that the word has decides, even if it lies elsewhere).
+# Endings and their replacements. Only the longest ending of the word is tried, and it must lie in R1 (step 4: in R2).
 STEP_2 = {
     "tional": "tion",
     "enci": "ence",
@@ -87,7 +87,8 @@ _ENDING_2, _ENDING_3, _ENDING_4 = map(_ending, (STEP_2, STEP_3, STEP_4))
 
 @lru_cache(maxsize=1 << 17)
 def stem(word: str) -> str:
-    """
+    """The stem, which need not be a word.
+
     >>> stem("riding"), stem("horses"), stem("quickly")
     ('ride', 'hors', 'quick')
     """
@@ -110,7 +111,7 @@ def stem(word: str) -> str:
 
 
 def _regions(word: str) -> tuple[int, int]:
-    """Where R1 and R2 begin."""
+    """Where the regions R1 and R2 begin."""
     prefix = _PREFIX.match(word) or _REGION.search(word)
     first = prefix.end() if prefix else len(word)
     inner = _REGION.search(word, first)
@@ -144,11 +145,11 @@ def _replaced(word: str, endings: re.Pattern[str], table: dict[str, str], first:
     ending = endings.search(word)
     if not ending:
         return word
-    at, found = ending.start(), ending[1]
-    before = _NEEDS_BEFORE.get(found)
-    if at < (second if found == "ative" else first) or (before and word[at - 1 : at] not in list(before)):
+    at, letters = ending.start(), ending[1]
+    before = _NEEDS_BEFORE.get(letters)
+    if at < (second if letters == "ative" else first) or (before and word[at - 1 : at] not in list(before)):
         return word
-    return word[:at] + table[found]
+    return word[:at] + table[letters]
 
 
 def _last_letter(word: str, first: int, second: int) -> str:

@@ -1,11 +1,11 @@
-"""The data files of METEOR 1.5 in the pycocoevalcap wheel -> a compact index in Showtell's cache, and it loaded.
+"""The data files of METEOR 1.5 in the pycocoevalcap wheel -> a compact, memory-mapped index in Showtell's cache.
 
-The paraphrases are a tree of words (a phrase is the number of its last word's node) and, for each node, the nodes that
-the table names as its paraphrases, in the table's order, which decides between equal alignments. Words are 64-bit
-hashes, so that no text is held. Everything is memory-mapped. The files' checksums lie beside them: tables that are
-damaged would give other scores, so they are made again.
+The phrases are a tree of words: the node of a phrase's last word stands for the phrase. Each node has a list of the
+nodes that the table gives as its paraphrases, in the table's order, because the order decides between equal alignments.
+Words are 64-bit hashes, so the index stores no text. Checksums are stored with it: a damaged index would give wrong
+scores, so it is made again.
 
-Unusual: only the wheel's data files are read, never its code, and no Java is needed.
+Unusual: only the wheel's data files are read. Its code is never run, and no Java is needed.
 """
 
 import gzip
@@ -34,7 +34,7 @@ from showtell.plumbing.errors import InputError
 from showtell.plumbing.progress import Bar
 
 VERSION = 3  # of the index's layout
-LONGEST = 7  # words of a paraphrase
+LONGEST = 7  # words of a phrase
 INSTALL = "pip install 'showtell[meteor]'"
 _JAR, _PARAPHRASES = "pycocoevalcap/meteor/meteor-1.5.jar", "pycocoevalcap/meteor/data/paraphrase-en.gz"
 _PARTS = [
@@ -43,7 +43,7 @@ _PARTS = [
 ]
 
 SUMS = "checksums.json"
-BLOCK = 1 << 22  # bytes of the table that are read at a time
+BLOCK = 1 << 22  # bytes read at a time
 
 Array = NDArray[Any]
 Index = dict[str, Array]
@@ -51,24 +51,28 @@ Pairs = tuple[Sequence[str], Sequence[str]]  # phrases, and a paraphrase of each
 
 
 def missing() -> str | None:
-    """What METEOR lacks here and how to install it, or None."""
+    """What METEOR needs that is not installed, and how to install it; or None."""
     if source() is None:
         return f"needs the tables of the pycocoevalcap wheel; run {INSTALL}"
     return None
 
 
 def load() -> Index:
-    """The index, made first if it is not yet in the cache, or damaged there."""
+    """The index. It is made first if the cache has none, or a damaged one."""
     files = source()
     if files is None:
         raise InputError(f"METEOR {missing()}")
     folder = place(files)
     if folder.is_dir() and not _is_whole(folder):
-        Console(file=sys.stderr).print(f"METEOR: its tables in {folder} are damaged", markup=False, soft_wrap=True)
+        _note(f"METEOR: the tables in {folder} are damaged and will be made again")
         _remove(folder)
     if not folder.is_dir():
         _make(folder, *files)
     return {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _PARTS}
+
+
+def _note(text: str) -> None:
+    Console(file=sys.stderr).print(text, markup=False, soft_wrap=True)
 
 
 def _is_whole(folder: Path) -> bool:
@@ -88,20 +92,20 @@ def _checksum(path: Path) -> int:
 
 
 def _remove(folder: Path) -> None:
-    """Out of the way first, so that nobody finds half of it."""
+    """Rename the folder, then delete it, so that no other process sees half of it."""
     try:
         away = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
         folder.rename(away / folder.name)
     except OSError as error:
         raise InputError(
-            f"the METEOR tables in {folder} are damaged, and cannot be made again ({error.strerror}); "
-            "delete that folder, or set SHOWTELL_CACHE=DIR to another"
+            f"the METEOR tables in {folder} are damaged and cannot be replaced ({error.strerror}); "
+            "delete that folder, or set SHOWTELL_CACHE=DIR to another folder"
         ) from None
     shutil.rmtree(away, ignore_errors=True)
 
 
 def place(files: tuple[Path, Path]) -> Path:
-    """Where the index of these files lies."""
+    """The folder for the index of these files."""
     cache = Path(os.environ.get("SHOWTELL_CACHE") or "~/.cache/showtell").expanduser()
     return cache / f"meteor-{VERSION}-{_digest(*files)}"
 
@@ -115,7 +119,7 @@ def hashes(words: Iterable[str]) -> Array:
 
 
 def find(keys: Array, wanted: Array) -> Array:
-    """The place of each wanted key among the sorted keys, -1 where it is not there."""
+    """The place of each wanted key among the sorted keys; -1 if it is not there."""
     places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where(keys[places] == wanted, places, -1)
 
@@ -130,7 +134,7 @@ def source() -> tuple[Path, Path] | None:
 
 
 def _digest(*paths: Path) -> str:
-    """Of the files' content as the installer recorded it: hashing 68 MB at each start would take too long."""
+    """A digest of the files, from the hashes that the installer recorded: hashing 68 MB at each start is too slow."""
     recorded = {str(file): file.hash.value for file in distribution("pycocoevalcap").files or [] if file.hash}
     kept = [recorded.get(name) for name in (_JAR, _PARAPHRASES)]
     if not all(kept):
@@ -140,9 +144,8 @@ def _digest(*paths: Path) -> str:
 
 
 def _make(folder: Path, jar: Path, paraphrases: Path) -> None:
-    """Write the index beside its place and move it there whole."""
-    told = f"METEOR: its tables are made ready in {folder}, once, in half a minute or more"
-    Console(file=sys.stderr).print(told, markup=False, soft_wrap=True)
+    """Write the index into a temporary folder and rename that, so that no process sees half an index."""
+    _note(f"METEOR: making its tables in {folder}; this happens once and takes half a minute or more")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         half = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
@@ -155,7 +158,7 @@ def _make(folder: Path, jar: Path, paraphrases: Path) -> None:
         (half / SUMS).write_text(json.dumps(sums), "utf-8")
         half.rename(folder)
     except OSError as error:
-        if not folder.is_dir():  # else another process was quicker
+        if not folder.is_dir():  # if it is there now, another process was quicker
             raise _unwritable(folder, error) from None
     finally:
         shutil.rmtree(half, ignore_errors=True)
@@ -164,7 +167,7 @@ def _make(folder: Path, jar: Path, paraphrases: Path) -> None:
 def _unwritable(folder: Path, error: OSError) -> InputError:
     return InputError(
         f"the METEOR tables cannot be written to {folder} ({error.strerror or error}; they need about 65 MB); "
-        "free some, or set SHOWTELL_CACHE=DIR to a larger disk"
+        "free some space, or set SHOWTELL_CACHE=DIR to a folder on a larger disk"
     )
 
 
@@ -176,7 +179,7 @@ def _read_jar(jar: Path) -> dict[str, list[str]]:
 
 
 def _pairs(path: Path) -> Iterator[Pairs]:
-    """The lines of the table are, three by three: a probability, a phrase, its paraphrase."""
+    """Read the table of paraphrases. Each entry has three lines: a probability, a phrase, its paraphrase."""
     console, size = Console(file=sys.stderr), path.stat().st_size >> 20
     with path.open("rb") as raw, Bar(console, "METEOR tables, once", size, "MB") as bar:
         table, rest = gzip.GzipFile(fileobj=raw), b""
@@ -194,9 +197,9 @@ def _decoded(lines: list[bytes]) -> list[str]:
 
 
 def build(texts: dict[str, list[str]], pairs: Iterable[Pairs]) -> Index:
-    """The index of the jar's texts and of phrases with their paraphrases, which come in blocks.
+    """The index, from the jar's texts and from blocks of phrases with their paraphrases.
 
-    Maps over a dict that counts its keys, in place of loops: there are ten million phrases to look up.
+    `map` over a dict that numbers its keys is faster than a loop: there are ten million phrases to look up.
     """
     phrases = defaultdict[str, int](count().__next__)
     left, right = array("i"), array("i")
@@ -225,7 +228,9 @@ def _entries(lines: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _tree(phrases: list[str]) -> tuple[Index, Array]:
-    """Words (sorted hashes) are the first nodes; then, by level, `parent << 32 | word`. And the phrases' nodes."""
+    """The tree, and the node of each phrase. The first nodes are the words (sorted hashes). The rest are
+    `parent << 32 | word`, level by level: if "a" is node 4 and "dog" is word 9, "a dog" is 4 << 32 | 9.
+    """
     ids = defaultdict[str, int](count().__next__)
     lengths = 1 + np.fromiter(map(methodcaller("count", " "), phrases), dtype=np.int64)
     words = chain.from_iterable(map(methodcaller("split", " "), phrases))
@@ -251,7 +256,7 @@ def _tree(phrases: list[str]) -> tuple[Index, Array]:
 
 
 def _lists(keys: Array, values: Array, size: int) -> tuple[Array, Array]:
-    """For each of `size` keys where its values begin, and the values."""
+    """Where the values of each of `size` keys begin, and all values: 5 for key 0, 7 8 for key 1: 0 1 3 and 5 7 8."""
     starts = np.zeros(size + 1, dtype=np.int32)
     np.cumsum(np.bincount(keys, minlength=size), out=starts[1:])
     return starts, values[np.argsort(keys, kind="stable")].astype(np.int32)

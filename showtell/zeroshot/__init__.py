@@ -1,0 +1,1 @@
+"""Photos -> labels that nobody trained for: by the cosines of a CLIP, or by a captioner's probabilities."""
