@@ -11,7 +11,7 @@ from showtell.captioners.caption import Caption
 from showtell.data.images import open_image
 from showtell.data.record import Record
 from showtell.data.scenes.judge import Verdict
-from showtell.explain.attention import explain
+from showtell.explain.explain import explain
 from showtell.loading import load_folder
 from showtell.metrics.score import Score
 from showtell.report import figures

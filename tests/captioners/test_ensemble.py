@@ -16,7 +16,7 @@ from showtell.cli import app
 from showtell.data.scenes.scenes import scenes
 from showtell.decode import STRATEGIES
 from showtell.encoders.joined import Joined
-from showtell.explain.attention import explain
+from showtell.explain.explain import explain
 from showtell.features import Features, select
 from showtell.loading import load
 from showtell.plumbing.errors import InputError, RecipeError

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from showtell import checkpoint
 from showtell.captioners.nearest import NEIGHBOURS
-from showtell.explain.attention import explain
+from showtell.explain.explain import explain
 from showtell.loading import load
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.build import build

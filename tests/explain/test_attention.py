@@ -8,7 +8,7 @@ from PIL import Image
 from showtell.cache import encode
 from showtell.captioners.neural import Neural
 from showtell.encoders.cnn import ConvNet
-from showtell.explain.attention import explain
+from showtell.explain.explain import explain
 from showtell.features import Features
 from showtell.plumbing.errors import InputError
 from showtell.tokenizers.captions import words_of

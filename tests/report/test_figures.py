@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from showtell.explain.attention import Explanation
+from showtell.explain.explanation import Explanation
 from showtell.features import grid_boxes
 from showtell.report.figures import attention_figure, data_uri, loss_figure, picture_uri, png
 

@@ -12,7 +12,7 @@ from torch.testing import assert_close
 import showtell
 from showtell.cache import encode
 from showtell.captioners.views import decoder_of_views
-from showtell.explain.attention import explain
+from showtell.explain.explain import explain
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.build import build
 from showtell.tokenizers import GPT2, TOKENIZERS

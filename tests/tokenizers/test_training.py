@@ -5,7 +5,7 @@ import importlib.util
 import pytest
 
 import showtell
-from showtell.explain.attention import explain
+from showtell.explain.explain import explain
 from showtell.recipe.build import build
 from showtell.tokenizers import TOKENIZERS
 from showtell.training import loop as train

@@ -19,7 +19,7 @@ from showtell.captioners.huggingface.batches import in_batches
 from showtell.captioners.huggingface.network import digest_folder
 from showtell.cli import app
 from showtell.data.scenes.scenes import scenes
-from showtell.explain.attention import explain
+from showtell.explain.explain import explain
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.check import check
 from showtell.settings.text import load_recipe

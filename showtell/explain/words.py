@@ -1,0 +1,116 @@
+"""The ids of a caption -> its words, and which of them share a panel.
+
+A word may have several ids: `gira` and `ffe`. Only `decode` knows what joins what, so the texts of the first 1, 2, 3 ids
+are compared: `a` | `a gira` | `a giraffe`. What begins behind a space is a new word.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from os.path import commonprefix
+from typing import NamedTuple
+
+# They say how things stand together, but name nothing that could be pointed at.
+FUNCTION_WORDS = frozenset(
+    "a an the this that these those some any each every all both no and or but nor of in on at to from with without by "
+    "for as into onto over under above below near behind beside between through across around along up down out off "
+    "is are was were be been being am has have had do does did it its he him his she her they them their there here "
+    "who whom whose which what while when where than then so very also not other another one".split()
+)
+INSIDE_A_WORD = "-'’"
+
+
+class Word(NamedTuple):
+    """A word and the numbers of its ids in the caption: `giraffe` has (1, 2) in `a gira ffe`."""
+
+    text: str
+    ids: tuple[int, ...]
+
+    @property
+    def names_something(self) -> bool:
+        """Whether it is a content word: no function word, no punctuation.
+
+        >>> [Word(text, (0,)).names_something for text in ("dog", "the", ".")]
+        [True, False, False]
+        """
+        return bool(re.search(r"\w", self.text)) and self.text.lower() not in FUNCTION_WORDS
+
+
+class Panel(NamedTuple):
+    """One map of a picture: the words on it, of which number `at` is the one whose map it is."""
+
+    words: tuple[str, ...]
+    at: int
+    number: int  # of the word in the caption
+
+
+def into_words(ids: Sequence[int], decode: Callable[[Sequence[int]], str]) -> list[Word]:
+    """The words of a caption. `decode` gives the text of some ids.
+
+    >>> letters = {1: "a", 2: " gira", 3: "ffe", 4: "."}
+    >>> into_words([1, 2, 3, 4], lambda ids: "".join(letters[i] for i in ids))
+    [Word(text='a', ids=(0,)), Word(text='giraffe', ids=(1, 2)), Word(text='.', ids=(3,))]
+    """
+    starts: list[int] = []  # where each word begins in the text
+    members: list[list[int]] = []
+    before = ""
+    for number in range(len(ids)):
+        text = decode(ids[: number + 1])
+        same = len(commonprefix([before, text]))  # shorter than `before` if this id changed what stands before it
+        while starts and starts[-1] >= same and len(starts) > 1 and same < len(before):
+            members[-2] += members.pop()
+            starts.pop()
+        if not members or _begins(text, same):
+            starts.append(same)
+            members.append([number])
+        else:
+            members[-1].append(number)
+        before = text
+    ends = [*starts[1:], len(before)]
+    texts = [before[start:end].strip() for start, end in zip(starts, ends, strict=True)]
+    return [Word(text, tuple(own)) for text, own in zip(texts, members, strict=True)]
+
+
+def _begins(text: str, place: int) -> bool:
+    """Whether a word begins at this place: behind a space, or with punctuation."""
+    added = text[place:]
+    if not added or not added.strip():
+        return False
+    if place == 0 or added[0].isspace() or text[place - 1].isspace():
+        return True
+    first, last = added[0], text[place - 1]
+    if first in INSIDE_A_WORD or last in INSIDE_A_WORD:
+        return False
+    return first.isascii() and last.isascii() and first.isalnum() != last.isalnum()
+
+
+def panels(words: Sequence[str], chosen: Sequence[int] | None = None) -> list[Panel]:
+    """The panels of a caption. A function word shares the panel of the next content word, or else of the one before.
+
+    >>> [panel.words for panel in panels(["a", "dog", "on", "the", "grass", "."])]
+    [('a', 'dog'), ('on', 'the', 'grass', '.')]
+
+    With `chosen`, each of the chosen words has a panel for itself.
+    """
+    if chosen is not None:
+        return [Panel((words[number],), 0, number) for number in chosen]
+    content = [n for n, text in enumerate(words) if Word(text, ()).names_something]
+    if not content:
+        return [Panel((text,), 0, number) for number, text in enumerate(words)]
+    found, start = [], 0
+    for number in content:
+        end = number + 1 if number != content[-1] else len(words)
+        found.append(Panel(tuple(words[start:end]), number - start, number))
+        start = end
+    return found
+
+
+def numbers_of(words: Sequence[str], wanted: Sequence[str]) -> tuple[list[int], list[str]]:
+    """The numbers of the wanted words in a caption, in its order, and the wanted words that it does not say.
+
+    >>> numbers_of(["a", "dog", "and", "a", "cat"], ["Dog", "a", "horse"])
+    ([0, 1, 3], ['horse'])
+    """
+    said = [text.lower() for text in words]
+    asked = [text.lower() for text in wanted]
+    missing = [text for text, low in zip(wanted, asked, strict=True) if low not in said]
+    return [number for number, text in enumerate(said) if text in asked], missing
