@@ -3,7 +3,7 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -128,7 +128,7 @@ def explain(
     captioner = load_model(model, changes)
     failed: dict[str, Unreadable] = {}
     unsaid: list[UnsaidWord] = []
-    asked = {"model": model, "how": how, "layer": layer, "head": one_head, "words": wanted}
+    asked: dict[str, Any] = {"model": model, "how": how, "layer": layer, "head": one_head, "words": wanted}
     for image_id, picture in explain_photos(captioner, paths, output, err, **asked):
         if isinstance(picture, Unreadable):
             failed[image_id] = picture

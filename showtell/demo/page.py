@@ -104,9 +104,8 @@ def _photographs_explained(photos: PhotoResults) -> Section:
     chosen = [name for name in EXPLAINED_PHOTOS if name in photos.paths] or list(photos.paths)[:2]
     looked = [_looked(photos.captioner, photos.paths[name]) for name in chosen]
     text = (
-        "For each word, the bright part is where the model looked when it chose the word (attention, averaged over "
-        "heads and layers). For small words such as `a`, the attention is often anywhere, because the words before "
-        "are enough to predict them."
+        "For each word, the bright part is what made the word likelier (attention x gradient). For small words such as "
+        "`a`, it is often anywhere, because the words before are enough to predict them."
     )
     command = f"showtell explain PHOTO --model {photos.model}"
     return Section(f"What {photos.model} looked at", text, looked=looked, protocol=[("command", command)])

@@ -36,7 +36,8 @@ class Cells:
     """`ask` gives the words' log-probabilities for some photos."""
 
     def __init__(self, image: Image.Image, text: str, words: Sequence[Word], ask: Ask, at_once: int = AT_ONCE) -> None:
-        self.image, self.text, self.words, self.ask, self.at_once = image, text, list(words), ask, at_once
+        self.image, self.text, self.ask, self.at_once = image, text, ask, at_once
+        self.words: Sequence[Word] = list(words)
         self.boxes = grid_boxes(SIDE, SIDE, torch.tensor([[0.0, 0.0, 1.0, 1.0]]))[0]
         self.colour = tuple(round(value) for value in ImageStat.Stat(image).mean)
 
@@ -81,7 +82,7 @@ def cells_of_foreign(captioner: HuggingFace, image: Image.Image, caption: Captio
 
 
 def cells_of_judge(captioner: Judges, image: Image.Image, caption: Caption) -> Cells:
-    """For any captioner with `log_prob(image, caption)`: it judges whole captions, so there is one map for all words."""
+    """For any captioner with `log_prob(image, caption)`: it judges whole captions, so all words have one map."""
 
     def ask(images: Sequence[Image.Image]) -> Float[Tensor, "M T"]:
         return torch.tensor([[captioner.log_prob(each, caption)] for each in images])

@@ -92,7 +92,7 @@ def check(
     if not measured:
         raise InputError("no caption of these photos has a word that names something", advice="name other photos")
     words = int(sum(len(each[RANDOM]) for each in measured))
-    truth = {name: Pointing(*(float(np.mean(column)) for column in zip(*all, strict=True))) for name, all in found.items()}
+    truth = {name: Pointing(*np.mean(some, axis=0).tolist()) for name, some in found.items() if some}
     things = len(next(iter(found.values()), []))
     return Check(len(measured), words, _table(measured, resamples, seed), truth, things, failed)
 

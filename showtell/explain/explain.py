@@ -116,7 +116,7 @@ def methods_for(parts: Parts) -> list[str]:
     """The methods that work here, the best one first."""
     if not isinstance(parts, Tokens) or not parts.attending:
         return ["occlusion"]
-    takes_probe = all("probe" in inspect.signature(each.decoder.forward).parameters for each in parts.attending)
+    takes_probe = all("probe" in inspect.signature(member.decoder.forward).parameters for member in parts.attending)
     return [*(["relevance"] if takes_probe else []), "attention", "occlusion"]
 
 

@@ -39,7 +39,7 @@ class Tokens:
         self.text, self.decoder, self.device = text, captioner.decoder, captioner.device
         self.seen = tuple(Features(*(part.clone() for part in features)) for features in each(seen))
         chosen = words_of(ids, special)
-        self.words: list[Word] = into_words(chosen, tokenizer.decode)
+        self.words: Sequence[Word] = into_words(chosen, tokenizer.decode)
         self.before = len(special.begin) - 1  # the first steps read the prompt and choose no word
         self.steps = len(chosen)
         self.ids = torch.tensor(ids[: len(special.begin) + max(len(chosen), 1)], device=self.device)

@@ -56,7 +56,7 @@ def named(words: Sequence[str], scene: Scene) -> dict[int, Float[Tensor, " 4"]]:
 
 
 def hits(parts: Parts, maps: Mapping[str, Float[Tensor, "T N"]], scene: Scene | None) -> dict[str, list[Hit]]:
-    """For each method, one Hit for each thing that the caption names; `random` is an even map. Empty without a scene."""
+    """For each method, one Hit for each thing that the caption names; `random` is an even map. No scene, no hits."""
     if scene is None:
         return {}
     truth = named([word.text for word in parts.words], scene)
@@ -67,9 +67,7 @@ def hits(parts: Parts, maps: Mapping[str, Float[Tensor, "T N"]], scene: Scene | 
     return found
 
 
-def hit(
-    weights: Float[Tensor, " N"], boxes: Float[Tensor, "N 4"], box: Float[Tensor, " 4"], even: bool = False
-) -> Hit:
+def hit(weights: Float[Tensor, " N"], boxes: Float[Tensor, "N 4"], box: Float[Tensor, " 4"], even: bool = False) -> Hit:
     """`even` is a map without a strongest part: then each part is it by chance."""
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
     inside = ((centres >= box[:2]) & (centres <= box[2:])).all(1).float()

@@ -1,21 +1,21 @@
 """The ids of a caption -> its words, and which of them share a panel.
 
-A word may have several ids: `gira` and `ffe`. Only `decode` knows what joins what, so the texts of the first 1, 2, 3 ids
-are compared: `a` | `a gira` | `a giraffe`. What begins behind a space is a new word.
+A word may have several ids: `gira` and `ffe`. Only `decode` knows what joins what, so the texts of the first 1, 2 and 3
+ids are compared: `a` | `a gira` | `a giraffe`. What begins behind a space is a new word.
 """
 
 import re
 from collections.abc import Callable, Sequence
-from os.path import commonprefix
 from typing import NamedTuple
 
 # They say how things stand together, but name nothing that could be pointed at.
-FUNCTION_WORDS = frozenset(
-    "a an the this that these those some any each every all both no and or but nor of in on at to from with without by "
-    "for as into onto over under above below near behind beside between through across around along up down out off "
-    "is are was were be been being am has have had do does did it its he him his she her they them their there here "
-    "who whom whose which what while when where than then so very also not other another one".split()
-)
+_FUNCTION_WORDS = """
+    a an the this that these those some any each every all both no and or but nor of in on at to from with without by
+    for as into onto over under above below near behind beside between through across around along up down out off
+    is are was were be been being am has have had do does did it its he him his she her they them their there here
+    who whom whose which what while when where than then so very also not other another one
+"""
+FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 INSIDE_A_WORD = "-'’"
 
 
@@ -55,7 +55,7 @@ def into_words(ids: Sequence[int], decode: Callable[[Sequence[int]], str]) -> li
     before = ""
     for number in range(len(ids)):
         text = decode(ids[: number + 1])
-        same = len(commonprefix([before, text]))  # shorter than `before` if this id changed what stands before it
+        same = _shared(before, text)  # less than all of `before` if this id changed what stands before it
         while starts and starts[-1] >= same and len(starts) > 1 and same < len(before):
             members[-2] += members.pop()
             starts.pop()
@@ -68,6 +68,12 @@ def into_words(ids: Sequence[int], decode: Callable[[Sequence[int]], str]) -> li
     ends = [*starts[1:], len(before)]
     texts = [before[start:end].strip() for start, end in zip(starts, ends, strict=True)]
     return [Word(text, tuple(own)) for text, own in zip(texts, members, strict=True)]
+
+
+def _shared(one: str, other: str) -> int:
+    """How many letters two texts begin with together."""
+    pairs = zip(one, other, strict=False)
+    return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
 def _begins(text: str, place: int) -> bool:

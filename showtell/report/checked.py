@@ -14,7 +14,8 @@ TITLES = {
 
 
 def lines(checked: Check, model: str) -> Iterator[str]:
-    yield f"{model}: {count(checked.words, 'word')} that name something, in captions of {count(checked.photos, 'photo')}"
+    words, photos = count(checked.words, "word"), count(checked.photos, "photo")
+    yield f"{model}: {words} that name something, in captions of {photos}"
     yield "fall of a word's log-probability, on average"
     width = max(len(name) for name in checked.table)
     for test in TESTS:

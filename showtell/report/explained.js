@@ -32,7 +32,7 @@ for (const article of document.querySelectorAll(".photo")) {
     if (word.fall === null) return say("", word.text, `. ${chance}`);
     const share = Math.round(100 * data.share);
     const masked = ` Masking the ${share} % of the photo that it points at costs `;
-    const random = ` of log-probability, ${share} % at random cost ${number(word.chance)}.`;
+    const random = ` of log-probability; a random ${share} % costs ${number(word.chance)}.`;
     return say("", word.text, `: ${chance}${masked}`, number(word.fall), random);
   };
 

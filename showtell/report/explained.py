@@ -1,4 +1,4 @@
-"""Photos -> for each a picture (.png) and its numbers (.npz), and one page of all of them: where each word came from."""
+"""Photos -> where each word came from: for each a picture (.png) and its numbers (.npz), and one page of all."""
 
 import io
 import json

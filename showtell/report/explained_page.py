@@ -67,9 +67,9 @@ def write_explained(path: Path, model: str, photos: Sequence[dict[str, Any]], ho
     content = _template().render(
         title="Where the words came from",
         lead=f"Captions by {model}, word by word. {MEANING[how]}{count}",
-        how="To see whether a map means anything, the places that it points at are masked, and the model is asked again "
-        "how likely the word is. Random places of the same size show what any map would do. A fall of 0.69 halves the "
-        "word's probability.",
+        how="To see whether a map means anything, the places that it points at are masked, and the model is asked "
+        "again how likely the word is. Random places of the same size show what any map would do. A fall of 0.69 "
+        "halves the word's probability.",
         photos=photos,
         made_by=MADE_BY,
         version=__version__,

@@ -7,7 +7,9 @@ sees whether the map means anything.
 
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnchoredOffsetbox, HPacker, TextArea
@@ -41,7 +43,7 @@ def attention_figure(image: Image.Image, explanation: Explanation, chosen: Seque
     head, foot = 0.29 * len(caption) + 0.1, 0.17 * len(notes) + 0.1
     height = head + rows * (WORD + tall + COST) + foot
     figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
-    style = {"parse_math": False, "va": "top"}
+    style: dict[str, Any] = {"parse_math": False, "va": "top"}
     figure.text(GAP / width, 1 - 0.1 / height, "\n".join(caption), fontsize=15, weight="bold", color=INK, **style)
     figure.text(GAP / width, foot / height, "\n".join(notes), fontsize=9, color=SOFT, linespacing=1.35, **style)
     for number, picture in enumerate(pictures):
@@ -67,13 +69,13 @@ def _label(axes: Axes, explanation: Explanation, panel: Panel, slot: float) -> N
     word = _short(panel.words[panel.at], slot)
     before, after = _beside(panel, slot - len(word) * LETTER * 1.5)
     texts = [(before, 10.5, SOFT, "normal"), (word, 15, INK, "bold"), (after, 10.5, SOFT, "normal")]
-    children = []
+    children: list[Artist] = []
     for text, size, colour, weight in texts:
         if text:
             style = {"fontsize": size, "color": colour, "weight": weight, "parse_math": False}
             children.append(TextArea(text, textprops=style))
     packed = HPacker(children=children, align="baseline", pad=0, sep=4)
-    place = {"frameon": False, "pad": 0, "borderpad": 0.1, "bbox_to_anchor": (0.5, 1.0)}
+    place: dict[str, Any] = {"frameon": False, "pad": 0, "borderpad": 0.1, "bbox_to_anchor": (0.5, 1.0)}
     axes.add_artist(AnchoredOffsetbox("lower center", child=packed, bbox_transform=axes.transAxes, **place))
     axes.set_label(" ".join(panel.words))
     if explanation.deletion is not None:

@@ -94,7 +94,7 @@ def test_nothing_is_to_be_resumed(run, tmp_path):
 
 
 def test_it_explains_nothing(run):
-    with pytest.raises(InputError, match=r"^captioner 'nearest' has no attention over the photo; explain"):
+    with pytest.raises(InputError, match=r"^captioner 'nearest' gives no probability to words"):
         explain(load(run), build(recipe_of(), "data")[0].path)
 
 

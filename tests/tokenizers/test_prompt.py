@@ -154,8 +154,8 @@ def test_explain_has_maps_of_the_captions_words_only(run, photo):
     found = explain(captioner, captioner.open(photo), max_length=12)
     (caption,) = captioner.caption([photo], max_length=12)
     words = words_of(caption.tokens, captioner.tokenizer.special)
-    assert len(found.words) == len(found.maps) == len(words)
-    assert found.words == [captioner.tokenizer.decode([word]) for word in words]
+    assert len(found.words) == len(found.maps) <= len(words)
+    assert "".join(found.words) == "".join(captioner.tokenizer.decode(words).split())
 
 
 @pytest.mark.parametrize("name", ["words", pytest.param("gpt2", marks=pytest.mark.slow)])  # a word for each of 50,257
