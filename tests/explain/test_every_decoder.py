@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from showtell.decoders.language_model import LanguageModel
 from showtell.explain.attention import attention, look
 from showtell.explain.occlusion import occlusion
 from showtell.explain.relevance import gradients_of, relevance
@@ -23,7 +24,7 @@ def tokens_of(decoder, dtype=torch.float32):
     torch.manual_seed(7)
     mask = (torch.arange(N) < REAL)[None]
     seen = torch.randn(1, N, D, dtype=dtype)
-    left = torch.rand(1, N, 2)
+    left = torch.rand(1, N, 2, dtype=dtype)
     boxes = torch.cat([left * 0.5, left * 0.5 + 0.3], dim=-1)
     features = Features(seen, mask, seen[:, :REAL].mean(1), boxes)
     tokenizer = Words(min_count=1).fit(WORDS)
@@ -98,7 +99,8 @@ def test_gradients_equal_finite_differences(variant):
     gradients, log_probs = gradients_of(tokens, tokens.members[0], weights)
     memory, state = decoder.start(tokens.main)
     generator = torch.Generator().manual_seed(1)
-    small = 1e-5
+    # Some language models compute their norms in single precision, whatever they are given.
+    small, near = (2e-3, 5e-3) if isinstance(decoder, LanguageModel) else (1e-5, 1e-5)
     for _ in range(6):
         step, head, place = (int(torch.randint(size, (), generator=generator)) for size in (*weights.shape[:2], REAL))
         probe = torch.zeros(1, 1, *weights.shape, dtype=torch.float64)
@@ -109,8 +111,8 @@ def test_gradients_equal_finite_differences(variant):
                 logits = decoder.forward(memory, state, tokens.ids[None, None, :-1], True, sign * probe).logits[:, 0]
             rows = logits.log_softmax(-1)[0]
             sides.append(rows[torch.arange(5), tokens.ids[1:]])
-        # Single-precision constants inside some decoders limit what differences can tell.
-        assert_close(gradients[:, step, head, place], (sides[0] - sides[1]) / (2 * small), atol=2e-4, rtol=2e-3)
+        slope = (sides[0] - sides[1]) / (2 * small)
+        assert_close(gradients[:, step, head, place].double(), slope.double(), atol=near, rtol=near)
     assert_close(log_probs.float(), tokens.log_probs(torch.ones(1, REAL, dtype=torch.bool))[0].float())
 
 
