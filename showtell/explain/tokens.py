@@ -61,7 +61,8 @@ class Tokens:
 
     def of_words(self, steps: Float[Tensor, "M S"]) -> Float[Tensor, "M T"]:
         """The log-probabilities of ids -> those of words: sums, because p(giraffe) = p(gira) p(ffe)."""
-        return torch.stack([steps[:, list(word.ids)].sum(1) for word in self.words], dim=1)
+        columns = [steps[:, list(word.ids)].sum(1) for word in self.words]
+        return torch.stack(columns, dim=1) if columns else steps[:, :0]
 
     def log_probs(self, kept: Bool[Tensor, "M N"]) -> Float[Tensor, "M T"]:
         with torch.no_grad():

@@ -50,24 +50,22 @@ def into_words(ids: Sequence[int], decode: Callable[[Sequence[int]], str]) -> li
     >>> into_words([1, 2, 3, 4], lambda ids: "".join(letters[i] for i in ids))
     [Word(text='a', ids=(0,)), Word(text='giraffe', ids=(1, 2)), Word(text='.', ids=(3,))]
     """
-    starts: list[int] = []  # where each word begins in the text
-    members: list[list[int]] = []
+    found: list[tuple[int, list[int]]] = []  # where a word begins in the text, and its ids
     before = ""
     for number in range(len(ids)):
         text = decode(ids[: number + 1])
-        same = _shared(before, text)  # less than all of `before` if this id changed what stands before it
-        while starts and starts[-1] >= same and len(starts) > 1 and same < len(before):
-            members[-2] += members.pop()
-            starts.pop()
-        if not members or _begins(text, same):
-            starts.append(same)
-            members.append([number])
+        same = _shared(before, text)
+        own = [number]
+        # An id may change what stood before it: `t -` becomes `t-shirt`. Then words from there on are one with it.
+        while found and same < len(before) and found[-1][0] >= same:
+            own = found.pop()[1] + own
+        if not found or _begins(text, same):
+            found.append((same, own))
         else:
-            members[-1].append(number)
+            found[-1][1].extend(own)
         before = text
-    ends = [*starts[1:], len(before)]
-    texts = [before[start:end].strip() for start, end in zip(starts, ends, strict=True)]
-    return [Word(text, tuple(own)) for text, own in zip(texts, members, strict=True)]
+    ends = [start for start, _ in found[1:]] + [len(before)]
+    return [Word(before[start:end].strip(), tuple(own)) for (start, own), end in zip(found, ends, strict=False)]
 
 
 def _shared(one: str, other: str) -> int:
