@@ -8,12 +8,12 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-# They say how things stand together, but name nothing that could be pointed at.
+# They name nothing that could be pointed at. `above` and `between` are not among them: their place is beside the things.
 _FUNCTION_WORDS = """
     a an the this that these those some any each every all both no and or but nor of in on at to from with without by
-    for as into onto over under above below near behind beside between through across around along up down out off
-    is are was were be been being am has have had do does did it its he him his she her they them their there here
-    who whom whose which what while when where than then so very also not other another one
+    for as into onto through across around along up down out off is are was were be been being am has have had do does
+    did it its he him his she her they them their there here who whom whose which what while when where than then so
+    very also not other another one
 """
 FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 INSIDE_A_WORD = "-'’"

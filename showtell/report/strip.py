@@ -21,7 +21,7 @@ from showtell.report.heat import are_regions, outlined, overlay, thumbnail
 
 DPI = 150
 WIDTH = 11.0  # inches of a figure
-HEIGHT, WIDTHS = 1.9, (1.1, 4.2)  # inches of a panel; the limits are for very tall or wide photos
+HEIGHT, WIDTHS = 1.75, (1.1, 4.0)  # inches of a panel; the limits are for very tall or wide photos
 MANY, SMALLER = 24, 0.7  # if there are more panels, they are drawn smaller
 WORD, COST, GAP = 0.33, 0.24, 0.12  # inches: the line above a panel, the line below it, the space beside it
 MOST_COLUMNS = 12
