@@ -179,7 +179,7 @@ def _scenes_explained(scenes: SceneResults, captioner: Neural) -> Section:
 
 def _looked(captioner: Captioner, path: Path) -> Looked:
     image = captioner.open(path)
-    explanation = explain(captioner, image)
+    explanation = explain(captioner, image, share=None)
     maps, boxes = explanation.maps, explanation.boxes
     pictures = [figures.picture_uri(overlay(image, weights, boxes, WORD_SIDE)) for weights in maps]
     words = list(zip(explanation.words, pictures, strict=True))
