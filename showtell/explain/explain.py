@@ -113,11 +113,11 @@ def _of_ours(captioner: Neural | Ensemble, image: Image.Image, decode: dict[str,
 
 
 def methods_for(parts: Parts) -> list[str]:
-    """The methods that work here, the best one first."""
+    """The methods that work here, the best one first. A decoder of your own may take no `probe`; then no gradients."""
     if not isinstance(parts, Tokens) or not parts.attending:
         return ["occlusion"]
     takes_probe = all("probe" in inspect.signature(member.decoder.forward).parameters for member in parts.attending)
-    return [*(["relevance"] if takes_probe else []), "attention", "occlusion"]
+    return ["relevance", "attention", "occlusion"] if takes_probe else ["occlusion", "attention"]
 
 
 def method_for(captioner: Captioner, parts: Parts, how: str | None, layer: int | None, head: int | None) -> str:
@@ -126,6 +126,9 @@ def method_for(captioner: Captioner, parts: Parts, how: str | None, layer: int |
     can = methods_for(parts)
     chosen = layer is not None or head is not None
     wanted = how or ("attention" if chosen else can[0])
+    if wanted == "relevance" and wanted not in can and "attention" in can:
+        wrong = "this model's decoder takes no probe, so there is no gradient with respect to its attention"
+        raise InputError(wrong, advice="set --how occlusion, or add probe to its forward, as `Decoder.forward` says")
     if wanted not in can:
         raise _without_attention(captioner, wanted)
     return wanted

@@ -25,8 +25,10 @@ def lines(checked: Check, model: str) -> Iterator[str]:
         for name, rows in checked.table.items():
             falls = "".join(f"{rows[test][share].fall:8.2f}" for share in SHARES)
             yield f"{name:{width}}{falls}   {against(rows[test][0.2]) if name != RANDOM else ''}".rstrip()
-    yield ""
-    yield from _verdicts(checked)
+    verdicts = [*_verdicts(checked)]
+    if verdicts:
+        yield ""
+        yield from verdicts
     if checked.truth:
         yield ""
         yield f"planted truth: {count(checked.things, 'thing')} that captions name, and whose place is known"

@@ -16,6 +16,7 @@ DETAIL = 96  # pixels of the heat map's longer side; then it is enlarged
 SHADE = 0.38  # brightness of the photo where the model did not look
 GLOW = (0.34, 0.22, 0.06)  # a warm light; without it a night photo would show nothing
 BORDER = (255, 214, 64)  # of regions
+SLIGHT = 0.2  # of the largest weight; regions below it have no border
 LUMINANCE = (0.299, 0.587, 0.114)
 
 
@@ -48,6 +49,8 @@ def outlined(picture: Image.Image, weights: Tensor, boxes: Tensor, count: int = 
     width, height = picture.size
     strongest = weights.clamp(min=0).topk(min(count, len(weights)))
     for weight, place in zip(strongest.values.tolist(), strongest.indices.tolist(), strict=True):
+        if weight < SLIGHT * float(strongest.values[0]):
+            continue
         left, top, right, bottom = boxes[place].tolist()
         corners = (left * width, top * height, right * width - 1, bottom * height - 1)
         thick = max(1, round(max(picture.size) / 80 * weight / max(float(strongest.values[0]), 1e-12)))

@@ -199,3 +199,13 @@ def test_words_that_need_no_photo_do_not_break_relevance():
         block.cross_attention.out.weight.data.zero_()
     found = explain(captioner, PHOTO, how="relevance")
     assert found.maps.isfinite().all() and float(found.maps.abs().sum()) == 0
+
+
+def test_a_decoder_of_ones_own_without_probe_is_explained_by_occlusion():
+    captioner = small_captioner()
+    own = captioner.decoder.forward
+    captioner.decoder.forward = lambda memory, state, tokens, attention=False: own(memory, state, tokens, attention)
+    assert explain(captioner, PHOTO).how == "occlusion"
+    assert explain(captioner, PHOTO, how="attention").how == "attention"
+    with pytest.raises(InputError, match="takes no probe"):
+        explain(captioner, PHOTO, how="relevance")
