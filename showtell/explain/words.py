@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-# They name nothing that could be pointed at. `above` and `between` are not among them: their place is beside the things.
+# They name nothing that could be pointed at. `above` and `between` are not among them: they have a place in the photo.
 _FUNCTION_WORDS = """
     a an the this that these those some any each every all both no and or but nor of in on at to from with without by
     for as into onto through across around along up down out off is are was were be been being am has have had do does

@@ -43,11 +43,13 @@ def against(row: Against) -> str:
 
 
 def _verdicts(checked: Check) -> Iterator[str]:
-    """One sentence for each method that does no better than random places."""
+    """One sentence for each test in which a method does no better than random places, at 20 %."""
     for name, rows in checked.table.items():
-        row = rows["deletion"][0.2]
-        if name != RANDOM and not (row.difference > 0 and row.p < 0.05):
+        masked, kept = rows["deletion"][0.2], rows["insertion"][0.2]
+        if name != RANDOM and not (masked.difference > 0 and masked.p < 0.05):
             yield f"{name} does not beat random places here: its maps say nothing about this model"
+        elif kept.difference > 0 and kept.p < 0.05:
+            yield f"{name}: to keep only what it points at costs more than to keep random places"
 
 
 def as_json(checked: Check, command: str = "") -> dict[str, Any]:

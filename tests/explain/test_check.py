@@ -95,6 +95,10 @@ def test_a_map_that_is_right_beats_random_places_and_one_that_is_not_does_not(ph
     assert wrong.fall == 0 and wrong.difference < 0
     text = "\n".join(lines(found, "tiny"))
     assert "wrong does not beat random places" in text and "right does not" not in text
+    assert "costs more than to keep" not in text  # of the right map
+    worse = found.table["right"]["insertion"][0.2]._replace(difference=0.3, p=0.01)
+    found.table["right"]["insertion"][0.2] = worse
+    assert "right: to keep only what it points at costs more" in "\n".join(lines(found, "tiny"))
     assert "tiny: 40 words that name something, in captions of 20 photos" in text
     assert as_json(found, "showtell explain")["table"]["right"]["deletion"]["20%"]["p"] == right.p
 

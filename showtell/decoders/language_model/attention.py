@@ -19,8 +19,8 @@ class Prefix:
     """What words see in front of them, for one forward pass.
 
     `captions` is K: rows of words are B K, those of the prefix B. Q heads of queries share H heads of keys. `own` masks
-    the tokens of the pass itself, if some are padding. The weights over the prefix are collected if `maps`. `probes` are
-    added to them, layer by layer.
+    the tokens of the pass itself, if some are padding. The weights over the prefix are collected if `maps`, after
+    `probes` were added to them, layer by layer.
     """
 
     keys: list[Float[Tensor, "B H P d"]]  # of each layer
