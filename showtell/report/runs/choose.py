@@ -1,0 +1,57 @@
+"""All photos -> the few that a report shows: the middle ones, the best and the worst, those on which runs disagree."""
+
+from collections.abc import Sequence
+
+from showtell.metrics import METRICS
+from showtell.report.runs.failures import KINDS, failures
+from showtell.report.runs.read import Runs
+
+MIDDLE = 5
+
+
+def middle(found: Runs, count: int = MIDDLE) -> list[str]:
+    """The photos whose score, mean of the runs, stands in the middle of all: neither the best nor the worst.
+
+    Of seven photos with the scores 1 to 7, three are 3, 4 and 5.
+    """
+    ordered = sorted(found.image_ids, key=lambda image_id: (found.mean(image_id), image_id))
+    start = max(0, (len(ordered) - count) // 2)
+    return ordered[start : start + count]
+
+
+def extremes(found: Runs, run: str, metric: str, count: int) -> tuple[list[str], list[str]]:
+    """The best and the worst photos of a run by any metric; no photo is in both."""
+    values = found.values(metric).get(run, {})
+    sign = 1 if metric in METRICS and METRICS[metric].lower else -1
+    ordered = sorted(values, key=lambda image_id: (sign * values[image_id], image_id))
+    count = min(count, len(ordered) // 2)
+    return ordered[:count], list(reversed(ordered[len(ordered) - count :]))
+
+
+def disagreeing(found: Runs, count: int) -> list[str]:
+    """The photos on which the runs' scores lie farthest apart; none if all agree."""
+    spread = {image_id: apart(found, image_id) for image_id in found.image_ids}
+    ordered = sorted((i for i in spread if spread[i] > 0), key=lambda image_id: (-spread[image_id], image_id))
+    return ordered[:count]
+
+
+def apart(found: Runs, image_id: str) -> float:
+    every = [found.comparison.scores[name][found.decides].per_image[image_id] for name in found.names]
+    return max(every) - min(every)
+
+
+def failing(found: Runs) -> dict[str, dict[str, dict[str, str]]]:
+    """By kind of failure, by run: image_id -> what is wrong."""
+    by_kind: dict[str, dict[str, dict[str, str]]] = {kind: {name: {} for name in found.names} for kind in KINDS}
+    for name in found.names:
+        for image_id in found.image_ids:
+            for kind, why in failures(found, name, image_id).items():
+                by_kind[kind][name][image_id] = why
+    return by_kind
+
+
+def examples(by_run: dict[str, dict[str, str]], count: int) -> Sequence[tuple[str, str]]:
+    """(run, image_id) of some failures, one run after the other, so that no run fills the row."""
+    lists = [[(name, image_id) for image_id in found] for name, found in by_run.items()]
+    mixed = [every[at] for at in range(max(map(len, lists), default=0)) for every in lists if at < len(every)]
+    return mixed[:count]

@@ -1,0 +1,87 @@
+"""A caption -> the ways in which it fails, each found by a rule that a reader can check by eye.
+
+| name | rule | example |
+|---|---|---|
+| empty | no words | |
+| repeated | a word twice in a row, or the same three words twice | a dog dog runs |
+| cut | the last word cannot end a sentence, or the caption has all `decode.max_length` words | a dog on the |
+| copied | the words of a training caption (`copied` of the scores) | |
+| made up | names one of COCO's 80 objects that no reference names (`CHAIRs`) | a cat, where people saw a dog |
+"""
+
+from collections.abc import Sequence
+
+from showtell.metrics.chair import mentions
+from showtell.metrics.tokenize import tokenize
+from showtell.report.runs.read import Runs
+
+KINDS = {
+    "empty": "no words",
+    "repeated": "a word twice in a row, or the same three words twice",
+    "cut": "ends in the middle of a sentence",
+    "copied": "word for word a training caption",
+    "made up": "names an object that no reference names",
+}
+# Words that English does not end a sentence with.
+UNFINISHED = set("a an the of with and or to from at is are his her their its my your very".split())
+
+
+def failures(found: Runs, run: str, image_id: str) -> dict[str, str]:
+    """Kind -> what is wrong in a few words, or empty."""
+    caption = found.caption(run, image_id)
+    words = tokenize(caption).split()
+    if not words:
+        return {"empty": ""}
+    wrong: dict[str, str] = {}
+    if again := repeated(words):
+        wrong["repeated"] = again
+    if is_cut(words, found.runs[run].recipe.get("decode", {}).get("max_length")):
+        wrong["cut"] = f"ends with {words[-1]}"
+    if _flag(found, run, image_id, "copied"):
+        wrong["copied"] = ""
+    if made_up := invented(caption, found.comparison.references[image_id]):
+        wrong["made up"] = ", ".join(made_up)
+    return wrong
+
+
+def repeated(words: Sequence[str]) -> str:
+    """What comes twice; empty if nothing does.
+
+    >>> repeated("a dog dog runs".split()), repeated("a dog and a cat".split())
+    ('dog dog', '')
+    """
+    for first, second in zip(words, words[1:], strict=False):
+        if first == second:
+            return f"{first} {second}"
+    seen = set()
+    for three in zip(words, words[1:], words[2:], strict=False):
+        if three in seen:
+            return " ".join(three)
+        seen.add(three)
+    return ""
+
+
+def is_cut(words: Sequence[str], most: object = None) -> bool:
+    """
+    >>> is_cut("a dog on the".split()), is_cut("a dog runs".split()), is_cut("a dog runs".split(), 3)
+    (True, False, True)
+    """
+    return words[-1] in UNFINISHED or (isinstance(most, int) and len(words) >= most)
+
+
+def invented(caption: str, references: Sequence[str]) -> list[str]:
+    """Objects that the caption names and no reference does, each once.
+
+    >>> invented("a cat on a bench", ["a dog sits on a bench"])
+    ['cat']
+    """
+    named = dict.fromkeys(mentions(tokenize(caption)))
+    if not named:
+        return []
+    there = {name for text in references for name in mentions(tokenize(text))}
+    return [name for name in named if name not in there]
+
+
+def _flag(found: Runs, run: str, image_id: str, metric: str) -> bool:
+    scores = found.comparison.scores[run]
+    return metric in scores and scores[metric].per_image[image_id] > 0
