@@ -23,6 +23,8 @@ _DOORS = {
     "caption": "predict.captions",
     "classify": "zeroshot.classify",
     "compare": "scoring.comparison",
+    "read_runs": "report.runs.read",
+    "report_runs": "report.runs.write",
     "explain_photo": "explain.attention:explain",
     "attention_figure": "report.figures",
     "open_image": "data.images",

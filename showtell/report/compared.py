@@ -171,7 +171,7 @@ def _sections(result: Comparison, command: str) -> list[Section]:
         f"Dots: difference from {result.first}. Lines: its 95 % interval by paired bootstrap. A full dot is a "
         "difference that is shown; a hollow dot may be chance. Right is better (or higher, if neither is better)."
     )
-    sentences = [(_sentence(result, other), "") for other in result.others]
+    sentences = [(sentence(result, other), "") for other in result.others]
     warnings = [(warning, "") for warning in cautions(result)]
     sections = [Section("Which differences are shown", text, [*sentences, *warnings], figure=figure)]
     sections.append(Section(VALUES, _left_out(result), table=_values(result)))
@@ -183,13 +183,15 @@ def _sections(result: Comparison, command: str) -> list[Section]:
             title = f"Where {winner} wins most over {loser}"
             text = f"The number after a run's name is its {result.decides} for this image."
             sections.append(Section(title, text, cards=cards))
-    return [*sections, Section("How this was made", protocol=_protocol(result, command))]
+    return [*sections, Section("How this was made", protocol=protocol_of(result, command))]
 
 
-def _sentence(result: Comparison, other: str) -> str:
-    """`b against a: better by CIDEr-D, BLEU-4; no difference shown by ROUGE-L`."""
+def sentence(result: Comparison, other: str, metrics: Sequence[str] | None = None) -> str:
+    """`b against a: better by CIDEr-D, BLEU-4; no difference shown by ROUGE-L`. By default about all metrics."""
     by_verdict: dict[str, list[str]] = {}
     for name, each in result.differences.items():
+        if metrics is not None and name not in metrics:
+            continue
         by_verdict.setdefault(each[other].verdict, []).append(name)
     ordered = sorted(by_verdict, key=lambda verdict: verdict == SAME)
     verdicts = [f"{verdict} by {', '.join(by_verdict[verdict])}" for verdict in ordered]
@@ -212,19 +214,24 @@ def _picture(result: Comparison, image_id: str) -> str:
         return ""
 
 
-def _protocol(result: Comparison, command: str) -> list[tuple[str, str]]:
+def protocol_of(result: Comparison, command: str = "") -> list[tuple[str, str]]:
+    """How the numbers were made: the tests, where each run's captions come from, the signatures of the scores."""
     rows = [("tests", method(result))]
     for run, source in result.sources.items():
         rows.append((run, source["captions"] + (f", made by {source['evaluated']}" if source["evaluated"] else "")))
-    rows += [("scores", score.signature.replace("|", " | ")) for score in result.scores[result.first].values()]
+    alike: dict[str, list[str]] = {}
+    for name, score in result.scores[result.first].items():
+        alike.setdefault(score.signature.partition("|")[2], []).append(name)
+    rows += [(", ".join(names), how.replace("|", " | ")) for how, names in alike.items()]
     return [*rows, ("command", command)] if command else rows
 
 
-def differences_figure(result: Comparison, theme: str = "light") -> Drawing:
+def differences_figure(result: Comparison, theme: str = "light", metrics: Sequence[str] | None = None) -> Drawing:
     """A strip for each metric, and in it an interval and a dot for each run. Each metric has its own scale."""
     paper, ink, rule = THEMES[theme]
     tall = STRIP * len(result.others) + MARGINS
-    names, legend = list(result.differences), 0.3 if len(result.others) > 1 else 0
+    names = [name for name in result.differences if metrics is None or name in metrics]
+    legend = 0.3 if len(result.others) > 1 else 0
     figure = Drawing(figsize=(7.2, tall * len(names) + legend), dpi=DPI, facecolor=paper, layout="constrained")
     for name, axes in zip(names, figure.subplots(len(names), squeeze=False)[:, 0], strict=True):
         _strip(axes, result, name, paper)

@@ -142,6 +142,7 @@ class Section:
     protocol: Sequence[tuple[str, str]] = ()
     details: Sequence[tuple[str, str]] = ()
     sortable: bool = False  # whether a click on a column's name sorts the table
+    row: bool = False  # whether the cards stand in one row on a phone, which scrolls sideways
     level: int = 2  # of the title: 3 belongs to the section before
 
 
@@ -179,8 +180,18 @@ def _script() -> str:
 def _template() -> Template:
     loader = PackageLoader("showtell.report", ".")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters |= {"for_script": _for_script}
+    environment.filters |= {"for_script": _for_script, "kinds": is_words}
     return environment.get_template("page.html")
+
+
+def is_words(table: Sequence[Sequence[str | Cell]]) -> list[bool]:
+    """For each column whether it holds words, which stand left; numbers stand right.
+
+    >>> is_words([["run", "loss", "verdict"], ["a", "0.5", "better"], ["b", "", "worse"]])
+    [True, False, True]
+    """
+    texts = [[cell if isinstance(cell, str) else "" for cell in column] for column in zip(*table[1:], strict=True)]
+    return [any(text[0].isalpha() for text in column if text) for column in texts] or [False] * len(table[0])
 
 
 def _for_script(part: Chart | Explorer) -> Markup:

@@ -12,11 +12,18 @@ MIDDLE = 5
 def middle(found: Runs, count: int = MIDDLE) -> list[str]:
     """The photos whose score, mean of the runs, stands in the middle of all: neither the best nor the worst.
 
-    Of seven photos with the scores 1 to 7, three are 3, 4 and 5.
+    Of seven photos with the scores 1 to 7, three are 3, 4 and 5. Of photos that the best run gives the same caption,
+    only one is chosen: a report needs no two airports.
     """
     ordered = sorted(found.image_ids, key=lambda image_id: (found.mean(image_id), image_id))
-    start = max(0, (len(ordered) - count) // 2)
-    return ordered[start : start + count]
+    place = {image_id: number for number, image_id in enumerate(ordered)}
+    outwards = sorted(ordered, key=lambda image_id: abs(place[image_id] - (len(ordered) - 1) / 2))
+    by_caption: dict[str, str] = {}
+    for image_id in outwards:
+        by_caption.setdefault(found.caption(found.best, image_id), image_id)
+    chosen = list(by_caption.values())[:count]
+    chosen += [image_id for image_id in outwards if image_id not in chosen][: count - len(chosen)]
+    return sorted(chosen, key=place.__getitem__)
 
 
 def extremes(found: Runs, run: str, metric: str, count: int) -> tuple[list[str], list[str]]:
@@ -24,8 +31,17 @@ def extremes(found: Runs, run: str, metric: str, count: int) -> tuple[list[str],
     values = found.values(metric).get(run, {})
     sign = 1 if metric in METRICS and METRICS[metric].lower else -1
     ordered = sorted(values, key=lambda image_id: (sign * values[image_id], image_id))
-    count = min(count, len(ordered) // 2)
-    return ordered[:count], list(reversed(ordered[len(ordered) - count :]))
+    half = len(ordered) // 2
+    return _different(found, run, ordered[:half], count), _different(found, run, ordered[: half - 1 : -1], count)
+
+
+def _different(found: Runs, run: str, image_ids: Sequence[str], count: int) -> list[str]:
+    """The first photos with different captions; photos with a caption that was shown come only if there are too few."""
+    by_caption: dict[str, str] = {}
+    for image_id in image_ids:
+        by_caption.setdefault(found.caption(run, image_id), image_id)
+    chosen = list(by_caption.values())[:count]
+    return chosen + [image_id for image_id in image_ids if image_id not in chosen][: count - len(chosen)]
 
 
 def disagreeing(found: Runs, count: int) -> list[str]:
@@ -51,7 +67,13 @@ def failing(found: Runs) -> dict[str, dict[str, dict[str, str]]]:
 
 
 def examples(by_run: dict[str, dict[str, str]], count: int) -> Sequence[tuple[str, str]]:
-    """(run, image_id) of some failures, one run after the other, so that no run fills the row."""
-    lists = [[(name, image_id) for image_id in found] for name, found in by_run.items()]
-    mixed = [every[at] for at in range(max(map(len, lists), default=0)) for every in lists if at < len(every)]
-    return mixed[:count]
+    """(run, image_id) of some failures: one run after the other, each photo once, so that no run fills the row."""
+    waiting = {name: list(found) for name, found in by_run.items()}
+    chosen: dict[str, str] = {}
+    while any(waiting.values()) and len(chosen) < count:
+        for name, image_ids in waiting.items():
+            while image_ids and image_ids[0] in chosen:
+                image_ids.pop(0)
+            if image_ids:
+                chosen[image_ids.pop(0)] = name
+    return [(name, image_id) for image_id, name in chosen.items()][:count]
