@@ -226,12 +226,11 @@ def protocol_of(result: Comparison, command: str = "") -> list[tuple[str, str]]:
     return [*rows, ("command", command)] if command else rows
 
 
-def differences_figure(result: Comparison, theme: str = "light", metrics: Sequence[str] | None = None) -> Drawing:
+def differences_figure(result: Comparison, theme: str = "light") -> Drawing:
     """A strip for each metric, and in it an interval and a dot for each run. Each metric has its own scale."""
     paper, ink, rule = THEMES[theme]
     tall = STRIP * len(result.others) + MARGINS
-    names = [name for name in result.differences if metrics is None or name in metrics]
-    legend = 0.3 if len(result.others) > 1 else 0
+    names, legend = list(result.differences), 0.3 if len(result.others) > 1 else 0
     figure = Drawing(figsize=(7.2, tall * len(names) + legend), dpi=DPI, facecolor=paper, layout="constrained")
     for name, axes in zip(names, figure.subplots(len(names), squeeze=False)[:, 0], strict=True):
         _strip(axes, result, name, paper)

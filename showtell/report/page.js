@@ -221,7 +221,7 @@
       const references = make("ul", { class: "references", "aria-label": "references" });
       for (const text of photo.references) references.append(make("li", {}, text));
       body.append(references);
-      const picture = photo.picture ? make("img", { src: photo.picture, alt: `photo ${photo.name}`, loading: "lazy" }) : null;
+      const picture = photo.picture ? make("img", { src: photo.picture, alt: `photo ${photo.name}` }) : null;
       return make("li", { class: "card" }, picture, body);
     };
     const draw = () => {

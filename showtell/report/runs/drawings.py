@@ -1,7 +1,7 @@
 """Runs -> matplotlib figures: curves of the trainings, scores with their intervals, photos with captions."""
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
@@ -15,8 +15,10 @@ from showtell.report.figures import COLOURS, DPI, THEMES
 from showtell.report.heat import thumbnail
 from showtell.report.runs.log import AXES, LOSS, VAL_LOSS
 from showtell.report.runs.read import Runs
+from showtell.scoring.comparison import SAME
 
 WIDTH = 7.2  # inches
+PANELS = 4  # in a row
 LINE = 0.22  # inches of a line of text beside a photo
 
 
@@ -45,9 +47,8 @@ def curves(found: Runs, metric: str = LOSS, x: str = "epoch", theme: str = "ligh
         log = found.runs[name].log
         if metric == LOSS:
             _line(axes, log.curve(LOSS, x), color=colour, linewidth=1, alpha=0.55)
-        _line(
-            axes, log.curve(VAL_LOSS if metric == LOSS else metric, x), label=name, color=colour, linewidth=1.8, marker="o"
-        )
+        points = log.curve(VAL_LOSS if metric == LOSS else metric, x)
+        _line(axes, points, label=name, color=colour, linewidth=1.8, marker="o")
     axes.set_xlabel("seconds of training" if x == "seconds" else x, color=ink)
     axes.set_ylabel("loss per word" if metric == LOSS else metric, color=ink)
     _plain(axes, ink, rule)
@@ -72,39 +73,68 @@ def _plain(axes: Axes, ink: str, rule: str) -> None:
 
 
 def score_dots(found: Runs, metrics: Sequence[str] = (), theme: str = "light") -> Figure:
-    """For each metric a strip: a dot for each run's value, and a line for its 95 % interval."""
+    """A panel for each metric: a dot for each run's value, and a line for its 95 % interval."""
+    names = list(metrics) or good_metrics(found)
+
+    def draw(axes: Axes, metric: str, paper: str) -> None:
+        for place, (name, colour) in enumerate(colours(found).items()):
+            score = found.comparison.scores[name].get(metric)
+            if score is not None:
+                _dot(axes, score.value, score.interval, place, colour, colour)
+
+    return _panels(names, found.names, draw, theme)
+
+
+def difference_dots(found: Runs, metrics: Sequence[str] = (), theme: str = "light") -> Figure:
+    """A panel for each metric: how far each run is from the best one. A hollow dot may be chance."""
+    names = [name for name in list(metrics) or good_metrics(found) if name in found.comparison.differences]
+    others = [name for name in found.names if name != found.best]
+
+    def draw(axes: Axes, metric: str, paper: str) -> None:
+        every = found.comparison.differences[metric]
+        axes.axvline(0, color=THEMES[theme][1], linewidth=0.9)
+        for place, name in enumerate(others):
+            each, colour = every[name], colours(found)[name]
+            _dot(axes, each.value, each.interval, place, colour, paper if each.verdict == SAME else colour)
+        if METRICS[metric].lower:
+            axes.invert_xaxis()
+
+    return _panels(names, others, draw, theme)
+
+
+def good_metrics(found: Runs) -> list[str]:
+    """The metrics of the comparison that have a good side and compare with references."""
+    return [name for name in found.comparison.scores[found.best] if METRICS[name].group != "hidden"]
+
+
+def _dot(axes: Axes, value: float, interval: tuple[float, float] | None, place: int, colour: str, inside: str) -> None:
+    if interval:
+        axes.plot(interval, (place, place), color=colour, linewidth=2.4, solid_capstyle="round")
+    axes.plot(value, place, "o", markersize=6, markerfacecolor=inside, markeredgecolor=colour, zorder=3)
+
+
+def _panels(metrics: Sequence[str], runs: Sequence[str], draw: Callable[[Axes, str, str], None], theme: str) -> Figure:
+    """Small panels, one a metric, at most four in a row; a line in each panel belongs to a run."""
     paper, ink, rule = THEMES[theme]
-    names = list(metrics) or [name for name in found.comparison.differences if METRICS[name].group == "standard"]
-    names = names or list(found.comparison.scores[found.best])[:4]
-    columns = min(len(names), 4)
-    rows = -(-len(names) // columns)
-    tall = 0.26 * len(found.names) + 0.75
-    figure = Figure(figsize=(WIDTH, rows * tall), dpi=DPI, facecolor=paper, layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for place, axes in enumerate(grid.flat):
-        if place >= len(names):
+    columns = min(len(metrics), PANELS)
+    rows = -(-len(metrics) // columns)
+    size = (WIDTH if columns > 2 else WIDTH * 0.7, rows * (0.26 * len(runs) + 0.75))
+    figure = Figure(figsize=size, dpi=DPI, facecolor=paper)
+    figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.08)
+    for place, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
+        if place >= len(metrics):
             axes.set_visible(False)
             continue
         axes.set_facecolor(paper)
-        _dots(axes, found, names[place])
-        axes.set_title(names[place], fontsize=10, color=ink, loc="left")
+        draw(axes, metrics[place], paper)
+        axes.set_title(metrics[place], fontsize=10, color=ink, loc="left", parse_math=False)
         _plain(axes, ink, rule)
         axes.grid(axis="x", color=rule, linewidth=0.8)
         axes.grid(axis="y", visible=False)
-        axes.locator_params(axis="x", nbins=4)
-        axes.set_yticks(range(len(found.names)), found.names if place % columns == 0 else [], parse_math=False)
-        axes.set_ylim(len(found.names) - 0.5, -0.5)
+        axes.locator_params(axis="x", nbins=3)
+        axes.set_yticks(range(len(runs)), runs if place % columns == 0 else [""] * len(runs), parse_math=False)
+        axes.set_ylim(len(runs) - 0.5, -0.5)
     return figure
-
-
-def _dots(axes: Axes, found: Runs, metric: str) -> None:
-    for place, (name, colour) in enumerate(colours(found).items()):
-        score = found.comparison.scores[name].get(metric)
-        if score is None:
-            continue
-        if score.interval:
-            axes.plot(score.interval, (place, place), color=colour, linewidth=2.4, solid_capstyle="round")
-        axes.plot(score.value, place, "o", color=colour, markersize=6)
 
 
 def captioned(image: Image.Image, captions: Mapping[str, str], references: Sequence[str] = ()) -> Figure:
@@ -121,11 +151,11 @@ def captioned(image: Image.Image, captions: Mapping[str, str], references: Seque
     axes.set_axis_off()
     top = height - 0.12
     for name, text, colour in blocks:
-        style: dict[str, Any] = {"va": "top", "parse_math": False}
+        style: dict[str, Any] = {"va": "top", "parse_math": False, "linespacing": 1.35}
         figure.text(0.38, top / height, name, fontsize=9, color="#5d646f", **style)
         body = "\n".join(text)
-        weight = "normal" if name == "references" else "bold"
-        figure.text(0.38, (top - LINE) / height, body, fontsize=10.5, color=colour, weight=weight, linespacing=1.35, **style)
+        style |= {"fontsize": 10.5, "color": colour, "weight": "normal" if name == "references" else "bold"}
+        figure.text(0.38, (top - LINE) / height, body, **style)
         top -= (len(text) + 1.4) * LINE
     return figure
 

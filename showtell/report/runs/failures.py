@@ -10,6 +10,7 @@
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from showtell.metrics.chair import mentions
 from showtell.metrics.tokenize import tokenize
@@ -23,7 +24,8 @@ KINDS = {
     "made up": "names an object that no reference names",
 }
 # Words that English does not end a sentence with.
-UNFINISHED = set("a an the of with and or to from at is are his her their its my your very".split())
+UNFINISHED = {"a", "an", "the", "of", "with", "and", "or", "to", "from", "at", "is", "are"}
+UNFINISHED |= {"his", "her", "their", "its", "my", "your", "very"}
 
 
 def failures(found: Runs, run: str, image_id: str) -> dict[str, str]:
@@ -50,7 +52,7 @@ def repeated(words: Sequence[str]) -> str:
     >>> repeated("a dog dog runs".split()), repeated("a dog and a cat".split())
     ('dog dog', '')
     """
-    for first, second in zip(words, words[1:], strict=False):
+    for first, second in pairwise(words):
         if first == second:
             return f"{first} {second}"
     seen = set()

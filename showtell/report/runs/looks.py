@@ -82,7 +82,7 @@ def mapped(found: Runs, asked: Sequence[str] | None) -> list[str]:
 
 
 def look_at_middle(found: Runs, asked: Sequence[str] | None, console: Console | None = None) -> list[Look]:
-    """The photos in the middle of the scores, with the captions that were scored. Photos that cannot be read are skipped."""
+    """The photos in the middle of the scores, with the captions that were scored."""
     paths = found.comparison.photos
     chosen = [image_id for image_id in middle(found) if image_id in paths]
     looks = []
@@ -111,7 +111,8 @@ def look_at_folder(
                 continue
             looks.append(Look(image_id, path, known.get(image_id, ()), captions))
     if not looks:
-        raise InputError(f"has no photo that can be read (first: {next(iter(failed.values()))})", key=f"--photos {folder}")
+        why = next(iter(failed.values()))
+        raise InputError(f"has no photo that can be read (first: {why})", key=f"--photos {folder}")
     return list(_with_maps(found, looks, mapped(found, asked), console)), failed
 
 
@@ -169,6 +170,8 @@ def _own_references(folder: Path) -> dict[str, Sequence[str]]:
         records = DATA["auto"](root=folder)
     except ShowtellError:
         return {}
-    return {record.image_id: record.references for record in records if record.references} | {
-        record.path.name: record.references for record in records if record.references
-    }
+    known: dict[str, Sequence[str]] = {}
+    for record in records:
+        if record.references:
+            known[record.path.name] = known[record.image_id] = record.references
+    return known

@@ -4,7 +4,9 @@ The sections go to typst as JSON, and `report.typ` draws them. So no caption is 
 """
 
 import base64
+import io
 import json
+import re
 import tempfile
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -12,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+from PIL import Image
 
 from showtell.plumbing.errors import InputError
 from showtell.report.page import Card, Cell, Figure, Section, Shown, is_words
 
+WIDTH = 86.0  # per cent of the page's width that a wide figure takes
 TEMPLATE = Path(__file__).parent / "report.typ"
 
 
@@ -55,11 +59,16 @@ class _Files:
         return name
 
     def picture(self, uri: str) -> str:
-        """A data URI as a file; empty stays empty."""
+        """A data URI as a file; empty stays empty. WebP becomes JPEG, which a PDF stores as it is."""
         if not uri:
             return ""
-        kind, _, content = uri.partition(";base64,")
-        return self.keep(base64.b64decode(content), kind.removeprefix("data:image/"))
+        kind, _, text = uri.partition(";base64,")
+        content, suffix = base64.b64decode(text), kind.removeprefix("data:image/")
+        if suffix == "webp":
+            file = io.BytesIO()
+            Image.open(io.BytesIO(content)).save(file, "JPEG", quality=80, optimize=True)
+            content, suffix = file.getvalue(), "jpg"
+        return self.keep(content, suffix)
 
 
 def _section(part: Section, files: _Files) -> dict[str, Any]:
@@ -73,15 +82,30 @@ def _section(part: Section, files: _Files) -> dict[str, Any]:
         "kinds": is_words(part.table) if part.table else [],
         "figure": _drawn(figure, files) if figure is not None else "",
         "alt": figure.alt if figure is not None else "",
+        "width": _width(figure) if figure is not None else WIDTH,
         "shown": [_shown(each, files) for each in part.shown],
         "cards": [_card(each, files) for each in part.cards],
-        "protocol": [list(line) for line in part.protocol],
+        "protocol": [[what, _breakable(how)] for what, how in part.protocol],
         "details": [list(each) for each in part.details],
     }
 
 
 def _drawn(figure: Figure, files: _Files) -> str:
     return files.keep(figure.vector, "svg") if figure.vector else files.picture(figure.light)
+
+
+def _breakable(text: str) -> str:
+    """A long signature or path with places where a line may end: zero-width spaces."""
+    return re.sub(r"([,|/=])(?=\S)", "\\1\u200b", text)
+
+
+def _width(figure: Figure) -> float:
+    """Per cent of the page's width: a figure that is higher than wide becomes narrower, to fit below its title."""
+    size = re.search(rb'<svg [^>]*?height="([\d.]+)pt"[^>]*? width="([\d.]+)pt"', figure.vector)
+    if size is None:
+        return WIDTH
+    height, width = (float(number) for number in size.groups())
+    return WIDTH * min(1.0, width / height)
 
 
 def _cell(cell: str | Cell) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from torch import nn
 
 from showtell.captioners.captioner import Captioner
 from showtell.checkpoint import MODEL, read_recipe
@@ -129,6 +130,7 @@ def read_runs(
     split = split or _split(named)
     seen = gather(list(named.values()), split, overrides)
     runs = {name: read_run(name, folder, split) for name, folder in named.items()}
+    runs = {name: _once(run, runs) for name, run in runs.items()}
     some: dict[str, Any] = dict(seen.given)
     quick = measure(seen.candidates, seen.references, DECIDES, resamples=0)
     order = sorted(quick.scores, key=lambda name: -quick.scores[name][DECIDES].value)
@@ -158,10 +160,17 @@ def read_run(name: str, folder: Path, split: str) -> Run:
     return replace(run, made=made, log=log_of(run.weights), seconds=state.get("seconds"), parameters=parameters)
 
 
+def _once(run: Run, runs: Mapping[str, Run]) -> Run:
+    """The run without its log, if another run of the report has the same weights: one training, one curve."""
+    weights = {other.folder.resolve() for other in runs.values() if other is not run}
+    same = run.weights != run.folder and run.weights.resolve() in weights
+    return replace(run, log=Log()) if same else run
+
+
 def _count(run: Run) -> dict[str, int]:
     """Parameters of a run that was trained before they were written down."""
     parts = [getattr(run.captioner, name, None) for name in ("encoder", "decoder")]
-    every = [weight for part in parts if hasattr(part, "parameters") for weight in part.parameters()]
+    every = [weight for part in parts if isinstance(part, nn.Module) for weight in part.parameters()]
     trained = sum(weight.numel() for weight in every if weight.requires_grad)
     return {"trained": trained, "all": sum(weight.numel() for weight in every)} if every else {}
 

@@ -9,10 +9,9 @@ from rich.console import Console
 
 from showtell.data import LeftOut, told
 from showtell.data.images import open_image
-from showtell.metrics import METRICS
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.messages import count
-from showtell.report.compared import cautions, differences_figure, protocol_of, sentence
+from showtell.report.compared import cautions, protocol_of, sentence
 from showtell.report.figures import THEMES, data_uri, png, small_uri, svg
 from showtell.report.heat import thumbnail
 from showtell.report.page import Card, Chart, Figure, Said, Section, Shown
@@ -22,6 +21,7 @@ from showtell.report.runs.failures import KINDS, failures
 from showtell.report.runs.log import AXES, LOSS, VAL_LOSS, follows, rank_correlation
 from showtell.report.runs.looks import Look
 from showtell.report.runs.read import Run, Runs
+from showtell.settings.text import Recipe
 
 SIDE, CARD = 480, 360  # pixels of the longer side of a photo: with its captions, in a card
 FEW = 4  # cards in a row of best, worst, and of each failure
@@ -62,7 +62,7 @@ def _figure(draw: partial, alt: str) -> Figure:
 def _side_by_side(found: Runs) -> Section:
     text = (
         "trained: parameters that the training changes. captions/s: in training, the median of its steps. photos/s: "
-        "captioned and encoded by `showtell evaluate`; with cached features it is faster."
+        "how fast showtell evaluate captioned; with cached features it is faster."
     )
     return Section("The runs side by side", text, table=tables.side_by_side(found), sortable=True)
 
@@ -73,17 +73,17 @@ def _scores(found: Runs) -> list[Section]:
     text = f"On {photos} of the split {found.split}. Small print: the range of the score in 95 % of the resamples."
     if several:
         text += (
-            f" Every run is tested against {found.best}, which is best by {found.decides}. `worse (p .003)` "
+            f" Every run is tested against {found.best}, which is best by {found.decides}. The line worse (p .003) "
             "means more than luck with the photos. Without such a line, no difference is shown."
         )
-    good = metrics_of(found)
+    good = drawings.good_metrics(found)
     notes = [(sentence(found.comparison, other, good), "") for other in found.comparison.others]
     if found.comparison.left_out:
         notes.append((_skipped(found.comparison.left_out), ""))
     dots = _figure(partial(drawings.score_dots, found), "scores of the runs with their 95 % intervals")
     parts = [Section("Scores", text, notes, tables.scores(found), figure=dots, sortable=several)]
     if any(name in good for name in found.comparison.differences):
-        draw = partial(differences_figure, found.comparison, metrics=good)
+        draw = partial(drawings.difference_dots, found)
         away = (
             f"Dots: the difference from {found.best}. Lines: its 95 % interval by paired bootstrap. A full dot is a "
             "difference that is shown; a hollow dot may be chance. Right is better."
@@ -95,8 +95,8 @@ def _scores(found: Runs) -> list[Section]:
     if len(hidden) > 1:
         why = (
             "Scores against references do not notice if all captions are alike, or copied from the training. These "
-            "numbers do. CHAIR counts objects that no reference names; `identical` are captions that another photo has "
-            "too; `copied` are training captions, word for word."
+            "numbers do. CHAIR counts objects that no reference names; identical are captions that another photo has "
+            "too; copied are training captions, word for word."
         )
         parts.append(Section("What scores hide", why, table=hidden))
     return parts
@@ -237,10 +237,14 @@ def _disagreements(found: Runs) -> list[Section]:
         return []
     cards = []
     for image_id in choose.disagreeing(found, FEW):
-        every = [(f"{name} · {_note(found, name, image_id)}", found.caption(name, image_id) or "(no words)") for name in found.names]
+        every = []
+        for name in found.names:
+            every.append((f"{name} · {_note(found, name, image_id)}", found.caption(name, image_id) or "(no words)"))
         cards.append(_pictured(found, image_id, every))
     text = f"The photos whose highest and lowest {found.decides} lie farthest apart."
-    return [Section("Where the runs disagree most", text if cards else "All runs agree on every photo.", cards=cards, row=True)]
+    if not cards:
+        text = "All runs have the same score on every photo."
+    return [Section("Where the runs disagree most", text, cards=cards, row=True)]
 
 
 def _failures(found: Runs) -> list[Section]:
@@ -265,8 +269,9 @@ def _explorer(found: Runs, console: Console | None) -> Section:
     values = {metric: found.values(metric) for metric in found.metrics}
     part, unread = explorer(found.comparison, values, partial(failures, found), tuple(KINDS), found.names, console)
     text = "Sort by a score, choose a run or a failure, search for a word in captions and references."
-    notes = [(_skipped([LeftOut(name, why) for name, why in unread.items()]).replace("skipped", "without a picture:"), "")]
-    return Section("All photos", text, notes if unread else (), explorer=part)
+    lost = [LeftOut(name, f"cannot be read: {why}") for name, why in unread.items()]
+    notes = [(f"without a picture: {told(lost)}", "")] if lost else []
+    return Section("All photos", text, notes, explorer=part)
 
 
 def _made(found: Runs, asked: Asked) -> Section:
@@ -274,9 +279,18 @@ def _made(found: Runs, asked: Asked) -> Section:
     details = []
     for name, run in found.runs.items():
         rows += _origin(name, run)
-        details.append((f"Recipe of {name}", yaml.safe_dump(dict(run.recipe), sort_keys=False, allow_unicode=True)))
+        details.append((f"Recipe of {name}", recipe_text(run.recipe)))
     rows += [("this report", asked.command)] if asked.command else []
     return Section("How this was made", protocol=rows, details=details)
+
+
+def recipe_text(recipe: Recipe) -> str:
+    """A recipe as YAML with one section a line, as the packaged recipes are written."""
+    lines = []
+    for section, options in recipe.items():
+        text = yaml.safe_dump(options, sort_keys=False, allow_unicode=True, default_flow_style=True, width=10_000)
+        lines.append(f"{section}: {text.removesuffix('...' + chr(10)).strip()}")
+    return "\n".join(lines)
 
 
 def _origin(name: str, run: Run) -> list[tuple[str, str]]:
@@ -288,11 +302,6 @@ def _origin(name: str, run: Run) -> list[tuple[str, str]]:
             by = made.get("command") or "Python"
             rows.append((what, f"{by} ({version}, {made.get('date')})"))
     return rows
-
-
-def metrics_of(found: Runs) -> list[str]:
-    """The metrics that have a good side, in the table's order."""
-    return [name for name in found.metrics if METRICS[name].group != "hidden"]
 
 
 def without_script(parts: Sequence[Section]) -> list[Section]:

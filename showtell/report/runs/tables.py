@@ -17,7 +17,10 @@ from showtell.scoring.comparison import SAME
 GROUPS = {"standard": ("standard", "more"), "hidden": ("hidden",)}
 
 
-class Table(list[Sequence[str | Cell]]):
+Row = Sequence[str | Cell]
+
+
+class Table(list[Row]):
     """Rows of cells; the first is the header. A notebook draws it, `print` writes it as text."""
 
     def _repr_html_(self) -> str:
@@ -48,8 +51,8 @@ def _lines(cell: str | Cell) -> str:
 
 def side_by_side(found: Runs) -> Table:
     """Each run's encoder, decoder, size and speed. A column that no run fills is not shown."""
-    head = ["run", "encoder", "decoder", "decoding", "trained", "training", "captions/s", "photos/s"]
-    rows = [[name, *_of_run(found, run)] for name, run in found.runs.items()]
+    head: Row = ["run", "encoder", "decoder", "decoding", "trained", "training", "captions/s", "photos/s"]
+    rows: list[Row] = [[name, *_of_run(found, run)] for name, run in found.runs.items()]
     kept = [place for place in range(len(head)) if any(_text(row[place]) for row in rows)]
     return Table([[row[place] for place in kept] for row in [head, *rows]])
 
@@ -62,7 +65,7 @@ def _of_run(found: Runs, run: Run) -> list[str | Cell]:
     return [
         encoder_of(run),
         decoder_of(run),
-        decoding_of(run),
+        Cell(decoding_of(run), f"weights of {run.weights.name}" if run.weights != run.folder else ""),
         Cell(amount(trained), f"of {amount(every)}" if every else ""),
         Cell(duration(run.seconds), _length(run)),
         f"{speed:.0f}" if speed else "",
@@ -82,9 +85,10 @@ def scores(found: Runs, group: str = "standard") -> Table:
     names = [name for name in found.metrics if METRICS[name].group in GROUPS[group]]
     names = [name for name in names if found.values(name)]
     if group == "hidden":  # many metrics: one a row
-        rows = [[_named(name), *(_score(found, run, name) for run in found.names)] for name in names]
+        rows: list[Row] = [[_named(name), *(_score(found, run, name) for run in found.names)] for name in names]
         return Table([["", *found.names], *rows])
-    return Table([["run", *map(_named, names)], *([run, *(_score(found, run, name) for name in names)] for run in found.names)])
+    of_runs: list[Row] = [[run, *(_score(found, run, name) for name in names)] for run in found.names]
+    return Table([["run", *map(_named, names)], *of_runs])
 
 
 def _named(metric: str) -> str:
@@ -129,7 +133,7 @@ def best_epochs(found: Runs) -> Table:
     """The best value of each validation metric, with its epoch: two metrics may choose different epochs."""
     names = list(dict.fromkeys(name for run in found.runs.values() for name in run.log.metrics))
     shown = {name: "loss" if name == VAL_LOSS else name for name in names}
-    rows = []
+    rows: list[Row] = []
     for name, run in found.runs.items():
         best = [run.log.best(metric) for metric in names]
         cells = [Cell(f"{point[1]:.3f}", f"epoch {point[0]:.3g}") if point else Cell("") for point in best]
@@ -141,7 +145,7 @@ def best_epochs(found: Runs) -> Table:
 def failure_counts(found: Runs) -> Table:
     """How many captions of each run fail in each way."""
     every, total = failing(found), len(found.image_ids)
-    rows = []
+    rows: list[Row] = []
     for name in found.names:
         counts = [len(every[kind][name]) for kind in KINDS]
         rows.append([name, *(Cell(f"{count:,}", f"{count / total:.1%}") for count in counts)])
@@ -150,7 +154,7 @@ def failure_counts(found: Runs) -> Table:
 
 def captions(found: Runs, image_id: str) -> Table:
     """The captions of one photo by all runs, below its references."""
-    rows = [["reference", "", text] for text in found.comparison.references[image_id]]
+    rows: list[Row] = [["reference", "", text] for text in found.comparison.references[image_id]]
     for name in found.names:
         score: Score = found.comparison.scores[name][found.decides]
         rows.append([name, f"{score.per_image[image_id]:.3f}", found.caption(name, image_id) or "(no words)"])

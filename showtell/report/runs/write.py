@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from showtell.plumbing.files import check_folder, whole, write_json, write_text
 from showtell.plumbing.messages import say
 from showtell.plumbing.origin import command
 from showtell.plumbing.progress import Bar
-from showtell.report.compared import differences_figure
 from showtell.report.explained import picture_names
 from showtell.report.figures import attention_figure, png, svg
 from showtell.report.page import render
@@ -23,7 +23,7 @@ from showtell.report.runs.looks import Look, look_at_folder, look_at_middle, map
 from showtell.report.runs.notebook import digest_of, notebook
 from showtell.report.runs.pdf import check_pdf, pdf
 from showtell.report.runs.read import Runs, read_runs
-from showtell.report.runs.sections import Asked, metrics_of, sections, without_script
+from showtell.report.runs.sections import Asked, sections, without_script
 from showtell.scoring.compare import to_json
 
 PAGE, NOTEBOOK, PDF, FIGURES, NUMBERS = "report.html", "report.ipynb", "report.pdf", "figures", "report.json"
@@ -139,7 +139,8 @@ def _figures(found: Runs, looks: Sequence[Look], folder: Path, console: Console 
     with Bar(console or Console(stderr=True), "drawing", len(drawn), "figure", show=console is not None) as bar:
         for name, draw in drawn:
             figure = draw()
-            written += [_bytes(folder / f"{name}.png", png(figure)), _bytes(folder / f"{name}.svg", svg(figure, words=False))]
+            written.append(_bytes(folder / f"{name}.png", png(figure)))
+            written.append(_bytes(folder / f"{name}.svg", svg(figure, words=False)))
             bar.advance()
     return written
 
@@ -147,13 +148,21 @@ def _figures(found: Runs, looks: Sequence[Look], folder: Path, console: Console 
 def _drawn(found: Runs, looks: Sequence[Look]) -> Iterator[tuple[str, Callable[[], Figure]]]:
     """A name without suffix for each figure, and how it is drawn."""
     for metric in drawings.chart_metrics(found):
-        yield f"curves-{metric}", lambda metric=metric: drawings.curves(found, metric)
-    yield "scores", lambda: drawings.score_dots(found)
+        yield f"curves-{metric}", partial(drawings.curves, found, metric)
+    yield "scores", partial(drawings.score_dots, found)
     if found.comparison.differences:
-        yield "differences", lambda: differences_figure(found.comparison, metrics=metrics_of(found))
+        yield "differences", partial(drawings.difference_dots, found)
     names = picture_names({look.image_id: look.path for look in looks}, Path())
     for look in looks:
         stem = names[look.image_id].stem
-        yield f"captions-{stem}", lambda look=look: drawings.captioned(look.image(), look.captions, look.references)
-        for run, seen in look.maps.items():
-            yield f"maps-{run}-{stem}", lambda look=look, seen=seen: attention_figure(look.image(), seen)
+        yield f"captions-{stem}", partial(_captioned, look)
+        for run in look.maps:
+            yield f"maps-{run}-{stem}", partial(_mapped, look, run)
+
+
+def _captioned(look: Look) -> Figure:
+    return drawings.captioned(look.image(), look.captions, look.references)
+
+
+def _mapped(look: Look, run: str) -> Figure:
+    return attention_figure(look.image(), look.maps[run])
