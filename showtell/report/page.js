@@ -11,7 +11,7 @@
   const escaped = (text) => String(text).replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
   const data = (element) => JSON.parse(element.querySelector('script[type="application/json"]').textContent);
   const select = (label, options, change) => {
-    const box = make("select");
+    const box = make("select", { "aria-label": label });
     for (const [value, text] of options) box.append(make("option", { value }, text));
     box.addEventListener("change", change);
     const field = make("label", {}, make("span", {}, label), box);
@@ -256,7 +256,7 @@
     const orders = [["worst", "worst first"], ["best", "best first"], ["apart", "runs disagree most"], ["name", "by name"]];
     const order = select("Order", orders.filter(([key]) => key !== "apart" || runs.length > 1), again);
     const failure = select("Failure", [], again);
-    const search = make("input", { type: "search", placeholder: "a word, or a photo's name" });
+    const search = make("input", { type: "search", "aria-label": "Search", placeholder: "a word, or a photo's name" });
     search.addEventListener("input", again);
     const find = make("label", {}, make("span", {}, "Search"), search);
     more.addEventListener("click", () => {

@@ -95,7 +95,9 @@ def test_the_page_holds_values_tests_a_picture_and_the_photos(tmp_path, photos):
     for image_id in lost:
         assert image_id in page.text and GOOD[image_id] in page.text and KNOWN[image_id][2] in page.text
         assert f"good: {found.scores['good']['CIDEr-D'].per_image[image_id]:.3f}" in page.text
-    assert "bad against good: worse by BLEU-1, BLEU-2, BLEU-3, BLEU-4, ROUGE-L, CIDEr-D" in page.text
+    assert (
+        "bad against good: worse by BLEU-1, BLEU-2, BLEU-3, BLEU-4, " in page.text and "ROUGE-L, CIDEr-D" in page.text
+    )
     assert "showtell compare good bad" in page.text and f"{found.differences['BLEU-4']['bad'].value:+.4f}" in page.text
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from showtell.metrics import METRICS
-from showtell.report.runs.failures import KINDS, failures
+from showtell.report.failures import KINDS, of_run
 from showtell.report.runs.read import Runs
 
 MIDDLE = 5
@@ -56,12 +56,17 @@ def apart(found: Runs, image_id: str) -> float:
     return max(every) - min(every)
 
 
+def failures_of(found: Runs, run: str, image_id: str) -> dict[str, str]:
+    most = found.runs[run].recipe.get("decode", {}).get("max_length")
+    return of_run(found.comparison, run, image_id, most)
+
+
 def failing(found: Runs) -> dict[str, dict[str, dict[str, str]]]:
     """By kind of failure, by run: image_id -> what is wrong."""
     by_kind: dict[str, dict[str, dict[str, str]]] = {kind: {name: {} for name in found.names} for kind in KINDS}
     for name in found.names:
         for image_id in found.image_ids:
-            for kind, why in failures(found, name, image_id).items():
+            for kind, why in failures_of(found, name, image_id).items():
                 by_kind[kind][name][image_id] = why
     return by_kind
 

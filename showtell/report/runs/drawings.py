@@ -131,7 +131,7 @@ def _panels(metrics: Sequence[str], runs: Sequence[str], draw: Callable[[Axes, s
         _plain(axes, ink, rule)
         axes.grid(axis="x", color=rule, linewidth=0.8)
         axes.grid(axis="y", visible=False)
-        axes.locator_params(axis="x", nbins=3)
+        axes.locator_params(axis="x", nbins=4)
         axes.set_yticks(range(len(runs)), runs if place % columns == 0 else [""] * len(runs), parse_math=False)
         axes.set_ylim(len(runs) - 0.5, -0.5)
     return figure

@@ -12,12 +12,12 @@ from showtell.data.images import open_image
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.messages import count
 from showtell.report.compared import cautions, protocol_of, sentence
+from showtell.report.explorer import explorer
+from showtell.report.failures import KINDS
 from showtell.report.figures import THEMES, data_uri, png, small_uri, svg
 from showtell.report.heat import thumbnail
 from showtell.report.page import Card, Chart, Figure, Said, Section, Shown
 from showtell.report.runs import choose, drawings, tables
-from showtell.report.runs.explorer import explorer
-from showtell.report.runs.failures import KINDS, failures
 from showtell.report.runs.log import AXES, LOSS, VAL_LOSS, follows, rank_correlation
 from showtell.report.runs.looks import Look
 from showtell.report.runs.read import Run, Runs
@@ -267,7 +267,7 @@ def _failures(found: Runs) -> list[Section]:
 
 def _explorer(found: Runs, console: Console | None) -> Section:
     values = {metric: found.values(metric) for metric in found.metrics}
-    part, unread = explorer(found.comparison, values, partial(failures, found), tuple(KINDS), found.names, console)
+    part, unread = explorer(found.comparison, values, partial(choose.failures_of, found), found.names, console)
     text = "Sort by a score, choose a run or a failure, search for a word in captions and references."
     lost = [LeftOut(name, f"cannot be read: {why}") for name, why in unread.items()]
     notes = [(f"without a picture: {told(lost)}", "")] if lost else []

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from showtell.metrics import METRICS
 from showtell.metrics.score import Score
+from showtell.report.failures import KINDS
 from showtell.report.page import Cell
 from showtell.report.runs.choose import failing
 from showtell.report.runs.describe import amount, decoder_of, decoding_of, duration, encoder_of
-from showtell.report.runs.failures import KINDS
 from showtell.report.runs.log import VAL_LOSS
 from showtell.report.runs.read import Run, Runs
 from showtell.report.scores import LESS
@@ -86,7 +86,7 @@ def scores(found: Runs, group: str = "standard") -> Table:
     names = [name for name in names if found.values(name)]
     if group == "hidden":  # many metrics: one a row
         rows: list[Row] = [[_named(name), *(_score(found, run, name) for run in found.names)] for name in names]
-        return Table([["", *found.names], *rows])
+        return Table([["metric", *found.names], *rows])
     of_runs: list[Row] = [[run, *(_score(found, run, name) for name in names)] for run in found.names]
     return Table([["run", *map(_named, names)], *of_runs])
 

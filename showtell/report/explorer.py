@@ -10,6 +10,7 @@ from showtell.data.images import open_image
 from showtell.metrics import METRICS
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.progress import Bar
+from showtell.report.failures import KINDS
 from showtell.report.figures import small_uri
 from showtell.report.heat import thumbnail
 from showtell.report.page import Explorer
@@ -29,7 +30,6 @@ def explorer(
     found: Comparison,
     values: Values,
     failing: Failing,
-    kinds: tuple[str, ...],
     order: list[str],
     console: Console | None = None,
 ) -> tuple[Explorer, dict[str, str]]:
@@ -49,7 +49,7 @@ def explorer(
                 "failures": [dict(failing(run, image_id)) for run in order],
             }
         )
-    some = [kind for kind in kinds if any(kind in of_run for photo in photos for of_run in photo["failures"])]
+    some = [kind for kind in KINDS if any(kind in of_run for photo in photos for of_run in photo["failures"])]
     best = found.decides if found.decides in metrics else metrics[0]
     named = [(name, METRICS[name].lower) for name in metrics]
     return Explorer(order, named, some, photos, best), unread

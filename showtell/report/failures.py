@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from showtell.metrics.chair import mentions
 from showtell.metrics.tokenize import tokenize
-from showtell.report.runs.read import Runs
+from showtell.scoring.comparison import Comparison
 
 KINDS = {
     "empty": "no words",
@@ -28,22 +28,35 @@ UNFINISHED = {"a", "an", "the", "of", "with", "and", "or", "to", "from", "at", "
 UNFINISHED |= {"his", "her", "their", "its", "my", "your", "very"}
 
 
-def failures(found: Runs, run: str, image_id: str) -> dict[str, str]:
-    """Kind -> what is wrong in a few words, or empty."""
-    caption = found.caption(run, image_id)
-    words = tokenize(caption).split()
+def failures(
+    caption: str, references: Sequence[str], *, copied: bool = False, most_words: int | None = None
+) -> dict[str, str]:
+    """Kind -> what is wrong in a few words, or empty. `most_words` is the decoding's longest caption.
+
+    >>> failures("a cat on the", ["a dog sleeps"])
+    {'cut': 'ends with the', 'made up': 'cat'}
+    """
+    words = [word.rstrip(".") for word in tokenize(caption).split()]  # `a.` at the end counts as an abbreviation
     if not words:
         return {"empty": ""}
     wrong: dict[str, str] = {}
     if again := repeated(words):
         wrong["repeated"] = again
-    if is_cut(words, found.runs[run].recipe.get("decode", {}).get("max_length")):
+    if is_cut(words, most_words):
         wrong["cut"] = f"ends with {words[-1]}"
-    if _flag(found, run, image_id, "copied"):
+    if copied:
         wrong["copied"] = ""
-    if made_up := invented(caption, found.comparison.references[image_id]):
+    if made_up := invented(caption, references):
         wrong["made up"] = ", ".join(made_up)
     return wrong
+
+
+def of_run(found: Comparison, run: str, image_id: str, most_words: int | None = None) -> dict[str, str]:
+    """The failures of one run's caption of one image."""
+    scores = found.scores[run]
+    copied = "copied" in scores and scores["copied"].per_image[image_id] > 0
+    caption, references = found.candidates[run][image_id], found.references[image_id]
+    return failures(caption, references, copied=copied, most_words=most_words)
 
 
 def repeated(words: Sequence[str]) -> str:
@@ -63,12 +76,12 @@ def repeated(words: Sequence[str]) -> str:
     return ""
 
 
-def is_cut(words: Sequence[str], most: object = None) -> bool:
+def is_cut(words: Sequence[str], most: int | None = None) -> bool:
     """
     >>> is_cut("a dog on the".split()), is_cut("a dog runs".split()), is_cut("a dog runs".split(), 3)
     (True, False, True)
     """
-    return words[-1] in UNFINISHED or (isinstance(most, int) and len(words) >= most)
+    return words[-1] in UNFINISHED or (most is not None and len(words) >= most)
 
 
 def invented(caption: str, references: Sequence[str]) -> list[str]:
@@ -82,8 +95,3 @@ def invented(caption: str, references: Sequence[str]) -> list[str]:
         return []
     there = {name for text in references for name in mentions(tokenize(text))}
     return [name for name in named if name not in there]
-
-
-def _flag(found: Runs, run: str, image_id: str, metric: str) -> bool:
-    scores = found.comparison.scores[run]
-    return metric in scores and scores[metric].per_image[image_id] > 0
