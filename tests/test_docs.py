@@ -107,7 +107,8 @@ def option_tables():
 
 
 PARTS_AND_SETTINGS = {(section, name): part for section, table in PARTS.items() for name, part in table.items()}
-PARTS_AND_SETTINGS.pop(("regions", "none"))  # has no options of its own
+for part in (("regions", "none"), ("peft", "all")):  # have no options of their own
+    PARTS_AND_SETTINGS.pop(part)
 PARTS_AND_SETTINGS |= {(section, None): settings for section, settings in FIXED.items()}
 
 

@@ -3,10 +3,10 @@
 The decoder reads a photo twice, as it is and distorted. What it says of the distorted photo is habit. A word's score is
 p^(1 + alpha) / q^alpha, p being its probability with the photo and q with the distorted one. Example with alpha = 1:
 
-    word   p    q    score
-    dog    .5   .5   .25 / .5 = .5
-    cat    .4   .1   .16 / .1 = 1.6   the caption goes on with `cat`
-    zebra  .01  .00001  10            needs the limit: p is below beta = .1 of the largest p, so it is not considered
+    word   p    q       score
+    dog    .5   .5      .25 / .5 = .5
+    cat    .4   .1      .16 / .1 = 1.6   the caption goes on with `cat`
+    zebra  .01  .00001  10               not considered, as p is below beta = .1 times the largest p
 
 The limit is that of arXiv:2210.15097. The scores are made to add up to 1 before the search takes their logarithms.
 """

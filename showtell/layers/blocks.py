@@ -90,12 +90,14 @@ class Blocks(nn.ModuleList):
     ) -> tuple[Tensor, dict[str, Tensor], list[Tensor]]:
         """Words -> words, the state with S more words, and each layer's attention if `maps`."""
         grown, weights = {}, []
+        crossed = "cross_mask" in memory  # then the image is there, and not in the prefix
         for i, block in enumerate(self):
             past = state[f"keys{i}"], state[f"values{i}"]
             prefix, cross = shared(memory, "prefix", i), shared(memory, "cross", i)
-            x, (keys, values), seen = block(x, past, prefix, cross, maps)
+            looks = maps and (cross if crossed else prefix) is not None
+            x, (keys, values), seen = block(x, past, prefix, cross, looks)
             grown[f"keys{i}"], grown[f"values{i}"] = keys, values
-            if maps and seen.numel():
+            if looks:
                 weights.append(seen)
         return x, grown, weights
 

@@ -17,7 +17,7 @@ from showtell.captioners.captioner import Captioner
 from showtell.captioners.views import encoder_of_views
 from showtell.data import Record
 from showtell.loading import load
-from showtell.plumbing.errors import Unreadable
+from showtell.plumbing.errors import InputError, Unreadable
 from showtell.plumbing.messages import count
 from showtell.plumbing.progress import Bar
 from showtell.predict.photos import find_photos
@@ -93,6 +93,7 @@ def caption_photos(
     """(image_id, caption) for each photo, in the order of `photos`, batch by batch; Unreadable if it cannot be read."""
     ids = list(photos)
     batch_size = min(batch_size, captioner.at_once or batch_size)
+    works = False
     with (
         ThreadPoolExecutor(4) as pool,
         Bar(console or Console(stderr=True), "captioning", len(ids), "photo", show=console is not None) as bar,
@@ -102,9 +103,38 @@ def caption_photos(
             opened = pool.map(partial(_open, captioner), (photos[image_id] for image_id in some))
             results: dict[str, Any] = dict(zip(some, opened, strict=True))
             images = {image_id: image for image_id, image in results.items() if isinstance(image, Image.Image)}
-            results |= zip(images, captioner.caption(list(images.values()), **decode), strict=True)
+            results |= _captions(captioner, images, photos, decode, works)
+            works = works or any(isinstance(results[image_id], Caption) for image_id in images)
             yield from results.items()
             bar.advance(len(some))
+
+
+def _captions(
+    captioner: Captioner,
+    images: Mapping[str, Image.Image],
+    photos: Mapping[str, Path],
+    decode: Mapping[str, Any],
+    works: bool,
+) -> dict[str, Caption | Unreadable]:
+    """The captions of a batch. A photo that the model refuses, such as one of 1 x 300 pixels, costs only itself.
+
+    If the model refuses all of them, and `works` does not say that it took earlier ones, its error is raised.
+    """
+    try:
+        return dict(zip(images, captioner.caption(list(images.values()), **decode), strict=True))
+    except InputError as error:
+        if not works and len(images) == 1:
+            raise
+        refused = error
+    results: dict[str, Caption | Unreadable] = {}
+    for image_id, image in images.items():
+        try:
+            (results[image_id],) = captioner.caption([image], **decode)
+        except InputError as error:
+            results[image_id] = Unreadable(photos[image_id], str(error))
+    if not works and not any(isinstance(result, Caption) for result in results.values()):
+        raise refused
+    return results
 
 
 def _open(captioner: Captioner, path: Path) -> Image.Image | Unreadable:

@@ -25,7 +25,7 @@ from showtell.regions import REGIONS
 from showtell.settings.text import load_recipe, packaged_recipes, read_yaml
 from showtell.tokenizers import TOKENIZERS, Words
 
-SECTIONS = "data, encoder, regions, tokenizer, decoder, loss, decode, captioner, train, evaluate"
+SECTIONS = "data, encoder, regions, tokenizer, decoder, peft, loss, decode, captioner, train, evaluate"
 
 
 def checked(*overrides):

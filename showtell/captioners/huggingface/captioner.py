@@ -67,9 +67,11 @@ class HuggingFace(Captioner):
         return self
 
     def adopt(self, recipe: Recipe) -> None:
+        """The model stays the one that was loaded, by the place and version that were found."""
         super().adopt(recipe)
-        self.at_once = recipe["captioner"]["batch_size"]
-        self.settings = settings_of(recipe)
+        loaded = {key: self.recipe["captioner"][key] for key in ("model", "revision", "dtype")}
+        self.settings = settings_of(recipe | {"captioner": recipe["captioner"] | loaded})
+        self.at_once = self.settings.batch_size
 
     def caption(self, images: Sequence[str | Path | Image.Image], **decode: Any) -> list[Caption]:
         """`tokens` are the ids of the answer, and `log_prob` is the whole answer's, before it is cleaned."""
@@ -210,7 +212,11 @@ class HuggingFace(Captioner):
     def open_model(cls, recipe: Recipe) -> "HuggingFace":
         """From a checked recipe; the captioner's own says where the model lies and which version it has."""
         section = recipe["captioner"]
-        place = place_of(section["model"])
+        try:
+            place = place_of(section["model"])
+        except InputError as error:
+            error.advice = f"{error.advice}; if it was moved, give captioner.model=FOLDER"
+            raise
         loaded = load_network(place, section["revision"], section["dtype"])
         if isinstance(place, Path):
             fixed = {"model": str(place.resolve()), "revision": None}

@@ -19,6 +19,7 @@ from showtell.plumbing.quiet import quiet
 from showtell.plumbing.torchvision_repair import repair_torchvision
 
 CONFIG = "config.json"
+EXTRA = ("num2words", "sentencepiece")  # packages that some models need, and the extra `lm` has
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 CONTENT = ("*.json", "*.safetensors", "*.bin", "*.txt", "*.model", "*.jinja")  # what a folder's digest is made of
 TRAINING = ("training_args.bin", "optimizer.bin", "scheduler.bin", "trainer_state.json")  # and what it is not
@@ -150,7 +151,9 @@ def _processors(transformers: Any, name: str, source: str, options: dict[str, An
 
 
 def _cannot(name: str, error: Exception) -> InputError:
-    advice = "pip install 'showtell[lm]' has all packages" if isinstance(error, ImportError) else None
+    advice = None
+    if isinstance(error, ImportError) and any(package in str(error).lower() for package in EXTRA):
+        advice = "pip install 'showtell[lm]'"
     if isinstance(error, OSError) and "offline" in str(error).lower():
         advice = "the Hugging Face Hub is out of reach; name a local folder instead"
     return refused(name, f"cannot be loaded ({on_one_line(error)})", advice=advice)

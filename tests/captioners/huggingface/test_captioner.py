@@ -130,7 +130,7 @@ def test_saved_and_loaded_it_is_driven_as_before(tmp_path):
 def test_a_model_that_moved_is_found_where_it_is_now(tmp_path, copy):
     made(tmp_path / "run", f"captioner.model={copy}")
     moved = copy.rename(tmp_path / "elsewhere")
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match=r"is no folder.*captioner\.model=FOLDER"):
         showtell.load(tmp_path / "run")
     found = run_command("caption", str(paths()[0]), "--model", str(tmp_path / "run"), f"captioner.model={moved}")
     assert found.exit_code == 0, found.output
@@ -369,21 +369,24 @@ def test_weights_of_pytorch_are_read_as_plain_tensors(copy):
 
 
 def test_a_missing_package_names_the_extra(monkeypatch):
+    path = folder("blip")
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(InputError) as wrong:
-        showtell.load(folder("blip"))
+        showtell.load(path)
     told(wrong, "transformers", "showtell[lm]")
 
 
 def test_a_package_that_transformers_lacks_names_the_extra(monkeypatch):
     import transformers
 
+    path = folder("idefics3")
+
     def lacks(*_, **__):
         raise ImportError("Package `num2words` is required to run SmolVLM processor.")
 
     monkeypatch.setattr(transformers.AutoProcessor, "from_pretrained", lacks)
     with pytest.raises(InputError) as wrong:
-        showtell.load(folder("idefics3"))
+        showtell.load(path)
     told(wrong, "num2words", "showtell[lm]")
 
 
@@ -447,6 +450,18 @@ def test_a_photo_among_others_that_cannot_be_read_costs_only_itself(tmp_path):
     found = run_command("caption", str(tmp_path), "--model", str(folder("blip")), "decode.max_length=4")
     assert found.exit_code == 3 and len(found.stdout.splitlines()) == 2
     assert "bad.jpg" in found.stderr
+
+
+def test_a_photo_that_the_model_refuses_costs_only_itself(tmp_path):
+    """Qwen2-VL takes no photo that is 200 times as wide as high."""
+    for number, size in enumerate([(20, 30), (2, 900), (30, 20)]):
+        Image.new("RGB", size).save(tmp_path / f"{number}.png")
+    words = ("--model", str(folder("qwen2_vl")), "decode.max_length=4", "decode=greedy")
+    found = run_command("caption", str(tmp_path), *words)
+    assert found.exit_code == 3 and len(found.stdout.splitlines()) == 2
+    assert "1.png" in found.stderr and "aspect ratio" in found.stderr
+    alone = run_command("caption", str(tmp_path / "1.png"), *words)
+    assert isinstance(alone.exception, InputError) and "aspect ratio" in str(alone.exception)
 
 
 def test_odd_photos_are_captioned(blip):

@@ -16,7 +16,7 @@ from tests.captioners.huggingface.tiny import MADE, folder
 SHAPES = {
     **dict.fromkeys(("blip", "git", "vision-encoder-decoder", "blip-2"), "none"),
     **dict.fromkeys(("paligemma", "florence2"), "text"),
-    **dict.fromkeys(("llava", "idefics3", "qwen2_vl"), "chat"),
+    **dict.fromkeys(("llava", "idefics3", "smolvlm", "qwen2_vl"), "chat"),
 }
 
 

@@ -3,6 +3,7 @@
 `MADE` has one function for each architecture, which writes a folder as `save_pretrained` does; `folder` keeps each.
 """
 
+import importlib.util
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -317,6 +318,31 @@ def florence2(folder: Path) -> Path:
     return folder
 
 
+def smolvlm(folder: Path) -> Path:
+    """As Idefics3, with a processor of films, which it wants even for photos; needs num2words."""
+    from transformers import SmolVLMConfig, SmolVLMForConditionalGeneration, SmolVLMImageProcessor, SmolVLMProcessor
+    from transformers.models.smolvlm.video_processing_smolvlm import SmolVLMVideoProcessor
+
+    places = [f"<row_{row}_col_{column}>" for row in range(1, 7) for column in range(1, 7)]
+    marks = ("<image>", "<fake_token_around_image>", "<end_of_utterance>", "<global-img>")
+    names = {"image_token": marks[0], "fake_image_token": marks[1], "end_of_utterance_token": marks[2]}
+    tokenizer = byte_pairs(*marks, *places, extra_special_tokens=names | {"global_image_token": marks[3]})
+    config = SmolVLMConfig(
+        vision_config={**VISION, "image_size": SIDE, "patch_size": 7},
+        text_config={"model_type": "llama", **LLAMA, "vocab_size": len(tokenizer), **ids(tokenizer)},
+        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+        scale_factor=2,
+    )
+    drawn(SmolVLMForConditionalGeneration(config)).save_pretrained(folder)
+    sizes = {"size": {"longest_edge": 2 * SIDE}, "max_image_size": {"longest_edge": SIDE}}
+    sampling = {"fps": 1, "max_frames": 4, "video_size": {"longest_edge": SIDE}}
+    films = SmolVLMVideoProcessor(**sizes, num_frames=4, fps=1, video_sampling=sampling)
+    SmolVLMProcessor(
+        SmolVLMImageProcessor(**sizes), tokenizer, films, image_seq_len=4, chat_template=CHAT
+    ).save_pretrained(folder)
+    return folder
+
+
 MADE = {
     "blip": blip,
     "git": git,
@@ -328,6 +354,8 @@ MADE = {
     "blip-2": blip2,
     "florence2": florence2,
 }
+if importlib.util.find_spec("num2words"):
+    MADE["smolvlm"] = smolvlm
 _kept = tempfile.TemporaryDirectory(prefix="showtell-tiny-")
 
 
