@@ -1,4 +1,4 @@
-"""The pages of `report` and `compare` in a real browser: what moves, what is heard by screen readers, what is printed."""
+"""The pages of `report` and `compare` in a real browser: what moves, what screen readers hear, what is printed."""
 
 import itertools
 

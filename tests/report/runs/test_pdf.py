@@ -1,7 +1,9 @@
 """The PDF of a report: text that can be selected, figures as vectors, and no caption read as markup."""
 
 import pytest
+from PIL import Image
 
+from showtell.report.figures import data_uri, image_png
 from showtell.report.page import Card, Cell, Figure, Section
 from showtell.report.runs.pdf import pdf
 from showtell.report.runs.sections import Asked, sections, without_script
@@ -37,7 +39,7 @@ def test_a_report_has_selectable_text_and_vector_figures(found, looks):
 
 
 def test_a_picture_is_embedded_once_for_each_card():
-    dot = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    dot = data_uri(image_png(Image.new("RGB", (4, 3), "red")))
     cards = [Card(dot, "a.png", "a star", ["a red star"]), Card("", "b.png", captions=[("run", "none")], note="empty")]
     part = Section("Photos", cards=cards, figure=Figure(dot, dot, "a dot"))
     text = texts(pdf("T", "L", [part]))
