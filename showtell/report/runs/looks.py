@@ -22,6 +22,8 @@ from showtell.report.runs.choose import middle
 from showtell.report.runs.read import Run, Runs
 
 WORD_SIDE = 168  # pixels of the longer side of a word's picture
+MOST_PHOTOS = 24  # of a folder; a page with more could not be read
+HOW = "for each word, the bright part of the photo is where the model looked (attention)."  # what `map_words` shows
 MOST_WORDS = 24  # of a caption, with a picture each
 NONE, ALL = "none", "all"
 
@@ -95,19 +97,22 @@ def look_at_middle(found: Runs, asked: Sequence[str] | None, console: Console | 
 def look_at_folder(
     found: Runs, folder: Path, asked: Sequence[str] | None, console: Console | None = None
 ) -> tuple[list[Look], dict[str, str]]:
-    """The photos of a folder, captioned now by every run that can, and why some cannot be read.
+    """The first photos of a folder, captioned now by every run that can; and notes by name on what is not shown.
 
     References come from the folder itself if it is a data set, else from the report's data by the photo's name.
     """
-    paths, known = find_photos([folder]), {**_by_name(found), **_own_references(folder)}
+    every, known = find_photos([folder]), {**_by_name(found), **_own_references(folder)}
+    paths = dict(list(every.items())[:MOST_PHOTOS])
     looks, failed = [], dict[str, str]()
+    if len(every) > len(paths):
+        failed[str(folder)] = f"has {len(every):,} photos; the first {MOST_PHOTOS} are shown"
     with _bar(console, "captioning", len(paths)) as bar:
         for image_id, path in paths.items():
             bar.advance()
             try:
                 captions = dict(_captions(found, open_image(path)))
             except InputError as error:
-                failed[image_id] = getattr(error, "reason", str(error))
+                failed[image_id] = f"cannot be read: {getattr(error, 'reason', error)}"
                 continue
             looks.append(Look(image_id, path, known.get(image_id, ()), captions))
     if not looks:

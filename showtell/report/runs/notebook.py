@@ -9,8 +9,8 @@ from typing import Any
 
 from showtell.report.runs import drawings
 from showtell.report.runs.log import LOSS
+from showtell.report.runs.numbers import CURVE
 from showtell.report.runs.read import Runs
-from showtell.report.runs.sections import CURVE
 
 SEE = "*What do you see?*"
 

@@ -1,6 +1,7 @@
 """Runs -> `DIR/report.html` and `DIR/report.ipynb`, and on request `DIR/report.pdf` and `DIR/figures/`."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -157,7 +158,8 @@ def _drawn(found: Runs, looks: Sequence[Look]) -> Iterator[tuple[str, Callable[[
         stem = names[look.image_id].stem
         yield f"captions-{stem}", partial(_captioned, look)
         for run in look.maps:
-            yield f"maps-{run}-{stem}", partial(_mapped, look, run)
+            name = re.sub(r"[^\w.-]+", "_", run).strip("_")  # a run may be named by its path
+            yield f"maps-{name}-{stem}", partial(_mapped, look, run)
 
 
 def _captioned(look: Look) -> Figure:

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from showtell.plumbing.errors import InputError
+from showtell.report.runs import looks as looks_room
 from showtell.report.runs.looks import look_at_folder, look_at_middle, map_words, mapped
 from tests.report.small import small_captioner
 
@@ -54,6 +55,12 @@ def test_a_photo_that_cannot_be_read_is_reported_and_the_others_shown(found, fol
     (folder / "broken.jpg").write_bytes(b"no photo")
     looks, failed = look_at_folder(found, folder, ["none"])
     assert len(looks) == 2 and "not an image" in failed["broken.jpg"]
+
+
+def test_of_many_photos_the_first_are_shown(found, folder, monkeypatch):
+    monkeypatch.setattr(looks_room, "MOST_PHOTOS", 1)
+    looks, notes = look_at_folder(found, folder, ["none"])
+    assert len(looks) == 1 and notes == {str(folder): "has 2 photos; the first 1 are shown"}
 
 
 def test_a_folder_with_no_photo_that_can_be_read_is_refused(found, tmp_path):

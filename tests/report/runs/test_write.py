@@ -1,6 +1,7 @@
 """`showtell report` writes its files whole, and never over somebody's work."""
 
 import json
+import shutil
 
 import pytest
 from typer.testing import CliRunner
@@ -9,6 +10,8 @@ from showtell.cli import app
 from showtell.plumbing.errors import InputError
 from showtell.report.runs import pdf as pdf_room
 from showtell.report.runs import write
+from showtell.report.runs.looks import look_at_middle
+from showtell.report.runs.read import read_runs
 from showtell.report.runs.write import NOTEBOOK, PAGE, SECOND, check_home, report_runs
 from tests.report.test_page import Reader
 
@@ -51,6 +54,25 @@ def test_every_figure_is_there_as_pixels_and_as_vectors(report):
 def test_maps_are_figures_too(found, looks):
     names = [name for name, _ in write._drawn(found, looks)]
     assert len(set(names)) == len(names) and sum(name.startswith("maps-frozen-") for name in names) == len(looks)
+
+
+def test_runs_of_the_same_name_have_their_paths_as_names(scored, tmp_path):
+    for home in ("a", "b"):
+        shutil.copytree(scored.frozen, tmp_path / home / "run")
+    found = read_runs([tmp_path / "a" / "run", tmp_path / "b" / "run"], resamples=10)
+    assert found.names == [str(tmp_path / "a" / "run"), str(tmp_path / "b" / "run")]
+    names = [name for name, _ in write._drawn(found, look_at_middle(found, None)[:1])]
+    assert len(set(names)) == len(names) and not any("/" in name for name in names)
+
+
+def test_photos_that_a_run_lacks_are_skipped_and_counted(scored, tmp_path):
+    few = shutil.copytree(scored.human, tmp_path / "few")
+    captions = json.loads((few / "captions-val.json").read_text("utf-8"))
+    lost = next(iter(captions))
+    (few / "captions-val.json").write_text(json.dumps({i: text for i, text in captions.items() if i != lost}))
+    report_runs([scored.trained, few], tmp_path / "out", maps=["none"])
+    text = Reader((tmp_path / "out" / PAGE).read_text("utf-8")).text
+    assert "skipped 1 photo: 1 without a caption of few" in text and "the same 5 photos" in text
 
 
 def test_a_report_replaces_an_earlier_one(scored, tmp_path):
