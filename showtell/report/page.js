@@ -113,7 +113,8 @@
         out.push(`<path d="${way}" fill="none" stroke="${run.colour}" ${style} stroke-linejoin="round"/>`);
         for (const [x, y] of all) {
           if (!thin) out.push(`<circle cx="${X(x).toFixed(1)}" cy="${Y(y).toFixed(1)}" r="3.2" fill="${run.colour}"/>`);
-          points.push({ x: X(x), y: Y(y), text: `${run.name}${what && `, ${what}`}: ${short(y)} at ${by.box.value} ${short(x)}` });
+          const where = by.box.value === "seconds" ? `after ${short(x)} seconds` : `at ${by.box.value} ${short(x)}`;
+          points.push({ x: X(x), y: Y(y), text: `${run.name}${what && `, ${what}`}: ${short(y)} ${where}` });
         }
       }
       out.push('<circle class="here" r="6" fill="none" visibility="hidden"/>');
