@@ -23,6 +23,8 @@ _DOORS = {
     "caption": "predict.captions",
     "classify": "zeroshot.classify",
     "compare": "scoring.comparison",
+    "read_runs": "report.runs.read",
+    "report_runs": "report.runs.write",
     "explain_photo": "explain.explain:explain",
     "attention_figure": "report.strip",
     "open_image": "data.images",
