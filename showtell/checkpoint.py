@@ -69,7 +69,9 @@ def _unrecoverable(part: Encoder | Decoder) -> Iterator[tuple[str, Tensor]]:
     for prefix, module in part.named_modules():
         trains = any(parameter.requires_grad for parameter in module.parameters(recurse=False))
         if trains or module not in given_back:
-            own = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
+            dropped = module._non_persistent_buffers_set  # what a module can compute again, such as a merged matrix
+            buffers = [named for named in module.named_buffers(recurse=False) if named[0] not in dropped]
+            own = [*module.named_parameters(recurse=False), *buffers]
             yield from ((f"{prefix}.{name}" if prefix else name, tensor) for name, tensor in own)
 
 

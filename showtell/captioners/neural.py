@@ -16,6 +16,7 @@ from showtell.decoders.decoder import Decoder
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.turned import Views
 from showtell.features import Seen, to
+from showtell.peft.lora import merge
 from showtell.settings.text import Recipe
 from showtell.tokenizers import TOKENIZERS
 from showtell.tokenizers.captions import Tokenizer
@@ -94,4 +95,5 @@ class Neural(Captioner):
         checkpoint.restore(captioner.encoder, captioner.decoder, tensors, str(folder / checkpoint.MODEL))
         captioner.decoder.eval()
         captioner.encoder.eval()
+        merge(captioner.decoder)  # LoRA then costs nothing
         return captioner
