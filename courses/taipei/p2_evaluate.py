@@ -21,7 +21,9 @@ def references(file: Path) -> dict[str, list[str]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, epilog="SHOWTELL_CLIP names the CLIP; none: without CLIPScore")
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog="SHOWTELL_CLIP names the CLIP; none: without CLIPScore"
+    )
     parser.add_argument("--pred_file", required=True, help="{file name without .jpg: caption}")
     parser.add_argument("--images_root", default="p2_data/images/val/")
     parser.add_argument("--annotation_file", default="p2_data/val.json")

@@ -16,6 +16,7 @@ def main() -> None:
     folder = Path(os.environ.get("TAIPEI_CHECKPOINT", HERE / "p2_checkpoint"))
 
     from p2_decoder import check_names
+
     from showtell.coursework.trained import read_trained
     from showtell.plumbing.device import device_of
     from showtell.plumbing.files import write_json

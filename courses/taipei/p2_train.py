@@ -19,8 +19,9 @@ def main() -> None:
     parser.add_argument("changes", nargs="*", metavar="KEY=VALUE", help="changes of the recipe, as train.epochs=2")
     asked = parser.parse_args()
 
-    import showtell
     from p2_decoder import check_names
+
+    import showtell
     from showtell.coursework.trained import write_trained
     from showtell.training.loop import train
 

@@ -36,7 +36,9 @@ class Booklet:
         self.pdf = PdfPages(self._whole.__enter__(), metadata={"Creator": "showtell"})
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._turn()
         self.pdf.close()
         self._whole.__exit__(kind, error, trace)
@@ -64,7 +66,9 @@ class Booklet:
         figure = self._room(height)
         axes = figure.add_axes((LEFT, self.free - height, RIGHT - LEFT, height))
         axes.set_axis_off()
-        grid = axes.table([*map(list, rows)], colLabels=list(header), loc="upper left", cellLoc="left", edges="horizontal")
+        grid = axes.table(
+            [*map(list, rows)], colLabels=list(header), loc="upper left", cellLoc="left", edges="horizontal"
+        )
         grid.auto_set_font_size(False)
         grid.set_fontsize(8.5)
         grid.auto_set_column_width(list(range(len(header))))
@@ -98,7 +102,9 @@ class Booklet:
             axes.imshow(thumbnail(image, 480))
             axes.set_anchor("NW")
             axes.set_axis_off()
-            figure.text(LEFT + 0.22, self.free, "\n".join(lines), fontsize=9, va="top", parse_math=False, linespacing=1.4)
+            figure.text(
+                LEFT + 0.22, self.free, "\n".join(lines), fontsize=9, va="top", parse_math=False, linespacing=1.4
+            )
             self.free -= height + LINE / 2
 
     def _room(self, height: float) -> Figure:

@@ -63,3 +63,9 @@ def _built(folder: Path, moved: Sequence[str]) -> Neural:
     torch.manual_seed(recipe["train"]["seed"])
     encoder = build("encoder")
     return Neural(encoder, build("decoder", encoder, tokenizer), tokenizer, recipe)
+
+
+def count(folder: Path) -> int:
+    """How many parameters the .pth file of a folder holds."""
+    (file,) = folder.glob("*.pth")
+    return sum(tensor.numel() for tensor in read_weights(file, KEY).values())

@@ -35,8 +35,8 @@ def cross_entropy(
 ) -> tuple[Float[Tensor, ""], int]:
     """The sum of -log p(next word) over all real words, and the number of these words.
 
-    The decoder reads a prompt, but predicts it only if `labels` is `prompt+caption`. `truth`, `piece` and `carry`
-    go to `teacher_forcing.read_captions`. `taught` are a teacher's log probabilities; their cross entropy is `share` of the
+    The decoder reads a prompt, but predicts it only if `labels` is `prompt+caption`. `truth`, `piece` and `carry` go to
+    `teacher_forcing.read_captions`. `taught` are a teacher's log probabilities; their cross entropy is `share` of the
     loss. `attend_all` is the weight, per word, of doubly stochastic attention (arXiv:1502.03044): over all words of a
     caption, each visual token should get attention 1 in total.
 

@@ -39,8 +39,8 @@ def train(
     """Train a recipe into the folder `run`, or resume it, as `showtell train` does. Returns the folder.
 
     `recipe` comes from `showtell.load_recipe`, or is nested dicts of your own. Progress and notes go to `console`, by
-    default to stderr. `heard` gets each row of the log, for example to print the scores of an epoch. Training may be killed at any moment: with `resume=True` it continues from the last checkpoint,
-    and ends with the same weights, bit for bit.
+    default to stderr. `heard` gets each row of the log, for example to print an epoch's scores. Training may be killed
+    at any moment: with `resume=True` it continues from the last checkpoint, and ends with the same weights.
 
     Raises RecipeError if the recipe is not allowed; InputError if `run` exists and `resume` is False, if there is
     nothing to resume, if data is missing, or if the folder cannot be written; Interrupted after Ctrl-C.

@@ -1,6 +1,8 @@
 """Taipei's command lines: problem 1, training, captions, scores; files as the course's own scripts read them."""
 
 import json
+import shutil
+import zipfile
 
 import pytest
 import torch
@@ -74,3 +76,49 @@ def test_problem_1_writes_a_csv_of_keys(trained):
     header, *rows = (trained / "labels.csv").read_text().splitlines()
     assert header == "filename,label" and len(rows) == TRAIN
     assert all(row.partition(",")[0].endswith(".jpg") and row.partition(",")[2] in ("0", "1") for row in rows)
+
+
+def test_the_report_and_the_hand_in(trained, tmp_path):
+    (trained / "p3_data" / "images").mkdir(parents=True, exist_ok=True)
+    (trained / "p3_data" / "images" / "bike.jpg").write_bytes(
+        (trained / "p2_data/images/val/96399948.jpg").read_bytes()
+    )
+    done = call("taipei", "report.py", "--id", "R1", "--pdf", "--data", ".", "--runs", "made", cwd=trained)
+    assert done.returncode == 0, done.stderr
+    assert (trained / "hw3_R1.pdf").read_bytes().startswith(b"%PDF")
+
+    folder = tmp_path / "mine"
+    shutil.copytree(ROOT / "courses" / "taipei", folder)
+    done = call("taipei", folder / "hand_in.py", "--id", "R1", cwd=tmp_path)
+    assert done.returncode == 2 and "hw3_R1.pdf is missing" in done.stderr and "has no address" in done.stderr
+    assert not (folder / "hw3_R1.zip").exists()
+    shutil.copy(trained / "hw3_R1.pdf", folder)
+    shutil.copytree(trained / "made", folder / "p2_checkpoint")
+    script = folder / "hw3_download.sh"
+    script.write_text(script.read_text().replace('URL=""', 'URL="https://example.org/p2_checkpoint.zip"'))
+    done = call("taipei", folder / "hand_in.py", "--id", "R1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "hw3_1.sh" in zipfile.ZipFile(folder / "hw3_R1.zip").namelist()
+    script.write_text(script.read_text() + "rm -r x\n")
+    assert "uses rm" in call("taipei", folder / "hand_in.py", "--id", "R1", cwd=tmp_path).stderr
+
+
+def test_the_names_of_the_course_decoder_and_tokenizer(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "courses" / "taipei"))
+    from decoder import Config, Decoder
+    from tokenizer import BPETokenizer
+
+    from showtell.tokenizers.gpt2 import _packaged
+
+    cfg = Config()
+    cfg.n_layer, cfg.n_head, cfg.n_embd, cfg.vocab_size, cfg.block_size = 2, 3, 12, 31, 7
+    model = Decoder(cfg).eval()
+    assert model(torch.zeros(2, 9, dtype=torch.long)).shape == (2, 7, 31)
+    assert model.lm_head.weight is model.transformer.wte.weight and len(model.transformer.h) == 2
+    words = BPETokenizer(_packaged() / "encoder.json", _packaged() / "vocab.bpe")
+    text = "a kitchen with a sink and many cooking machines and a pot of food"
+    ids = [64, 9592, 351, 257, 14595, 290, 867, 10801, 8217, 290, 257, 1787, 286, 2057]
+    assert words.encode(text) == ids and words.decode(ids) == text
+    assert words.encode("a<|endoftext|>", allowed_special=["<|endoftext|>"]) == [64, 50256]
+    with pytest.raises(AssertionError):
+        words.encode("<|endoftext|>")
