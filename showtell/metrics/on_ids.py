@@ -20,23 +20,16 @@ FIRST = 1_000_000  # METEOR's tables know small numbers: it may call `10` a syno
 TOKENS = "token numbers"
 
 
-def words(text: str) -> list[str]:
-    """
-    >>> words("A dog's ball, on T-shirts .")
-    ['a', 'dogs', 'ball', 'on', 'tshirts']
-    """
-    plain = ("".join(letter for letter in word if letter.isalnum()) for word in text.lower().split(" "))
-    return [word for word in plain if word]
-
-
 def numbered(texts: Texts) -> Texts:
     """The same texts as numbers, with spaces between."""
     if all(_is_numbers(text) for some in ([*texts.said], *texts.known) for text in some):
         return Texts([*texts.said], [[*of_image] for of_image in texts.known])
+    from showtell.tokenizers.listed import split  # loads torch, which other metrics do not need
+
     ids: dict[str, int] = {}
 
     def number(text: str) -> str:
-        return " ".join(str(ids.setdefault(word, FIRST + len(ids))) for word in words(text))
+        return " ".join(str(ids.setdefault(word, FIRST + len(ids))) for word in split(text))
 
     return Texts([number(text) for text in texts.said], [[number(text) for text in some] for some in texts.known])
 
