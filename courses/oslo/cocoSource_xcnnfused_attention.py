@@ -30,7 +30,7 @@ class ImageCaptionModel(nn.Module):
 
 
 class AttentionRNN(nn.Module):
-    """The first cell sees the word and the boxes' maximum; its state weighs the boxes, and the second cell sees them."""
+    """The first cell sees the word and the boxes' maximum; its state weighs the boxes for the second."""
 
     def __init__(self, input_size, hidden_state_size):
         super().__init__()

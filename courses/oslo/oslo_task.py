@@ -5,6 +5,7 @@ from pathlib import Path
 from showtell.coursework.script import console, run_script
 
 LINE = "Evaluation results, BLEU-4: {}, Cider: {},  ROUGE: {}, Meteor: {}"
+LONGEST = 40  # words that the course's networks generate
 
 
 def main(task: int, config: dict, modelParam: dict) -> None:
@@ -42,17 +43,20 @@ def validate(task: int, config: dict, param: dict) -> None:
     from oslo_recipe import recipe_of
 
     from showtell.cache import open_source
+    from showtell.data.photo_pickles import find_pickles, read_photo
     from showtell.metrics.score import score
     from showtell.predict.captions import describe_all
     from showtell.recipe.build import build
+    from showtell.tokenizers.captions import words_of
 
     recipe = recipe_of(task, config, param)
-    captioner, longest = read_best(task, param, recipe), 40
+    captioner, data = read_best(task, param, recipe), Path(recipe["data"]["root"])
     records = [record for record in build(recipe, "data") if record.split == "val"]
+    photos = [read_photo(path) for split, path in find_pickles(data, config["featurepathstub"]) if split == "val"]
+    known = {photo.name: [" ".join(map(str, row[1:-1])) for row in photo.tokens] for photo in photos}
     said = describe_all(captioner, open_source(records, captioner.encoder, console=console), 64, console)
-    numbers = {key: " ".join(map(str, one.tokens[1:][:longest])) for key, one in said.items()}
-    numbers = {key: text.partition(" 0")[0] if text != "0" else "" for key, text in numbers.items()}
-    known = {record.image_id: [captioner.numbers(text) for text in record.references] for record in records}
+    special = captioner.tokenizer.special
+    numbers = {key: " ".join(map(str, words_of(one.tokens, special)[:LONGEST])) for key, one in said.items()}
     names = ("BLEU-ids-4", "CIDEr-D", "ROUGE-L", "METEOR-ids")
     found = score(numbers, known, names, resamples=0)
     print(LINE.format(*(found[name].value for name in names)))

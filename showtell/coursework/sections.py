@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 from PIL import Image
@@ -44,6 +45,23 @@ def course_of(book: Booklet, run: Path, metric: str) -> None:
     axes.set_ylabel(f"{metric}, validation")
     axes.grid(axis="y", alpha=0.4)
     book.figure(figure)
+
+
+def two_curves(rows: Sequence[Mapping[str, Any]], metric: str) -> Figure:
+    """Training and validation loss on the left, the validation metric on the right, over the epochs."""
+    figure = Figure(figsize=(9, 3.2), dpi=150, layout="constrained")
+    left, right = figure.subplots(1, 2)
+    validated = [row for row in rows if "val_loss" in row]
+    for key, name in (("loss", "training"), ("val_loss", "validation")):
+        left.plot([row["epoch"] for row in validated], [row[key] for row in validated], marker="o", label=name)
+    right.plot([row["epoch"] for row in validated], [row[metric] for row in validated], marker="o")
+    left.legend(frameon=False)
+    for axes, name in ((left, "loss per word"), (right, metric)):
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(name)
+        axes.grid(axis="y", alpha=0.4)
+        axes.set_ylim(bottom=0)
+    return figure
 
 
 def table(book: Booklet, scores: Scores, first: str = "run") -> None:

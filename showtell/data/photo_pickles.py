@@ -42,7 +42,11 @@ def read_photo(path: Path) -> Photo:
     if not isinstance(name, str) or not isinstance(features, np.ndarray) or rows is None:
         takes = "imgPath a text, captionsAsTokens lists of numbers, cnn_features an array"
         raise InputError("has values of other types", key=str(path), takes=takes)
-    return Photo(Path(name).name, [[int(number) for number in row] for row in rows], features[:MOST_REGIONS])
+    return Photo(
+        Path(name).name,
+        [[int(number) for number in row] for row in rows],
+        features[:MOST_REGIONS] if features.ndim == 2 else features,
+    )
 
 
 def _are_lists(tokens: Any) -> bool:
@@ -68,9 +72,10 @@ def photo_pickles(*, root: Path, stub: str = "detectron2_lim10maxfeatures", firs
     trainer does; validation uses all. Photos themselves need not exist.
     """
     root = existing_folder(root)
+    files = list(find_pickles(root, stub))
     words = read_vocabulary(root / "vocabulary" / "vocabulary.pickle")
     records, left_out = [], []
-    for split, path in find_pickles(root, stub):
+    for split, path in files:
         photo = read_photo(path)
         captions = [_text(row, words) for row in photo.tokens]
         captions = [text for text in captions if text][: 1 if first and split == "train" else None]

@@ -1,12 +1,9 @@
-"""The course's checkpoints `last_epoch<N>.pt` and `best_epoch<N>.pt`: names of Showtell's tensors <-> the course's."""
-
-from pathlib import Path
+"""Names and shapes of a decoder's tensors: Showtell's <-> those of the course's networks."""
 
 from torch import Tensor
 from torch.nn.functional import pad
 
 NEVER = -1e4  # the bias of a word that the vocabulary does not have
-FILES = {4: "cocoSource_xcnnfused_attention"}
 PAIRS = {"words.": "embedding_layer.", "output.": "output_layer.", "visual.linear.": "input_layer.1."}
 PAIRS |= {"cell.cells.": "rnn.cells."}
 PAIRS_4 = {"words.": "embedding_layer.", "output.": "output_layer.", "linear.": "input_layer.1."}
@@ -47,9 +44,3 @@ def to_showtell(task: int, state: dict[str, Tensor], words: int) -> dict[str, Te
     if task == 4:
         own["linear.weight"] = own["linear.weight"][..., 0]
     return {f"decoder.{name}": tensor for name, tensor in own.items()}
-
-
-def folder_of(param: dict) -> tuple[Path, str]:
-    """The course joins both texts: `storedModels_test/` and `model_0/` is a folder, `a` the begin of names."""
-    folder, _, begin = f"{param['modelsDir']}{param['modelName']}".rpartition("/")
-    return Path(folder), begin
