@@ -4,6 +4,7 @@ BLEU is BLEU-1: the course does not say its order, and its level is that of BLEU
 """
 
 import csv
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -108,9 +109,10 @@ def occlude_image(image, mask_percentage, seed=None):
 
 def evaluate_on_occluded_images(model, dataloader, device, occlusion_levels):
     """Level -> the scores with so many percent of the patches black."""
-    return {
-        level: _scores(model, dataloader, device, lambda pixels: _occluded(pixels, level)) for level in occlusion_levels
-    }
+    found = {}
+    for level in occlusion_levels:
+        found[level] = _scores(model, dataloader, device, partial(_occluded, level=level))
+    return found
 
 
 def _occluded(pixels, level):

@@ -1,4 +1,4 @@
-"""Make the report: `python report.py --id 7 --pdf` writes team_id_7_report.pdf, at most 4 pages. The reasons are yours."""
+"""Make the report: `python report.py --id 7 --pdf` writes team_id_7_report.pdf. The reasons are yours to write."""
 
 import argparse
 from pathlib import Path

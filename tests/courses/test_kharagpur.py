@@ -108,13 +108,9 @@ def test_the_notebooks_run_from_top_to_bottom(folder, part, tmp_path):
     changes += ["decode.min_length=0"] if part == "a" else ["decoder.layers=2"]
     shutil.copy(HERE / "captioning.py", tmp_path)
     book = nbformat.read(HERE / f"part_{part}.ipynb", as_version=4)
-    book.cells.insert(
-        0,
-        nbformat.v4.new_code_cell(
-            f"import os, sys\nos.environ['KHARAGPUR_CHANGES'] = {' '.join(changes)!r}\n"
-            f"os.environ['KHARAGPUR_DATA'] = {str(folder)!r}\nos.environ['ZERO_SHOT'] = 'tiny'\nsys.path[:0] = {sys.path!r}"
-        ),
-    )
+    given = {"KHARAGPUR_CHANGES": " ".join(changes), "KHARAGPUR_DATA": str(folder), "ZERO_SHOT": "tiny"}
+    first = f"import os, sys\nos.environ |= {given!r}\nsys.path[:0] = {sys.path!r}"
+    book.cells.insert(0, nbformat.v4.new_code_cell(first))
     nbclient.NotebookClient(book, timeout=300, resources={"metadata": {"path": tmp_path}}).execute()
     assert (tmp_path / "runs" / part / "scores-test.json").exists() or part == "b"
 
