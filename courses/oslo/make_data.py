@@ -12,7 +12,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="the folder that data_dir will name")
     parser.add_argument("--photos", type=int, help="only so many photos of train, and a tenth of it of val")
     parser.add_argument("changes", nargs="*", metavar="KEY=VALUE", help="changes of the recipe oslo-1: encoder=lite")
-    asked = parser.parse_args()
+    asked = parser.parse_intermixed_args()
 
     import showtell
     from showtell.cache.photo_pickles import write_photo_pickles

@@ -28,21 +28,18 @@ def write_checkpoints(task: int, config: dict, param: dict, run: Path) -> list[P
     """Epochs count from 0, as in the course. The optimizer begins anew if the course's trainer goes on."""
     where = json.loads((run / "last" / checkpoint.STATE).read_text("utf-8"))
     best = next((row["epoch"] for row in read_log(run) if row["step"] == where["best_step"] and "val_loss" in row), 0)
-    states = {
-        "last_epoch": (where["epoch"], run / "last" / checkpoint.MODEL),
-        "best_epoch": (best, run / checkpoint.MODEL),
-    }
+    states = {"last_epoch": (where["epoch"], run / "last"), "best_epoch": (best, run)}
     network = importlib.import_module(NETWORKS.get(task, "cocoSource_xcnnfused")).ImageCaptionModel(config)
     written = []
-    for begin, (epoch, file) in states.items():
+    for begin, (epoch, source) in states.items():
         folder, name = place(param, begin)
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.glob(f"{name}*.pt"):
             old.unlink()
-        network.load_state_dict(to_course(task, checkpoint.read_tensors(file), config["vocabulary_size"]))
-        optimizer = torch.optim.AdamW(
-            network.parameters(), config["learningRate"]["lr"], weight_decay=config["weight_decay"]
+        network.load_state_dict(
+            to_course(task, checkpoint.read_tensors(source / checkpoint.MODEL), config["vocabulary_size"])
         )
+        optimizer = torch.optim.AdamW(network.parameters(), config["learningRate"]["lr"])
         content = {"epoch": max(0, epoch - 1), "model_state_dict": network.state_dict()}
         written.append(folder / f"{name}{max(0, epoch - 1)}.pt")
         torch.save(content | {"optimizer_state_dict": optimizer.state_dict()}, written[-1])

@@ -4,8 +4,7 @@ from pathlib import Path
 
 from showtell.coursework.script import console, run_script
 
-LINE = "Evaluation results, BLEU-4: {}, Cider: {},  ROUGE: {}, Meteor: {}"
-LONGEST = 40  # words that the course's networks generate
+LINE, LONGEST = "Evaluation results, BLEU-4: {}, Cider: {},  ROUGE: {}, Meteor: {}", 40  # words at most
 
 
 def main(task: int, config: dict, modelParam: dict) -> None:
@@ -16,9 +15,8 @@ def learn(task: int, config: dict, param: dict) -> None:
     from oslo_checkpoints import write_checkpoints
     from oslo_recipe import recipe_of
 
-    from showtell.coursework.sections import two_curves
+    from showtell.coursework.sections import two_curves, write_figure
     from showtell.plumbing.files import clear
-    from showtell.report.figures import png
     from showtell.training.log import read_log
     from showtell.training.loop import train
 
@@ -33,9 +31,9 @@ def learn(task: int, config: dict, param: dict) -> None:
     train(recipe_of(task, config, param), run, bool(param["restoreModelLast"]), console, heard)
     for file in write_checkpoints(task, config, param, run):
         print(f"written: {file}")
-    picture = Path(param["img_dir"], f"{param['modelName'].strip('/')}.png")
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    picture.write_bytes(png(two_curves(read_log(run), "METEOR-ids")))
+    write_figure(
+        two_curves(read_log(run), "METEOR-ids"), Path(param["img_dir"], f"{param['modelName'].strip('/')}.png")
+    )
 
 
 def validate(task: int, config: dict, param: dict) -> None:
@@ -54,8 +52,8 @@ def validate(task: int, config: dict, param: dict) -> None:
     records = [record for record in build(recipe, "data") if record.split == "val"]
     photos = [read_photo(path) for split, path in find_pickles(data, config["featurepathstub"]) if split == "val"]
     known = {photo.name: [" ".join(map(str, row[1:-1])) for row in photo.tokens] for photo in photos}
-    said = describe_all(captioner, open_source(records, captioner.encoder, console=console), 64, console)
-    special = captioner.tokenizer.special
+    special, source = captioner.tokenizer.special, open_source(records, captioner.encoder, console=console)
+    said = describe_all(captioner, source, 64, console)
     numbers = {key: " ".join(map(str, words_of(one.tokens, special)[:LONGEST])) for key, one in said.items()}
     names = ("BLEU-ids-4", "CIDEr-D", "ROUGE-L", "METEOR-ids")
     found = score(numbers, known, names, resamples=0)

@@ -17,7 +17,7 @@ def main() -> None:
     parser.add_argument("--out", default="p2_checkpoint", help="folder of the run and its checkpoint")
     parser.add_argument("--resume", action="store_true", help="continue a training that was stopped")
     parser.add_argument("changes", nargs="*", metavar="KEY=VALUE", help="changes of the recipe, as train.epochs=2")
-    asked = parser.parse_args()
+    asked = parser.parse_intermixed_args()
 
     from p2_decoder import check_names
 

@@ -19,9 +19,9 @@ PROMPTS = ("This is a photo of {}", "This is not a photo of {}", "No {}, no scor
 def out_of_reach(clip: str) -> str | None:
     try:
         Clip(clip).load()
+        return None
     except ShowtellError as error:
         return f"Not reached, because CLIP is missing: {error}. SHOWTELL_CLIP names a local one."
-    return None
 
 
 def problem_1(book: Booklet, data: Path, clip: str) -> None:
@@ -43,13 +43,9 @@ def problem_2(book: Booklet, runs: dict[str, Path], decoder: Path, clip: str | N
     for name, run in runs.items():
         evaluate_run(run, "val", [*moved(run, decoder), *asked], console)
         found, peft = sections.read_scores(run), sections.read_recipe(run)["peft"]["name"]
-        rows[f"{name} ({peft})"] = {
-            "CIDEr": found["CIDEr-D"],
-            "CLIPScore": found.get("CLIPScore"),
-            "trained": count(run),
-        }
+        values = {"CIDEr": found["CIDEr-D"], "CLIPScore": found.get("CLIPScore")}
+        rows[f"{name} ({peft})"] = values | {"trained": count(run)}
     best = next(iter(runs.values()))
-    book.text("The best setting:")
     sections.settings(book, sections.read_recipe(best))
     sections.table(book, rows)
     sections.curves(book, runs)
@@ -57,7 +53,7 @@ def problem_2(book: Booklet, runs: dict[str, Path], decoder: Path, clip: str | N
 
 
 def pairs(book: Booklet, run: Path, captioner: Captioner) -> None:
-    data, scores = sections.read_recipe(run)["data"], json.loads((run / "scores-val.json").read_text("utf-8"))
+    data, scores = sections.read_recipe(run)["data"], json.loads((run / "scores-val.json").read_text())
     images = json.loads(Path(data["root"], "val.json").read_text("utf-8"))["images"]
     places = {str(image["id"]): Path(data["images"].format(split="val"), image["file_name"]) for image in images}
     values = {key: value["CLIPScore"] for key, value in scores["per_image"].items()}

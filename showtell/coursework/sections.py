@@ -13,8 +13,9 @@ from showtell.captioners.captioner import Captioner
 from showtell.coursework.booklet import Booklet
 from showtell.data.images import open_image
 from showtell.explain.attention import explain
+from showtell.plumbing.files import whole
 from showtell.report.classified import bars_figure
-from showtell.report.figures import attention_figure, loss_figure
+from showtell.report.figures import attention_figure, loss_figure, png
 from showtell.settings.text import Recipe
 from showtell.training.log import read_log
 from showtell.zeroshot.classify import Classified
@@ -62,6 +63,12 @@ def two_curves(rows: Sequence[Mapping[str, Any]], metric: str) -> Figure:
         axes.grid(axis="y", alpha=0.4)
         axes.set_ylim(bottom=0)
     return figure
+
+
+def write_figure(figure: Figure, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole(path) as part:
+        part.write_bytes(png(figure))
 
 
 def table(book: Booklet, scores: Scores, first: str = "run") -> None:
