@@ -92,7 +92,12 @@ class Decoder(nn.Module, ABC):
         Parents `[[1, 1, 0]]` keep caption 1 twice, then caption 0.
         """
         rows = torch.arange(len(parents), device=parents.device)[:, None]
-        return {name: part[rows, parents] for name, part in state.items()}
+        if torch.is_grad_enabled():
+            return {name: part[rows, parents] for name, part in state.items()}
+        captions = next(iter(state.values())).shape[1]
+        places = (rows * captions + parents).flatten()  # for speed: copies whole captions, not numbers
+        taken = {name: part.flatten(0, 1).index_select(0, places) for name, part in state.items()}
+        return {name: part.unflatten(0, parents.shape) for name, part in taken.items()}
 
     @staticmethod
     def keep(memory: Memory, state: State, images: Int[Tensor, " M"]) -> tuple[Memory, State]:

@@ -94,10 +94,13 @@ def attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor, maps: bool
     if query.is_cuda and not maps:
         return fused(query, keys, values, mask), query.new_empty(0)
     scores = (query * query.shape[-1] ** -0.5) @ keys.transpose(-2, -1)
-    if query.shape[-2] > 1 or not mask.all():
-        scores = scores.masked_fill(~mask, float("-inf"))
-    weights = scores.softmax(-1)
+    weights = masked(scores, mask).softmax(-1)
     return weights @ values, weights
+
+
+def masked(scores: Tensor, mask: Tensor) -> Tensor:
+    """-inf for keys whose mask is False. For speed, scores stay as they are if every key is real; asking a GPU waits."""
+    return scores if not mask.is_cuda and mask.all() else scores.masked_fill(~mask, float("-inf"))
 
 
 def fused(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
@@ -117,9 +120,9 @@ def _with_prefix(
     captions, prefix = query.shape[1], keys.shape[-2]
     query = query * query.shape[-1] ** -0.5
     folded = query.transpose(1, 2).flatten(2, 3)  # B K H S d -> B H KS d
-    seen = (folded @ keys.transpose(-2, -1)).masked_fill(~mask[:, None, None], float("-inf"))
+    seen = masked(folded @ keys.transpose(-2, -1), mask[:, None, None])
     seen = seen.unflatten(2, (captions, -1)).transpose(1, 2)
-    written = (query @ own[0].transpose(-2, -1)).masked_fill(~causal, float("-inf"))
+    written = masked(query @ own[0].transpose(-2, -1), causal)
     weights = torch.cat([seen, written], dim=-1).softmax(-1)
     seen, written = weights[..., :prefix], weights[..., prefix:]
     from_image = seen.transpose(1, 2).flatten(2, 3) @ values

@@ -20,7 +20,7 @@ from showtell.features import first, to
 from showtell.losses.loss import Learnt, Loss
 from showtell.peft.freeze import inserted
 from showtell.plumbing.device import autocast
-from showtell.plumbing.errors import InputError
+from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.files import clear
 from showtell.recipe.fixed import Train
 from showtell.tokenizers.captions import Captions
@@ -125,17 +125,24 @@ class Job:
                     advice=f"use decoder.max_length={longest} or more, or remove that caption from the data",
                 )
 
-    def check_regions(self) -> None:
-        """Show one photo to a decoder with a fixed number of regions, so that it can refuse before the first step.
+    def check_decoder(self) -> None:
+        """Show the decoder one photo and what captions begin with, so that it can refuse before the first step.
 
-        The number of tokens in a grid is known only after a photo is encoded.
+        The number of tokens in a grid is known only after a photo is encoded. Raises RecipeError if the decoder gives
+        another number of logits than the tokenizer has tokens: then words beyond it would never be learnt, or said.
         """
-        captioner = self.captioner
-        if captioner.decoder.regions is not None:
-            captioner.encoder.eval()
-            captioner.decoder.eval()
-            with torch.random.fork_rng(devices=[]), torch.no_grad():
-                captioner.decoder.start(first(self.training([0])).to(captioner.device))
+        captioner, tokenizer = self.captioner, self.captioner.tokenizer
+        captioner.encoder.eval()
+        captioner.decoder.eval()
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            memory, state = captioner.decoder.start(first(self.training([0])).to(captioner.device))
+            begin = torch.tensor([[tokenizer.special.begin]], device=captioner.device)
+            columns = captioner.decoder(memory, state, begin).logits.shape[-1]
+        if columns != len(tokenizer):
+            name = captioner.recipe["decoder"]["name"]
+            wrong = f"is {name!r}, which gives {columns} logits, and the tokenizer has {len(tokenizer)} tokens"
+            advice = "build it with vocabulary_size columns, and cut off rows beyond them"
+            raise RecipeError(wrong, key="decoder.name", value=name, advice=advice)
 
     def begin(self) -> None:
         if not self.captioner.encoder.trains:

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from showtell.cli import main
+from showtell.decoders import DECODERS, Transformer
 from showtell.plumbing.errors import InputError, RecipeError
 from tests.small import FROZEN, train_small, write_karpathy
 from tests.training.short import STILL
@@ -115,3 +116,17 @@ def test_a_decoder_without_attention_cannot_even_it_out(tmp_path, monkeypatch, c
     said = capsys.readouterr().err
     assert stopped.value.code == 2 and not run.exists()
     assert said.startswith("error: loss.attend_all is 1.0") and "decoder=attend" in said
+
+
+class Padded(Transformer):
+    """Logits for rows that the tokenizer does not have."""
+
+    def __init__(self, feature_dim: int, vocabulary_size: int, *, dim: int = 8) -> None:
+        super().__init__(feature_dim, vocabulary_size + 3, dim=dim, layers=1, heads=2)
+
+
+def test_a_decoder_with_more_logits_than_tokens_is_refused_before_a_folder_is_made(tmp_path, monkeypatch):
+    monkeypatch.setitem(DECODERS, "padded", Padded)
+    with pytest.raises(RecipeError, match="logits") as caught:
+        train_small(tmp_path / "run", *FROZEN, "decoder=padded")
+    assert caught.value.key == "decoder.name" and not (tmp_path / "run").exists()

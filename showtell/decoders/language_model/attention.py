@@ -11,6 +11,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from showtell.layers.attention import masked
+
 NAME = "showtell"
 
 
@@ -51,7 +53,7 @@ def attend(
     mask = torch.ones(steps, length, dtype=torch.bool, device=query.device).tril(length - steps)
     if prefix is not None and prefix.own is not None:  # padding sees itself, because a softmax of nothing is NaN
         mask = (mask & prefix.own[:, None, None, None, :]) | torch.eye(steps, dtype=torch.bool, device=mask.device)
-    scores = (query @ key[:, :, None].transpose(-2, -1)).masked_fill(~mask, float("-inf"))
+    scores = masked(query @ key[:, :, None].transpose(-2, -1), mask)
     if prefix is None or not prefix.mask.shape[1]:
         out = scores.softmax(-1) @ value[:, :, None]
         return out.flatten(1, 2).transpose(1, 2), None
@@ -59,7 +61,7 @@ def attend(
     keys, values = prefix.keys[layer], prefix.values[layer]
     # M G h S d -> B G Khs d: one product serves all captions of an image.
     folded = query.unflatten(0, (-1, k)).transpose(1, 2).flatten(2, 4)
-    before = (folded @ keys.transpose(-2, -1)).masked_fill(~prefix.mask[:, None, None], float("-inf"))
+    before = masked(folded @ keys.transpose(-2, -1), prefix.mask[:, None, None])
     shape = (k, query.shape[2], steps)
     before = before.unflatten(2, shape).transpose(1, 2).flatten(0, 1)  # M G h S P
     weights = torch.cat([before, scores], dim=-1).softmax(-1)
