@@ -13,7 +13,8 @@ def main() -> None:
     if len(sys.argv) != 4:
         leave("usage: bash hw3_2.sh <photo folder> <out.json> <decoder weights>")
     photos, out, decoder = map(Path, sys.argv[1:])
-    folder = Path(os.environ.get("TAIPEI_CHECKPOINT", HERE / "p2_checkpoint"))
+    beside = HERE / "p2_checkpoint"
+    folder = Path(os.environ.get("TAIPEI_CHECKPOINT", beside if beside.is_dir() else HERE))
 
     from p2_decoder import check_names
 
