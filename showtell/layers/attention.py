@@ -99,7 +99,7 @@ def attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor, maps: bool
 
 
 def masked(scores: Tensor, mask: Tensor) -> Tensor:
-    """-inf for keys whose mask is False. For speed, scores stay as they are if every key is real; asking a GPU waits."""
+    """-inf for keys whose mask is False. For speed, scores stay as they are if every key is real; a GPU is not asked."""
     return scores if not mask.is_cuda and mask.all() else scores.masked_fill(~mask, float("-inf"))
 
 
