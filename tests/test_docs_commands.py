@@ -29,6 +29,7 @@ FOLLOWED = [
     "docs/how-it-works.md",
     "docs/tutorial.md",
     "docs/classify.md",
+    "docs/explain.md",
     "docs/report.md",
 ]
 ALL = [
@@ -111,6 +112,8 @@ def runs_here(words):
     name, given = params(words)
     if name == "classify":  # not with a CLIP, and not the measurements
         return given["model"] in packaged_models() and all(Path(photo).exists() for photo in given["photos"])
+    if name == "explain" and given["check"] is not None and not given["check"].exists():
+        return False  # a folder that the page's Python would have drawn
     if name == "report" and given["pdf"] and find_spec("typst") is None:
         return False
     if name == "demo" or (given.get("model") == "tiny" and "tiny" not in packaged_models()):

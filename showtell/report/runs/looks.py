@@ -11,7 +11,8 @@ from rich.console import Console
 from showtell.captioners.captioner import Captioner
 from showtell.data import DATA
 from showtell.data.images import open_image
-from showtell.explain.attention import Explanation, explain
+from showtell.explain.explain import explain
+from showtell.explain.explanation import Explanation
 from showtell.plumbing.errors import InputError, ShowtellError
 from showtell.plumbing.messages import nearest
 from showtell.plumbing.progress import Bar
@@ -23,7 +24,7 @@ from showtell.report.runs.read import Run, Runs
 
 WORD_SIDE = 168  # pixels of the longer side of a word's picture
 MOST_PHOTOS = 24  # of a folder; a page with more could not be read
-HOW = "for each word, the bright part of the photo is where the model looked (attention)."  # what `map_words` shows
+HOW = "for each word, the bright part of the photo is where it came from, by the method that is named."
 MOST_WORDS = 24  # of a caption, with a picture each
 NONE, ALL = "none", "all"
 
@@ -65,7 +66,7 @@ def map_words(captioner: Captioner, image: Image.Image) -> Explanation | None:
     All maps of a report come from here, so another way to explain is a change of this function.
     """
     try:
-        return explain(captioner, image)
+        return explain(captioner, image, share=None)
     except ShowtellError:
         return None
 

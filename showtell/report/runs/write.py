@@ -17,7 +17,7 @@ from showtell.plumbing.messages import say
 from showtell.plumbing.origin import command
 from showtell.plumbing.progress import Bar
 from showtell.report.explained import picture_names
-from showtell.report.figures import attention_figure, png, svg
+from showtell.report.figures import png, svg
 from showtell.report.page import render
 from showtell.report.runs import drawings
 from showtell.report.runs.looks import Look, look_at_folder, look_at_middle, mapped
@@ -25,6 +25,7 @@ from showtell.report.runs.notebook import digest_of, notebook
 from showtell.report.runs.pdf import check_pdf, pdf
 from showtell.report.runs.read import Runs, read_runs
 from showtell.report.runs.sections import Asked, sections, without_script
+from showtell.report.strip import attention_figure
 from showtell.scoring.compare import to_json
 
 PAGE, NOTEBOOK, PDF, FIGURES, NUMBERS = "report.html", "report.ipynb", "report.pdf", "figures", "report.json"
