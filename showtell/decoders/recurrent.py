@@ -46,6 +46,7 @@ class Recurrent(Decoder):
         embedding_dim: Count = 256,
         image_dim: Count | None = None,
         image_ending: Ending = "norm",
+        standardise: bool = True,
         dim: Count = 512,
         layers: Count = 1,
         initialisation: Literal["default", "he"] = "default",
@@ -56,7 +57,7 @@ class Recurrent(Decoder):
         self.conditioning, self.layers, self.dim = conditioning, layers, dim
         self.parts = ("hidden", "memory") if cell.endswith("lstm") else ("hidden",)
         code_dim = self._code_dim(image_dim, embedding_dim)
-        self.visual = Projection(feature_dim, code_dim, feature_dropout, image_ending)
+        self.visual = Projection(feature_dim, code_dim, feature_dropout, image_ending, standardise)
         self.words = nn.Embedding(vocabulary_size, embedding_dim)
         nn.init.normal_(self.words.weight, std=0.1)
         width = embedding_dim + (code_dim if conditioning == "every_step" else 0)

@@ -18,7 +18,7 @@ from showtell.features import Features
 from showtell.layers.batch_norm import spare_lone_values
 from showtell.layers.cells import LSTMCell
 from showtell.layers.dropout import Dropout
-from showtell.layers.visual import Standardise
+from showtell.layers.visual import Standardise, Unchanged
 from showtell.plumbing.errors import RecipeError
 from showtell.settings.bounds import Count, Share
 
@@ -40,10 +40,12 @@ class Topdown(Decoder):
         attention_dim: Count = 50,
         dropout: Share = 0.0,
         feature_dropout: Share = 0.25,
+        standardise: bool = True,
     ) -> None:
         super().__init__()
         self.regions = regions
-        self.standardise, self.feature_dropout = Standardise(feature_dim), Dropout(feature_dropout)
+        self.standardise = Standardise(feature_dim) if standardise else Unchanged()
+        self.feature_dropout = Dropout(feature_dropout)
         self.linear, self.norm = nn.Linear(feature_dim, image_dim), nn.BatchNorm1d(image_dim)
         spare_lone_values(self.norm)  # a batch may have only one real region, and torch would refuse to train on it
         self.words = nn.Embedding(vocabulary_size, embedding_dim)

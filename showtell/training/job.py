@@ -21,7 +21,7 @@ from showtell.losses.loss import Learnt, Loss
 from showtell.peft.freeze import inserted
 from showtell.plumbing.device import autocast
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.plumbing.files import write_json
+from showtell.plumbing.files import clear, write_json
 from showtell.plumbing.origin import MADE, origin
 from showtell.recipe.fixed import Train
 from showtell.tokenizers.captions import Captions
@@ -33,6 +33,7 @@ from showtell.training.resume import UNAVERAGED, Checkpoint, Where, differences,
 from showtell.training.teacher import Teacher
 from showtell.training.validation import Validation, clip_of, goodness
 
+KEPT = "epochs"  # the folder of the captioners that `train.keep_every` keeps
 FIT_IMAGES = 512  # training images on which the decoder measures frozen features (`Decoder.fit`)
 
 
@@ -156,6 +157,7 @@ class Job:
             # A run that was killed before its first checkpoint may have left these, with another tokenizer.
             for path in [*(self.run / name for name in FILES), *self.run.glob("tokenizer.*")]:
                 path.unlink(missing_ok=True)
+            clear(self.run / KEPT)
         except OSError as error:
             advice = "choose another folder with --run"
             raise InputError(f"cannot hold a run: {error.strerror}", key=str(self.run), advice=advice) from None
@@ -292,6 +294,19 @@ class Job:
             model = checkpoint.weights(self.captioner.encoder, self.captioner.decoder)
             checkpoint.write_tensors(self.run / checkpoint.MODEL, model)
         return measured
+
+    def keep(self) -> None:
+        """After every `keep_every` epochs, write the captioner as it is now into RUN/epochs/N."""
+        every = self.settings.keep_every
+        if every is None or not self.epoch_ended or self.where.epoch % every:
+            return
+        folder = self.run / KEPT / str(self.where.epoch)
+        clear(folder)
+        try:
+            with self.average.in_place():
+                self.captioner.save_pretrained(folder)
+        except OSError as error:
+            raise InputError(f"cannot be written: {error.strerror}", key=str(folder)) from None
 
     def shown(self, row: dict[str, Any]) -> dict[str, str]:
         """What the progress bar shows beside time and ETA."""

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from showtell.decoders.decoder import Decoder, Memory, Output, State, check_length
-from showtell.decoders.gpt2.weights import RANDOM, Sizes, fill, read
+from showtell.decoders.gpt2.weights import RANDOM, SMALL, Sizes, fill, read
 from showtell.decoders.language import Language, language_of
 from showtell.features import Features
 from showtell.layers.attention import Attention, FusedAttention
@@ -29,6 +29,7 @@ STD = 0.02  # of every weight that GPT-2 draws
 class GPT2(Decoder):
     """`weights` names them: a file, a folder or a Hub id of GPT-2, or `random` for weights drawn at random.
 
+    With the default `weights` and another number of layers than 12, the weights are drawn too.
     Sizes that are not given come from the weights; for random ones they are GPT-2 small's. `cross_layers` are the
     layers with cross-attention, counted from 0 (all if null); `cross_dim` is its width, `dim` if null. SmallCap
     (arXiv:2209.15323) has `cross_dim: 48` and no `map`: keys and values come straight from the visual tokens.
@@ -55,6 +56,8 @@ class GPT2(Decoder):
     ) -> None:
         super().__init__()
         given = {"dim": dim, "layers": layers, "heads": heads, "max_length": max_length}
+        if weights == OFFICIAL and layers not in (None, SMALL["layers"]):
+            weights = RANDOM  # nobody has pretrained weights of such a GPT-2
         source = None if weights == RANDOM else read(weights)
         sizes = Sizes.of(given, source)
         crossed = _crossed(cross_layers, sizes.layers)

@@ -48,9 +48,9 @@ from pathlib import Path
 
 from IPython.display import display
 
+from showtell.report.strip import attention_figure
 from showtell.report.runs import choose, drawings, log, looks, tables
 from showtell.report.runs.read import read_runs
-from showtell.report.strip import attention_figure
 
 HERE = globals().get("HERE", Path.cwd())  # the folder of this notebook
 os.chdir(HERE / {home!r})  # the folder in which the paths of runs and photos were given
