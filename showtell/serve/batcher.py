@@ -17,6 +17,7 @@ from typing import Any
 from showtell.serve.limits import Limits, Refused
 from showtell.serve.metrics import Metrics
 
+SAFE = 0.7  # the part of the answer's time that a queue may take, as the model's pace varies
 Work = Callable[[Hashable, Sequence[Any]], Sequence[Any]]
 
 
@@ -68,10 +69,15 @@ class Batcher:
         return len(self.jobs) + self.reserved
 
     def reserve(self, photos: int) -> "Places":
-        """Keep places in the queue. Raises Refused with status 503, and when to come again, if it has too few."""
+        """Keep places in the queue. Raises Refused with status 503, and when to come again, if it has too few.
+
+        A queue that the model cannot work off in `answer_time` is too long too: its last photos would wait in vain.
+        """
         if self._closing:
             raise Refused(503, "the server is shutting down", retry_after=5)
-        if self.length + photos > self.limits.queue:
+        seconds = (self.length + photos) / self.per_second
+        full = self.length + photos > self.limits.queue
+        if full or (self.length > 0 and seconds > SAFE * self.limits.answer_time):
             later = max(1, math.ceil(self.length / self.per_second))
             raise Refused(503, f"{self.length} photos wait already; try again in {later} s", retry_after=later)
         self.reserved += photos

@@ -1,6 +1,7 @@
 """What every route does with photos: admit, open, wait for the model, give up when the client leaves or time is over."""
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from showtell.serve.metrics import Metrics
 from showtell.serve.model import Model
 from showtell.serve.uploads import admit, open_upload, shown
 
+log = logging.getLogger("showtell.serve")
 File = tuple[str, BinaryIO]  # a client's name for it, and its bytes
 
 
@@ -123,6 +125,11 @@ class Desk:
             captions = work.result()
         except ShowtellError as error:  # a photo that this model refuses
             raise Refused(422, str(error)) from None
+        except Refused:
+            raise
+        except Exception:
+            log.exception("the model %s failed", model.name)
+            raise Refused(500, "the model failed; the server's terminal says why") from None
         finally:
             work.cancel()
             gone.cancel()

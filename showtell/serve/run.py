@@ -59,7 +59,7 @@ def serve(names: Sequence[str], load: Load, host: str, port: int, console: Conso
         return models
 
     app = make_app(load_and_say, limits, lambda error: servers[0].failed(error))
-    servers.append(Server(_settings(app, limits)))
+    servers.append(Server(settings_of(app, limits)))
     if not is_this_machine(host):
         say(console, f"warning: {host} is open to other machines; anyone who reaches {address} can use this server")
     say(console, f"loading {', '.join(names)}")
@@ -118,7 +118,7 @@ def short_names(names: Sequence[str]) -> dict[str, str]:
     return dict(zip(short if len({*short}) == len(short) else names, names, strict=True))
 
 
-def _settings(app: Any, limits: Limits) -> uvicorn.Config:
+def settings_of(app: Any, limits: Limits) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         log_level="error",

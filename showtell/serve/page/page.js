@@ -94,7 +94,10 @@ function add(files) {
     const photo = { file, url: URL.createObjectURL(file), card, answers: {}, run: 0 };
     const image = card.querySelector("img");
     image.alt = file.name ? `Your photo ${file.name}` : "Your photo";
-    image.onerror = () => { card.querySelector(".picture").hidden = true; };
+    image.onerror = () => {
+      card.querySelector(".picture").hidden = true;
+      card.classList.add("bare");
+    };
     image.src = photo.url;
     card.querySelector("h2").textContent = file.name || "pasted photo";
     card.querySelector(".remove").onclick = () => remove(photo);
@@ -102,7 +105,11 @@ function add(files) {
     find("photos").prepend(card);
     ask(photo);
   }
-  find("tools").hidden = !photos.length;
+  showTools();
+}
+
+function showTools() {
+  find("tools").hidden = find("legend").hidden = !photos.length;
 }
 
 function remove(photo) {
@@ -110,7 +117,7 @@ function remove(photo) {
   photo.run += 1;
   photo.card.remove();
   photos.splice(photos.indexOf(photo), 1);
-  find("tools").hidden = !photos.length;
+  showTools();
   find("files").focus();
 }
 
@@ -185,6 +192,8 @@ function drawAnswer(photo, model, answer) {
     : `Log-probability ${caption.log_prob.toFixed(2)}, in ${answer.ms} ms.`;
   facts.textContent = usual;
   const line = make("p", { className: "caption" });
+  line.setAttribute("role", "group");
+  line.setAttribute("aria-label", `Caption: ${caption.text}`);
   if (!caption.words.length) line.textContent = caption.text || "(no words)";
   for (const word of caption.words) line.append(drawWord(photo, caption, word, facts, usual), " ");
   block.append(line, facts);
@@ -309,7 +318,7 @@ function report() {
   const good = `${done} ${done === 1 ? "photo" : "photos"} captioned`;
   const newest = photos.length ? Object.values(photos[photos.length - 1].answers)[0] : null;
   const text = newest && !newest.error ? ` The newest: ${newest.captions[0].text}` : "";
-  say(`${good}${wrong ? `, ${wrong} not` : ""}.${text}`);
+  say(`${good}${wrong ? `, ${wrong} refused` : ""}.${text}`);
 }
 
 function say(text) {
