@@ -1,7 +1,7 @@
 """`python -m benchmarks.clients PHOTOS [--seconds 120]`: 32 clients beset `showtell serve`; what they got is printed.
 
-Half of what they send is a photo of the folder PHOTOS, half is hostile: a truncated JPEG, 200 million pixels in 30 kB, a
-zip, a page of HTML, 11 MB, a body that comes a byte at a time. Every photo must get the caption that `showtell caption`
+Half of what they send is a photo of the folder PHOTOS, half is hostile: a truncated JPEG, 200 million pixels in 30 kB,
+a zip, a page of HTML, 11 MB, a body that comes a byte at a time. Every photo must get the caption that `showtell caption`
 gives it, every other file its refusal, no request may be lost, and memory may grow by 500 MB at most. Then the rate of
 32 clients is compared with that of one. A request that finds the queue full waits as long as it is asked to.
 """
@@ -193,7 +193,9 @@ def main() -> None:
         watcher.join()
         for what, times in sorted(got.items()):
             print(f"{times:6,} {what}")
-        print(f"memory: {before / 1e6:.0f} MB before, at most {peak[0] / 1e6:.0f} MB: +{(peak[0] - before) / 1e6:.0f} MB")
+        print(
+            f"memory: {before / 1e6:.0f} MB before, at most {peak[0] / 1e6:.0f} MB: +{(peak[0] - before) / 1e6:.0f} MB"
+        )
         rates = [(rate(served, photos, 1, 10), rate(served, photos, CLIENTS, 10)) for _ in range(3)]
         for one, many in rates:
             print(f"captions/s: one client {one:.1f}, {CLIENTS} clients {many:.1f}: {many / one:.2f} times")

@@ -109,7 +109,7 @@ def runs_here(words):
     name, given = params(words)
     if name == "classify":  # not with a CLIP, and not the measurements
         return given["model"] in packaged_models() and all(Path(photo).exists() for photo in given["photos"])
-    if name == "demo" or (given.get("model") == "tiny" and "tiny" not in packaged_models()):
+    if name in ("demo", "serve") or (given.get("model") == "tiny" and "tiny" not in packaged_models()):
         return False
     model = given.get("model") or "tiny"
     if model != "tiny" and isinstance(place_of(model), str):

@@ -18,7 +18,8 @@ def serve(
     model: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="RUN_OR_NAME", help="A run folder, packaged model or Hub id; several are shown side by side. Default: tiny."
+            metavar="RUN_OR_NAME",
+            help="A run folder, packaged model or Hub id; several are shown side by side. Default: tiny.",
         ),
     ] = None,
     host: Annotated[str, typer.Option(help="The address to listen on; 127.0.0.1 is this machine only.")] = "127.0.0.1",
@@ -37,7 +38,9 @@ def serve(
     words = changes or []
     for word in words:
         if not is_change(word):
-            raise InputError(f"{word} is no change such as decode.num_beams=3", advice=f"for a model give --model {word}")
+            raise InputError(
+                f"{word} is no change such as decode.num_beams=3", advice=f"for a model give --model {word}"
+            )
     named = short_names(model or ["tiny"])
 
     def load() -> Sequence[Any]:

@@ -49,7 +49,7 @@ def make_app(load: Load, limits: Limits | None = None, failed: Callable[[Excepti
     _add_chat(app, desk)
     _add_health(app, desk)
     _add_page(app)  # last: its pattern fits every short path
-    app.add_middleware(Guard, limits=desk.limits, metrics=desk.metrics)  # type: ignore[arg-type]
+    app.add_middleware(Guard, limits=desk.limits, metrics=desk.metrics)
     app.add_exception_handler(Refused, _say_refused)
     app.add_exception_handler(HTTPException, _say_http)
     app.add_exception_handler(Exception, _say_failed)
@@ -66,7 +66,13 @@ async def _load(desk: Desk, load: Load, failed: Callable[[Exception], None] | No
 
 
 def _add_captions(app: FastAPI, desk: Desk) -> None:
-    @app.post("/v1/caption", response_model=Captions, response_model_exclude_unset=True, responses=PROBLEMS, openapi_extra=FORM)
+    @app.post(
+        "/v1/caption",
+        response_model=Captions,
+        response_model_exclude_unset=True,
+        responses=PROBLEMS,
+        openapi_extra=FORM,
+    )
     async def caption(request: Request) -> Any:
         """Caption one to eight photos, sent as multipart form data in the field `file`."""
         desk.model(None)  # 503 before a body is read
@@ -92,7 +98,7 @@ def _add_captions(app: FastAPI, desk: Desk) -> None:
 def _add_chat(app: FastAPI, desk: Desk) -> None:
     @app.post("/v1/chat/completions", openapi_extra=CHAT, responses=PROBLEMS)
     async def completions(request: Request) -> Response:
-        """The caption of an image in OpenAI's chat form. Options of language models, such as temperature, do nothing."""
+        """The caption of an image in OpenAI's chat form. Options of language models do nothing."""
         try:
             desk.model(None)
             async with desk.texts(request.headers.get("content-length")):

@@ -55,7 +55,10 @@ def _checked(decode: Mapping[str, Any]) -> dict[str, Any]:
             raise RecipeError(key=f"decode.{key}", value=value, takes=f"at most {most} from a client")
     settings = validated("decode", name, strategy, decode).model_dump()
     check_ranges(**settings)
-    return {"name": name, **{key: list(value) if isinstance(value, tuple) else value for key, value in settings.items()}}
+    return {
+        "name": name,
+        **{key: list(value) if isinstance(value, tuple) else value for key, value in settings.items()},
+    }
 
 
 def _value(text: str) -> Any:

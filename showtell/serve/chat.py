@@ -32,7 +32,11 @@ def read_messages(body: bytes) -> tuple[str | None, list[File], bool]:
     for message in reversed(asked["messages"]):
         content = message.get("content") if isinstance(message, dict) else None
         if urls := [_url(part) for part in content if _is_image(part)] if isinstance(content, list) else []:
-            return name, [(f"image {place}", _file(url)) for place, url in enumerate(urls, 1)], bool(asked.get("stream"))
+            return (
+                name,
+                [(f"image {place}", _file(url)) for place, url in enumerate(urls, 1)],
+                bool(asked.get("stream")),
+            )
     raise Refused(422, f"no message has an image_url; {LINK}")
 
 

@@ -1,4 +1,4 @@
-"""What every route does with photos: admit, open, wait for the model, give up when the client leaves or time is over."""
+"""What every route does with photos: admit, open, wait for the model; give up when the client leaves or time ends."""
 
 import asyncio
 import logging

@@ -32,7 +32,11 @@ class Metrics:
             for (each, labels), amount in sorted(self.counts.items()):
                 if each == name:
                     inside = ",".join(f'{label}="{value}"' for label, value in labels)
-                    lines.append(f"showtell_{name}_total{{{inside}}} {amount:g}" if inside else f"showtell_{name}_total {amount:g}")
+                    lines.append(
+                        f"showtell_{name}_total{{{inside}}} {amount:g}"
+                        if inside
+                        else f"showtell_{name}_total {amount:g}"
+                    )
         for name, value in now.items():
             lines += [f"# TYPE showtell_{name} gauge", f"showtell_{name} {value:g}"]
         return "\n".join(lines) + "\n"

@@ -44,7 +44,9 @@ class Server(uvicorn.Server):
         self.error, self.should_exit = error, True
 
 
-def serve(names: Sequence[str], load: Load, host: str, port: int, console: Console, limits: Limits | None = None) -> None:
+def serve(
+    names: Sequence[str], load: Load, host: str, port: int, console: Console, limits: Limits | None = None
+) -> None:
     """Serve until Ctrl-C or SIGTERM. Raises InputError if the address or a model cannot be used."""
     limits = limits or Limits()
     listening = listen(host, port)

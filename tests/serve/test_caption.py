@@ -154,7 +154,9 @@ def test_the_schema_describes_the_interface(client):
     post = schema["paths"]["/v1/caption"]["post"]
     assert "file" in json.dumps(post["requestBody"]) and {"413", "415", "422", "503", "504"} <= post["responses"].keys()
     assert schema["components"]["schemas"]["Captions"]["example"]["captions"][0]["text"]
-    assert {"/v1/caption", "/v1/chat/completions", "/v1/models", "/healthz", "/readyz", "/metrics"} == {*schema["paths"]}
+    assert {"/v1/caption", "/v1/chat/completions", "/v1/models", "/healthz", "/readyz", "/metrics"} == {
+        *schema["paths"]
+    }
 
 
 def test_the_page_loads_nothing_from_other_hosts_and_no_other_file_is_given(client):

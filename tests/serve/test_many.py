@@ -25,7 +25,9 @@ def slow_body(address, seconds):
     """Send the head of a request and then a byte now and then; returns the answer's first line."""
     with socket.create_connection(address, timeout=30) as line:
         line.sendall(b"POST /v1/caption HTTP/1.1\r\nhost: a\r\ncontent-type: multipart/form-data; boundary=x\r\n")
-        line.sendall(b"content-length: 5000\r\n\r\n--x\r\ncontent-disposition: form-data; name=file; filename=a.jpg\r\n\r\n")
+        line.sendall(
+            b"content-length: 5000\r\n\r\n--x\r\ncontent-disposition: form-data; name=file; filename=a.jpg\r\n\r\n"
+        )
         for _ in range(int(seconds * 20)):
             try:
                 line.sendall(b"-")
@@ -77,6 +79,7 @@ def test_32_clients_with_good_and_bad_files():
 def held(monkeypatch):
     """A model that answers only after `held.set()`; `held.begun` says that it works."""
     event, event_begun = threading.Event(), threading.Event()
+
     def wait(captioner, images, maps=False):
         event_begun.set()
         event.wait(10)
@@ -125,7 +128,9 @@ def test_a_client_that_left_is_skipped(held):
 def test_shutdown_answers_what_was_begun(held):
     with ThreadPoolExecutor(1) as pool:
         with running() as client:
-            answer = pool.submit(httpx.post, f"{client.base_url}/v1/caption", files={"file": encoded()}, trust_env=False)
+            answer = pool.submit(
+                httpx.post, f"{client.base_url}/v1/caption", files={"file": encoded()}, trust_env=False
+            )
             held.begun.wait(10)
             threading.Timer(0.3, held.set).start()
         assert answer.result().status_code == 200
