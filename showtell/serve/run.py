@@ -9,6 +9,7 @@ from typing import Any
 
 import uvicorn
 from rich.console import Console
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from showtell.captioners.captioner import Captioner
 from showtell.plumbing.errors import InputError, Interrupted
@@ -18,6 +19,20 @@ from showtell.serve.limits import Limits
 from showtell.serve.model import Model
 
 CONNECTIONS = 256  # at once; the next one is answered with 503
+
+
+class Patient(H11Protocol):
+    """Uvicorn's protocol, which closes a connection that sends no request: else idle ones could fill the server."""
+
+    head_time = 20.0  # seconds from the connection to a complete first head
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.loop.call_later(self.head_time, self._close_if_silent)
+
+    def _close_if_silent(self) -> None:
+        if self.cycle is None:
+            self.transport.close()
 
 
 class Server(uvicorn.Server):
@@ -131,7 +146,7 @@ def settings_of(app: Any, limits: Limits) -> uvicorn.Config:
         timeout_graceful_shutdown=int(limits.answer_time + limits.body_time),
         proxy_headers=False,
         h11_max_incomplete_event_size=32_000,
-        http="h11",
+        http=Patient,
         ws="none",
         loop="asyncio",
     )

@@ -31,8 +31,9 @@ def small_models(*names):
 
 
 @contextlib.contextmanager
-def running(load=small_models, **limits):
-    """Yields an httpx client whose `desk` is the server's; ready, unless `load` fails."""
+def running(load=small_models, wait_ready=None, **limits):
+    """Yields an httpx client whose `desk` is the server's. It is ready if `load` is the usual one, or if asked."""
+    wait_ready = load is small_models if wait_ready is None else wait_ready
     app = make_app(load, Limits(**limits), lambda error: None)
     with listen("127.0.0.1", 0) as listening:
         server = InThread(settings_of(app, Limits(**limits)))
@@ -42,8 +43,8 @@ def running(load=small_models, **limits):
         try:
             with httpx.Client(base_url=address, timeout=60, trust_env=False) as client:
                 client.desk = app.state.desk
-                end = time.monotonic() + 30
-                while not server.started or not (client.desk.ready or load is not small_models):
+                end = time.monotonic() + 60
+                while not server.started or (wait_ready and not client.desk.ready):
                     assert time.monotonic() < end
                     time.sleep(0.01)
                 yield client

@@ -9,9 +9,7 @@ from tests.serve.running import encoded, photo, running, send, small_models
 
 @pytest.fixture(scope="module")
 def client():
-    with running(lambda: small_models("one", "two")) as client:
-        while not client.desk.ready:
-            pass
+    with running(lambda: small_models("one", "two"), wait_ready=True) as client:
         yield client
 
 

@@ -136,6 +136,15 @@ def test_shutdown_answers_what_was_begun(held):
         assert answer.result().status_code == 200
 
 
+@pytest.mark.parametrize("begin", [b"", b"POST /v1/caption HTTP/1.1\r\nhost: a\r\n"])
+def test_a_connection_without_a_request_is_closed(monkeypatch, begin):
+    monkeypatch.setattr("showtell.serve.run.Patient.head_time", 0.3)
+    with running() as client, socket.create_connection(address_of(client), timeout=10) as line:
+        line.sendall(begin)
+        assert line.recv(100) == b""
+        assert send(client, encoded()).status_code == 200
+
+
 def test_until_the_model_is_loaded_the_server_is_not_ready():
     go = threading.Event()
 
