@@ -10,13 +10,15 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import attention, beam, cached_decoding, epoch, metrics, reading, start
+from benchmarks import attention, beam, cached_decoding, epoch, generate, metrics, reading, start
+from benchmarks.timing import CLOCKS, clock
 
 BENCHMARKS = {
     "attention": attention.run,
     "epoch": epoch.run,
     "beam": beam.run,
     "cached_decoding": cached_decoding.run,
+    "generate": generate.run,
     "reading": reading.run,
     "metrics": metrics.run,
     "start": start.run,
@@ -28,13 +30,18 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all unless given")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: whether it runs, not how fast")
     parser.add_argument("--out", type=Path, help="a JSON file for the ratios")
+    parser.add_argument("--threads", type=int, help="of torch; as many as there are cores unless given")
+    parser.add_argument("--clock", choices=CLOCKS, default=clock.name, help="processor time suits a busy machine")
     given = parser.parse_args()
     if unknown := [name for name in given.names if name not in BENCHMARKS]:
         parser.error(f"{unknown[0]!r} is not a benchmark; there are {', '.join(BENCHMARKS)}")
+    clock.name = given.clock
+    if given.threads:
+        torch.set_num_threads(given.threads)
     console = Console()
     console.print(
         f"torch {torch.__version__}, {torch.get_num_threads()} threads, {os.cpu_count()} cores, {platform.machine()}; "
-        "a ratio is the peer's time over ours, median (least to most)"
+        f"a ratio is the peer's {given.clock} time over ours, median (least to most)"
     )
     table = Table("benchmark", "ratio", "target", "ours", "note")
     ratios = [ratio for name in given.names or BENCHMARKS for ratio in BENCHMARKS[name](given.quick)]

@@ -1,9 +1,9 @@
 """`python -m benchmarks.clients PHOTOS [--seconds 120]`: 32 clients beset `showtell serve`; what they got is printed.
 
-Half of what they send is a photo of the folder PHOTOS, half is hostile: a truncated JPEG, 200 million pixels in 30 kB,
-a zip, a page of HTML, 11 MB, a body that comes a byte at a time. Every photo must get its caption of `showtell caption`,
-every other file its refusal; no request may be lost; memory may grow by 500 MB at most. Then the rate of 32 clients is
-compared with that of one. A request that finds the queue full waits as long as it is asked to.
+Half of what they send is a photo of the folder PHOTOS. Half is hostile: a truncated JPEG, 200 million pixels in 30 kB,
+a zip, a page of HTML, 11 MB, a body that comes a byte at a time. Every photo must get the caption of `showtell caption`
+and every other file its refusal. No request may be lost, and memory may grow by 500 MB at most. Then the rate of 32
+clients is compared with that of one. A request that finds the queue full waits as long as it is asked to.
 """
 
 import argparse

@@ -1,11 +1,13 @@
 """Two ways to do one thing, timed in turn, A B A B: a machine that slows down slows both, and the ratio holds."""
 
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 Work = Callable[[], object]
+CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 
 
 class Ratio(NamedTuple):
@@ -21,10 +23,22 @@ class Ratio(NamedTuple):
     at_most: bool = False  # whether the target is an upper bound
 
 
+class Clock:
+    """What time is read from. Processor time does not count while other programs of a busy machine compute."""
+
+    name = "wall"
+
+    def read(self) -> float:
+        return CLOCKS[self.name]()
+
+
+clock = Clock()
+
+
 def seconds(work: Work) -> float:
-    started = time.perf_counter()
+    started = clock.read()
     work()
-    return time.perf_counter() - started
+    return clock.read() - started
 
 
 def compare(
@@ -37,8 +51,18 @@ def compare(
     at_most: bool = False,
 ) -> Ratio:
     """Both once unmeasured, then in turn."""
-    ours(), peer()
-    pairs = [(seconds(ours), seconds(peer)) for _ in range(repeats)]
-    ratios = [theirs / own for own, theirs in pairs]
-    own = statistics.median(own for own, _ in pairs)
-    return Ratio(name, statistics.median(ratios), min(ratios), max(ratios), target, own, note, at_most)
+    return compare_all({name: ours}, peer, repeats)[name]._replace(target=target, note=note, at_most=at_most)
+
+
+def compare_all(ours: dict[str, Work], peer: Work, repeats: int) -> dict[str, Ratio]:
+    """Several ways of ours against one peer, in turn: A B C PEER A B C PEER."""
+    for work in (*ours.values(), peer):
+        work()
+    rounds = [([seconds(work) for work in ours.values()], seconds(peer)) for _ in range(repeats)]
+    compared = {}
+    for i, name in enumerate(ours):
+        ratios = [theirs / own[i] for own, theirs in rounds]
+        middle = statistics.median(own[i] for own, _ in rounds)
+        compared[name] = Ratio(name, statistics.median(ratios), min(ratios), max(ratios), None, middle)
+        print(f"{name}: {compared[name].median:.2f}", file=sys.stderr, flush=True)  # a benchmark may take minutes
+    return compared

@@ -16,6 +16,7 @@ from showtell.decoders.decoder import Decoder
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.turned import Views
 from showtell.features import Seen, to
+from showtell.peft.lora import merge
 from showtell.settings.text import Recipe
 from showtell.tokenizers import TOKENIZERS
 from showtell.tokenizers.captions import Tokenizer
@@ -56,7 +57,8 @@ class Neural(Captioner):
 
     def describe(self, features: Seen, **decode: Any) -> list[Caption]:
         changed = speaking.changed(self.decode, decode)
-        return speaking.describe(self.decoder, to(features, self.device), self.tokenizer, self.spelling, changed)
+        seen = to(features, self.device, next(self.decoder.parameters()).dtype)
+        return speaking.describe(self.decoder, seen, self.tokenizer, self.spelling, changed)
 
     def check_decoding(self) -> None:
         speaking.check_decoding(self.decoder, self.spelling, self.decode)
@@ -94,4 +96,5 @@ class Neural(Captioner):
         checkpoint.restore(captioner.encoder, captioner.decoder, tensors, str(folder / checkpoint.MODEL))
         captioner.decoder.eval()
         captioner.encoder.eval()
+        merge(captioner.decoder)  # LoRA then costs nothing
         return captioner

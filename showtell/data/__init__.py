@@ -10,6 +10,7 @@ from showtell.data.flickr import flickr
 from showtell.data.folder import folder
 from showtell.data.join import join
 from showtell.data.karpathy import karpathy
+from showtell.data.photo_pickles import photo_pickles
 from showtell.data.photos import photos_beside
 from showtell.data.record import DATA, LeftOut, Record, Records, notes, told
 from showtell.data.scenes.scenes import scenes as drawn_scenes
@@ -24,6 +25,7 @@ DATA |= {
     "folder": folder,
     "webdataset": webdataset,
     "join": join,
+    "photo_pickles": photo_pickles,
     "scenes": drawn_scenes,
 }
 

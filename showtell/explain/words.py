@@ -1,162 +1,120 @@
-"""Photos -> their captions with each word's log probability, its map, and the captions that the search put behind.
+"""The ids of a caption -> its words, and which of them share a panel.
 
-Decoding returns no probabilities of single words. So the decoder reads all finished captions of a batch once more, as
-`explain` does, and the step that chose a word gives its log probability. A word of several pieces has the sum of its
-pieces' log probabilities and the mean of their maps: `sur` -1.0 and `fer` -0.2 make `surfer` -1.2.
+A word may have several ids: `gira` and `ffe`. Only `decode` knows what joins what, so the texts of the first 1, 2 and 3
+ids are compared: `a` | `a gira` | `a giraffe`. What begins behind a space is a new word.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-import torch
-from PIL import Image
-from torch import Tensor
-
-from showtell.cache import encode
-from showtell.captioners import speaking
-from showtell.captioners.caption import Caption
-from showtell.captioners.captioner import Captioner
-from showtell.captioners.ensemble import Ensemble
-from showtell.captioners.huggingface.captioner import HuggingFace
-from showtell.captioners.neural import Neural
-from showtell.captioners.views import decoder_of_views, encoder_of_views
-from showtell.decode import STRATEGIES
-from showtell.features import Features, Seen, first, to
-from showtell.settings.schema import choose, validated
-from showtell.tokenizers.captions import Tokenizer, words_of
-
-BEAMS = ("beam", "diverse_beam", "contrastive")  # strategies whose further captions change nothing in the first one
+# They name nothing that could be pointed at. `above` and `between` are not among them: they have a place in the photo.
+_FUNCTION_WORDS = """
+    a an the this that these those some any each every all both no and or but nor of in on at to from with without by
+    for as into onto through across around along up down out off is are was were be been being am has have had do does
+    did it its he him his she her they them their there here who whom whose which what while when where than then so
+    very also not other another one
+"""
+FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
+INSIDE_A_WORD = "-'’"
 
 
 class Word(NamedTuple):
-    """`map[n]` is the attention on visual token n; it sums to 1. None if there is no map."""
+    """A word and the numbers of its ids in the caption: `giraffe` has (1, 2) in `a gira ffe`."""
 
     text: str
-    log_prob: float
-    map: list[float] | None = None
+    ids: tuple[int, ...]
+
+    @property
+    def names_something(self) -> bool:
+        """Whether it is a content word: no function word, no punctuation.
+
+        >>> [Word(text, (0,)).names_something for text in ("dog", "the", ".")]
+        [True, False, False]
+        """
+        return bool(re.search(r"\w", self.text)) and self.text.lower() not in FUNCTION_WORDS
 
 
-class Spoken(NamedTuple):
-    """A caption, its words, the other captions that were found, best first, and where the visual tokens lie."""
+class Panel(NamedTuple):
+    """One map of a picture: the words on it, of which number `at` is the one whose map it is."""
 
-    caption: Caption
-    words: list[Word]
-    others: list[Caption]
-    boxes: list[list[float]] | None = None
+    words: tuple[str, ...]
+    at: int
+    number: int  # of the word in the caption
 
 
-@torch.inference_mode()
-def speak(captioner: Captioner, images: Sequence[Image.Image], maps: bool = False) -> list[Spoken]:
-    """Caption upright images as `captioner.decode` says. The captions are those of `captioner.caption`.
+def into_words(ids: Sequence[int], decode: Callable[[Sequence[int]], str]) -> list[Word]:
+    """The words of a caption. `decode` gives the text of some ids.
 
-    A captioner that gives no probabilities of words, such as `nearest`, has no words here; one without attention over
-    the photo has no maps.
+    >>> letters = {1: "a", 2: " gira", 3: "ffe", 4: "."}
+    >>> into_words([1, 2, 3, 4], lambda ids: "".join(letters[i] for i in ids))
+    [Word(text='a', ids=(0,)), Word(text='giraffe', ids=(1, 2)), Word(text='.', ids=(3,))]
     """
-    if isinstance(captioner, Neural | Ensemble):
-        return _by_decoder(captioner, images, maps)
-    captions = captioner.caption(images)
-    if not isinstance(captioner, HuggingFace):
-        return [Spoken(caption, [], []) for caption in captions]
-    chosen = captioner.log_probs(images, captions)
-    return [
-        Spoken(caption, _foreign_words(captioner, caption, log_probs), [])
-        for caption, log_probs in zip(captions, chosen, strict=True)
-    ]
-
-
-def with_all_beams(decode: Mapping[str, Any]) -> dict[str, Any]:
-    """A decode section that returns all captions that a beam search ends with."""
-    name = decode["name"]
-    if name not in BEAMS:
-        return dict(decode)
-    settings = validated("decode", name, choose("decode", STRATEGIES, name), decode).model_dump()
-    return {"name": name, **settings, "num_return_sequences": settings["num_beams"]}
-
-
-def _by_decoder(captioner: Neural | Ensemble, images: Sequence[Image.Image], maps: bool) -> list[Spoken]:
-    seen = to(encode(encoder_of_views(captioner.encoder, captioner.views), list(images)), captioner.device)
-    decode = with_all_beams(captioner.decode)
-    found = speaking.describe_several(captioner.decoder, seen, captioner.tokenizer, captioner.spelling, decode)
-    best = [captions[0] for captions in found]
-    log_probs, attention = _replay(captioner, seen, best, maps)
-    spoken = []
-    for row, captions in enumerate(found):
-        ids = words_of(captions[0].tokens or [], captioner.tokenizer.special)
-        looked, boxes = _looked(first(seen), attention, row, len(ids))
-        words = _joined(captioner.tokenizer, ids, log_probs[row, : len(ids)].tolist(), looked)
-        spoken.append(Spoken(captions[0], words, _others(captions), boxes))
-    return spoken
-
-
-def _replay(
-    captioner: Neural | Ensemble, seen: Seen, captions: Sequence[Caption], maps: bool
-) -> tuple[Tensor, Tensor | None]:
-    """The log probabilities of the words of each caption (B T), and the attention of the steps that chose them."""
-    special = captioner.tokenizer.special
-    decoder = decoder_of_views(captioner.decoder, seen)
-    rows = [caption.tokens or list(special.begin) for caption in captions]
-    longest = max(map(len, rows))
-    tokens = torch.tensor([[*row, *[special.pad] * (longest - len(row))] for row in rows], device=captioner.device)
-    memory, state = decoder.start(seen)  # type: ignore[arg-type]  # one for several takes a tuple
-    start = len(special.begin)
-    if longest == start:  # every caption is empty
-        return torch.zeros(len(rows), 0), None
-    output = decoder(memory, state, tokens[:, None, :-1], attention=maps and decoder.attends)
-    logits = output.logits[:, 0, start - 1 :].float()  # B T V
-    chosen = logits.gather(-1, tokens[:, start:, None]).squeeze(-1) - logits.logsumexp(-1)
-    attention = None if output.attention is None else output.attention[:, 0, start - 1 :].float().mean(2)  # B T N
-    return chosen.cpu(), attention
-
-
-def _looked(
-    features: Features, attention: Tensor | None, row: int, count: int
-) -> tuple[Tensor | None, list[list[float]] | None]:
-    """The maps (T N) of one image's words, each with the sum 1, and the boxes of its real visual tokens."""
-    if attention is None:
-        return None, None
-    real = features.mask[row]
-    maps = attention[row, :count][:, real]
-    return (maps / maps.sum(1, keepdim=True).clamp(min=1e-12)).cpu(), features.boxes[row, real].tolist()
-
-
-def _joined(tokenizer: Tokenizer, ids: Sequence[int], log_probs: Sequence[float], maps: Tensor | None) -> list[Word]:
-    """Pieces -> words. A piece begins a word if it adds a space to the text: `a sur` + `fer` adds none."""
-    groups: list[list[int]] = []
-    texts: list[str] = []
+    found: list[tuple[int, list[int]]] = []  # where a word begins in the text, and its ids
     before = ""
-    for place in range(len(ids)):
-        text = tokenizer.decode(ids[: place + 1])
-        added = text[len(before) :] if text.startswith(before) else text
-        if not groups or added[:1].isspace():
-            groups.append([])
-            texts.append("")
-        groups[-1].append(place)
-        texts[-1] += added
+    for number in range(len(ids)):
+        text = decode(ids[: number + 1])
+        same = _shared(before, text)
+        own = [number]
+        # An id may change what stood before it: `t -` becomes `t-shirt`. Then words from there on are one with it.
+        while found and same < len(before) and found[-1][0] >= same:
+            own = found.pop()[1] + own
+        if not found or _begins(text, same):
+            found.append((same, own))
+        else:
+            found[-1][1].extend(own)
         before = text
-    words = []
-    for text, places in zip(texts, groups, strict=True):
-        looked = None if maps is None else maps[places].mean(0).tolist()
-        words.append(Word(text.strip(), sum(log_probs[place] for place in places), looked))
-    return words
+    ends = [start for start, _ in found[1:]] + [len(before)]
+    return [Word(before[start:end].strip(), tuple(own)) for (start, own), end in zip(found, ends, strict=False)]
 
 
-def _foreign_words(captioner: HuggingFace, caption: Caption, log_probs: Sequence[float]) -> list[Word]:
-    """The words of a foreign model's whole answer, without special ids."""
-    tokenizer = captioner.loaded.tokenizer
-    kept = [
-        (token, log_prob)
-        for token, log_prob in zip(caption.tokens or [], log_probs, strict=False)
-        if token not in set(tokenizer.all_special_ids)
-    ]
-    return _joined(tokenizer, [token for token, _ in kept], [log_prob for _, log_prob in kept], None)
+def _shared(one: str, other: str) -> int:
+    """How many letters two texts begin with together."""
+    pairs = zip(one, other, strict=False)
+    return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
-def _others(captions: Sequence[Caption]) -> list[Caption]:
-    """All captions but the first one, without texts that were there before."""
-    texts = {captions[0].text}
-    others = []
-    for caption in captions[1:]:
-        if caption.text not in texts:
-            texts.add(caption.text)
-            others.append(caption)
-    return others
+def _begins(text: str, place: int) -> bool:
+    """Whether a word begins at this place: behind a space, or with punctuation."""
+    added = text[place:]
+    if not added or not added.strip():
+        return False
+    if place == 0 or added[0].isspace() or text[place - 1].isspace():
+        return True
+    first, last = added[0], text[place - 1]
+    if first in INSIDE_A_WORD or last in INSIDE_A_WORD:
+        return False
+    return first.isascii() and last.isascii() and first.isalnum() != last.isalnum()
+
+
+def panels(words: Sequence[str], chosen: Sequence[int] | None = None) -> list[Panel]:
+    """The panels of a caption. A function word shares the panel of the next content word, or else of the one before.
+
+    >>> [panel.words for panel in panels(["a", "dog", "on", "the", "grass", "."])]
+    [('a', 'dog'), ('on', 'the', 'grass', '.')]
+
+    With `chosen`, each of the chosen words has a panel for itself.
+    """
+    if chosen is not None:
+        return [Panel((words[number],), 0, number) for number in chosen]
+    content = [n for n, text in enumerate(words) if Word(text, ()).names_something]
+    if not content:
+        return [Panel((text,), 0, number) for number, text in enumerate(words)]
+    found, start = [], 0
+    for number in content:
+        end = number + 1 if number != content[-1] else len(words)
+        found.append(Panel(tuple(words[start:end]), number - start, number))
+        start = end
+    return found
+
+
+def numbers_of(words: Sequence[str], wanted: Sequence[str]) -> tuple[list[int], list[str]]:
+    """The numbers of the wanted words in a caption, in its order, and the wanted words that it does not say.
+
+    >>> numbers_of(["a", "dog", "and", "a", "cat"], ["Dog", "a", "horse"])
+    ([0, 1, 3], ['horse'])
+    """
+    said = [text.lower() for text in words]
+    asked = [text.lower() for text in wanted]
+    missing = [text for text, low in zip(wanted, asked, strict=True) if low not in said]
+    return [number for number, text in enumerate(said) if text in asked], missing

@@ -6,7 +6,7 @@ step 0 the model says what it said. `merge` adds the change into a copy of W, so
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +58,16 @@ class LoRA(Extended):
 
     def unmerge(self) -> None:
         self.merged = None
+
+    def train(self, mode: bool = True) -> "LoRA":
+        """Training needs weight and change apart; a merged matrix would stay as it was."""
+        if mode:
+            self.unmerge()
+        return super().train(mode)
+
+    def _load_from_state_dict(self, *arguments: Any) -> None:
+        self.unmerge()  # it is of the weights before
+        super()._load_from_state_dict(*arguments)
 
 
 def lora(

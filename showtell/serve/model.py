@@ -11,7 +11,7 @@ from PIL import Image
 from showtell import __version__
 from showtell.captioners.captioner import Captioner
 from showtell.decode import STRATEGIES
-from showtell.explain.words import Spoken, speak
+from showtell.explain.spoken import Spoken, speak
 from showtell.plumbing.errors import InputError
 from showtell.serve.asked import driven
 from showtell.settings.schema import schema_of

@@ -2,6 +2,7 @@
 
 from showtell.tokenizers.captions import Tokenizer
 from showtell.tokenizers.gpt2 import GPT2
+from showtell.tokenizers.listed import Listed
 from showtell.tokenizers.pieces import SentencePiece
 from showtell.tokenizers.pretrained import Pretrained
 from showtell.tokenizers.words import Words
@@ -11,4 +12,5 @@ TOKENIZERS: dict[str, type[Tokenizer]] = {
     "sentencepiece": SentencePiece,
     "gpt2": GPT2,
     "pretrained": Pretrained,
+    "listed": Listed,
 }

@@ -1,8 +1,10 @@
 """A recipe -> a run folder with a trained captioner. A run that is killed and resumed ends with the same weights."""
 
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -13,6 +15,7 @@ from showtell.plumbing.files import sweep
 from showtell.plumbing.interrupt import stop_signal
 from showtell.plumbing.lock import NAME, Lock
 from showtell.plumbing.messages import say
+from showtell.plumbing.origin import MADE
 from showtell.plumbing.progress import Bar
 from showtell.recipe.check import check
 from showtell.recipe.rules import trains
@@ -24,14 +27,21 @@ from showtell.training.resume import Checkpoint, claim, hold, open_run
 from showtell.training.setup import set_up, with_metric
 
 LOG_EVERY = 20  # steps
+Heard = Callable[[dict[str, Any]], None]
 
 
-def train(recipe: Recipe, run: str | Path, resume: bool = False, console: Console | None = None) -> Path:
+def train(
+    recipe: Recipe,
+    run: str | Path,
+    resume: bool = False,
+    console: Console | None = None,
+    heard: Heard = lambda row: None,
+) -> Path:
     """Train a recipe into the folder `run`, or resume it, as `showtell train` does. Returns the folder.
 
     `recipe` comes from `showtell.load_recipe`, or is nested dicts of your own. Progress and notes go to `console`, by
-    default to stderr. Training may be killed at any moment: with `resume=True` it continues from the last checkpoint,
-    and ends with the same weights, bit for bit.
+    default to stderr. `heard` gets each row of the log, for example to print an epoch's scores. Training may be killed
+    at any moment: with `resume=True` it continues from the last checkpoint, and ends with the same weights.
 
     Raises RecipeError if the recipe is not allowed; InputError if `run` exists and `resume` is False, if there is
     nothing to resume, if data is missing, or if the folder cannot be written; Interrupted after Ctrl-C.
@@ -50,13 +60,13 @@ def train(recipe: Recipe, run: str | Path, resume: bool = False, console: Consol
             return run
         job = set_up(recipe, run, saved is not None, console)
         claim(run, lock)
-        _learn(job, saved, console)
+        _learn(job, saved, console, heard)
     return run
 
 
-def _learn(job: Job, saved: Checkpoint | None, console: Console) -> None:
+def _learn(job: Job, saved: Checkpoint | None, console: Console, heard: Heard) -> None:
     settings = job.settings
-    sweep(job.run, (*FILES, MODEL, RECIPE))
+    sweep(job.run, (*FILES, MODEL, RECIPE, MADE))
     with stop_signal() as stop:  # before begin(), which writes the first checkpoint, so that Ctrl-C cannot break it
         if saved is None:
             job.begin()
@@ -65,10 +75,10 @@ def _learn(job: Job, saved: Checkpoint | None, console: Console) -> None:
             say(console, f"resuming {job.run} at step {job.where.step}")
         resumed_at = None if saved is None else job.where.step
         log = Log(job.run, tensorboard=settings.tensorboard, wandb=settings.wandb, resumed_at=resumed_at)
-        _steps(job, log, console, stop)
+        _steps(job, log, console, stop, heard)
 
 
-def _steps(job: Job, log: Log, console: Console, stop: list[int]) -> None:
+def _steps(job: Job, log: Log, console: Console, stop: list[int], heard: Heard) -> None:
     """Make steps until the job is over, or Ctrl-C fills `stop`; then write a checkpoint and the log."""
     where = job.where
     with denormals_flushed(), Bar(console, "training", job.total, "step") as bar:
@@ -79,9 +89,12 @@ def _steps(job: Job, log: Log, console: Console, stop: list[int]) -> None:
             if job.epoch_ended or job.over:
                 row |= job.validate()
             where.seconds += time.perf_counter() - started
+            row["seconds"] = round(where.seconds, 2)
             bar.advance(1, **job.shown(row))
             if where.step % LOG_EVERY == 0 or job.epoch_ended or job.over:
                 log.write(row)
+                heard(row)
+            job.keep()
             where.finished = job.over
             if where.step % job.settings.save_every == 0 or job.over or stop:
                 job.save()

@@ -1,101 +1,80 @@
-"""Each word's log probability and map, and the other captions of the search."""
+"""Ids become words, and words become panels."""
 
-import numpy as np
 import pytest
-import torch
-from PIL import Image
 
-from showtell.cache import encode
-from showtell.captioners.caption import Caption
-from showtell.captioners.captioner import Captioner
-from showtell.explain.attention import explain
-from showtell.explain.words import _joined, speak
-from tests.report.small import small_captioner
-
-BEAM = {"name": "beam", "num_beams": 3, "max_length": 9, "min_length": 5}
-PHOTOS = [
-    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (30, 50, 3), dtype=np.uint8)) for seed in range(3)
-]
+from showtell.explain import words as words_file
+from showtell.explain.words import Word, into_words, numbers_of, panels
+from showtell.tokenizers.words import Words
 
 
-@torch.no_grad()
-def log_probs_of(captioner, image, caption):
-    """Each id's log probability, one step at a time; the last one is that of eos."""
-    memory, state = captioner.decoder.start(encode(captioner.encoder, [image]))
-    found = []
-    for read, chosen in zip(caption.tokens, caption.tokens[1:], strict=False):
-        output = captioner.decoder(memory, state, torch.tensor([[[read]]]))
-        state = output.state
-        found.append(float(output.logits[0, 0, 0].log_softmax(-1)[chosen]))
-    return found
+def pieces(*texts: str):
+    """A tokenizer whose ids 0, 1, 2 .. are these texts; `_` is a space."""
+    return range(len(texts)), lambda ids: "".join(texts[i] for i in ids).replace("_", " ").strip()
 
 
-def test_captions_are_the_captioners_and_words_have_their_log_probabilities():
-    captioner = small_captioner(decode=BEAM)
-    for spoken, caption, image in zip(speak(captioner, PHOTOS), captioner.caption(PHOTOS), PHOTOS, strict=True):
-        assert spoken.caption.text == caption.text and spoken.boxes is None
-        assert " ".join(word.text for word in spoken.words) == caption.text
-        steps = log_probs_of(captioner, image, caption)
-        assert [word.log_prob for word in spoken.words] == pytest.approx(steps[: len(spoken.words)], abs=1e-4)
-        assert sum(steps) == pytest.approx(caption.log_prob, abs=1e-4)
+@pytest.mark.parametrize(
+    ("texts", "wanted"),
+    [
+        (["a", "_dog"], ["a", "dog"]),
+        (["a", "_gira", "ffe", "_runs"], ["a", "giraffe", "runs"]),
+        (["gira", "ffe"], ["giraffe"]),
+        (["a", "_dog", "."], ["a", "dog", "."]),
+        (["a", "_", "dog"], ["a", "dog"]),  # a space of its own
+        (["the", "_dog", "'", "s", "_ball"], ["the", "dog's", "ball"]),
+        (["a", "_t", "-", "shirt"], ["a", "t-shirt"]),
+        (["one", ",", "_two"], ["one", ",", "two"]),
+        (["caf", "é"], ["café"]),
+        (["a"], ["a"]),
+        ([], []),
+    ],
+)
+def test_pieces_of_a_word_become_one(texts, wanted):
+    ids, decode = pieces(*texts)
+    found = into_words(ids, decode)
+    assert [word.text for word in found] == wanted
+    assert [i for word in found for i in word.ids] == list(ids)  # none is lost, and all are in order
 
 
-def test_the_other_captions_are_those_of_the_beam_and_change_nothing():
-    captioner = small_captioner(decode=BEAM)
-    (spoken,) = speak(captioner, PHOTOS[:1])
-    assert 0 < len(spoken.others) <= 2
-    assert spoken.caption.text not in {other.text for other in spoken.others}
-    assert len({other.text for other in spoken.others}) == len(spoken.others)
+def test_half_a_letter_and_its_other_half_are_one_piece():
+    """Byte-level tokenizers may cut a letter in two; the first half is unreadable alone."""
+    raw = ["Ã".encode("latin-1"), "©".encode("latin-1"), b" au"]  # the two bytes of é, then a word
+    found = into_words(range(3), lambda ids: b"".join(raw[i] for i in ids).decode("utf-8", "replace"))
+    assert [(word.text, word.ids) for word in found] == [("é", (0, 1)), ("au", (2,))]
 
 
-def test_maps_are_those_of_explain():
-    captioner = small_captioner(decode=BEAM)
-    found = explain(captioner, PHOTOS[0])
-    spoken = speak(captioner, PHOTOS, maps=True)[0]
-    assert [word.text for word in spoken.words] == found.words
-    torch.testing.assert_close(torch.tensor([word.map for word in spoken.words]), found.maps, atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(torch.tensor(spoken.boxes), found.boxes)
+def test_a_tokenizer_that_joins_clitics_and_hyphens_later_is_understood():
+    tokenizer = Words(min_count=1).fit(["The dog's ball and a t-shirt, red."])
+    ids = tokenizer.encode("the dog's t-shirt.")
+    found = into_words(ids, tokenizer.decode)
+    assert " ".join(word.text for word in found).replace(" .", ".") == tokenizer.decode(ids)
+    assert [i for word in found for i in word.ids] == list(range(len(ids)))
+    assert [word.text for word in found][:2] == ["the", "dog's"]
 
 
-def test_a_decoder_without_attention_has_no_maps():
-    captioner = small_captioner(decoder={"name": "recurrent", "cell": "lstm", "dim": 8}, decode=BEAM)
-    (spoken,) = speak(captioner, PHOTOS[:1], maps=True)
-    assert spoken.boxes is None and spoken.words and all(word.map is None for word in spoken.words)
+def test_every_function_word_is_lower_case_and_stands_once():
+    listed = words_file._FUNCTION_WORDS.split()
+    assert len(listed) == len(set(listed)) and all(word == word.lower() for word in listed)
 
 
-def test_an_empty_caption_has_no_words(monkeypatch):
-    captioner = small_captioner(decode=BEAM)
-    special = captioner.tokenizer.special
-    empty = [[Caption("", [*special.begin, special.eos], -1.0)]]
-    monkeypatch.setattr("showtell.captioners.speaking.describe_several", lambda *_: empty)
-    (spoken,) = speak(captioner, PHOTOS[:1], maps=True)
-    assert spoken.words == [] and spoken.others == [] and spoken.caption.text == ""
+@pytest.mark.parametrize(("text", "names"), [("dog", True), ("The", False), ("...", False), ("3", True), ("Of", False)])
+def test_what_names_something(text, names):
+    assert Word(text, (0,)).names_something == names
 
 
-class Repeats(Captioner):
-    name = "repeats"
-
-    def caption(self, images, **decode):
-        return [Caption("a dog") for _ in images]
-
-    def save_pretrained(self, folder, *, half=False):
-        raise NotImplementedError
-
-
-def test_a_captioner_without_probabilities_has_only_captions():
-    assert [each.caption.text for each in speak(Repeats(), PHOTOS)] == ["a dog"] * 3
-    assert all(each.words == [] and each.others == [] for each in speak(Repeats(), PHOTOS))
-
-
-class Pieces:
-    def decode(self, ids):
-        return "".join({1: "a", 2: " sur", 3: "fer", 4: "."}[token] for token in ids)
+@pytest.mark.parametrize(
+    ("caption", "wanted"),
+    [
+        ("a dog runs", [("a", "dog"), ("runs",)]),
+        ("a dog on the grass .", [("a", "dog"), ("on", "the", "grass", ".")]),
+        ("of the", [("of",), ("the",)]),  # without a content word, each has its own
+        ("", []),
+    ],
+)
+def test_function_words_share_the_panel_of_the_next_content_word(caption, wanted):
+    found = panels(caption.split())
+    assert [panel.words for panel in found] == wanted
+    assert [caption.split()[panel.number] for panel in found] == [panel.words[panel.at] for panel in found]
 
 
-def test_a_word_of_several_pieces_has_their_sum_and_the_mean_of_their_maps():
-    maps = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]])
-    words = _joined(Pieces(), [1, 2, 3], [-0.5, -1.0, -0.25], maps)
-    assert [(word.text, word.log_prob, word.map) for word in words] == [
-        ("a", -0.5, [1.0, 0.0]),
-        ("surfer", -1.25, [0.25, 0.75]),
-    ]
+def test_chosen_words_are_found_in_any_case_and_missing_ones_named():
+    assert numbers_of(["a", "Dog", "and", "a", "cat"], ["dog", "A", "horse"]) == ([0, 1, 3], ["horse"])

@@ -39,10 +39,10 @@ def test_several_photos_are_answered_in_their_order(client):
 
 
 def test_maps_are_those_of_explain(client):
-    from showtell.explain.attention import explain
+    from showtell.explain.explain import explain
 
     (given,) = send(client, encoded(), maps="true").json()["captions"]
-    found = explain(small_models()[0].captioner, photo())
+    found = explain(small_models()[0].captioner, photo(), how="attention", share=None)
     assert len(given["boxes"]) == 16 and [word["word"] for word in given["words"]] == found.words
     for word, looked in zip(given["words"], found.maps, strict=True):
         assert word["map"] == pytest.approx(looked.tolist(), abs=1e-3)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from showtell.explain.words import speak
+from showtell.explain.spoken import speak
 from tests.serve.running import bomb, encoded, photo, running, send, small_models
 
 HOSTILE = {
