@@ -2,15 +2,12 @@
 
 import base64
 import json
-import shutil
 
 import pytest
 
+from tests.chromium import chromium, violations
 from tests.serve.running import encoded, photo, running, small_models
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-playwright = pytest.importorskip("playwright.sync_api", reason="the library playwright is not installed")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 GOOD = {"name": "dots.png", "mimeType": "image/png", "buffer": encoded()}
 BAD = {"name": "page.jpg", "mimeType": "image/jpeg", "buffer": b"<!doctype html>"}
 HAND_OVER = """([type, data, name]) => {
@@ -25,13 +22,8 @@ HAND_OVER = """([type, data, name]) => {
 
 @pytest.fixture(scope="module")
 def browser():
-    with playwright.sync_playwright() as library:
-        try:
-            browser = library.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        except playwright.Error as error:
-            pytest.skip(f"Chromium does not start: {str(error).splitlines()[0]}")
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +141,18 @@ def test_it_fits_a_phone_in_light_and_dark(browser, server, scheme):
     light = page.evaluate("getComputedStyle(document.body).backgroundColor").startswith("rgb(246")
     assert light == (scheme == "light")
     context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1000, 360])
+def test_everybody_can_use_the_page(browser, server, scheme, width):
+    context = browser.new_context(viewport={"width": width, "height": 640}, color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    page.goto(str(server.base_url))
+    page.set_input_files("#files", [BAD, GOOD])
+    page.locator(".caption").nth(1).wait_for()
+    page.locator(".wrong").nth(1).wait_for()
+    page.click("#settings > summary")
+    found = violations(page)
+    context.close()
+    assert found == []
