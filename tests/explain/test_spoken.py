@@ -10,6 +10,8 @@ from showtell.captioners.caption import Caption
 from showtell.captioners.captioner import Captioner
 from showtell.explain.explain import explain
 from showtell.explain.spoken import _joined, speak
+from showtell.loading import load
+from tests.captioners.huggingface.tiny import folder
 from tests.report.small import small_captioner
 
 BEAM = {"name": "beam", "num_beams": 3, "max_length": 9, "min_length": 5}
@@ -99,3 +101,11 @@ def test_a_word_of_several_pieces_has_their_sum_and_the_mean_of_their_maps():
         ("a", -0.5, [1.0, 0.0]),
         ("surfer", -1.25, [0.25, 0.75]),
     ]
+
+
+def test_a_foreign_captioner_has_words_of_its_whole_answer():
+    captioner = load(str(folder("git")))
+    for spoken, caption in zip(speak(captioner, PHOTOS, maps=True), captioner.caption(PHOTOS), strict=True):
+        assert spoken.caption == caption and spoken.boxes is None and spoken.others == []
+        assert caption.log_prob - 1e-3 <= sum(word.log_prob for word in spoken.words) <= 0 or not spoken.words
+        assert spoken.words and all(word.map is None and word.text for word in spoken.words)
