@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from showtell import __version__
-from showtell.cli import captioning, looking, scoring, training
+from showtell.cli import captioning, looking, scoring, serving, training
 from showtell.cli.words import err
 from showtell.plumbing.errors import ShowtellError
 from showtell.plumbing.garbage import leave_at_exit
@@ -50,6 +50,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {  # in the order of the 
         captioning.classify,
         "Examples: `showtell classify photo.jpg --labels cat,dog`, `showtell classify album/ --labels folders`",
     ),
+    "serve": (serving.serve, "Examples: `showtell serve`, `showtell serve --model tiny --model runs/b6 --port 8080`"),
     "features": (training.features, "Example: `showtell features bern-6 data.root=DIR encoder=lite`"),
     "doctor": (
         looking.doctor,
