@@ -20,6 +20,7 @@ CAPTIONS = [
     "一只狗 在草地上",
 ]
 SMALL = {"words": {"min_count": 1}, "sentencepiece": {"vocabulary_size": 70}}  # what so few captions ask for
+SMALL["bern"] = {"min_count": 1}
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # halves of characters too
 
 
@@ -33,7 +34,7 @@ class Pair(NamedTuple):
 @pytest.fixture(scope="module", params=list(TOKENIZERS))
 def pair(request, tmp_path_factory):
     kind, folder = TOKENIZERS[request.param], tmp_path_factory.mktemp(request.param)
-    fitted = kind(**SMALL.get(request.param, {})).fit(CAPTIONS)
+    fitted = kind(**small(request.param, tmp_path_factory)).fit(CAPTIONS)
     fitted.save(folder)
     return Pair(fitted, kind.load(folder))
 
