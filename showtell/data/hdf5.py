@@ -1,8 +1,9 @@
 """Photos in HDF5 with captions as ids in JSON, as `create_input_files` of Lyon's course makes them: read and written.
 
 `BASE` is `flickr8k_5_cap_per_img_5_min_word_freq`. WORDMAP_BASE.json numbers the words. For each of TRAIN, VAL and
-TEST, SPLIT_IMAGES_BASE.hdf5 has N photos of 256 x 256, SPLIT_CAPTIONS_BASE.json 5N lists of ids, SPLIT_CAPLENS_BASE.json
-their lengths. Captions become texts again; the tokenizer `word_map` with the same WORDMAP gives the same ids.
+TEST, SPLIT_IMAGES_BASE.hdf5 has N photos of 256 x 256, SPLIT_CAPTIONS_BASE.json 5N lists of ids, and
+SPLIT_CAPLENS_BASE.json their lengths. Captions become texts again; the tokenizer `word_map` with the same WORDMAP
+gives the same ids.
 """
 
 import json

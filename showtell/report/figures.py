@@ -24,10 +24,13 @@ COLOURS = ("#2f6fde", "#d9532c", "#2a9d63", "#8a4fc9", "#c99700", "#158a9c", "#c
 THEMES = {"light": ("#ffffff", "#3c4149", "#e3e5e9"), "dark": ("#1d2025", "#c5cad3", "#343942")}  # paper, ink, lines
 
 
-def attention_figure(image: Image.Image, explanation: Explanation) -> Figure:
-    """The caption on top; below it the photo, then for each word the photo, bright where the model looked."""
+def attention_figure(image: Image.Image, explanation: Explanation, smooth: bool = True) -> Figure:
+    """The caption on top; below it the photo, then for each word the photo, bright where the model looked.
+
+    Without `smooth`, the visual tokens have hard edges.
+    """
     pictures = [thumbnail(image, 480)]
-    pictures += [overlay(image, weights, explanation.boxes, 480) for weights in explanation.maps]
+    pictures += [overlay(image, weights, explanation.boxes, 480, smooth) for weights in explanation.maps]
     labels = ["", *explanation.words]
     slot, tall = _panel(image.width / image.height, len(pictures))
     columns = _columns(len(pictures), int((WIDTH + GAP) / (slot + GAP)))
