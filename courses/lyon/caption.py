@@ -16,7 +16,7 @@ from showtell.explain.attention import explain
 from showtell.plumbing.files import whole
 from showtell.report.figures import attention_figure, png
 
-SIDE, STEPS = 256, 52  # the photo is stretched as in create_input_files; <start>, 50 words, <end>
+SIDE = 256  # the photo is stretched as in create_input_files
 
 
 def arguments() -> argparse.Namespace:
@@ -34,8 +34,7 @@ def main() -> None:
     captioner = captioner_of(args.model, args.word_map)
     photo = open_image(args.img)
     seen = photo.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-    search = {"num_beams": args.beam_size, "length_penalty": 0.0, "max_length": STEPS}
-    explanation = explain(captioner, seen, **search)
+    explanation = explain(captioner, seen, num_beams=args.beam_size)
     picture = Path(f"{Path(args.img).stem}_attention.png")
     with whole(picture) as part:
         part.write_bytes(png(attention_figure(photo, explanation, smooth=args.smooth)))

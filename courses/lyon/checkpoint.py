@@ -25,12 +25,11 @@ class Saver:
     def __call__(self, job: Job) -> None:
         scores = [row["BLEU-4"] for row in read_log(job.run) if "BLEU-4" in row] or [0.0]
         parts, optimizer = job.captioner, job.optimizer.state_dict()  # one optimizer trains both parts
-        values = [max(job.where.epoch, 1) - 1, job.where.stale, scores[-1]]
-        values += [parts.encoder.state_dict(), parts.decoder.state_dict()]
-        values += [optimizer if parts.encoder.trains else None, optimizer]
+        values = [max(job.where.epoch, 1) - 1, job.where.stale, scores[-1], parts.encoder.state_dict()]
+        values += [parts.decoder.state_dict(), optimizer if parts.encoder.trains else None, optimizer]
         content = dict(zip(KEYS, values, strict=True)) | {"recipe": self.recipe, "run": str(job.run.resolve())}
-        name = f"checkpoint_{self.data_name}.pth.tar"
         print(f" * BLEU-4 - {scores[-1]}\n")
+        name = f"checkpoint_{self.data_name}.pth.tar"
         for each in [name, f"BEST_{name}"] if job.where.stale == 0 or len(scores) == 1 else [name]:
             with whole(Path(each)) as part:
                 torch.save(content, part)

@@ -26,7 +26,7 @@ def main() -> None:
     base = read(args.model, "--model")["recipe"]["data"]["base"]
     records = [record for record in hdf5(root=Path(args.data_folder), base=base) if record.split == args.split]
     captioner = captioner_of(args.model, str(Path(args.data_folder, f"WORDMAP_{base}.json")))
-    captioner.decode = {"name": "beam", "num_beams": args.beam_size, "length_penalty": 0.0, "max_length": 52}
+    captioner.decode = {**captioner.decode, "num_beams": args.beam_size}
     records, captions = caption_records(captioner, records, console=err)
     special, encode = captioner.tokenizer.special, captioner.tokenizer.encode
     candidates = [words_of(captions[record.image_id].tokens, special) for record in records]

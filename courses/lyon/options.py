@@ -10,6 +10,7 @@ from showtell.settings.text import load_recipe, override
 NUMBERS = {"emb_dim": 512, "attention_dim": 512, "decoder_dim": 512, "dropout": 0.5, "start_epoch": 0, "epochs": 120}
 NUMBERS |= {"batch_size": 32, "workers": 1, "encoder_lr": 1e-4, "decoder_lr": 4e-4, "grad_clip": 5.0, "alpha_c": 1.0}
 NUMBERS |= {"print_freq": 100}
+SEARCH = {"length_penalty": 0.0, "max_length": 52, "min_length": 2}  # <start>, 1 to 50 words, <end>
 LAYERS_2_TO_4 = 3  # of timm's groups, as the tutorial fine-tunes
 SIDE = 256  # of the photos in the HDF5 files
 RATE = {"schedule": "plateau", "plateau": 8, "gamma": 0.8, "patience": 20, "warmup_steps": 0, "weight_decay": 0.0}
@@ -37,6 +38,7 @@ def recipe_of(args: argparse.Namespace, run: Path | None) -> dict:
     recipe["encoder"] |= {"image_size": SIDE, "trainable": LAYERS_2_TO_4 if tuned else "none"}
     recipe["decoder"] |= {"embedding_dim": args.emb_dim, "attention_dim": args.attention_dim}
     recipe["decoder"] |= {"dim": args.decoder_dim, "dropout": args.dropout}
+    recipe["decode"] |= SEARCH
     recipe["loss"] |= {"attend_all": args.alpha_c}
     train = {"epochs": args.epochs, "batch_size": args.batch_size, "lr": args.decoder_lr, "select": "BLEU-4"}
     train |= {"clip": args.grad_clip, "clip_by": "value"}
