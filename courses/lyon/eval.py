@@ -7,13 +7,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from bleu import score_of
 from checkpoint import captioner_of, read
 
-from showtell.cli.words import err, run
-from showtell.data.hdf5 import hdf5
-from showtell.metrics.bleu_nltk import bleu_of_ids
-from showtell.predict.captions import caption_records
-from showtell.tokenizers.captions import words_of
+from showtell.cli.words import run
 
 
 def main() -> None:
@@ -24,14 +21,9 @@ def main() -> None:
     parser.add_argument("--split", default="test", choices=("train", "val", "test"))
     args = parser.parse_args()
     base = read(args.model, "--model")["recipe"]["data"]["base"]
-    records = [record for record in hdf5(root=Path(args.data_folder), base=base) if record.split == args.split]
     captioner = captioner_of(args.model, str(Path(args.data_folder, f"WORDMAP_{base}.json")))
-    captioner.decode = {**captioner.decode, "num_beams": args.beam_size}
-    records, captions = caption_records(captioner, records, console=err)
-    special, encode = captioner.tokenizer.special, captioner.tokenizer.encode
-    candidates = [words_of(captions[record.image_id].tokens, special) for record in records]
-    references = [[encode(text) for text in record.references] for record in records]
-    for n, value in bleu_of_ids(candidates, references).items():
+    scores = score_of(captioner, args.data_folder, base, args.split, args.beam_size)
+    for n, value in scores.items():
         print(f"BLEU-{n} score @ beam size of {args.beam_size} is {value:.4f}.")
 
 
