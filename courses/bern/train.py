@@ -30,7 +30,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--checkpoint-dir", default="./checkpoints")
     parser.add_argument("--log-dir", default="./logs")
     parser.add_argument("recipe", nargs="*", metavar="key=value", help="for example encoder=lite train.max_steps=5")
-    return parser.parse_args()
+    return parser.parse_intermixed_args()
 
 
 def main(args: argparse.Namespace) -> None:

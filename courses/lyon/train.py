@@ -25,7 +25,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--fine_tune_encoder", type=truth, default=False, metavar="True|False")
     parser.add_argument("--checkpoint", metavar="FILE", help="continue the training of this checkpoint up to --epochs")
     parser.add_argument("recipe", nargs="*", metavar="key=value")
-    return parser.parse_args()
+    return parser.parse_intermixed_args()
 
 
 def main() -> None:

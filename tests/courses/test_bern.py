@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from PIL import Image
 
 from showtell.metrics.bleu_nltk import bleu_of_ids
 from showtell.tokenizers.bern import split
@@ -163,18 +164,14 @@ def test_every_model_keeps_the_frames_contract(number):
     assert again.generate_image_caption_tokens(image=image[:1], max_length=5) == said
 
 
-def test_an_image_of_the_hand_out_becomes_its_bytes_again():
-    path = COURSES.parent / "docs/images/attention.png"
-    image = of_bern("photos").normalised(path)
-    seen = []
+def test_an_image_of_the_hand_out_becomes_its_bytes_again(monkeypatch):
+    path, seen = COURSES.parent / "docs/images/attention.png", []
     model = of_bern("models.model_1").Model(vocabulary=Words(), embedding_dim=12, encoder=CNN)
-    model.image_encoder.forward = lambda pixels, view: seen.append(pixels) or (_ for _ in ()).throw(StopIteration)
-    with pytest.raises(StopIteration):
-        model.look(image)
-    from PIL import Image
-
-    bytes_ = Image.open(path).convert("RGB").resize((224, 224), Image.Resampling.BILINEAR)
-    assert seen[0][0].permute(1, 2, 0).numpy().tobytes() == bytes_.tobytes()
+    inner = model.image_encoder.forward
+    monkeypatch.setattr(model.image_encoder, "forward", lambda pixels, view: seen.append(pixels) or inner(pixels, view))
+    model.look(of_bern("photos").normalised(path))
+    small = Image.open(path).convert("RGB").resize((224, 224), Image.Resampling.BILINEAR)
+    assert seen[0][0].permute(1, 2, 0).numpy().tobytes() == small.tobytes()
 
 
 @pytest.mark.parametrize(
@@ -222,9 +219,3 @@ def test_a_users_mistakes_are_one_line(place, tmp_path):
 )
 def test_a_caption_is_cut_before_its_last_period(caption, words):
     assert split(caption) == words.split(" ")
-
-
-def test_the_scripts_are_thin():
-    for path in COURSES.rglob("*.py"):
-        if path.parent.name != "models":
-            assert len(path.read_text("utf-8").splitlines()) <= 60, path
