@@ -77,6 +77,7 @@ def test_a_notebook_that_does_not_exist_is_named(tmp_path, monkeypatch):
         run_notebook("page.ipynb", beside=str(tmp_path / "report.py"))
 
 
+@pytest.mark.slow
 def test_the_sixth_course_trains_and_captions(tmp_path):
     write_bern(tmp_path / "set")
     for block in blocks(COURSES / "README.md"):
