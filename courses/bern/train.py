@@ -6,6 +6,7 @@ Leaves checkpoints/NAME/{config.yaml,model.pth.tar} and logs/NAME/. `key=value` 
 import argparse
 import shutil
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -14,7 +15,7 @@ from experiment import begun, resumed
 
 import showtell
 from showtell.cli.words import err, run
-from showtell.plumbing.files import clear
+from showtell.plumbing.files import set_aside
 
 
 def arguments() -> argparse.Namespace:
@@ -42,13 +43,13 @@ def main(args: argparse.Namespace) -> None:
     else:
         train = {"epochs": args.num_epochs, "seed": args.seed, "device": device}
         recipe, model = begun(Path(args.config_file_path), args.recipe, **train)
-        clear(own)
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(args.config_file_path, folder / "config.yaml")
     if not args.no_log:
         logs.mkdir(parents=True, exist_ok=True)
     saver = Saver(model, recipe, folder, None if args.no_log else logs)
-    showtell.train(recipe, own, args.resume, err, after_epoch=saver)
+    with nullcontext() if args.resume else set_aside(own):
+        showtell.train(recipe, own, args.resume, err, after_epoch=saver)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from showtell.plumbing.errors import RecipeError
+from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.check import check
 from showtell.settings.text import load_recipe, override
 
@@ -25,6 +25,8 @@ def truth(text: str) -> bool:
 def recipe_of(args: argparse.Namespace, run: Path | None) -> dict:
     """The recipe for these constants; with `run`, the recipe of that run, for more epochs."""
     if run is not None:
+        if not (run / "recipe.yaml").is_file():
+            raise InputError(f"needs {run}, which train.py leaves", key="--checkpoint", advice="train without it")
         recipe = override(load_recipe(str(run / "recipe.yaml")), args.recipe)
         if args.epochs < recipe["train"]["epochs"]:
             takes = f"{recipe['train']['epochs']} or more, the epochs that the checkpoint's training asked for"

@@ -6,6 +6,7 @@ in the working folder. `key=value` at the end changes Showtell's recipe `lyon`, 
 
 import argparse
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 from checkpoint import Saver, read
@@ -13,7 +14,7 @@ from options import NUMBERS, recipe_of, truth
 
 import showtell
 from showtell.cli.words import err, run
-from showtell.plumbing.files import clear
+from showtell.plumbing.files import set_aside
 
 
 def arguments() -> argparse.Namespace:
@@ -36,9 +37,8 @@ def main() -> None:
         else Path(read(args.checkpoint, "--checkpoint")["run"])
     )
     recipe = recipe_of(args, own if args.checkpoint else None)
-    if args.checkpoint is None:
-        clear(own)
-    showtell.train(recipe, own, args.checkpoint is not None, err, after_epoch=Saver(args.data_name, recipe))
+    with nullcontext() if args.checkpoint else set_aside(own):
+        showtell.train(recipe, own, args.checkpoint is not None, err, after_epoch=Saver(args.data_name, recipe))
 
 
 if __name__ == "__main__":

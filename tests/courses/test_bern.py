@@ -17,6 +17,7 @@ from tests.courses.places import COURSES, run, write_bern
 SIZES = {1: {"embedding_dim": 12, "num_layers": 2}, 6: {"embedding_dim": 16, "num_layers": 1, "heads": 2}}
 CNN = {"name": "cnn", "image_size": 32, "grid_size": 4, "width": 8, "dim": 24}
 TRAIN = "train.py", "-d", "0"
+pytestmark = pytest.mark.slow  # scripts as processes of their own
 
 
 @pytest.fixture(scope="module")

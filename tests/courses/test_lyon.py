@@ -19,6 +19,7 @@ from tests.courses.places import run, write_karpathy
 h5py = pytest.importorskip("h5py")
 BASE = "flickr8k_5_cap_per_img_5_min_word_freq"
 TINY = ["encoder=cnn", "encoder.image_size=32", "encoder.grid_size=4", "encoder.width=8", "encoder.dim=24"]
+pytestmark = pytest.mark.slow  # scripts as processes of their own
 SIZES = ["--emb_dim=7", "--attention_dim=6", "--decoder_dim=9", "--batch_size=19"]
 
 
