@@ -34,6 +34,7 @@ MODEL, RECIPE = "model.safetensors", "recipe.yaml"
 STATE, PART = "state.json", ".last-"
 FILES, SEAL, DIGEST = "files", "seal", "digest"
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # allowed types of saved weights
+SHOWN = 3  # tensors that an error names
 MOMENTS = {"step", "exp_avg", "exp_avg_sq"}
 WAY_OUT = "train again into another folder with --run"
 
@@ -88,16 +89,20 @@ def given_back(encoder: Encoder, decoder: Decoder | None = None) -> dict[str, Te
 
 
 def restore(encoder: Encoder, decoder: Decoder | None, tensors: dict[str, Tensor], source: str) -> None:
-    """Load saved weights into the modules. Raises InputError for the first that is missing, unknown or misshapen."""
+    """Load saved weights into the modules. Raises InputError that lists what is missing, unknown or misshapen."""
     wanted, others = _named(encoder, decoder)
     tensors = _by_first_names(tensors, others, source)
-    for name in [*wanted, *tensors]:
+    wrong = []
+    for name in dict.fromkeys([*wanted, *tensors]):
         have, want = tensors.get(name), wanted.get(name)
         if have is None or want is None or have.shape != want.shape:
             shapes = [tuple(tensor.shape) if tensor is not None else "absent" for tensor in (have, want)]
-            raise InputError(f"{source} does not fit its recipe: {name} is {shapes[0]}, but must be {shapes[1]}")
-        if have.dtype != want.dtype and not (have.is_floating_point() and want.is_floating_point()):
+            wrong.append(f"{name} is {shapes[0]}, but must be {shapes[1]}")
+        elif have.dtype != want.dtype and not (have.is_floating_point() and want.is_floating_point()):
             raise InputError(f"{source} is damaged: {name} holds {have.dtype}, but it must be {want.dtype}")
+    if wrong:
+        more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+        raise InputError(f"{source} does not fit its recipe: {'; '.join(wrong[:SHOWN])}{more}")
     modules: dict[str, nn.Module | None] = {"encoder": encoder, "decoder": decoder}
     for part, module in modules.items():
         if module is None:

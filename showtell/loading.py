@@ -17,7 +17,7 @@ from showtell.recipe.check import check, check_sections
 from showtell.settings.text import Recipe, override
 
 # Files and folders that a captioner reads, and that may have moved since training.
-PLACES = ("encoder.model", "encoder.weights", "regions.file", "regions.model", "captioner.model")
+PLACES = ("encoder.model", "encoder.weights", "regions.file", "regions.model", "captioner.model", "decoder.weights")
 # Options that change how a captioner captions, with the same weights.
 DRIVEN = tuple(f"captioner.{name}" for name in ("views", "prompt", "clean", "strip", "stop", "batch_size"))
 FILES = ["*.yaml", "*.json", "*.safetensors", "*.model", "*.md"]  # the only files fetched; none of them can run code

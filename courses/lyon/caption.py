@@ -12,9 +12,10 @@ from PIL import Image
 
 from showtell.cli.words import run
 from showtell.data.images import open_image
-from showtell.explain.attention import explain
+from showtell.explain.explain import explain
 from showtell.plumbing.files import whole
-from showtell.report.figures import attention_figure, png
+from showtell.report.figures import png
+from showtell.report.strip import attention_figure
 
 SIDE = 256  # the photo is stretched as in create_input_files
 
@@ -34,7 +35,7 @@ def main() -> None:
     captioner = captioner_of(args.model, args.word_map)
     photo = open_image(args.img)
     seen = photo.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-    explanation = explain(captioner, seen, num_beams=args.beam_size)
+    explanation = explain(captioner, seen, how="attention", num_beams=args.beam_size)
     picture = Path(f"{Path(args.img).stem}_attention.png")
     with whole(picture) as part:
         part.write_bytes(png(attention_figure(photo, explanation, smooth=args.smooth)))

@@ -11,6 +11,7 @@ from showtell.data.folder import folder
 from showtell.data.hdf5 import hdf5
 from showtell.data.join import join
 from showtell.data.karpathy import karpathy
+from showtell.data.photo_pickles import photo_pickles
 from showtell.data.photos import photos_beside
 from showtell.data.record import DATA, LeftOut, Record, Records, notes, told
 from showtell.data.scenes.scenes import scenes as drawn_scenes
@@ -26,6 +27,7 @@ DATA |= {
     "webdataset": webdataset,
     "hdf5": hdf5,
     "join": join,
+    "photo_pickles": photo_pickles,
     "scenes": drawn_scenes,
 }
 

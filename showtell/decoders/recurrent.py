@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from typing import Literal
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from showtell.decoders.decoder import Decoder, Memory, Output, State
@@ -46,6 +46,7 @@ class Recurrent(Decoder):
         embedding_dim: Count = 256,
         image_dim: Count | None = None,
         image_ending: Ending = "norm",
+        standardise: bool = True,
         dim: Count = 512,
         layers: Count = 1,
         initialisation: Literal["default", "he"] = "default",
@@ -56,7 +57,7 @@ class Recurrent(Decoder):
         self.conditioning, self.layers, self.dim = conditioning, layers, dim
         self.parts = ("hidden", "memory") if cell.endswith("lstm") else ("hidden",)
         code_dim = self._code_dim(image_dim, embedding_dim)
-        self.visual = Projection(feature_dim, code_dim, feature_dropout, image_ending)
+        self.visual = Projection(feature_dim, code_dim, feature_dropout, image_ending, standardise)
         self.words = nn.Embedding(vocabulary_size, embedding_dim)
         nn.init.normal_(self.words.weight, std=0.1)
         width = embedding_dim + (code_dim if conditioning == "every_step" else 0)
@@ -90,7 +91,14 @@ class Recurrent(Decoder):
             first = (code.new_zeros(images, 1, self.layers, self.dim),) * len(self.parts)
         return {"code": code}, state | dict(zip(self.parts, first, strict=True))
 
-    def forward(self, memory: Memory, state: State, tokens: Int[Tensor, "B K S"], attention: bool = False) -> Output:
+    def forward(
+        self,
+        memory: Memory,
+        state: State,
+        tokens: Int[Tensor, "B K S"],
+        attention: bool = False,
+        probe: Float[Tensor, "B K S H N"] | None = None,
+    ) -> Output:
         x = self.words(tokens)
         position = state["position"][..., None] + torch.arange(tokens.shape[-1], device=tokens.device)
         if self.conditioning == "first_token":

@@ -9,7 +9,7 @@ confidence, or a fixed set of windows.
 """
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
@@ -18,7 +18,7 @@ from showtell.features import Features
 from showtell.layers.batch_norm import spare_lone_values
 from showtell.layers.cells import LSTMCell
 from showtell.layers.dropout import Dropout
-from showtell.layers.visual import Standardise
+from showtell.layers.visual import Standardise, Unchanged
 from showtell.plumbing.errors import RecipeError
 from showtell.settings.bounds import Count, Share
 
@@ -40,10 +40,12 @@ class Topdown(Decoder):
         attention_dim: Count = 50,
         dropout: Share = 0.0,
         feature_dropout: Share = 0.25,
+        standardise: bool = True,
     ) -> None:
         super().__init__()
         self.regions = regions
-        self.standardise, self.feature_dropout = Standardise(feature_dim), Dropout(feature_dropout)
+        self.standardise = Standardise(feature_dim) if standardise else Unchanged()
+        self.feature_dropout = Dropout(feature_dropout)
         self.linear, self.norm = nn.Linear(feature_dim, image_dim), nn.BatchNorm1d(image_dim)
         spare_lone_values(self.norm)  # a batch may have only one real region, and torch would refuse to train on it
         self.words = nn.Embedding(vocabulary_size, embedding_dim)
@@ -76,13 +78,22 @@ class Topdown(Decoder):
         state = {name: tokens.new_zeros(images, 1, 2 * self.dim) for name in ("first", "second")}
         return {"tokens": tokens, "pooled": pooled, "mask": features.mask}, state
 
-    def forward(self, memory: Memory, state: State, tokens: Int[Tensor, "B K S"], attention: bool = False) -> Output:
+    def forward(
+        self,
+        memory: Memory,
+        state: State,
+        tokens: Int[Tensor, "B K S"],
+        attention: bool = False,
+        probe: Float[Tensor, "B K S H N"] | None = None,
+    ) -> Output:
         captions = tokens.shape[:2]
         x = self.dropout(self.words(tokens))
         x = torch.cat([x, memory["pooled"][:, None, None].expand(*x.shape[:-1], -1).to(x.dtype)], dim=-1)
         first = self.first.run(x.flatten(0, 1), state["first"].flatten(0, 1).to(x.dtype)).unflatten(0, captions)
         scores = self.attention(first).masked_fill(~memory["mask"][:, None, None], float("-inf"))  # B K S N
         weights = scores.softmax(-1)
+        if probe is not None:
+            weights = weights + probe[:, :, :, 0]
         seen = weights.flatten(1, 2) @ memory["tokens"].to(weights.dtype)  # B KS N, B N D -> B KS D
         x = torch.cat([first[..., : self.dim], seen.unflatten(1, weights.shape[1:3])], dim=-1)
         second = self.second.run(x.flatten(0, 1), state["second"].flatten(0, 1).to(x.dtype)).unflatten(0, captions)

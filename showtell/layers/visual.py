@@ -39,15 +39,29 @@ class Standardise(nn.Module):
         return ((x - self.mean) / self.deviation).clamp(-10, 10)
 
 
+class Unchanged(nn.Identity):
+    """Takes the place of `Standardise` if a decoder reads features as they are."""
+
+    def fit(self, vectors: Float[Tensor, "M D"]) -> None:
+        """Measures nothing."""
+
+
 Ending = Literal["norm", "leaky_relu"]  # layer norm, or leaky ReLU as in the Oslo course
 
 
 class Projection(nn.Module):
     """Map vectors to another width: standardise, drop channels, linear map, then layer norm or leaky ReLU."""
 
-    def __init__(self, feature_dim: int, dim: int | None, dropout: float, ending: Ending = "norm") -> None:
+    def __init__(
+        self,
+        feature_dim: int,
+        dim: int | None,
+        dropout: float,
+        ending: Ending = "norm",
+        standardise: bool = True,
+    ) -> None:
         super().__init__()
-        self.standardise = Standardise(feature_dim)
+        self.standardise = Standardise(feature_dim) if standardise else Unchanged()
         self.dropout = dropout
         self.linear = nn.Linear(feature_dim, dim) if dim is not None else nn.Identity()
         self.norm: nn.Module = nn.LeakyReLU()
@@ -84,4 +98,5 @@ class Place(nn.Module):
 
     def forward(self, boxes: Float[Tensor, "*B 4"]) -> Float[Tensor, "*B dim"]:
         angles = boxes[..., None] * (math.pi * 2.0 ** torch.arange(FREQUENCIES, device=boxes.device))
-        return self.linear(torch.cat([angles.sin(), angles.cos()], dim=-1).flatten(-2))
+        waves = torch.cat([angles.sin(), angles.cos()], dim=-1).flatten(-2)
+        return self.linear(waves.to(self.linear.weight.dtype))

@@ -28,13 +28,14 @@ def cross_entropy(
     attend_all: float = 0.0,
     truth: float = 1.0,
     piece: int | None = None,
+    carry: bool = True,
     taught: Float[Tensor, "B K S V"] | None = None,
     share: float = 0.0,
     labels: Labels = "caption",
 ) -> tuple[Float[Tensor, ""], int]:
     """The sum of -log p(next word) over all real words, and the number of these words.
 
-    The decoder reads a prompt, but predicts it only if `labels` is `prompt+caption`. `truth` and `piece` go to
+    The decoder reads a prompt, but predicts it only if `labels` is `prompt+caption`. `truth`, `piece` and `carry` go to
     `teacher_forcing.read_captions`. `taught` are a teacher's log probabilities; their cross entropy is `share` of the
     loss. `attend_all` is the weight, per word, of doubly stochastic attention (arXiv:1502.03044): over all words of a
     caption, each visual token should get attention 1 in total.
@@ -43,7 +44,8 @@ def cross_entropy(
     """
     memory, state = decoder.start(features)
     state = decoder.widen(state, captions.tokens.shape[1])
-    reading: dict[str, Any] = {"truth": truth, "piece": piece, "attention": attend_all > 0, "begin": captions.begin}
+    reading: dict[str, Any] = {"truth": truth, "piece": piece, "carry": carry}
+    reading |= {"attention": attend_all > 0, "begin": captions.begin}
     output = read_captions(decoder, memory, state, captions.tokens[..., :-1], **reading)
     logits, real = output.logits, counted(captions, labels)
     targets = captions.tokens[..., 1:].masked_fill(~real, IGNORE)
@@ -100,12 +102,14 @@ class CrossEntropy(Loss):
         scheduled_sampling: Literal["none", "linear", "exponential", "inverse_sigmoid"] = "none",
         truth: Annotated[float, Field(gt=0, le=1)] = 0.75,  # at the end of training: probability of the true word
         truncate: Count | None = None,  # words after which backpropagation stops
+        carry_state: bool = True,  # with truncate: whether a piece begins with the state after the piece before it
         teacher: str | None = None,  # a run or an ensemble; its probabilities are learnt too
         teacher_share: Annotated[float, Field(gt=0, le=1)] = 0.5,  # the teacher's share of the loss
         labels: Labels = "caption",  # whether the words of a prompt are learnt too
     ) -> None:
         self.label_smoothing, self.attend_all, self.truncate = label_smoothing, attend_all, truncate
         self.schedule, self.truth, self.labels = SCHEDULES[scheduled_sampling], truth, labels
+        self.carry_state = carry_state
         self.teacher, self.teacher_share = teacher, teacher_share
         self.teaching: Teaching | None = None
 
@@ -126,6 +130,7 @@ class CrossEntropy(Loss):
             attend_all=self.attend_all,
             truth=self.schedule(done, self.truth),
             piece=self.truncate,
+            carry=self.carry_state,
             labels=self.labels,
             **taught,
         )

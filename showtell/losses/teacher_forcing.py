@@ -57,17 +57,20 @@ def read_captions(
     piece: int | None = None,
     attention: bool = False,
     begin: int = 1,
+    carry: bool = True,
 ) -> Output:
     """The logits of all words, and attention if asked.
 
     `truth` is the probability that an input is the true word; the first `begin` inputs always are. Gradients stop after
-    every `piece` words.
+    every `piece` words. With `carry=False` each piece begins with the state of an empty caption: a caption of 60 words
+    in pieces of 25 is read as three texts that know nothing of each other.
     """
+    empty = state
     step = 1 if truth < 1 else piece or tokens.shape[-1]
     outputs: list[Output] = []
     for start in range(0, tokens.shape[-1], step):
         if piece is not None and start and start % piece == 0:
-            state = {name: part.detach() for name, part in state.items()}
+            state = {name: part.detach() for name, part in state.items()} if carry else empty
         inputs = tokens[..., start : start + step]
         if truth < 1 and start >= begin:
             inputs = _some_own(outputs[-1].logits, inputs, truth)

@@ -13,6 +13,7 @@ from showtell.metrics.copied import COPIED
 from showtell.metrics.diversity import IDENTICAL, LENGTH, VOCABULARY, distinct, repeats
 from showtell.metrics.meteor import METEOR
 from showtell.metrics.metric import Metric
+from showtell.metrics.on_ids import METEOR_IDS, bleu_ids
 from showtell.metrics.rouge import ROUGE_L
 from showtell.metrics.spice import SPICE
 
@@ -46,4 +47,9 @@ METRICS: dict[str, Metric] = {
     "BLEU-bern-2": bleu_bern(2),
     "BLEU-bern-3": bleu_bern(3),
     "BLEU-bern-4": bleu_bern(4),
+    "METEOR-ids": METEOR_IDS,
+    "BLEU-ids-1": bleu_ids(1),
+    "BLEU-ids-2": bleu_ids(2),
+    "BLEU-ids-3": bleu_ids(3),
+    "BLEU-ids-4": bleu_ids(4),
 }

@@ -38,7 +38,7 @@ def _closest(texts: Texts, lengths: Rows) -> Rows:
     )
 
 
-def _bleu(sums: Rows, images: Any, n: int) -> Rows:
+def value(sums: Rows, images: Any, n: int) -> Rows:
     """Summed rows of counts (..., 10) -> BLEU-n (...)."""
     matches, totals = sums[..., :n] + TINY, sums[..., ORDERS : ORDERS + n] + SMALL
     ratio = (sums[..., -2] + TINY) / (sums[..., -1] + SMALL)
@@ -48,4 +48,4 @@ def _bleu(sums: Rows, images: Any, n: int) -> Rows:
 
 def bleu(n: int) -> Metric:
     """BLEU with 1-grams to n-grams. BLEU-1 to BLEU-4 share their statistics."""
-    return Metric(statistics, partial(_bleu, n=n), group="standard")
+    return Metric(statistics, partial(value, n=n), group="standard")

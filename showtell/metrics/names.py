@@ -14,6 +14,7 @@ FAMILIES = {  # one name for all metrics whose names begin like this
     "repeats": "repeats-",
     "BLEU-nltk": "BLEU-nltk-",
     "BLEU-bern": "BLEU-bern-",
+    "BLEU-ids": "BLEU-ids-",
 }
 
 

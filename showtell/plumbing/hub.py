@@ -127,10 +127,11 @@ def hub_is_out_of_reach() -> bool:
     return False
 
 
-def local_copy(name: str, key: str, files: Sequence[str]) -> Path:
+def local_copy(name: str, key: str, files: Sequence[str], instead: str | None = None) -> Path:
     """A folder as it is, or a local copy of those `files` of the Hub repository of that name (see `place_of`).
 
-    `key` is the option that names it, for errors. Raises InputError if there is neither.
+    `key` is the option that names it, and `instead` what else to do without the Hub, for errors. Raises InputError if
+    there is neither.
     """
     try:
         place = place_of(name)
@@ -143,7 +144,8 @@ def local_copy(name: str, key: str, files: Sequence[str]) -> Path:
 
     if not in_hub_cache(place) and hub_is_out_of_reach():
         wrong = f"is {name}, which is not in the local cache, and the Hugging Face Hub is out of reach"
-        raise InputError(wrong, key=key, value=name, advice=f"download it elsewhere and give {key}=FOLDER")
+        advice = f"download it elsewhere and give {key}=FOLDER" + (f", or {instead}" if instead is not None else "")
+        raise InputError(wrong, key=key, value=name, advice=advice)
     try:
         return Path(snapshot_download(place, allow_patterns=list(files)))
     except Exception as error:  # a proxy that answers with a web page makes the library raise nearly anything

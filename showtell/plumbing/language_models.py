@@ -43,7 +43,9 @@ def language_model(name: str, key: str) -> Path:
         if not path.is_file():
             raise InputError(f"is {name}, which does not exist", key=key, value=name, takes="a folder or a Hub id")
         return _converted(path, key)
-    folder = local_copy(name, key, FILES)
+    folder = local_copy(
+        name, key, FILES, f"take {key}=smollm2, a small model out of a package (docs/language-models.md)"
+    )
     if not (folder / "config.json").is_file():
         wrong = f"is {name}, which has no config.json"
         raise InputError(wrong, key=key, value=name, takes="a folder as transformers saves it, or a Hub id")

@@ -29,7 +29,8 @@ class Train:
     schedule: Literal["cosine", "milestones", "plateau", "constant"] = "cosine"
     warmup_steps: Annotated[int, Field(ge=0)] = 100
     final_lr: Share = 0.05  # the cosine ends at lr * final_lr
-    milestones: tuple[Count, ...] = ()  # epochs after which lr is multiplied by gamma
+    milestones: tuple[Count, ...] = ()  # epochs or steps after which lr is multiplied by gamma
+    milestone_unit: Literal["epoch", "step"] = "epoch"  # what `milestones` counts
     plateau: Count = 8  # validations without a better one, after which lr is multiplied by gamma
     gamma: Positive = 0.2
     clip: Positive = 1.0
@@ -44,6 +45,7 @@ class Train:
     validate_every: Count = 1
     patience: Count | None = None  # training stops after so many validations without a better one
     save_every: Count = 200
+    keep_every: Count | None = None  # epochs between captioners that stay, in RUN/epochs/N
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     device: str = "auto"
     tensorboard: bool = False

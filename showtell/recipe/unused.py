@@ -9,7 +9,7 @@ from showtell.settings.text import Recipe
 
 READ_WITH = (  # (section, option), its values that need other options, and these other options
     (("train", "schedule"), ("cosine",), ("final_lr",)),
-    (("train", "schedule"), ("milestones",), ("milestones",)),
+    (("train", "schedule"), ("milestones",), ("milestones", "milestone_unit")),
     (("train", "schedule"), ("milestones", "plateau"), ("gamma",)),
     (("train", "schedule"), ("plateau",), ("plateau",)),
     (("loss", "name"), ("cross_entropy",), ("captions_per_image",)),
@@ -36,6 +36,9 @@ def unused(recipe: Recipe, encoder_trains: bool) -> list[str]:
     rate, frozen = recipe["train"]["pretrained_lr"], not encoder_trains and not _trains_pretrained(recipe)
     if rate is not None and frozen:
         lines.append(_no_effect("train", [f"pretrained_lr={rate}"], "no pretrained part trains"))
+    if recipe["peft"]["name"] != "all" and _is_random(recipe):
+        reason = "nothing names them: set decoder.weights or train.start, or take peft=all"
+        lines.append(f"peft={recipe['peft']['name']} freezes weights that are drawn at random, because {reason}")
     loss = recipe["loss"]
     if loss.get("teacher", "") is None and (given := _changed(loss, ("teacher_share",), defaults(recipe, "loss"))):
         lines.append(_no_effect("loss", given, "there is no loss.teacher"))
@@ -48,6 +51,12 @@ def _trains_pretrained(recipe: Recipe) -> bool:
     """Whether weights of a pretrained language model train, as far as the recipe says."""
     has_language_model = recipe["decoder"]["name"] in ("gpt2", "language_model")
     return has_language_model and (recipe["peft"]["name"] == "all" or bool(recipe["peft"].get("trainable")))
+
+
+def _is_random(recipe: Recipe) -> bool:
+    """Whether the language model begins with random weights."""
+    drawn = recipe["decoder"]["name"] == "transformer" or recipe["decoder"].get("weights") == "random"
+    return drawn and recipe["train"]["start"] is None
 
 
 def _no_effect(section: str, given: Sequence[str], reason: str) -> str:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from showtell.data.photo_pickles import read_photo
 from showtell.plumbing import pickles
 from showtell.plumbing.errors import InputError
 
@@ -49,6 +50,8 @@ class Reader(ABC):
 
 def open_features(path: Path) -> Reader:
     """Raises InputError if the file does not exist or has no known format."""
+    if "*" in path.name:
+        return PhotoPickles(path)
     if not path.exists():
         raise refused(path, "there is no such file or folder")
     if path.is_dir():
@@ -79,6 +82,9 @@ def damaged(path: Path, error: Exception, name: str | None = None) -> InputError
 
 def files_of(path: Path) -> Iterator[Path]:
     """The file itself; for a folder, all files of features in it and in its subfolders."""
+    if "*" in path.name:
+        yield from _pickles(path)
+        return
     if not path.is_dir():
         yield path
     for where, _, names in os.walk(path, followlinks=True):
@@ -331,6 +337,32 @@ class Pickled(Reader):
 
     def boxes(self, name: str) -> Array | None:
         return self._boxes.get(name)
+
+
+def _pickles(pattern: Path) -> list[Path]:
+    """The files in all folders that fit a pattern such as `data/*2017_STUB`."""
+    folders = sorted(folder for folder in pattern.parent.glob(pattern.name) if folder.is_dir())
+    return [file for folder in folders for file in sorted(folder.iterdir()) if file.name[0] != "."]
+
+
+class PhotoPickles(Reader):
+    """One pickle a photo, in all folders that fit a pattern, as the Oslo course has them (`data/photo_pickles.py`)."""
+
+    def __init__(self, pattern: Path) -> None:
+        self._files: dict[str, Path] = {}
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        for file in _pickles(pattern):
+            photo = read_photo(file)
+            if photo.name in self._files:
+                wrong = f"{file.name} and {self._files[photo.name].name} are of one photo, {photo.name}"
+                raise refused(pattern, wrong, advice="delete one")
+            self._files[photo.name], self.shapes[photo.name] = file, photo.features.shape
+
+    def features(self, name: str) -> Array:
+        return read_photo(self._files[name]).features
+
+    def boxes(self, name: str) -> Array | None:
+        return None
 
 
 def _numbers(path: Path, name: str, entry: Any) -> Array:

@@ -3,6 +3,7 @@
 from showtell.tokenizers.bern import Bern
 from showtell.tokenizers.captions import Tokenizer
 from showtell.tokenizers.gpt2 import GPT2
+from showtell.tokenizers.listed import Listed
 from showtell.tokenizers.pieces import SentencePiece
 from showtell.tokenizers.pretrained import Pretrained
 from showtell.tokenizers.word_map import WordMap
@@ -15,4 +16,5 @@ TOKENIZERS: dict[str, type[Tokenizer]] = {
     "pretrained": Pretrained,
     "bern": Bern,
     "word_map": WordMap,
+    "listed": Listed,
 }

@@ -20,7 +20,9 @@ from showtell.features import first, to
 from showtell.losses.loss import Learnt, Loss
 from showtell.peft.freeze import inserted
 from showtell.plumbing.device import autocast
-from showtell.plumbing.errors import InputError
+from showtell.plumbing.errors import InputError, RecipeError
+from showtell.plumbing.files import clear, write_json
+from showtell.plumbing.origin import MADE, origin
 from showtell.recipe.fixed import Train
 from showtell.tokenizers.captions import Captions
 from showtell.training.average import Average
@@ -31,6 +33,7 @@ from showtell.training.resume import UNAVERAGED, Checkpoint, Where, differences,
 from showtell.training.teacher import Teacher
 from showtell.training.validation import Validation, clip_of, goodness
 
+KEPT = "epochs"  # the folder of the captioners that `train.keep_every` keeps
 FIT_IMAGES = 512  # training images on which the decoder measures frozen features (`Decoder.fit`)
 
 
@@ -123,17 +126,24 @@ class Job:
                     advice=f"use decoder.max_length={longest} or more, or remove that caption from the data",
                 )
 
-    def check_regions(self) -> None:
-        """Show one photo to a decoder with a fixed number of regions, so that it can refuse before the first step.
+    def check_decoder(self) -> None:
+        """Show the decoder one photo and what captions begin with, so that it can refuse before the first step.
 
-        The number of tokens in a grid is known only after a photo is encoded.
+        The number of tokens in a grid is known only after a photo is encoded. Raises RecipeError if the decoder gives
+        another number of logits than the tokenizer has tokens: then words beyond it would never be learnt, or said.
         """
-        captioner = self.captioner
-        if captioner.decoder.regions is not None:
-            captioner.encoder.eval()
-            captioner.decoder.eval()
-            with torch.random.fork_rng(devices=[]), torch.no_grad():
-                captioner.decoder.start(first(self.training([0])).to(captioner.device))
+        captioner, tokenizer = self.captioner, self.captioner.tokenizer
+        captioner.encoder.eval()
+        captioner.decoder.eval()
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            memory, state = captioner.decoder.start(first(self.training([0])).to(captioner.device))
+            begin = torch.tensor([[tokenizer.special.begin]], device=captioner.device)
+            columns = captioner.decoder(memory, state, begin).logits.shape[-1]
+        if columns != len(tokenizer):
+            name = captioner.recipe["decoder"]["name"]
+            wrong = f"is {name!r}, which gives {columns} logits, and the tokenizer has {len(tokenizer)} tokens"
+            advice = "build it with vocabulary_size columns, and cut off rows beyond them"
+            raise RecipeError(wrong, key="decoder.name", value=name, advice=advice)
 
     def begin(self) -> None:
         if not self.captioner.encoder.trains:
@@ -147,11 +157,21 @@ class Job:
             # A run that was killed before its first checkpoint may have left these, with another tokenizer.
             for path in [*(self.run / name for name in FILES), *self.run.glob("tokenizer.*")]:
                 path.unlink(missing_ok=True)
+            clear(self.run / KEPT)
         except OSError as error:
             advice = "choose another folder with --run"
             raise InputError(f"cannot hold a run: {error.strerror}", key=str(self.run), advice=advice) from None
         self.captioner.save_settings(self.run)
+        write_json(self.run / MADE, origin() | {"parameters": self._parameters()})
         self.save()  # so that a folder with a model or a log row always has a checkpoint
+
+    def _parameters(self) -> dict[str, int]:
+        """How many numbers the network has, and how many of them this training changes."""
+        every = [weight for part in (self.captioner.encoder, self.captioner.decoder) for weight in part.parameters()]
+        return {
+            "trained": sum(weight.numel() for weight in every if weight.requires_grad),
+            "all": sum(weight.numel() for weight in every),
+        }
 
     def go_on(self, saved: Checkpoint) -> None:
         now, then = self.where.data, saved.where.data
@@ -279,6 +299,19 @@ class Job:
         elif self.where.stale % self.settings.plateau == 0:
             self.where.lowered += 1
         return measured
+
+    def keep(self) -> None:
+        """After every `keep_every` epochs, write the captioner as it is now into RUN/epochs/N."""
+        every = self.settings.keep_every
+        if every is None or not self.epoch_ended or self.where.epoch % every:
+            return
+        folder = self.run / KEPT / str(self.where.epoch)
+        clear(folder)
+        try:
+            with self.average.in_place():
+                self.captioner.save_pretrained(folder)
+        except OSError as error:
+            raise InputError(f"cannot be written: {error.strerror}", key=str(folder)) from None
 
     def shown(self, row: dict[str, Any]) -> dict[str, str]:
         """What the progress bar shows beside time and ETA."""

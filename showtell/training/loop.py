@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -14,6 +15,7 @@ from showtell.plumbing.files import sweep
 from showtell.plumbing.interrupt import stop_signal
 from showtell.plumbing.lock import NAME, Lock
 from showtell.plumbing.messages import say
+from showtell.plumbing.origin import MADE
 from showtell.plumbing.progress import Bar
 from showtell.recipe.check import check
 from showtell.recipe.rules import trains
@@ -25,6 +27,8 @@ from showtell.training.resume import Checkpoint, claim, hold, open_run
 from showtell.training.setup import set_up, with_metric
 
 LOG_EVERY = 20  # steps
+AfterEpoch = Callable[[Job], None] | None
+Heard = Callable[[dict[str, Any]], None]
 
 
 def train(
@@ -32,13 +36,14 @@ def train(
     run: str | Path,
     resume: bool = False,
     console: Console | None = None,
-    after_epoch: Callable[[Job], None] | None = None,
+    heard: Heard = lambda row: None,
+    after_epoch: AfterEpoch = None,
 ) -> Path:
     """Train a recipe into the folder `run`, or resume it, as `showtell train` does. Returns the folder.
 
     `recipe` comes from `showtell.load_recipe`, or is nested dicts of your own. Progress and notes go to `console`, by
-    default to stderr. Training may be killed at any moment: with `resume=True` it continues from the last checkpoint,
-    and ends with the same weights, bit for bit.
+    default to stderr. `heard` gets each row of the log, for example to print an epoch's scores. Training may be killed
+    at any moment: with `resume=True` it continues from the last checkpoint, and ends with the same weights.
 
     `after_epoch` is called with the job after each epoch and its validation, for example to export its weights.
 
@@ -59,7 +64,7 @@ def train(
             return run
         job = set_up(recipe, run, saved is not None, console)
         claim(run, lock)
-        _learn(job, saved, console, after_epoch)
+        _learn(job, saved, console, heard, after_epoch)
     return run
 
 
@@ -71,9 +76,9 @@ def _asks_for_more(recipe: Recipe, saved: Checkpoint) -> bool:
     return patient and all(limit is None or reached < limit for reached, limit in limits)
 
 
-def _learn(job: Job, saved: Checkpoint | None, console: Console, after_epoch: Callable[[Job], None] | None) -> None:
+def _learn(job: Job, saved: Checkpoint | None, console: Console, heard: Heard, after_epoch: AfterEpoch) -> None:
     settings = job.settings
-    sweep(job.run, (*FILES, MODEL, RECIPE))
+    sweep(job.run, (*FILES, MODEL, RECIPE, MADE))
     with stop_signal() as stop:  # before begin(), which writes the first checkpoint, so that Ctrl-C cannot break it
         if saved is None:
             job.begin()
@@ -82,10 +87,10 @@ def _learn(job: Job, saved: Checkpoint | None, console: Console, after_epoch: Ca
             say(console, f"resuming {job.run} at step {job.where.step}")
         resumed_at = None if saved is None else job.where.step
         log = Log(job.run, tensorboard=settings.tensorboard, wandb=settings.wandb, resumed_at=resumed_at)
-        _steps(job, log, console, stop, after_epoch)
+        _steps(job, log, console, stop, heard, after_epoch)
 
 
-def _steps(job: Job, log: Log, console: Console, stop: list[int], after_epoch: Callable[[Job], None] | None) -> None:
+def _steps(job: Job, log: Log, console: Console, stop: list[int], heard: Heard, after_epoch: AfterEpoch) -> None:
     """Make steps until the job is over, or Ctrl-C fills `stop`; then write a checkpoint and the log."""
     where = job.where
     with denormals_flushed(), Bar(console, "training", job.total, "step") as bar:
@@ -96,9 +101,12 @@ def _steps(job: Job, log: Log, console: Console, stop: list[int], after_epoch: C
             if job.epoch_ended or job.over:
                 row |= job.validate()
             where.seconds += time.perf_counter() - started
+            row["seconds"] = round(where.seconds, 2)
             bar.advance(1, **job.shown(row))
             if where.step % LOG_EVERY == 0 or job.epoch_ended or job.over:
                 log.write(row)
+                heard(row)
+            job.keep()
             where.finished = job.over
             if where.step % job.settings.save_every == 0 or job.over or stop:
                 job.save()

@@ -19,7 +19,8 @@ def learning_rate(settings: Train, step: int, total: int, epoch: int, lowered: i
 
     `lowered` counts the plateaus so far, for schedule plateau: each multiplies the rate by `gamma` too.
 
-    With lr 1, warmup_steps 4 and schedule constant, the steps have 0.25, 0.5, 0.75, 1, 1, ...
+    With lr 1, warmup_steps 4 and schedule constant, the steps have 0.25, 0.5, 0.75, 1, 1, ... With milestones [75, 90],
+    gamma .2 and milestone_unit step, steps 0 to 74 have 1, steps 75 to 89 have .2, and all others .04.
     """
     if step < settings.warmup_steps:
         return settings.lr * (step + 1) / settings.warmup_steps
@@ -28,7 +29,8 @@ def learning_rate(settings: Train, step: int, total: int, epoch: int, lowered: i
         cosine = 0.5 * (1 + float(torch.cos(torch.tensor(torch.pi * done))))
         return settings.lr * (settings.final_lr + (1 - settings.final_lr) * cosine)
     if settings.schedule == "milestones":
-        return settings.lr * settings.gamma ** sum(epoch >= milestone for milestone in settings.milestones)
+        now = step if settings.milestone_unit == "step" else epoch
+        return settings.lr * settings.gamma ** sum(now >= milestone for milestone in settings.milestones)
     if settings.schedule == "plateau":
         return settings.lr * settings.gamma**lowered
     return settings.lr

@@ -68,7 +68,7 @@ def set_up(recipe: Recipe, run: Path, goes_on: bool, console: Console) -> Job:
     job = Job(captioner, settings, loss, training, validation, run, teacher)
     job.check_lengths()
     if not goes_on:
-        job.check_regions()
+        job.check_decoder()
     return job
 
 

@@ -23,7 +23,7 @@ from showtell.predict.photos import find_photos
 from showtell.zeroshot.labels import Labels, read_labels
 from showtell.zeroshot.models import Scorer, open_model
 from showtell.zeroshot.prompts import DEFAULT, read_prompts
-from showtell.zeroshot.truth import Truth
+from showtell.zeroshot.truth import Truth, read_truth
 from showtell.zeroshot.ways import Way, ways_of
 
 BATCH_SIZE = 16  # photos
@@ -152,6 +152,16 @@ def classify_photos(
         model=scorer.name,
         notes=scorer.notes,
     )
+
+
+def classify_files(
+    photos: Path, labels: Path, prompts: Sequence[str], model: str, truth: str, console: Console | None = None
+) -> Classified:
+    """As `showtell classify` does: a folder of photos, a file of labels; `truth` is what `--truth` takes."""
+    found = find_photos([photos])
+    chosen = read_labels(str(labels), found.values())
+    known = read_truth(truth, found, chosen)
+    return classify_photos(open_model(model, console=console), found, chosen, read_prompts(prompts), known, console)
 
 
 def classify_pictures(

@@ -180,6 +180,19 @@ def test_reading_in_pieces_changes_no_logits(decoder, features, piece):
     assert_close(cross_entropy(decoder, features, captions, piece=piece)[0], wanted[0])
 
 
+def test_pieces_may_begin_with_an_empty_caption(features):
+    """A piece that does not carry the state predicts as if nothing came before it."""
+    torch.manual_seed(0)
+    decoder, tokens = Recurrent(D, V, embedding_dim=9, dim=8, dropout=0.0).eval(), torch.tensor([[[1, 3, 4, 5, 6]]] * B)
+    memory, state = decoder.start(features)
+    cut = read_captions(decoder, memory, state, tokens, piece=3, carry=False).logits
+    for start, end in ((0, 3), (3, 5)):
+        assert_close(cut[:, :, start:end], decoder(memory, state, tokens[..., start:end]).logits)
+    whole = read_captions(decoder, memory, state, tokens, piece=3).logits
+    assert_close(whole[:, :, :3], cut[:, :, :3])
+    assert not torch.allclose(whole[:, :, 3:], cut[:, :, 3:])
+
+
 def test_gradients_stop_between_pieces(features):
     """Only the last word's prediction is scored: its loss must teach nothing about words of the piece before it."""
     torch.manual_seed(0)

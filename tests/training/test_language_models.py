@@ -158,3 +158,11 @@ def test_peft_needs_a_language_model(tmp_path):
 
 def test_a_recipe_without_the_section_trains_all():
     assert check({"data": {"root": "x"}})["peft"] == {"name": "all"}
+
+
+def test_freezing_weights_that_are_drawn_at_random_is_reported(tmp_path):
+    options = ["decoder=gpt2", "decoder.weights=random", "decoder.dim=8", "decoder.heads=2", "decoder.layers=1"]
+    said = train_small(tmp_path / "run", *FROZEN, *options, "peft=lora", "train.max_steps=1")
+    assert "peft=lora freezes weights that are drawn at random" in " ".join(said.split())
+    said = train_small(tmp_path / "all", *FROZEN, *options, "train.max_steps=1")
+    assert "drawn at random" not in said

@@ -33,7 +33,7 @@ def test_every_epoch_is_logged_with_its_validation(cnn_run):
         metrics = {"val_loss", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr-D"}
         if METRICS["METEOR"].missing(None) is None:
             metrics.add("METEOR")
-        assert set(row) == {"step", "epoch", "loss", "lr", "captions_per_second"} | metrics
+        assert set(row) == {"step", "epoch", "loss", "lr", "captions_per_second", "seconds"} | metrics
     with (cnn_run / "metrics.csv").open() as file:
         assert [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)] == rows
 
@@ -127,7 +127,7 @@ def test_bf16_works_on_a_cpu_and_keeps_weights_in_fp32(tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_with_advice(tmp_path):
-    with pytest.raises(InputError, match=r"^the loss is not finite at step \d+; lower train.lr \(now 1e\+30\)$"):
+    with pytest.raises(InputError, match=r"not finite at step \d+; lower train.lr \(now 1e\+30\)$"):
         train_small(tmp_path / "run", *STILL, "train.lr=1e30", "train.warmup_steps=0")
 
 

@@ -25,6 +25,11 @@ def test_milestones_are_epochs_after_which_lr_drops():
     assert rates == pytest.approx([1, 1, 0.1, 0.01, 0.01])
 
 
+def test_milestones_may_be_steps():
+    settings = Train(lr=1.0, warmup_steps=0, schedule="milestones", milestones=(2, 3), gamma=0.1, milestone_unit="step")
+    assert [learning_rate(settings, step, 50, epoch=9) for step in range(5)] == pytest.approx([1, 1, 0.1, 0.01, 0.01])
+
+
 def test_a_constant_rate_has_a_warmup_too():
     settings = Train(lr=1.0, warmup_steps=2, schedule="constant")
     assert [learning_rate(settings, step, total=9, epoch=0) for step in range(4)] == [0.5, 1.0, 1.0, 1.0]
@@ -60,7 +65,7 @@ def test_precision_is_as_asked(precision, enabled):
         assert torch.is_autocast_enabled("cpu") == enabled
 
 
-TAKES = "; it takes auto, cpu, cuda, mps or another device of torch's"
+TAKES = "; it takes auto, cpu, cuda, mps or another device of torch"
 DEVICES = {
     "gpu": rf"{TAKES} \(did you mean cuda\?\)",
     "GPU:0": rf"{TAKES} \(did you mean cuda\?\)",

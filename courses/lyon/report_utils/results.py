@@ -6,8 +6,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from showtell.data.images import open_image
-from showtell.explain.attention import explain
-from showtell.report.figures import attention_figure
+from showtell.explain.explain import explain
+from showtell.report.strip import attention_figure
 from showtell.training.log import read_log
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -56,4 +56,4 @@ def photos() -> list[Path]:
 
 def attention(photo: Path, model: tuple[dict, object]) -> Figure:
     image = open_image(photo)
-    return attention_figure(image, explain(model[1], image.resize((256, 256))))
+    return attention_figure(image, explain(model[1], image.resize((256, 256)), how="attention"))

@@ -8,11 +8,11 @@ map of new cross-attention starts at zero, so that before training GPT-2 says wh
 from typing import Literal
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from showtell.decoders.decoder import Decoder, Memory, Output, State, check_length
-from showtell.decoders.gpt2.weights import RANDOM, Sizes, fill, read
+from showtell.decoders.gpt2.weights import RANDOM, SMALL, Sizes, fill, read
 from showtell.decoders.language import Language, language_of
 from showtell.features import Features
 from showtell.layers.attention import Attention, FusedAttention
@@ -29,6 +29,7 @@ STD = 0.02  # of every weight that GPT-2 draws
 class GPT2(Decoder):
     """`weights` names them: a file, a folder or a Hub id of GPT-2, or `random` for weights drawn at random.
 
+    With the default `weights` and another number of layers than 12, the weights are drawn too.
     Sizes that are not given come from the weights; for random ones they are GPT-2 small's. `cross_layers` are the
     layers with cross-attention, counted from 0 (all if null); `cross_dim` is its width, `dim` if null. SmallCap
     (arXiv:2209.15323) has `cross_dim: 48` and no `map`: keys and values come straight from the visual tokens.
@@ -55,6 +56,8 @@ class GPT2(Decoder):
     ) -> None:
         super().__init__()
         given = {"dim": dim, "layers": layers, "heads": heads, "max_length": max_length}
+        if weights == OFFICIAL and layers not in (None, SMALL["layers"]):
+            weights = RANDOM  # nobody has pretrained weights of such a GPT-2
         source = None if weights == RANDOM else read(weights)
         sizes = Sizes.of(given, source)
         crossed = _crossed(cross_layers, sizes.layers)
@@ -62,7 +65,7 @@ class GPT2(Decoder):
         if cross_width % sizes.heads:
             raise RecipeError(key="decoder.cross_dim", value=cross_dim, takes=f"multiples of {sizes.heads} heads")
         self.sees, self.max_length, self.vocabulary_size = sees, sizes.max_length, vocabulary_size
-        self.attends = sees == "tokens"
+        self.attends, self.attention_layers = sees == "tokens", len(crossed)
         self.reloadable = source is not None
         mapped = map == "linear"
         self.visual = Projection(feature_dim, sizes.dim if mapped else None, feature_dropout)
@@ -118,11 +121,18 @@ class GPT2(Decoder):
         position = torch.full((len(mask), 1), begin, dtype=torch.long, device=mask.device)
         return memory, {"position": position, **self.blocks.empty(len(mask), visual)}
 
-    def forward(self, memory: Memory, state: State, tokens: Int[Tensor, "B K S"], attention: bool = False) -> Output:
+    def forward(
+        self,
+        memory: Memory,
+        state: State,
+        tokens: Int[Tensor, "B K S"],
+        attention: bool = False,
+        probe: Float[Tensor, "B K S H N"] | None = None,
+    ) -> Output:
         position = state["position"][..., None] + torch.arange(tokens.shape[-1], device=tokens.device)
         check_length(self, state["keys0"].shape[-2] + tokens.shape[-1])
         x = self.dropout(self.words(tokens) + self.positions(position))
-        x, grown, maps = self.blocks.run(x, memory, state, attention and self.attends)
+        x, grown, maps = self.blocks.run(x, memory, state, attention and self.attends, probe)
         grown["position"] = position[..., -1] + 1
         logits = self.norm(x) @ self.words.weight[: self.vocabulary_size].T
         return Output(logits, grown, torch.cat(maps, dim=2).transpose(2, 3) if maps else None)

@@ -20,6 +20,7 @@ from showtell.plumbing.weights import check_fit, read_weights
 KEY = "decoder.weights"
 RANDOM = "random"
 SMALL = {"dim": 768, "layers": 12, "heads": 12, "max_length": 1024}  # GPT-2 small
+SUFFIXES = (".bin", ".pth", ".pt", ".safetensors")
 FILES = ("config.json", "*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin*")
 PREFIX = re.compile(r"^(decoder\.)?(transformer\.)?(?=(wte|wpe|h|ln_f|lm_head)\.)")
 UNUSED = re.compile(r"\.(cross)?att(entio)?n\.(masked_)?bias$")  # triangles of ones, which are no weights
@@ -81,9 +82,9 @@ class Sizes(NamedTuple):
 def read(name: str) -> Source:
     """A file, or a folder or Hub repository as transformers saves it. Raises InputError if it holds no GPT-2."""
     path = Path(name).expanduser()
-    if path.is_file():
+    if path.is_file() or path.suffix in SUFFIXES:
         return Source(_ours(read_weights(path, KEY), name), name, None)
-    folder = local_copy(name, KEY, FILES)
+    folder = local_copy(name, KEY, FILES, f"take {KEY}=random, or decoder=language_model with a model that is here")
     tensors: dict[str, Tensor] = {}
     files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
     if not files:

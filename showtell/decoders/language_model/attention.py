@@ -11,6 +11,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from showtell.layers.attention import masked
+
 NAME = "showtell"
 
 
@@ -18,8 +20,9 @@ NAME = "showtell"
 class Prefix:
     """What words see in front of them, for one forward pass.
 
-    `captions` is K: rows of words are B K, those of the prefix B. `own` masks the tokens of the pass itself, if some
-    are padding. The weights over the prefix are collected if `maps`.
+    `captions` is K: rows of words are B K, those of the prefix B. Q heads of queries share H heads of keys. `own` masks
+    the tokens of the pass itself, if some are padding. The weights over the prefix are collected if `maps`, after
+    `probes` were added to them, layer by layer.
     """
 
     keys: list[Float[Tensor, "B H P d"]]  # of each layer
@@ -28,7 +31,8 @@ class Prefix:
     captions: int = 1
     own: Bool[Tensor, "B S"] | None = None
     maps: bool = False
-    weights: list[Float[Tensor, "B K H S P"]] = field(default_factory=list)
+    weights: list[Float[Tensor, "B K Q S P"]] = field(default_factory=list)
+    probes: list[Float[Tensor, "B K Q S P"]] | None = None
 
 
 def attend(
@@ -51,7 +55,7 @@ def attend(
     mask = torch.ones(steps, length, dtype=torch.bool, device=query.device).tril(length - steps)
     if prefix is not None and prefix.own is not None:  # padding sees itself, because a softmax of nothing is NaN
         mask = (mask & prefix.own[:, None, None, None, :]) | torch.eye(steps, dtype=torch.bool, device=mask.device)
-    scores = (query @ key[:, :, None].transpose(-2, -1)).masked_fill(~mask, float("-inf"))
+    scores = masked(query @ key[:, :, None].transpose(-2, -1), mask)
     if prefix is None or not prefix.mask.shape[1]:
         out = scores.softmax(-1) @ value[:, :, None]
         return out.flatten(1, 2).transpose(1, 2), None
@@ -59,14 +63,17 @@ def attend(
     keys, values = prefix.keys[layer], prefix.values[layer]
     # M G h S d -> B G Khs d: one product serves all captions of an image.
     folded = query.unflatten(0, (-1, k)).transpose(1, 2).flatten(2, 4)
-    before = (folded @ keys.transpose(-2, -1)).masked_fill(~prefix.mask[:, None, None], float("-inf"))
+    before = masked(folded @ keys.transpose(-2, -1), prefix.mask[:, None, None])
     shape = (k, query.shape[2], steps)
     before = before.unflatten(2, shape).transpose(1, 2).flatten(0, 1)  # M G h S P
     weights = torch.cat([before, scores], dim=-1).softmax(-1)
     count = keys.shape[2]
+    over_prefix = weights[..., :count].unflatten(0, (-1, k))  # B K G h S P
+    if prefix.probes is not None:
+        over_prefix = over_prefix + prefix.probes[layer].unflatten(2, (groups, -1))
     if prefix.maps:
-        prefix.weights.append(weights[..., :count].flatten(1, 2).unflatten(0, (-1, k)))
-    folded = weights[..., :count].unflatten(0, (-1, k)).transpose(1, 2).flatten(2, 4)
+        prefix.weights.append(over_prefix.flatten(2, 3))
+    folded = over_prefix.transpose(1, 2).flatten(2, 4)
     seen = (folded @ values).unflatten(2, shape).transpose(1, 2).flatten(0, 1)
     out = seen + weights[..., count:] @ value[:, :, None]
     return out.flatten(1, 2).transpose(1, 2), None

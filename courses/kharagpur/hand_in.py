@@ -1,0 +1,39 @@
+"""Pack the hand-in: `python hand_in.py --id 7` writes team_id_7_project.zip, or says what is missing."""
+
+import argparse
+import json
+from pathlib import Path
+
+from showtell.coursework.hand_in import missing, pages, write_zip
+from showtell.coursework.script import run_script
+
+HERE = Path(__file__).resolve().parent
+
+
+def outputs(folder: Path):
+    """Notebooks are handed in with their outputs."""
+    for path in sorted(folder.glob("team_id_*.ipynb")):
+        cells = [cell for cell in json.loads(path.read_text("utf-8"))["cells"] if cell["cell_type"] == "code"]
+        if not any(cell["outputs"] for cell in cells):
+            yield f"{path.name} has no outputs: run all its cells, then save it"
+
+
+def names(folder: Path):
+    if "Names: ..." in (folder / "TEAM.md").read_text("utf-8") if (folder / "TEAM.md").is_file() else True:
+        yield "TEAM.md has no names: write the names and roll numbers of the team into it"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--id", required=True, help="the number of your team")
+    parser.add_argument("--parts", default="abc", help="the parts of your year: abc, or ab")
+    asked = parser.parse_args()
+    team = f"team_id_{asked.id}"
+    wanted = [*(f"{team}_{part}.ipynb" for part in asked.parts), f"{team}_report.pdf", "captioning.py"]
+    file = HERE / f"{team}_project.zip"
+    checks = [missing(*wanted), outputs, names, pages(f"{team}_report.pdf", 4)]
+    print(f"written: {file}: {', '.join(write_zip(HERE, file, [*wanted, 'TEAM.md'], checks))}")
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,60 @@
+"""Training and validation of a task; the start scripts hold only the course's two dictionaries."""
+
+from pathlib import Path
+
+from showtell.coursework.script import console, run_script
+
+LINE, LONGEST = "Evaluation results, BLEU-4: {}, Cider: {},  ROUGE: {}, Meteor: {}", 40  # words at most
+
+
+def main(task: int, config: dict, modelParam: dict) -> None:
+    run_script(lambda: (validate if modelParam["inference"] else learn)(task, config, modelParam))
+
+
+def learn(task: int, config: dict, param: dict) -> None:
+    from oslo_checkpoints import write_checkpoints
+    from oslo_recipe import recipe_of
+
+    from showtell.coursework.sections import two_curves, write_figure
+    from showtell.plumbing.files import clear
+    from showtell.training.log import read_log
+    from showtell.training.loop import train
+
+    run = Path(param["modelsDir"], "runs", param["modelName"].strip("/"))
+    if not param["restoreModelLast"]:
+        clear(run)
+
+    def heard(row: dict) -> None:
+        if "METEOR-ids" in row:
+            print(LINE.format(*(row[name] for name in ("BLEU-4", "CIDEr-D", "ROUGE-L", "METEOR-ids"))), flush=True)
+
+    train(recipe_of(task, config, param), run, bool(param["restoreModelLast"]), console, heard)
+    for file in write_checkpoints(task, config, param, run):
+        print(f"written: {file}")
+    write_figure(
+        two_curves(read_log(run), "METEOR-ids"), Path(param["img_dir"], f"{param['modelName'].strip('/')}.png")
+    )
+
+
+def validate(task: int, config: dict, param: dict) -> None:
+    from oslo_checkpoints import read_best
+    from oslo_recipe import recipe_of
+
+    from showtell.cache import open_source
+    from showtell.data.photo_pickles import find_pickles, read_photo
+    from showtell.metrics.score import score
+    from showtell.predict.captions import describe_all
+    from showtell.recipe.build import build
+    from showtell.tokenizers.captions import words_of
+
+    recipe = recipe_of(task, config, param)
+    captioner, data = read_best(task, param, recipe), Path(recipe["data"]["root"])
+    records = [record for record in build(recipe, "data") if record.split == "val"]
+    photos = [read_photo(path) for split, path in find_pickles(data, config["featurepathstub"]) if split == "val"]
+    known = {photo.name: [" ".join(map(str, row[1:-1])) for row in photo.tokens] for photo in photos}
+    special, source = captioner.tokenizer.special, open_source(records, captioner.encoder, console=console)
+    said = describe_all(captioner, source, 64, console)
+    numbers = {key: " ".join(map(str, words_of(one.tokens, special)[:LONGEST])) for key, one in said.items()}
+    names = ("BLEU-ids-4", "CIDEr-D", "ROUGE-L", "METEOR-ids")
+    found = score(numbers, known, names, resamples=0)
+    print(LINE.format(*(found[name].value for name in names)))

@@ -1,0 +1,63 @@
+"""Files -> a zip for a course, refused with a list of everything that the course would refuse."""
+
+import re
+import zipfile
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.files import whole
+
+Check = Callable[[Path], Iterable[str]]  # the course's folder -> what is wrong in it
+
+
+def missing(*patterns: str) -> Check:
+    """A check that each pattern, such as `hw3_*.pdf`, names a file."""
+    return lambda folder: (f"{pattern} is missing" for pattern in patterns if not any(folder.glob(pattern)))
+
+
+def forbidden(pattern: str, commands: Sequence[str]) -> Check:
+    """A check that scripts use none of some commands. Comments count too, because a course searches the text."""
+    word = re.compile(rf"(?<![\w./-])({'|'.join(map(re.escape, commands))})(?![\w-])")
+
+    def check(folder: Path) -> Iterable[str]:
+        for path in sorted(folder.glob(pattern)):
+            for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+                yield from (f"{path.name} line {number} uses {found}" for found in dict.fromkeys(word.findall(line)))
+
+    return check
+
+
+def larger(pattern: str, most: int) -> Check:
+    """A check that no file is larger than so many bytes."""
+    return lambda folder: (
+        f"{path.relative_to(folder)} has {path.stat().st_size:,} bytes, more than {most:,}"
+        for path in sorted(folder.glob(pattern))
+        if path.stat().st_size > most
+    )
+
+
+def pages(pattern: str, most: int) -> Check:
+    """A check that no PDF has more pages than so many. It counts the page objects of the file."""
+    page = re.compile(rb"/Type\s*/Page(?![s\w])")
+    return lambda folder: (
+        f"{path.name} has {found} pages, more than {most}"
+        for path in sorted(folder.glob(pattern))
+        if (found := len(page.findall(path.read_bytes()))) > most
+    )
+
+
+def write_zip(folder: Path, file: Path, patterns: Sequence[str], checks: Sequence[Check]) -> list[str]:
+    """Pack the files of `folder` that fit the patterns. Returns their names.
+
+    Raises InputError with all that is wrong. Nothing is written then.
+    """
+    wrong = list(dict.fromkeys(line for check in checks for line in check(folder)))
+    if wrong:
+        listed = "".join(f"\n  - {line}" for line in wrong)
+        raise InputError(f"the hand-in is refused, {len(wrong)} to solve:{listed}")
+    paths = sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()} - {file})
+    with whole(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in paths:
+            archive.write(path, path.relative_to(folder))
+    return [path.relative_to(folder).as_posix() for path in paths]

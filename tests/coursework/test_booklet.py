@@ -1,0 +1,29 @@
+"""A report as PDF: pieces below each other, and a new page for what does not fit."""
+
+import pytest
+from PIL import Image
+
+from showtell.coursework.booklet import Booklet
+from showtell.coursework.hand_in import pages
+from showtell.coursework.sections import two_curves
+
+
+def test_pieces_that_do_not_fit_begin_a_new_page(tmp_path):
+    with Booklet(tmp_path / "r.pdf") as book:
+        book.title("A title with $dollars$")
+        book.text("words " * 50)
+        book.table(["run", "CIDEr"], [["a", "1.0"], ["b", "0.5"]])
+        book.question("Why?")
+        assert book.count == 1
+        book.photos([(Image.new("RGB", (30, 20)), "one\ntwo")] * 12)
+        book.figure(two_curves([{"epoch": 1, "loss": 2.0, "val_loss": 3.0, "METEOR": 0.1}], "METEOR"))
+        book.picture(Image.new("RGB", (10, 400)))
+        assert book.count == 3
+    assert (tmp_path / "r.pdf").read_bytes().startswith(b"%PDF")
+    assert not list(pages("*.pdf", 3)(tmp_path)) and list(pages("*.pdf", 2)(tmp_path))
+
+
+def test_a_report_that_fails_leaves_no_file(tmp_path):
+    with pytest.raises(ZeroDivisionError), Booklet(tmp_path / "r.pdf") as book:
+        book.text(str(1 / 0))
+    assert not list(tmp_path.iterdir())
