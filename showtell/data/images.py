@@ -26,6 +26,7 @@ from PIL import (  # importing a plugin registers its reader
     WebPImagePlugin,  # noqa: F401
 )
 
+from showtell.data.inside import file_of, open_inside
 from showtell.plumbing.errors import Unreadable
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
@@ -65,6 +66,8 @@ def open_image(path: str | Path, at_least: int | None = None) -> Image.Image:
     """
     path = Path(path)
     try:
+        if file_of(path) is not None:
+            return open_inside(path)
         _refuse_what_is_no_file(path)
         with path.open("rb") as file:
             return _read(file, at_least, FORMATS)
