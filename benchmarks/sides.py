@@ -21,7 +21,7 @@ from showtell.features import Features
 from showtell.plumbing.torchvision_repair import repair_torchvision
 from showtell.tokenizers.captions import Special
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+DTYPES = {"fp32": torch.float32, "autocast": torch.float32, "bf16": torch.bfloat16}  # of the weights
 BEAMS, WORDS = 5, 20
 Captions = Callable[[], Tensor]  # captions anew: B WORDS ids, without bos
 
@@ -75,8 +75,8 @@ def write_llama(folder: Path) -> str:
     return str(folder)
 
 
-def features(sizes: Sizes, dtype: torch.dtype) -> Features:
-    tokens = torch.randn(*sizes, generator=torch.Generator().manual_seed(1)).to(dtype)
+def features(sizes: Sizes, dtype: str) -> Features:
+    tokens = torch.randn(*sizes, generator=torch.Generator().manual_seed(1)).to(DTYPES[dtype])
     return Features(tokens, torch.ones(sizes[:2], dtype=torch.bool), tokens.mean(1), torch.zeros(*sizes[:2], 4))
 
 
@@ -97,17 +97,23 @@ def caption(decoder: Decoder, seen: Features, bos: int, eos: int) -> Tensor:
     return found.tokens[:, 0, 1:]
 
 
-def gpt2_ours(folder: str, dtype: torch.dtype, sizes: Sizes) -> Captions:
-    decoder, last = gpt2_decoder(folder, sizes).to(dtype), _config(folder).eos_token_id
+def gpt2_ours(folder: str, dtype: str, sizes: Sizes) -> Captions:
+    decoder, last = gpt2_decoder(folder, sizes).to(DTYPES[dtype]), _config(folder).eos_token_id
     seen = features(sizes, dtype)
-    return lambda: caption(decoder, seen, last, last)
+    enabled = dtype == "autocast"
+
+    def work() -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            return caption(decoder, seen, last, last)
+
+    return work
 
 
-def gpt2_theirs(folder: str, dtype: torch.dtype, sizes: Sizes) -> Captions:
+def gpt2_theirs(folder: str, dtype: str, sizes: Sizes) -> Captions:
     repair_torchvision()
     from transformers import GPT2LMHeadModel
 
-    model = GPT2LMHeadModel.from_pretrained(folder, dtype=dtype).eval()
+    model = GPT2LMHeadModel.from_pretrained(folder, dtype=DTYPES[dtype]).eval()
     begin = torch.full((sizes.photos, 1), model.config.bos_token_id)
     tokens = features(sizes, dtype).tokens
     return lambda: _generate(model, input_ids=begin, encoder_hidden_states=tokens)[:, 1:]
@@ -130,31 +136,31 @@ def visual_map(words: Tensor, sizes: Sizes) -> Map:
     return linear(sizes.channels, words.shape[1], 1, 0, 0, 0.0, float(words.float().std()))
 
 
-def language_model_ours(folder: str, dtype: torch.dtype, sizes: Sizes) -> Captions:
+def language_model_ours(folder: str, dtype: str, sizes: Sizes) -> Captions:
     config = _config(folder)
     decoder = LanguageModel(sizes.channels, config.vocab_size, model=folder, map="linear").eval()
     decoder.visual = visual_map(decoder.language.words.weight.detach(), sizes)
-    decoder.to(dtype)
+    decoder.to(DTYPES[dtype])
     seen = features(sizes, dtype)
     return lambda: caption(decoder, seen, config.bos_token_id, config.eos_token_id)
 
 
-def language_model_theirs(folder: str, dtype: torch.dtype, sizes: Sizes) -> Captions:
+def language_model_theirs(folder: str, dtype: str, sizes: Sizes) -> Captions:
     """The same vectors in front of bos as input, mapped beforehand: their time is not counted."""
     repair_torchvision()
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=DTYPES[dtype]).eval()
     words = model.get_input_embeddings().weight.detach()
     seen = features(sizes, dtype)
     with torch.inference_mode():
-        vectors, _ = visual_map(words, sizes).to(dtype)(seen.tokens, seen.mask)
+        vectors, _ = visual_map(words, sizes).to(DTYPES[dtype])(seen.tokens, seen.mask)
         bos = words[model.config.bos_token_id].expand(sizes.photos, 1, -1)
         embedded = torch.cat([vectors, bos], dim=1)
     return lambda: _generate(model, inputs_embeds=embedded)
 
 
-SIDES: dict[tuple[str, str], Callable[[str, torch.dtype, Sizes], Captions]] = {
+SIDES: dict[tuple[str, str], Callable[[str, str, Sizes], Captions]] = {
     ("gpt2", "ours"): gpt2_ours,
     ("gpt2", "theirs"): gpt2_theirs,
     ("language_model", "ours"): language_model_ours,
@@ -180,7 +186,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     given = parser.parse_args()
     sizes = (QUICK if given.quick else SIZES)[given.kind]
-    SIDES[given.kind, given.side](given.folder, DTYPES[given.dtype], sizes)()
+    SIDES[given.kind, given.side](given.folder, given.dtype, sizes)()
     print(peak())
 
 

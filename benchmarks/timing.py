@@ -50,8 +50,17 @@ def compare(
     at_most: bool = False,
 ) -> Ratio:
     """Both once unmeasured, then in turn."""
-    ours(), peer()
-    pairs = [(seconds(ours), seconds(peer)) for _ in range(repeats)]
-    ratios = [theirs / own for own, theirs in pairs]
-    own = statistics.median(own for own, _ in pairs)
-    return Ratio(name, statistics.median(ratios), min(ratios), max(ratios), target, own, note, at_most)
+    return compare_all({name: ours}, peer, repeats)[name]._replace(target=target, note=note, at_most=at_most)
+
+
+def compare_all(ours: dict[str, Work], peer: Work, repeats: int) -> dict[str, Ratio]:
+    """Several ways of ours against one peer, in turn: A B C PEER A B C PEER."""
+    for work in (*ours.values(), peer):
+        work()
+    rounds = [([seconds(work) for work in ours.values()], seconds(peer)) for _ in range(repeats)]
+    compared = {}
+    for i, name in enumerate(ours):
+        ratios = [theirs / own[i] for own, theirs in rounds]
+        middle = statistics.median(own[i] for own, _ in rounds)
+        compared[name] = Ratio(name, statistics.median(ratios), min(ratios), max(ratios), None, middle)
+    return compared

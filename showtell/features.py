@@ -18,8 +18,12 @@ class Features(NamedTuple):
     pooled: Float[Tensor, "B D"]
     boxes: Float[Tensor, "B N 4"]
 
-    def to(self, device: torch.device) -> "Features":
-        return Features(*(part.to(device, non_blocking=True) for part in self))
+    def to(self, device: torch.device, dtype: torch.dtype | None = None) -> "Features":
+        """`dtype` is for tokens and pooled; boxes stay exact."""
+        tokens, mask, pooled, boxes = (part.to(device, non_blocking=True) for part in self)
+        if dtype is not None:
+            tokens, pooled = tokens.to(dtype), pooled.to(dtype)
+        return Features(tokens, mask, pooled, boxes)
 
     def select(self, images: Int[Tensor, " M"]) -> "Features":
         """The features of the images with these indices, in this order."""
@@ -38,8 +42,8 @@ def first(seen: Seen) -> Features:
     return each(seen)[0]
 
 
-def to(seen: Seen, device: torch.device) -> Seen:
-    return seen.to(device) if isinstance(seen, Features) else tuple(part.to(device) for part in seen)
+def to(seen: Seen, device: torch.device, dtype: torch.dtype | None = None) -> Seen:
+    return seen.to(device, dtype) if isinstance(seen, Features) else tuple(part.to(device, dtype) for part in seen)
 
 
 def select(seen: Seen, images: Int[Tensor, " M"]) -> Seen:

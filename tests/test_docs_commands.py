@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,8 @@ FOLLOWED = [
     "docs/how-it-works.md",
     "docs/tutorial.md",
     "docs/classify.md",
+    "docs/explain.md",
+    "docs/report.md",
 ]
 ALL = [
     (page, command)
@@ -109,6 +112,10 @@ def runs_here(words):
     name, given = params(words)
     if name == "classify":  # not with a CLIP, and not the measurements
         return given["model"] in packaged_models() and all(Path(photo).exists() for photo in given["photos"])
+    if name == "explain" and given["check"] is not None and not given["check"].exists():
+        return False  # a folder that the page's Python would have drawn
+    if name == "report" and given["pdf"] and find_spec("typst") is None:
+        return False
     if name == "demo" or (given.get("model") == "tiny" and "tiny" not in packaged_models()):
         return False
     model = given.get("model") or "tiny"

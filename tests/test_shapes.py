@@ -13,7 +13,7 @@ from showtell.layers.attention import Attention
 from showtell.layers.visual import Standardise
 from showtell.losses.cross_entropy import counted, cross_entropy
 from showtell.tokenizers.captions import Captions
-from tests.decoders.test_every_decoder import DECODERS, B, D, K, N, T, V, begin, make_features, words
+from tests.decoders.test_every_decoder import DECODERS, B, D, K, N, T, V, begin, make_features, small_model, words
 
 SIZES = {"topdown": {"regions": N}, "gpt2": {"weights": "random", "dim": 8, "heads": 2, "layers": 2}}
 
@@ -24,7 +24,8 @@ def captions():
 
 @pytest.mark.parametrize("name", DECODERS)
 def test_a_swapped_axis_of_the_words_raises_in_every_decoder(name):
-    decoder = DECODERS[name](D, V, **SIZES.get(name, {})).eval()
+    sizes = {"model": small_model()} if name == "language_model" else SIZES.get(name, {})
+    decoder = DECODERS[name](D, V, **sizes).eval()
     memory, state = begin(decoder, make_features())
     decoder(memory, state, words())
     for wrong in (words()[0], words().float(), words()[..., None]):

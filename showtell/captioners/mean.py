@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from showtell.decoders.decoder import Decoder, Memory, Output, State
@@ -28,6 +28,10 @@ class MeanDecoder(Decoder):
         self.max_length = min(limits, default=None)
 
     @property
+    def reads_tokens(self) -> bool:
+        return any(member.reads_tokens for member in self.parts)
+
+    @property
     def parts(self) -> list[Decoder]:
         return [member for member in self.members if isinstance(member, Decoder)]
 
@@ -47,10 +51,18 @@ class MeanDecoder(Decoder):
             state |= prefixed(str(number), own_state)
         return memory, state
 
-    def forward(self, memory: Memory, state: State, tokens: Int[Tensor, "B K S"], attention: bool = False) -> Output:
+    def forward(
+        self,
+        memory: Memory,
+        state: State,
+        tokens: Int[Tensor, "B K S"],
+        attention: bool = False,
+        probe: Float[Tensor, "B K S H N"] | None = None,
+    ) -> Output:
         """`attention` has one map per member, the mean of its heads, so H counts members.
 
-        Only members that read the same features as the first one have a map; others see other tokens.
+        Only members that read the same features as the first one have a map; others see other tokens. `probe` is
+        ignored: each member takes its own.
         """
         log_probs, after, maps = [], State(), list[Tensor]()
         for number, member, part in self.decoders:

@@ -57,7 +57,8 @@ class Neural(Captioner):
 
     def describe(self, features: Seen, **decode: Any) -> list[Caption]:
         changed = speaking.changed(self.decode, decode)
-        return speaking.describe(self.decoder, to(features, self.device), self.tokenizer, self.spelling, changed)
+        seen = to(features, self.device, next(self.decoder.parameters()).dtype)
+        return speaking.describe(self.decoder, seen, self.tokenizer, self.spelling, changed)
 
     def check_decoding(self) -> None:
         speaking.check_decoding(self.decoder, self.spelling, self.decode)

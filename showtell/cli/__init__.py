@@ -41,7 +41,11 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {  # in the order of the 
     ),
     "score": (scoring.score, "Example: `showtell score --candidates captions.json --references dataset_flickr8k.json`"),
     "compare": (scoring.compare, "Example: `showtell compare runs/b4 runs/b6 --split val --out compare.html`"),
-    "explain": (captioning.explain, "Example: `showtell explain photo.jpg --model runs/b6 --out maps`"),
+    "report": (scoring.report, "Example: `showtell report runs/b4 runs/b6 --out report --pdf`"),
+    "explain": (
+        captioning.explain,
+        "Examples: `showtell explain photo.jpg --model runs/b6 --out maps`, `showtell explain --check album/`",
+    ),
     "classify": (
         captioning.classify,
         "Examples: `showtell classify photo.jpg --labels cat,dog`, `showtell classify album/ --labels folders`",

@@ -3,7 +3,7 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -78,25 +78,99 @@ def caption(
 
 
 def explain(
-    photos: Photos,
+    photos: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="PHOTO_OR_FOLDER", help="Photos and folders of photos. decode.KEY=VALUE changes the decoding."
+        ),
+    ] = None,
     model: Model = "tiny",
-    output: Annotated[Path, typer.Option("--out", help="Folder for the pictures.")] = Path("explained"),
+    how: Annotated[
+        str | None,
+        typer.Option(
+            metavar="relevance|attention|occlusion",
+            help="The method. By default relevance if the model has attention, else occlusion.",
+        ),
+    ] = None,
+    layer: Annotated[
+        int | None, typer.Option(help="Attention of one layer, from 0; -1 is the last. By default the mean.")
+    ] = None,
+    head: Annotated[str, typer.Option(metavar="N|mean", help="Attention of one head, from 0, or the mean.")] = "mean",
+    words: Annotated[
+        str | None, typer.Option(metavar="dog,grass", help="Draw only these words, with commas between.")
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--out", help="Folder for the pictures (.png), their numbers (.npz) and the page.")
+    ] = Path("explained"),
+    check: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Measure all methods on a folder of photos instead: do their maps matter?"),
+    ] = None,
 ) -> None:
-    """Draw where the model looked in the photo for each word."""
+    """Show where in the photo each word of the caption came from."""
     with nothing_to_collect():
+        from showtell.explain.explain import check_method
         from showtell.predict.photos import find_photos
-        from showtell.report.explained import explain_photos
+        from showtell.report.explained import UnsaidWord, explain_photos
 
-    words, changes = photos_and_changes(photos)
-    paths = find_photos(words)
+    one_head = _head(head)
+    check_method(how, layer, one_head)
+    wanted = [word.strip() for word in (words or "").split(",") if word.strip()]
+    if words is not None and not wanted:
+        raise InputError(key="--words", value=words, takes="words of the caption, with commas between")
+    given, changes = photos_and_changes(photos or [])
+    if check is not None:
+        if given or how or wanted or layer is not None or one_head is not None:
+            raise InputError("measures all methods on its own photos", key="--check", advice="give it only a folder")
+        _check_explanations(check, model, changes, output)
+        return
+    paths = find_photos(given)
     captioner = load_model(model, changes)
     failed: dict[str, Unreadable] = {}
-    for image_id, picture in explain_photos(captioner, paths, output, err):
+    unsaid: list[UnsaidWord] = []
+    asked: dict[str, Any] = {"model": model, "how": how, "layer": layer, "head": one_head, "words": wanted}
+    for image_id, picture in explain_photos(captioner, paths, output, err, **asked):
         if isinstance(picture, Unreadable):
             failed[image_id] = picture
+        elif isinstance(picture, UnsaidWord):
+            unsaid.append(picture)
         else:
             out.print(f"written: {picture}")
+    for error in unsaid:
+        err.print(f"not drawn: {error}", markup=False, soft_wrap=True)
+    if unsaid and len(unsaid) + len(failed) == len(paths):
+        raise InputError("names words that no caption says", key="--words", advice="remove it, or name others")
     report_unreadable(failed, len(paths))
+
+
+def _head(head: str) -> int | None:
+    if head == "mean":
+        return None
+    try:
+        return int(head)
+    except ValueError:
+        raise InputError(key="--head", value=head, takes="the number of a head, from 0, or mean") from None
+
+
+def _check_explanations(folder: Path, model: str, changes: list[str], output: Path) -> None:
+    with nothing_to_collect():
+        from showtell.explain.check import check
+        from showtell.plumbing.files import check_folder, write_json
+        from showtell.predict.photos import find_photos
+        from showtell.report.checked import as_json, lines
+        from showtell.report.explained import check_ours_file
+
+    check_folder(output, "--out")
+    path = output / "check.json"
+    check_ours_file(path)
+    paths = find_photos([folder])
+    checked = check(load_model(model, changes), paths, err)
+    for line in lines(checked, model):
+        out.print(line)
+    output.mkdir(parents=True, exist_ok=True)
+    write_json(path, as_json(checked, shlex.join(["showtell", *sys.argv[1:]])))
+    out.print(f"written: {path}")
+    report_unreadable(checked.failed, len(paths))
 
 
 def classify(

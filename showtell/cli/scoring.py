@@ -1,4 +1,4 @@
-"""Commands that score: evaluate, score, compare."""
+"""Commands that score: evaluate, score, compare, report."""
 
 import shlex
 import sys
@@ -106,3 +106,40 @@ def compare(
     if path is not None:
         write_comparison(path, comparison, shlex.join(["showtell", *sys.argv[1:]]))
         out.print(f"written: {path}")
+
+
+def report(
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN", help="Run folders that `evaluate` has scored. data.KEY=VALUE changes where the data lies."
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the report: new, or of a report.")],
+    split: Annotated[
+        str | None, typer.Option(help="What `evaluate` scored: test, val or train. By default the first that all have.")
+    ] = None,
+    photos: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Photos to caption by all runs; by default five of the split are shown."),
+    ] = None,
+    maps: Annotated[
+        str | None,
+        typer.Option(metavar="RUN,RUN", help="Runs for which each word's map is drawn: names, all (default) or none."),
+    ] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Also write report.pdf.")] = False,
+    figures: Annotated[bool, typer.Option("--figures", help="Also write all figures, as PNG and SVG.")] = False,
+) -> None:
+    """Write a report of runs: a page (report.html) and a notebook (report.ipynb)."""
+    with nothing_to_collect():
+        from showtell.report.runs.write import report_runs
+
+    changes = [word for word in runs if is_change(word)]
+    folders = [word for word in runs if word not in changes]
+    chosen = [name.strip() for name in maps.split(",")] if maps else None
+    settings: dict[str, Any] = {"photos": photos, "maps": chosen, "with_pdf": pdf, "with_figures": figures}
+    for path in report_runs(folders, output, split, changes, console=err, **settings):
+        if path.parent == output:
+            out.print(f"written: {path}")
+    if figures:
+        out.print(f"written: figures in {output / 'figures'}")

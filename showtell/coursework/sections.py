@@ -12,10 +12,11 @@ from showtell import checkpoint
 from showtell.captioners.captioner import Captioner
 from showtell.coursework.booklet import Booklet
 from showtell.data.images import open_image
-from showtell.explain.attention import explain
+from showtell.explain.explain import explain
 from showtell.plumbing.files import whole
 from showtell.report.classified import bars_figure
-from showtell.report.figures import attention_figure, loss_figure, png
+from showtell.report.figures import loss_figure, png
+from showtell.report.strip import attention_figure
 from showtell.settings.text import Recipe
 from showtell.training.log import read_log
 from showtell.zeroshot.classify import Classified
@@ -104,12 +105,12 @@ def captions(
         book.photos([(open_image(photo, at_least=480), "\n".join(lines))])
 
 
-def attention(book: Booklet, captioner: Captioner, photos: Sequence[Path]) -> None:
-    """One picture a photo: where the model looked at each word."""
+def attention(book: Booklet, captioner: Captioner, photos: Sequence[Path], layer: int | None = None) -> None:
+    """One picture a photo: where the model looked at each word, in one layer or in the mean of all."""
     for photo in photos:
         image = open_image(photo, at_least=480)
         book.text(photo.name)
-        book.figure(attention_figure(image, explain(captioner, image)))
+        book.figure(attention_figure(image, explain(captioner, image, how="attention", layer=layer, share=None)))
 
 
 def best_and_worst(

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from showtell.decode.banks import Banks
@@ -94,7 +94,14 @@ class Both(Decoder):
         memory = prefixed("clean", memory) | prefixed("distorted", other_memory)
         return memory, prefixed("clean", state) | prefixed("distorted", other_state)
 
-    def forward(self, memory: Memory, state: State, tokens: Int[Tensor, "B K S"], attention: bool = False) -> Output:
+    def forward(
+        self,
+        memory: Memory,
+        state: State,
+        tokens: Int[Tensor, "B K S"],
+        attention: bool = False,
+        probe: Float[Tensor, "B K S H N"] | None = None,
+    ) -> Output:
         logits, after = [], State()
         for name in ("clean", "distorted"):
             output = self.decoder(own(name, memory), own(name, state), tokens)

@@ -75,11 +75,20 @@ class Attend(Decoder):
         memory = {"tokens": tokens, "keys": self.key(tokens), "mask": features.mask}
         return memory, dict(zip(self.parts, self.first(pooled)[:, None].chunk(len(self.parts), -1), strict=True))
 
-    def forward(self, memory: Memory, state: State, tokens: Int[Tensor, "B K S"], attention: bool = False) -> Output:
+    def forward(
+        self,
+        memory: Memory,
+        state: State,
+        tokens: Int[Tensor, "B K S"],
+        attention: bool = False,
+        probe: Float[Tensor, "B K S H N"] | None = None,
+    ) -> Output:
         from_words = self.from_word(self.dropout(self.words(tokens)))
         hidden, maps = [], []
-        for step in from_words.unbind(2):
+        for place, step in enumerate(from_words.unbind(2)):
             weights = self.look(memory, state["hidden"])
+            if probe is not None:
+                weights = weights + probe[:, :, place, 0]
             context = weights @ memory["tokens"].to(weights.dtype)  # B K N, B N D -> B K D
             seen = self.from_image(self.gate(state["hidden"]).sigmoid() * context)
             state = self._next(step + seen, state)

@@ -47,12 +47,18 @@ class Decoder(nn.Module, ABC):
     regions: int | None = None  # the number of visual tokens that it needs; None means any number
     reads_boxes = False  # True if it uses the positions of visual tokens
     attends = False  # True exactly if `forward(..., attention=True)` returns attention
+    attention_layers = 1  # how many layers attend to the image, if any; each has the same number of heads
     reloadable = False  # True if frozen weights can be loaded again from their named source; a run does not save them
     learned: Learned | None  # positions in front of the words that PEFT learns; None for most
 
     def __init__(self) -> None:
         super().__init__()
         self.learned = None
+
+    @property
+    def reads_tokens(self) -> bool:
+        """Whether words can come from single visual tokens; if not, it reads one pooled vector."""
+        return self.attends
 
     @property
     def language(self) -> Language | None:
@@ -79,10 +85,20 @@ class Decoder(nn.Module, ABC):
         """Return the memory of B images and the state of one empty caption for each (K = 1); `widen` makes K larger."""
 
     @abstractmethod
-    def forward(self, memory: Memory, state: State, tokens: Int[Tensor, "B K S"], attention: bool = False) -> Output:
+    def forward(
+        self,
+        memory: Memory,
+        state: State,
+        tokens: Int[Tensor, "B K S"],
+        attention: bool = False,
+        probe: Float[Tensor, "B K S H N"] | None = None,
+    ) -> Output:
         """Read the next S tokens of every caption. S = T is teacher forcing, S = 1 is decoding; any S works.
 
-        `Output.attention` is always None if the decoder has no attention over visual tokens.
+        `Output.attention` is always None if the decoder has no attention over visual tokens. It is a copy, not on the
+        path from the image to the logits. So `probe` is added to the weights on that path: zeros that require gradients
+        get the gradient with respect to each weight. With a weight of .2 and a gradient of 3, .01 more of this weight
+        adds .03 to the logit.
         """
 
     @staticmethod

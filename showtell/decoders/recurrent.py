@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from typing import Literal
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from showtell.decoders.decoder import Decoder, Memory, Output, State
@@ -91,7 +91,14 @@ class Recurrent(Decoder):
             first = (code.new_zeros(images, 1, self.layers, self.dim),) * len(self.parts)
         return {"code": code}, state | dict(zip(self.parts, first, strict=True))
 
-    def forward(self, memory: Memory, state: State, tokens: Int[Tensor, "B K S"], attention: bool = False) -> Output:
+    def forward(
+        self,
+        memory: Memory,
+        state: State,
+        tokens: Int[Tensor, "B K S"],
+        attention: bool = False,
+        probe: Float[Tensor, "B K S H N"] | None = None,
+    ) -> Output:
         x = self.words(tokens)
         position = state["position"][..., None] + torch.arange(tokens.shape[-1], device=tokens.device)
         if self.conditioning == "first_token":

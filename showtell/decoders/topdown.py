@@ -9,7 +9,7 @@ confidence, or a fixed set of windows.
 """
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
@@ -78,13 +78,22 @@ class Topdown(Decoder):
         state = {name: tokens.new_zeros(images, 1, 2 * self.dim) for name in ("first", "second")}
         return {"tokens": tokens, "pooled": pooled, "mask": features.mask}, state
 
-    def forward(self, memory: Memory, state: State, tokens: Int[Tensor, "B K S"], attention: bool = False) -> Output:
+    def forward(
+        self,
+        memory: Memory,
+        state: State,
+        tokens: Int[Tensor, "B K S"],
+        attention: bool = False,
+        probe: Float[Tensor, "B K S H N"] | None = None,
+    ) -> Output:
         captions = tokens.shape[:2]
         x = self.dropout(self.words(tokens))
         x = torch.cat([x, memory["pooled"][:, None, None].expand(*x.shape[:-1], -1).to(x.dtype)], dim=-1)
         first = self.first.run(x.flatten(0, 1), state["first"].flatten(0, 1).to(x.dtype)).unflatten(0, captions)
         scores = self.attention(first).masked_fill(~memory["mask"][:, None, None], float("-inf"))  # B K S N
         weights = scores.softmax(-1)
+        if probe is not None:
+            weights = weights + probe[:, :, :, 0]
         seen = weights.flatten(1, 2) @ memory["tokens"].to(weights.dtype)  # B KS N, B N D -> B KS D
         x = torch.cat([first[..., : self.dim], seen.unflatten(1, weights.shape[1:3])], dim=-1)
         second = self.second.run(x.flatten(0, 1), state["second"].flatten(0, 1).to(x.dtype)).unflatten(0, captions)

@@ -50,6 +50,7 @@ class Transformer(Decoder):
         self.visual = Projection(feature_dim, dim, feature_dropout)
         self.place = Place(dim) if sees == "tokens" else None
         self.reads_boxes = self.attends = self.place is not None  # attention over one vector would always be 1
+        self.attention_layers = layers
         self.words = nn.Embedding(vocabulary_size, dim)
         self.positions = nn.Embedding(max_length, dim)
         self.dropout = Dropout(dropout)
@@ -85,11 +86,18 @@ class Transformer(Decoder):
         position = torch.full((len(mask), 1), begin, dtype=torch.long, device=mask.device)
         return memory, {"position": position, **self.blocks.empty(len(mask), visual)}
 
-    def forward(self, memory: Memory, state: State, tokens: Int[Tensor, "B K S"], attention: bool = False) -> Output:
+    def forward(
+        self,
+        memory: Memory,
+        state: State,
+        tokens: Int[Tensor, "B K S"],
+        attention: bool = False,
+        probe: Float[Tensor, "B K S H N"] | None = None,
+    ) -> Output:
         position = state["position"][..., None] + torch.arange(tokens.shape[-1], device=tokens.device)
         check_length(self, state["keys0"].shape[-2] + tokens.shape[-1])
         x = self.dropout(self.words(tokens) + self.positions(position))
-        x, grown, maps = self.blocks.run(x, memory, state, attention)
+        x, grown, maps = self.blocks.run(x, memory, state, attention, probe)
         grown["position"] = position[..., -1] + 1
         logits = self.norm(x) @ self.words.weight.T + self.bias
         return Output(logits, grown, self._attention(maps) if attention and self.attends else None)

@@ -11,7 +11,7 @@ from showtell.captioners.caption import Caption
 from showtell.data.images import open_image
 from showtell.data.record import Record
 from showtell.data.scenes.judge import Verdict
-from showtell.explain.attention import explain
+from showtell.explain.explain import explain
 from showtell.loading import load_folder
 from showtell.metrics.score import Score
 from showtell.report import figures
@@ -104,9 +104,8 @@ def _photographs_explained(photos: PhotoResults) -> Section:
     chosen = [name for name in EXPLAINED_PHOTOS if name in photos.paths] or list(photos.paths)[:2]
     looked = [_looked(photos.captioner, photos.paths[name]) for name in chosen]
     text = (
-        "For each word, the bright part is where the model looked when it chose the word (attention, averaged over "
-        "heads and layers). For small words such as `a`, the attention is often anywhere, because the words before "
-        "are enough to predict them."
+        "For each word, the bright part is what made the word likelier (attention x gradient). For small words such as "
+        "`a`, it is often anywhere, because the words before are enough to predict them."
     )
     command = f"showtell explain PHOTO --model {photos.model}"
     return Section(f"What {photos.model} looked at", text, looked=looked, protocol=[("command", command)])
@@ -180,7 +179,7 @@ def _scenes_explained(scenes: SceneResults, captioner: Neural) -> Section:
 
 def _looked(captioner: Captioner, path: Path) -> Looked:
     image = captioner.open(path)
-    explanation = explain(captioner, image)
+    explanation = explain(captioner, image, share=None)
     maps, boxes = explanation.maps, explanation.boxes
     pictures = [figures.picture_uri(overlay(image, weights, boxes, WORD_SIDE)) for weights in maps]
     words = list(zip(explanation.words, pictures, strict=True))

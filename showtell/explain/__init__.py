@@ -1,1 +1,1 @@
-"""Which part of the photo the model looked at for each word."""
+"""Which part of the photo each word of a caption came from: three methods, and a check of what their maps mean."""

@@ -1,79 +1,75 @@
-"""An image -> its caption, and for each word a map of the attention over the image.
+"""Attention: how much each word looked at each visual token, in one layer and head or in the mean of all.
 
 Decoding returns no attention. So the decoder reads the finished caption once more, now with attention; this gives exact
 maps for beam search and sampling too. The map of a word comes from the step that chose it, which reads the word before:
 in `bos a dog`, the map of `dog` is the attention of the step that reads `a`.
 """
 
-from typing import Any, NamedTuple
-
 import torch
-from PIL import Image
+from jaxtyping import Float
 from torch import Tensor
 
-from showtell.cache import encode
-from showtell.captioners.captioner import Captioner
-from showtell.captioners.ensemble import Ensemble
-from showtell.captioners.neural import Neural
-from showtell.captioners.views import encoder_of_views
-from showtell.features import first, to
+from showtell.explain.tokens import Member, Tokens
 from showtell.plumbing.errors import InputError
-from showtell.tokenizers.captions import words_of
-
-TAKES = "explain takes models with attention, for example of recipe bern-6"
+from showtell.plumbing.messages import count
 
 
-class Explanation(NamedTuple):
-    """`words` (T) are the tokenizer's pieces. `maps[t]` is the attention of word t; it sums to 1 over visual tokens.
+def attention(tokens: Tokens, layer: int | None = None, head: int | None = None) -> Float[Tensor, "T N"]:
+    """The map of each word; each adds up to 1. `None` is the mean of all layers, or of all heads.
 
-    `boxes[n]` says where visual token n lies.
+    Layers and heads are counted from 0, or from -1, the last one. Of an ensemble it is the mean of the members.
     """
-
-    words: list[str]
-    maps: Tensor  # T N
-    boxes: Tensor  # N 4, fractions of the upright original image
-    text: str
-
-
-@torch.inference_mode()
-def explain(captioner: Captioner, image: Image.Image, **decode: Any) -> Explanation:
-    """Caption an upright image and return the attention map of each word. `decode` changes the recipe's decoding.
-
-    Raises InputError if the model has no attention over the image.
-    """
-    if not isinstance(captioner, Neural | Ensemble):
-        raise InputError(f"captioner {captioner.name!r} has no attention over the photo", advice=TAKES)
-    seen = to(encode(encoder_of_views(captioner.encoder, captioner.views), [image]), captioner.device)
-    features = first(seen)  # of the photo itself, not of its mirrored view
-    caption = captioner.describe(seen, **decode)[0]
-    assert caption.tokens is not None
-    special = captioner.tokenizer.special
-    chosen = words_of(caption.tokens, special)
-    before = len(special.begin) - 1  # the first steps read the prompt and choose no word
-    if isinstance(captioner, Ensemble):
-        memory, state = captioner.decoder.start(seen)
-    else:
-        memory, state = captioner.decoder.start(features)
-    tokens = torch.tensor([[caption.tokens[: before + max(len(chosen), 1)]]], device=captioner.device)
-    attention = captioner.decoder(memory, state, tokens, attention=True).attention
-    if attention is None:
-        raise _nothing_to_look_at(captioner)
-    real = features.mask[0]
-    maps = attention[0, 0, before : before + len(chosen)].float().mean(1)[:, real]  # T H N -> T N
+    with torch.no_grad():
+        maps = [_of_member(tokens, member, layer, head) for member in tokens.attending]
     # A decoder with prefix conditioning attends to words too, so a map may sum to less than 1.
-    maps = maps / maps.sum(1, keepdim=True).clamp(min=1e-12)
-    words = [captioner.tokenizer.decode([token]) for token in chosen]
-    return Explanation(words, maps.cpu(), features.boxes[0, real].cpu(), caption.text)
+    maps = [each / each.sum(1, keepdim=True).clamp(min=1e-12) for each in maps]
+    return torch.stack(maps).mean(0).cpu()
 
 
-def _nothing_to_look_at(captioner: Neural | Ensemble) -> InputError:
-    if isinstance(captioner, Ensemble):
-        return InputError(
-            "no member of this ensemble has attention over the image with the first member's encoder", advice=TAKES
-        )
-    decoder = captioner.recipe["decoder"]
-    how = ", ".join(f"{key} {decoder[key]}" for key in ("conditioning", "sees") if key in decoder)
-    return InputError(
-        f"this model's decoder is {decoder['name']!r} ({how}): it reads the image as one vector, without attention",
-        advice=TAKES,
-    )
+def _of_member(tokens: Tokens, member: Member, layer: int | None, head: int | None) -> Float[Tensor, "T N"]:
+    weights = look(tokens, member)[0, 0]  # S H N
+    layers = member.decoder.attention_layers
+    weights = weights.unflatten(1, (layers, -1))  # S H N -> S layers heads N
+    for axis, number, what in ((1, layer, "layer"), (1, head, "head")):
+        if number is None:
+            weights = weights.mean(axis)
+        else:
+            _check(number, weights.shape[axis], what)
+            weights = weights.select(axis, number)
+    return of_words(tokens, weights)
+
+
+def look(tokens: Tokens, member: Member) -> Float[Tensor, "1 1 S H N"]:
+    """The attention of all steps."""
+    memory, state = member.decoder.start(member.features)
+    found = member.decoder.forward(memory, state, tokens.ids[None, None, :-1], attention=True).attention
+    assert found is not None
+    return found
+
+
+def of_words(tokens: Tokens, steps: Float[Tensor, "S N"]) -> Float[Tensor, "T N"]:
+    """The maps of steps -> the mean map of each word's ids, over real visual tokens."""
+    own = steps[tokens.before : tokens.before + tokens.steps].float()[:, tokens.real]
+    if not tokens.words:
+        return own
+    return torch.stack([own[list(word.ids)].mean(0) for word in tokens.words])
+
+
+def _check(number: int, have: int, what: str) -> None:
+    if not -have <= number < have:
+        takes = f"0 to {have - 1}, or -1 for the last: this model has {count(have, what)}"
+        raise InputError(key=f"--{what}", value=number, takes=takes)
+
+
+def manner(layer: int | None, head: int | None) -> str:
+    """In words.
+
+    >>> manner(None, None), manner(-1, None), manner(2, 0)
+    ('attention, mean of all layers and heads', 'attention of the last layer, mean of heads', \
+'attention of layer 2, head 0')
+    """
+    if layer is None and head is None:
+        return "attention, mean of all layers and heads"
+    where = "all layers" if layer is None else "the last layer" if layer == -1 else f"layer {layer}"
+    heads = "mean of heads" if head is None else "last head" if head == -1 else f"head {head}"
+    return f"attention of {where}, {heads}"

@@ -43,11 +43,16 @@ class Attention(nn.Module):
         values: Float[Tensor, "B H N d"],
         mask: Bool[Tensor, "B N"],
         maps: bool,
+        probe: Float[Tensor, "B K H S N"] | None = None,
     ) -> tuple[Float[Tensor, "B K S D"], Tensor]:
-        """Cross-attention: words look at visual tokens whose `mask` is True. Returns weights (B K H S N) if `maps`."""
+        """Cross-attention: words look at visual tokens whose `mask` is True. Returns weights (B K H S N) if `maps`.
+
+        `probe`, if any, is added to the weights; see `Decoder.forward`.
+        """
         captions = x.shape[1]
         query = self._split(self.query(x.flatten(1, 2)))  # B K S D -> B H KS d: one product for all captions
-        out, weights = attend(query, keys, values, mask[:, None, None], maps)
+        added = None if probe is None else probe.transpose(1, 2).flatten(2, 3)  # B K H S N -> B H KS N
+        out, weights = attend(query, keys, values, mask[:, None, None], maps, added)
         out = self.out(out.transpose(1, 2).flatten(2)).unflatten(1, (captions, -1))
         return out, weights.unflatten(2, (captions, -1)).transpose(1, 2) if maps else weights
 
@@ -57,6 +62,7 @@ class Attention(nn.Module):
         past: tuple[Float[Tensor, "B K H L d"], Float[Tensor, "B K H L d"]],
         image: tuple[Float[Tensor, "B H P d"], Float[Tensor, "B H P d"], Bool[Tensor, "B P"]] | None,
         maps: bool,
+        probe: Float[Tensor, "B K H S P"] | None = None,
     ) -> tuple[Float[Tensor, "B K S D"], Tensor, tuple[Float[Tensor, "B K H M d"], Float[Tensor, "B K H M d"]]]:
         """Causal self-attention: each word looks at itself, at the words before it, and at the image if it is a prefix.
 
@@ -71,7 +77,7 @@ class Attention(nn.Module):
         if image is None:
             out, weights = attend(query, keys, values, causal, False)
         else:
-            out, weights = _with_prefix(query, (keys, values), causal, image)
+            out, weights = _with_prefix(query, (keys, values), causal, image, probe)
         return self.out(out.transpose(-3, -2).flatten(-2)), weights if maps else x.new_empty(0), (keys, values)
 
 
@@ -89,17 +95,21 @@ class FusedAttention(Attention):
         return query, key, value
 
 
-def attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor, maps: bool) -> tuple[Tensor, Tensor]:
+def attend(
+    query: Tensor, keys: Tensor, values: Tensor, mask: Tensor, maps: bool, probe: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """softmax(q k / sqrt(d)) v over the keys whose mask is True. The weights are empty on a GPU unless `maps`."""
     if query.is_cuda and not maps:
         return fused(query, keys, values, mask), query.new_empty(0)
     scores = (query * query.shape[-1] ** -0.5) @ keys.transpose(-2, -1)
     weights = masked(scores, mask).softmax(-1)
+    if probe is not None:
+        weights = weights + probe
     return weights @ values, weights
 
 
 def masked(scores: Tensor, mask: Tensor) -> Tensor:
-    """-inf for keys whose mask is False. For speed, scores stay as they are if every key is real; asking a GPU waits."""
+    """-inf for keys whose mask is False. For speed, nothing is written if all are True (a GPU would wait to know)."""
     return scores if not mask.is_cuda and mask.all() else scores.masked_fill(~mask, float("-inf"))
 
 
@@ -113,7 +123,11 @@ def fused(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
 
 
 def _with_prefix(
-    query: Tensor, own: tuple[Tensor, Tensor], causal: Tensor, image: tuple[Tensor, Tensor, Tensor]
+    query: Tensor,
+    own: tuple[Tensor, Tensor],
+    causal: Tensor,
+    image: tuple[Tensor, Tensor, Tensor],
+    probe: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     """One softmax over prefix and words. The prefix is not copied for every caption."""
     keys, values, mask = image
@@ -125,5 +139,7 @@ def _with_prefix(
     written = masked(query @ own[0].transpose(-2, -1), causal)
     weights = torch.cat([seen, written], dim=-1).softmax(-1)
     seen, written = weights[..., :prefix], weights[..., prefix:]
+    if probe is not None:
+        seen = seen + probe
     from_image = seen.transpose(1, 2).flatten(2, 3) @ values
     return from_image.unflatten(2, (captions, -1)).transpose(1, 2) + written @ own[1], seen

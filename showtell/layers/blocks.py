@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from showtell.layers.attention import Attention
 from showtell.layers.dropout import Dropout
@@ -56,16 +57,23 @@ class Block(nn.Module):
         return keys, values, visual + self.dropout(self.mlp(self.mlp_norm(visual)))
 
     def forward(
-        self, x: Tensor, past: tuple[Tensor, Tensor], prefix: Shared | None, cross: Shared | None, maps: bool
+        self,
+        x: Tensor,
+        past: tuple[Tensor, Tensor],
+        prefix: Shared | None,
+        cross: Shared | None,
+        maps: bool,
+        probe: Tensor | None = None,
     ) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor]:
         """Words (B K S D) -> words, the past with S more words, and attention if `maps`.
 
-        Attention is over the image of the cross-attention (B K H S N), or else over the prefix.
+        Attention is over the image of the cross-attention (B K H S N), or else over the prefix. `probe` is added to it.
         """
-        said, weights, past = self.self_attention.over_words(self.self_norm(x), past, prefix, maps)
+        own_probe = probe if self.cross_attention is None else None
+        said, weights, past = self.self_attention.over_words(self.self_norm(x), past, prefix, maps, own_probe)
         x = x + self.dropout(said)
         if self.cross_attention is not None and self.cross_norm is not None and cross is not None:
-            seen, weights = self.cross_attention.over_image(self.cross_norm(x), *cross, maps)
+            seen, weights = self.cross_attention.over_image(self.cross_norm(x), *cross, maps, probe)
             x = x + self.dropout(seen)
         return x + self.dropout(self.mlp(self.mlp_norm(x))), past, weights
 
@@ -86,20 +94,39 @@ class Blocks(nn.ModuleList):
         return state
 
     def run(
-        self, x: Float[Tensor, "B K S D"], memory: dict[str, Tensor], state: dict[str, Tensor], maps: bool
+        self,
+        x: Float[Tensor, "B K S D"],
+        memory: dict[str, Tensor],
+        state: dict[str, Tensor],
+        maps: bool,
+        probe: Float[Tensor, "B K S H N"] | None = None,
     ) -> tuple[Tensor, dict[str, Tensor], list[Tensor]]:
-        """Words -> words, the state with S more words, and each layer's attention if `maps`."""
+        """Words -> words, the state with S more words, and each layer's attention if `maps`.
+
+        `probe` has the heads of all layers that attend to the image.
+        """
         grown, weights = {}, []
+        probes = self._probes(memory, probe)
         crossed = "cross_mask" in memory  # then the image is there, and not in the prefix
         for i, block in enumerate(self):
             past = state[f"keys{i}"], state[f"values{i}"]
             prefix, cross = shared(memory, "prefix", i), shared(memory, "cross", i)
             looks = maps and (cross if crossed else prefix) is not None
-            x, (keys, values), seen = block(x, past, prefix, cross, looks)
+            x, (keys, values), seen = block(x, past, prefix, cross, looks, probes.get(i))
             grown[f"keys{i}"], grown[f"values{i}"] = keys, values
             if looks:
                 weights.append(seen)
         return x, grown, weights
+
+    def _probes(self, memory: dict[str, Tensor], probe: Tensor | None) -> dict[int, Tensor]:
+        """Each layer's part of a probe (B K H S P); 0 for what learned positions add to the prefix."""
+        if probe is None:
+            return {}
+        kind = "cross" if "cross_mask" in memory else "prefix"
+        layers = [i for i in range(len(self)) if f"{kind}_keys{i}" in memory]
+        spare = memory[f"{kind}_mask"].shape[1] - probe.shape[-1]
+        parts = pad(probe.transpose(2, 3), (0, spare)).chunk(len(layers), dim=2)
+        return dict(zip(layers, parts, strict=True))
 
 
 def shared(memory: dict[str, Tensor], kind: str, layer: int) -> Shared | None:

@@ -98,4 +98,5 @@ class Place(nn.Module):
 
     def forward(self, boxes: Float[Tensor, "*B 4"]) -> Float[Tensor, "*B dim"]:
         angles = boxes[..., None] * (math.pi * 2.0 ** torch.arange(FREQUENCIES, device=boxes.device))
-        return self.linear(torch.cat([angles.sin(), angles.cos()], dim=-1).flatten(-2))
+        waves = torch.cat([angles.sin(), angles.cos()], dim=-1).flatten(-2)
+        return self.linear(waves.to(self.linear.weight.dtype))

@@ -34,12 +34,14 @@ class Scores(dict[str, Score]):
     """Scores by metric. `left_out` says why metrics of a group were skipped.
 
     `captions` is the checksum of the candidates' file, if there is one. scores.json stores it to detect later changes.
+    `made` says which command made the captions, if one did.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.left_out: dict[str, str] = {}
         self.captions = ""
+        self.made: dict[str, Any] = {}
 
 
 def score(
@@ -178,7 +180,7 @@ def to_json(scores: Mapping[str, Score]) -> dict[str, Any]:
     for name, result in scores.items():
         for image_id, value in result.per_image.items():
             per_image.setdefault(image_id, {})[name] = value
-    digest = getattr(scores, "captions", "")
+    digest, made = getattr(scores, "captions", ""), getattr(scores, "made", {})
     return {
         "scores": {
             name: {
@@ -189,7 +191,7 @@ def to_json(scores: Mapping[str, Score]) -> dict[str, Any]:
             for name, result in scores.items()
         },
         "per_image": per_image,
-    } | ({"captions": digest} if digest else {})
+    } | {name: value for name, value in {"captions": digest, "made": made}.items() if value}
 
 
 def check_texts(candidates: Mapping[str, str], references: Mapping[str, Sequence[str]]) -> None:

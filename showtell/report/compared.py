@@ -5,6 +5,7 @@ axis is reversed.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from showtell.metrics import METRICS
 from showtell.metrics.score import Score
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import write_json
+from showtell.report.explorer import explorer
+from showtell.report.failures import of_run
 from showtell.report.figures import COLOURS, DPI, THEMES, data_uri, picture_uri, png
 from showtell.report.heat import thumbnail
 from showtell.report.page import Card, Figure, Section, write_page
@@ -171,25 +174,42 @@ def _sections(result: Comparison, command: str) -> list[Section]:
         f"Dots: difference from {result.first}. Lines: its 95 % interval by paired bootstrap. A full dot is a "
         "difference that is shown; a hollow dot may be chance. Right is better (or higher, if neither is better)."
     )
-    sentences = [(_sentence(result, other), "") for other in result.others]
+    sentences = [(sentence(result, other), "") for other in result.others]
     warnings = [(warning, "") for warning in cautions(result)]
     sections = [Section("Which differences are shown", text, [*sentences, *warnings], figure=figure)]
-    sections.append(Section(VALUES, _left_out(result), table=_values(result)))
-    sections += [Section(f"{other} against {result.first}", table=_tests(result, other)) for other in result.others]
+    sections.append(Section(VALUES, _left_out(result), table=_values(result), sortable=True))
+    sections += [
+        Section(f"{other} against {result.first}", table=_tests(result, other), sortable=True)
+        for other in result.others
+    ]
     for other in result.others:
         for winner, image_ids in _wins(result, other, PICTURED):
             cards = [_card(result, other, image_id) for image_id in image_ids]
             loser = result.first if winner == other else other
             title = f"Where {winner} wins most over {loser}"
             text = f"The number after a run's name is its {result.decides} for this image."
-            sections.append(Section(title, text, cards=cards))
-    return [*sections, Section("How this was made", protocol=_protocol(result, command))]
+            sections.append(Section(title, text, cards=cards, row=True))
+    sections.append(_explorer(result))
+    return [*sections, Section("How this was made", protocol=protocol_of(result, command))]
 
 
-def _sentence(result: Comparison, other: str) -> str:
-    """`b against a: better by CIDEr-D, BLEU-4; no difference shown by ROUGE-L`."""
+def _explorer(result: Comparison) -> Section:
+    values = {name: _per_image(result, name) for name in result.scores[result.first]}
+    part, _ = explorer(result, values, partial(of_run, result), list(result.candidates))
+    text = "Sort by a score, choose a run or a failure, search for a word in captions and references."
+    return Section("All photos", text, explorer=part)
+
+
+def _per_image(result: Comparison, metric: str) -> dict[str, dict[str, float]]:
+    return {run: scores[metric].per_image for run, scores in result.scores.items()}
+
+
+def sentence(result: Comparison, other: str, metrics: Sequence[str] | None = None) -> str:
+    """`b against a: better by CIDEr-D, BLEU-4; no difference shown by ROUGE-L`. By default about all metrics."""
     by_verdict: dict[str, list[str]] = {}
     for name, each in result.differences.items():
+        if metrics is not None and name not in metrics:
+            continue
         by_verdict.setdefault(each[other].verdict, []).append(name)
     ordered = sorted(by_verdict, key=lambda verdict: verdict == SAME)
     verdicts = [f"{verdict} by {', '.join(by_verdict[verdict])}" for verdict in ordered]
@@ -212,11 +232,15 @@ def _picture(result: Comparison, image_id: str) -> str:
         return ""
 
 
-def _protocol(result: Comparison, command: str) -> list[tuple[str, str]]:
+def protocol_of(result: Comparison, command: str = "") -> list[tuple[str, str]]:
+    """How the numbers were made: the tests, where each run's captions come from, the signatures of the scores."""
     rows = [("tests", method(result))]
     for run, source in result.sources.items():
         rows.append((run, source["captions"] + (f", made by {source['evaluated']}" if source["evaluated"] else "")))
-    rows += [("scores", score.signature.replace("|", " | ")) for score in result.scores[result.first].values()]
+    alike: dict[str, list[str]] = {}
+    for name, score in result.scores[result.first].items():
+        alike.setdefault(score.signature.partition("|")[2], []).append(name)
+    rows += [(", ".join(names), how.replace("|", " | ")) for how, names in alike.items()]
     return [*rows, ("command", command)] if command else rows
 
 

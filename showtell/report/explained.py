@@ -1,40 +1,113 @@
-"""Photos -> one PNG each. It shows where the model looked in the photo for each word of the caption."""
+"""Photos -> where each word came from: for each a picture (.png) and its numbers (.npz), and one page of all."""
 
+import io
+import json
 import os
-from collections.abc import Iterator, Mapping
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
+import numpy as np
+from PIL import Image
 from rich.console import Console
 
 from showtell.captioners import Captioner
 from showtell.data.photos import without_ending
-from showtell.explain.attention import explain
+from showtell.explain.explain import check_method, explain
+from showtell.explain.explanation import Explanation
+from showtell.explain.words import numbers_of
 from showtell.plumbing.errors import InputError, Unreadable
 from showtell.plumbing.files import check_folder, whole
+from showtell.plumbing.messages import printable
 from showtell.plumbing.progress import Bar
-from showtell.report.figures import attention_figure, png
+from showtell.report.explained_page import MADE_BY, MOST, photo_of, write_explained
+from showtell.report.figures import png
+from showtell.report.strip import attention_figure
 
 LONGEST = 100  # characters of a PNG's name
+PAGE = "explained.html"
 
 
 def explain_photos(
-    captioner: Captioner, photos: Mapping[str, Path], folder: Path, console: Console | None = None
-) -> Iterator[tuple[str, Path | Unreadable]]:
-    """Yield (image_id, path of its PNG in `folder`, or why the photo cannot be read), in the order of `photos`.
+    captioner: Captioner,
+    photos: Mapping[str, Path],
+    folder: Path,
+    console: Console | None = None,
+    *,
+    model: str = "this model",
+    how: str | None = None,
+    layer: int | None = None,
+    head: int | None = None,
+    words: Sequence[str] = (),
+) -> Iterator[tuple[str, Path | InputError]]:
+    """Yield (image_id, path of its PNG in `folder`, or why there is none), in the order of `photos`; then the page.
 
-    Raises InputError if the decoder has no attention, or if `folder` cannot be written.
+    With `words`, pictures show only them; a photo whose caption says none of them has no picture. `model` is its name
+    on the page. Raises InputError if the captioner cannot do it, or if `folder` cannot be written or holds something
+    else under a name that is needed.
     """
+    check_method(how, layer, head)
     check_folder(folder, "--out")
     names = picture_names(photos, folder)
+    check_ours(folder, names.values())
+    shown: list[dict[str, Any]] = []
+    drawn, manner = 0, ""
     with Bar(console or Console(stderr=True), "explaining", len(photos), "photo", show=console is not None) as bar:
         for image_id, path in photos.items():
             try:
                 image = captioner.open(path)  # like `caption`, so the captions are the same
-            except Unreadable as error:
+                found = explain(captioner, image, how=how, layer=layer, head=head)
+                chosen = _chosen(image_id, found, words)
+            except (Unreadable, UnsaidWord) as error:
                 yield image_id, error
             else:
-                yield image_id, _write(names[image_id], png(attention_figure(image, explain(captioner, image))))
+                _write(names[image_id], png(attention_figure(image, found, chosen), MADE_BY))
+                _write(names[image_id].with_suffix(".npz"), numbers(found))
+                drawn, manner = drawn + 1, found.how
+                if len(shown) < MOST:
+                    shown.append(photo_of(image_id, image, found))
+                yield image_id, names[image_id]
             bar.advance()
+    if drawn:
+        yield PAGE, write_explained(folder / PAGE, model, shown, manner, drawn)
+
+
+class UnsaidWord(InputError):
+    """A word of --words that a caption does not say."""
+
+
+def _chosen(image_id: str, found: Explanation, words: Sequence[str]) -> list[int] | None:
+    """The numbers of the wanted words in the caption; None for all. Raises UnsaidWord if it says none of them."""
+    if not words:
+        return None
+    numbers, missing = numbers_of(found.words, words)
+    if not numbers:
+        listed = ", ".join(map(repr, missing))
+        raise UnsaidWord(f"{printable(image_id)}: the caption does not say {listed}; it says: {found.text}")
+    return numbers
+
+
+def numbers(found: Explanation) -> bytes:
+    """An .npz with what the picture shows, for plots of one's own. It has no pickles."""
+    arrays: dict[str, Any] = {
+        "made_by": np.array(MADE_BY),
+        "caption": np.array(found.text),
+        "how": np.array(found.how),
+        "manner": np.array(found.manner),
+        "words": np.array(found.words, dtype=np.str_),
+        "maps": found.maps.numpy(),
+        "boxes": found.boxes.numpy(),
+    }
+    if found.log_probs is not None:
+        arrays["log_probs"] = found.log_probs.numpy()
+    if found.deletion is not None:
+        arrays["share"] = np.array(found.deletion.share)
+        arrays["falls"] = found.deletion.falls.numpy()
+        arrays["random_falls"] = found.deletion.chance.numpy()
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
 
 
 def picture_names(photos: Mapping[str, Path], folder: Path) -> dict[str, Path]:
@@ -53,6 +126,40 @@ def picture_names(photos: Mapping[str, Path], folder: Path) -> dict[str, Path]:
             names[image_id] = folder / f"{name}-{number}.png"
         taken.add(os.path.realpath(names[image_id]).lower())
     return names
+
+
+def check_ours(folder: Path, pictures: Iterable[Path]) -> None:
+    """Raise InputError if a file that would be replaced was not written by `explain`. Nothing is written before."""
+    wanted = [folder / PAGE]
+    for path in pictures:
+        wanted += [path, path.with_suffix(".npz")]
+    for path in wanted:
+        check_ours_file(path)
+
+
+def check_ours_file(path: Path) -> None:
+    """Raise InputError if a file of this name was not written by `explain`."""
+    if os.path.lexists(path) and not is_ours(path):
+        wrong = f"has {path.name}, which `showtell explain` did not write"
+        raise InputError(f"{path.parent} {wrong}", key="--out", value=str(path.parent), advice="name another folder")
+
+
+def is_ours(path: Path) -> bool:
+    """Whether `explain` wrote this file."""
+    try:
+        if path.suffix == ".json":
+            content = json.loads(path.read_text("utf-8"))
+            return isinstance(content, dict) and content.get("made_by") == MADE_BY
+        if path.suffix == ".png":
+            with Image.open(path, formats=("PNG",)) as image:
+                return bool(image.info.get("Software") == MADE_BY)
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as arrays:
+                return "made_by" in arrays.files and str(arrays["made_by"]) == MADE_BY
+        with path.open(encoding="utf-8") as file:
+            return f'content="{MADE_BY}"' in file.read(2000)
+    except (OSError, ValueError, SyntaxError, zipfile.BadZipFile):
+        return False
 
 
 def _write(path: Path, content: bytes) -> Path:

@@ -1,78 +1,19 @@
-"""Figures: a photo with what the model looked at for each word, and loss curves. Drawn by matplotlib without pyplot."""
+"""Loss curves, and figures as files and data URIs. Drawn by matplotlib without pyplot."""
 
 import base64
 import io
-import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
+import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from showtell.explain.attention import Explanation
-from showtell.report.heat import overlay, thumbnail
-
 DPI = 150
-WIDTH = 11.0  # inches of an attention figure
-PANEL_HEIGHT, PANEL_WIDTHS = 1.55, (1.0, 3.6)  # inches of a word's panel; the limits are for very tall or wide photos
-MANY, SMALLER = 24, 0.7  # if there are more panels, they are drawn smaller
-WORD, GAP = 0.27, 0.08  # inches: the line above a panel, the space beside it
-MOST_COLUMNS = 12
 COLOURS = ("#2f6fde", "#d9532c", "#2a9d63", "#8a4fc9", "#c99700", "#158a9c", "#c2408a", "#6b6f76")
 THEMES = {"light": ("#ffffff", "#3c4149", "#e3e5e9"), "dark": ("#1d2025", "#c5cad3", "#343942")}  # paper, ink, lines
-
-
-def attention_figure(image: Image.Image, explanation: Explanation) -> Figure:
-    """The caption on top; below it the photo, then for each word the photo, bright where the model looked."""
-    pictures = [thumbnail(image, 480)]
-    pictures += [overlay(image, weights, explanation.boxes, 480) for weights in explanation.maps]
-    labels = ["", *explanation.words]
-    slot, tall = _panel(image.width / image.height, len(pictures))
-    columns = _columns(len(pictures), int((WIDTH + GAP) / (slot + GAP)))
-    rows = -(-len(pictures) // columns)
-    caption = textwrap.wrap(explanation.text or "(no words)", max(int(columns * slot * 8.5), 24))
-    width = columns * (slot + GAP) + GAP
-    head = 0.26 * len(caption) + 0.2
-    height = head + rows * (tall + WORD) + GAP
-    figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
-    figure.text(
-        GAP / width, 1 - 0.12 / height, "\n".join(caption), fontsize=13, weight="bold", va="top", parse_math=False
-    )
-    for number, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
-        row, column = divmod(number, columns)
-        left = GAP + column * (slot + GAP)
-        bottom = height - head - (row + 1) * (tall + WORD)
-        axes = figure.add_axes((left / width, bottom / height, slot / width, tall / height))
-        axes.imshow(picture, interpolation="lanczos")
-        axes.set_axis_off()
-        axes.set_title(_short(label, slot), fontsize=11, pad=3, parse_math=False)
-    return figure
-
-
-def _panel(aspect: float, panels: int) -> tuple[float, float]:
-    """Width and height of a word's panel in inches."""
-    height = PANEL_HEIGHT * (SMALLER if panels > MANY else 1)
-    width = min(max(aspect * height, PANEL_WIDTHS[0]), PANEL_WIDTHS[1])
-    return width, min(width / aspect, height)
-
-
-def _columns(panels: int, fit: int) -> int:
-    """How many panels stand in a row: no more than fit, and spread evenly over the rows.
-
-    >>> _columns(9, 8)  # 5 + 4 rather than 8 + 1
-    5
-    """
-    most = max(1, min(fit, MOST_COLUMNS))
-    rows = -(-panels // most)
-    return -(-panels // rows)
-
-
-def _short(word: str, inches: float) -> str:
-    """The word, cut with dots if it is wider than its panel."""
-    most = int(inches * 11)
-    return word if len(word) <= most else word[: most - 1] + "…"
 
 
 def loss_figure(runs: Mapping[str, Sequence[Mapping[str, Any]]], theme: str = "light") -> Figure:
@@ -105,17 +46,33 @@ def _curve(axes: Axes, rows: Sequence[Mapping[str, Any]], key: str, label: str |
         axes.plot(*zip(*points, strict=True), label=label, **style)
 
 
-def png(figure: Figure) -> bytes:
+def png(figure: Figure, made_by: str | None = None) -> bytes:
+    """`made_by` is written into the file, and nothing is seen of it."""
     file = io.BytesIO()
-    figure.savefig(file, format="png", metadata={"Software": None})
+    figure.savefig(file, format="png", metadata={"Software": made_by})
     return file.getvalue()
 
 
-def picture_uri(image: Image.Image) -> str:
+def svg(figure: Figure, words: bool = True) -> bytes:
+    """The figure as vectors. `words` keeps text as text, which needs matplotlib's font; else letters become shapes."""
+    file = io.BytesIO()
+    with matplotlib.rc_context({"svg.fonttype": "none" if words else "path", "svg.hashsalt": "showtell"}):
+        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+    return file.getvalue()
+
+
+def picture_uri(image: Image.Image, quality: int = 85) -> str:
     """A photo as a data URI. JPEG keeps it small."""
     file = io.BytesIO()
-    image.convert("RGB").save(file, "JPEG", quality=85, optimize=True)
+    image.convert("RGB").save(file, "JPEG", quality=quality, optimize=True)
     return data_uri(file.getvalue(), "jpeg")
+
+
+def small_uri(image: Image.Image, quality: int = 62) -> str:
+    """A photo as a data URI in WebP: half the bytes of JPEG, for pages with hundreds of photos."""
+    file = io.BytesIO()
+    image.convert("RGB").save(file, "WEBP", quality=quality, method=2)
+    return data_uri(file.getvalue(), "webp")
 
 
 def image_png(image: Image.Image) -> bytes:

@@ -8,13 +8,15 @@ equal weights give an even light. The same rule draws regions of any size and pl
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 SOFTNESS = 0.45  # standard deviation of an edge, in widths of its box
 DETAIL = 96  # pixels of the heat map's longer side; then it is enlarged
 SHADE = 0.38  # brightness of the photo where the model did not look
 GLOW = (0.34, 0.22, 0.06)  # a warm light; without it a night photo would show nothing
+BORDER = (255, 214, 64)  # of regions
+SLIGHT = 0.2  # of the largest weight; regions below it have no border
 LUMINANCE = (0.299, 0.587, 0.114)
 
 
@@ -22,6 +24,7 @@ def overlay(image: Image.Image, weights: Tensor, boxes: Tensor, side: int = 320)
     """The photo, bright where the weights (N) of the boxes (N 4) are large. Its longer side becomes `side` pixels.
 
     The largest weight of each picture gets full light. So two pictures show different places, not different strengths.
+    Weights below 0 stay dark.
     """
     photo = thumbnail(image, side)
     light = _enlarged(heat(weights, boxes, photo.size), photo.size)
@@ -30,6 +33,29 @@ def overlay(image: Image.Image, weights: Tensor, boxes: Tensor, side: int = 320)
     bright = 1 - (1 - pixels) * (1 - light * np.array(GLOW, dtype=np.float32))
     mixed = dark * (1 - light) + bright * light
     return Image.fromarray((mixed * 255).round().clip(0, 255).astype(np.uint8))
+
+
+def are_regions(boxes: Tensor) -> bool:
+    """Whether the boxes (N 4) are regions of any size and place, not the cells of a grid."""
+    sizes = boxes[:, 2:] - boxes[:, :2]
+    alike = bool((sizes - sizes[:1]).abs().max() < 1e-3)
+    return not (alike and float(sizes.prod(1).sum()) < 1.01)
+
+
+def outlined(picture: Image.Image, weights: Tensor, boxes: Tensor, count: int = 3) -> Image.Image:
+    """The picture with the borders of the boxes that have the largest weights; the heavier, the thicker."""
+    picture = picture.copy()
+    brush = ImageDraw.Draw(picture)
+    width, height = picture.size
+    strongest = weights.clamp(min=0).topk(min(count, len(weights)))
+    for weight, place in zip(strongest.values.tolist(), strongest.indices.tolist(), strict=True):
+        if weight < SLIGHT * float(strongest.values[0]):
+            continue
+        left, top, right, bottom = boxes[place].tolist()
+        corners = (left * width, top * height, right * width - 1, bottom * height - 1)
+        thick = max(1, round(max(picture.size) / 80 * weight / max(float(strongest.values[0]), 1e-12)))
+        brush.rectangle(corners, outline=BORDER, width=thick)
+    return picture
 
 
 def thumbnail(image: Image.Image, side: int) -> Image.Image:
@@ -45,7 +71,7 @@ def heat(weights: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
     width, height = (max(1, round(length * scale)) for length in size)
     across = _inside(boxes[:, 0], boxes[:, 2], width)  # N w
     down = _inside(boxes[:, 1], boxes[:, 3], height)  # N h
-    total = torch.einsum("n,nh,nw->hw", weights.float(), down, across)
+    total = torch.einsum("n,nh,nw->hw", weights.float().clamp(min=0), down, across)
     return total / total.max().clamp(min=1e-12)
 
 

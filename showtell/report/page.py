@@ -1,14 +1,21 @@
-"""Sections as plain data -> one HTML file that contains its pictures, has no script and loads nothing.
+"""Sections as plain data -> one HTML file that contains its pictures and loads nothing.
 
 The template escapes all text. Pictures are data URIs, and the page's Content-Security-Policy forbids everything else.
+Only pages with a chart, an explorer or a sortable table have a script (`page.js`). The policy names its digest, so the
+browser runs no other script. Without a script, all but the explorer can still be read.
 """
 
-from collections.abc import Sequence
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
 
 from showtell import __version__
 from showtell.plumbing.errors import InputError
@@ -31,6 +38,7 @@ class Figure:
     light: str
     dark: str
     alt: str
+    vector: bytes = b""  # the light chart as SVG, for the PDF
 
 
 @dataclass(frozen=True)
@@ -60,22 +68,83 @@ class Looked:
 
 
 @dataclass(frozen=True)
+class Cell:
+    """A cell of a table: its text, a smaller line below, and a mark: `best`, `worse` than the best, or neither."""
+
+    text: str
+    small: str = ""
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Said:
+    """A caption in a `Shown`: whose it is, the caption, a note beside the name, and its words with their pictures."""
+
+    whose: str
+    caption: str
+    note: str = ""
+    words: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A photo with the captions of several runs, beside its references."""
+
+    picture: str
+    name: str
+    references: Sequence[str]
+    said: Sequence[Said]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Curves to choose from, drawn by the page's script; `figure` is shown if there is none.
+
+    `runs` are {name, colour, curves: {metric: [[epoch, step, seconds or None, value], ..]}}.
+    """
+
+    runs: Sequence[Mapping[str, Any]]
+    metrics: Sequence[str]
+    axes: Sequence[str]
+    figure: Figure
+
+
+@dataclass(frozen=True)
+class Explorer:
+    """All photos, to sort, filter and search. For each photo: {name, picture, references, captions (by run), values (by
+    metric, by run), failures (by run: {kind: why})}. `best` is the metric that is shown first."""
+
+    runs: Sequence[str]
+    metrics: Sequence[tuple[str, bool]]  # name, whether lower is better
+    kinds: Sequence[str]
+    photos: Sequence[Mapping[str, Any]]
+    best: str
+
+
+@dataclass(frozen=True)
 class Section:
     """A part of the page. Everything that is given is shown, in the order of these fields.
 
     `findings` are (what, what to do about it, or empty). The first row of `table` is the header. `protocol` are
-    (what, how) lines in small print.
+    (what, how) lines in small print. `details` are (title, text) that open with a click.
     """
 
     title: str
     text: str = ""
     findings: Sequence[tuple[str, str]] = ()
-    table: Sequence[Sequence[str]] = ()
+    table: Sequence[Sequence[str | Cell]] = ()
     numbers: Sequence[Number] = ()
     figure: Figure | None = None
+    chart: Chart | None = None
+    shown: Sequence[Shown] = ()
     cards: Sequence[Card] = ()
     looked: Sequence[Looked] = ()
+    explorer: Explorer | None = None
     protocol: Sequence[tuple[str, str]] = ()
+    details: Sequence[tuple[str, str]] = ()
+    sortable: bool = False  # whether a click on a column's name sorts the table
+    row: bool = False  # whether the cards stand in one row on a phone, which scrolls sideways
+    level: int = 2  # of the title: 3 belongs to the section before
 
 
 def check_out(path: Path) -> Path:
@@ -90,7 +159,12 @@ def check_out(path: Path) -> Path:
 
 def render(title: str, lead: str, sections: Sequence[Section]) -> str:
     """The page's HTML."""
-    return _template().render(title=title, lead=lead, sections=sections, version=__version__)
+    moving = any(section.chart or section.explorer or section.sortable for section in sections)
+    script = _script() if moving else ""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    rule = f"; script-src 'sha256-{digest}'" if script else ""
+    known: dict[str, Any] = {"script": Markup(script), "script_rule": Markup(rule), "version": __version__}
+    return _template().render(title=title, lead=lead, sections=sections, **known)
 
 
 def write_page(path: Path, title: str, lead: str, sections: Sequence[Section]) -> Path:
@@ -99,8 +173,35 @@ def write_page(path: Path, title: str, lead: str, sections: Sequence[Section]) -
 
 
 @cache
+def _script() -> str:
+    return (Path(__file__).parent / "page.js").read_text("utf-8")
+
+
+@cache
 def _template() -> Template:
     loader = PackageLoader("showtell.report", ".")
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True).get_template(
-        "page.html"
-    )
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters |= {"for_script": _for_script, "kinds": is_words}
+    return environment.get_template("page.html")
+
+
+def is_words(table: Sequence[Sequence[str | Cell]]) -> list[bool]:
+    """For each column whether it holds words, which stand left; numbers stand right.
+
+    >>> is_words([["run", "loss", "verdict"], ["a", "0.5", "better"], ["b", "", "worse"]])
+    [True, False, True]
+    """
+    texts = [[cell if isinstance(cell, str) else "" for cell in column] for column in zip(*table[1:], strict=True)]
+    return [any(text[0].isalpha() for text in column if text) for column in texts] or [False] * len(table[0])
+
+
+def _for_script(part: Chart | Explorer) -> Markup:
+    """What the page's script reads, as JSON that cannot end its own `<script>`."""
+    if isinstance(part, Chart):
+        content: dict[str, Any] = {"runs": part.runs, "metrics": part.metrics, "axes": part.axes}
+    else:
+        metrics = [{"name": name, "lower": lower} for name, lower in part.metrics]
+        content = {"runs": part.runs, "metrics": metrics, "kinds": part.kinds, "photos": part.photos}
+        content |= {"best": part.best}
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return Markup(text.replace("<", "\\u003c"))

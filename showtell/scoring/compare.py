@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 
@@ -51,11 +51,42 @@ def compare_runs(
     names = () if metrics is None else chosen(metrics)  # a wrong name fails before data is read
     if len(runs) < 2:
         raise InputError(ALONE)
+    seen = gather(runs, split, overrides, references, photos)
+    given = dict(seen.given)
+    if given and set(SEEING) & set(names):
+        recipe = {"data": {"name": "scenes"}} if references is not None else read_recipe(runs[0])
+        settings = Evaluate(**options(check_sections(override(recipe, overrides), ["evaluate"]), "evaluate"))
+        given["clip"] = Clip(settings.clip, settings.clip_protocol, console=console)
+    comparison = compare(
+        seen.candidates, seen.references, metrics, resamples=resamples, seed=seed, console=console, **given
+    )
+    return dataclasses.replace(comparison, sources=seen.sources)
+
+
+class Gathered(NamedTuple):
+    """What runs wrote and what people wrote, before anything is scored."""
+
+    candidates: dict[str, dict[str, str]]  # by run, by image
+    references: dict[str, list[str]]  # of the images that are in the data of all runs
+    sources: dict[str, dict[str, str]]  # by run: its file, how `evaluate` made that
+    given: dict[str, Any]  # training captions and photos, for metrics that need them
+    records: list[Record]  # the first run's data; empty with a file of references
+
+
+def gather(
+    runs: Sequence[Path],
+    split: str = "val",
+    overrides: Sequence[str] = (),
+    references: Path | None = None,
+    photos: Path | None = None,
+) -> Gathered:
+    """Read the captions of runs and their references. Raises InputError if a run has none for this split."""
     _check(overrides, references, photos)
-    files = {name: _captions(run, split, references) for name, run in _named(runs).items()}
+    files = {name: _captions(run, split, references) for name, run in named_runs(runs).items()}
     candidates = {name: read_candidates(path) for name, path in files.items()}
     sources = {name: {"captions": str(path), "evaluated": _evaluated(path)} for name, path in files.items()}
     given: dict[str, Any] = {}
+    records: list[Record] = []
     if references is not None:
         every = dict.fromkeys(image_id for captions in candidates.values() for image_id in captions)
         known = read_references(references, every)
@@ -64,12 +95,7 @@ def compare_runs(
         known, records = _known(dict(zip(candidates, runs, strict=True)), candidates, split, overrides)
         training = [text for record in records if record.split == "train" for text in record.references]
         given = {"training": training or None, "photos": {r.image_id: r.path for r in records if r.split == split}}
-    if given and set(SEEING) & set(names):
-        recipe = {"data": {"name": "scenes"}} if references is not None else read_recipe(runs[0])
-        settings = Evaluate(**options(check_sections(override(recipe, overrides), ["evaluate"]), "evaluate"))
-        given["clip"] = Clip(settings.clip, settings.clip_protocol, console=console)
-    comparison = compare(candidates, known, metrics, resamples=resamples, seed=seed, console=console, **given)
-    return dataclasses.replace(comparison, sources=sources)
+    return Gathered(candidates, known, sources, given, records)
 
 
 def _check(overrides: Sequence[str], references: Path | None, photos: Path | None) -> None:
@@ -88,7 +114,7 @@ def _check(overrides: Sequence[str], references: Path | None, photos: Path | Non
         raise InputError(f"--photos {photos} works only with --references; remove it, the runs name their photos")
 
 
-def _named(runs: Sequence[Path]) -> dict[str, Path]:
+def named_runs(runs: Sequence[Path]) -> dict[str, Path]:
     """Runs by the name of their folder or file, or by path if two names are equal; the same path twice gets ` (2)`."""
     short = [run.resolve().stem if run.is_file() else run.resolve().name for run in runs]
     names = short if len(set(short)) == len(short) else [str(run) for run in runs]

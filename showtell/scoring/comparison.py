@@ -97,6 +97,20 @@ def compare(
         raise InputError(ALONE)
     if resamples < 1:
         raise InputError(key="--resamples", value=resamples, takes=f"1 or more, such as {RESAMPLES}")
+    return measure(candidates, references, metrics, resamples=resamples, seed=seed, console=console, **given)
+
+
+def measure(
+    candidates: Mapping[str, Mapping[str, str]],
+    references: Mapping[str, Sequence[str]],
+    metrics: str | Sequence[str] | None = None,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    console: Console | None = None,
+    **given: Any,
+) -> Comparison:
+    """Like `compare`, but also for a single captioner, which then has scores and no differences."""
     names = chosen(DEFAULT if metrics is None else metrics)
     image_ids, left_out = _common(candidates, references)
     known = {image_id: references[image_id] for image_id in image_ids}

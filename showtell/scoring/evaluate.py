@@ -1,5 +1,6 @@
 """A run and a split -> `scores-<split>.json` and `captions-<split>.json`. A signature says how each score was made."""
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from showtell.metrics.score import Scores, check_ready, score, to_json
 from showtell.plumbing.device import autocast, device_of
 from showtell.plumbing.errors import InputError, RecipeError, ShowtellError
 from showtell.plumbing.files import check_folder, write_json
+from showtell.plumbing.origin import origin
 from showtell.predict.captions import caption_records
 from showtell.recipe.build import build
 from showtell.recipe.fixed import Evaluate
@@ -73,9 +75,11 @@ def evaluate_run(
     everything, form = _captioned(recipe, console)
     records = _of_split(everything, split)
     training = _training(own, recipe, everything, console) if "copied" in select(settings.metrics) else []
+    started = time.perf_counter()
     precision = recipe["train"]["precision"] if "train.precision" in asked else "fp32"
     with autocast(captioner.device, precision):
         records, captions = caption_records(captioner, records, settings.batch_size, console, what=f"{split} photo")
+    seconds = round(time.perf_counter() - started, 2)
     signature = protocol(captioner, recipe, split, form) | ({"precision": precision} if precision != "fp32" else {})
     candidates = {image_id: caption.text for image_id, caption in captions.items()}
     scores = score(
@@ -89,8 +93,13 @@ def evaluate_run(
     )
     write_json(folder / f"captions-{split}.json", candidates)
     scores.captions = digest_file(folder / f"captions-{split}.json") or ""
+    scores.made = origin() | {"model": _name(run), "captioning_seconds": seconds}
     write_json(folder / f"scores-{split}.json", to_json(scores))
     return scores
+
+
+def _name(run: Path | Captioner) -> str:
+    return run.name if isinstance(run, Captioner) else str(run)
 
 
 def _captioner(run: Path | Captioner, asked: Mapping[str, str], out: Path | None) -> Captioner:

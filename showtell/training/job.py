@@ -21,7 +21,8 @@ from showtell.losses.loss import Learnt, Loss
 from showtell.peft.freeze import inserted
 from showtell.plumbing.device import autocast
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.plumbing.files import clear
+from showtell.plumbing.files import clear, write_json
+from showtell.plumbing.origin import MADE, origin
 from showtell.recipe.fixed import Train
 from showtell.tokenizers.captions import Captions
 from showtell.training.average import Average
@@ -161,7 +162,16 @@ class Job:
             advice = "choose another folder with --run"
             raise InputError(f"cannot hold a run: {error.strerror}", key=str(self.run), advice=advice) from None
         self.captioner.save_settings(self.run)
+        write_json(self.run / MADE, origin() | {"parameters": self._parameters()})
         self.save()  # so that a folder with a model or a log row always has a checkpoint
+
+    def _parameters(self) -> dict[str, int]:
+        """How many numbers the network has, and how many of them this training changes."""
+        every = [weight for part in (self.captioner.encoder, self.captioner.decoder) for weight in part.parameters()]
+        return {
+            "trained": sum(weight.numel() for weight in every if weight.requires_grad),
+            "all": sum(weight.numel() for weight in every),
+        }
 
     def go_on(self, saved: Checkpoint) -> None:
         now, then = self.where.data, saved.where.data

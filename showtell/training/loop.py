@@ -15,6 +15,7 @@ from showtell.plumbing.files import sweep
 from showtell.plumbing.interrupt import stop_signal
 from showtell.plumbing.lock import NAME, Lock
 from showtell.plumbing.messages import say
+from showtell.plumbing.origin import MADE
 from showtell.plumbing.progress import Bar
 from showtell.recipe.check import check
 from showtell.recipe.rules import trains
@@ -65,7 +66,7 @@ def train(
 
 def _learn(job: Job, saved: Checkpoint | None, console: Console, heard: Heard) -> None:
     settings = job.settings
-    sweep(job.run, (*FILES, MODEL, RECIPE))
+    sweep(job.run, (*FILES, MODEL, RECIPE, MADE))
     with stop_signal() as stop:  # before begin(), which writes the first checkpoint, so that Ctrl-C cannot break it
         if saved is None:
             job.begin()
@@ -88,6 +89,7 @@ def _steps(job: Job, log: Log, console: Console, stop: list[int], heard: Heard) 
             if job.epoch_ended or job.over:
                 row |= job.validate()
             where.seconds += time.perf_counter() - started
+            row["seconds"] = round(where.seconds, 2)
             bar.advance(1, **job.shown(row))
             if where.step % LOG_EVERY == 0 or job.epoch_ended or job.over:
                 log.write(row)

@@ -21,6 +21,7 @@ from showtell.encoders.frozen import digest
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import check_folder
 from showtell.plumbing.lock import NAME, Lock
+from showtell.plumbing.origin import MADE
 from showtell.recipe.check import check
 from showtell.settings.text import Recipe, same
 from showtell.training.log import FILES
@@ -33,7 +34,7 @@ STAGED = {"trainable", "dropout", "feature_dropout", "initialisation", "weights"
 STAGED |= {"file", "boxes", "count", "min_score"}
 
 # The files that a training may leave if it is killed before its first checkpoint.
-BEGUN = (checkpoint.RECIPE, "tokenizer.*", "neighbours.json", *FILES, NAME, f"{checkpoint.PART}*", ".*.part")
+BEGUN = (checkpoint.RECIPE, MADE, "tokenizer.*", "neighbours.json", *FILES, NAME, f"{checkpoint.PART}*", ".*.part")
 
 Natural = Annotated[int, Field(ge=0)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]

@@ -16,7 +16,7 @@ from showtell.cli import app
 from showtell.data.scenes.scenes import scenes
 from showtell.decode import STRATEGIES
 from showtell.encoders.joined import Joined
-from showtell.explain.attention import explain
+from showtell.explain.explain import explain
 from showtell.features import Features, select
 from showtell.loading import load
 from showtell.plumbing.errors import InputError, RecipeError
@@ -171,8 +171,11 @@ def test_maps_are_the_mean_of_those_who_see_through_the_first_encoder(runs, phot
         maps.append(captioner.decoder(memory, state, tokens, attention=True).attention.mean(3))
     torch.testing.assert_close(maps[0], (maps[1] + maps[2]) / 2, atol=1e-5, rtol=0)
     assert ensemble.decoder.attends and not joined(runs, "cab").decoder.attends  # "c" is recurrent
-    with pytest.raises(InputError, match=r"^no member of this ensemble has attention .*first member's encoder"):
-        explain(joined(runs, "ca"), Image.open(photos[0]).convert("RGB"))
+    image = Image.open(photos[0]).convert("RGB")
+    found = explain(joined(runs, "ca"), image, how="attention")  # the second member has attention
+    torch.testing.assert_close(found.maps.sum(1), torch.ones(len(found.words)))
+    with pytest.raises(InputError, match=r"^no member of this ensemble has attention over the image"):
+        explain(joined(runs, "cc"), image, how="relevance")
 
 
 def test_an_ensemble_reads_no_more_words_than_its_shortest_member(runs):

@@ -171,6 +171,13 @@ def test_decoding_may_be_changed_for_one_call(photos):
     assert captioner.caption([]) == []
 
 
+def test_a_decoder_in_bf16_captions_features_of_fp32(photos):
+    captioner = talkative(*FROZEN)
+    usual = captioner.caption(photos)
+    captioner.decoder.bfloat16()
+    assert sure(captioner.caption(photos)) == pytest.approx(sure(usual), rel=0.1)
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [

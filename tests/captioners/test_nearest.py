@@ -11,7 +11,7 @@ from torch import Tensor
 
 from showtell import checkpoint
 from showtell.captioners.nearest import NEIGHBOURS
-from showtell.explain.attention import explain
+from showtell.explain.explain import explain
 from showtell.loading import load
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.build import build
@@ -94,7 +94,7 @@ def test_nothing_is_to_be_resumed(run, tmp_path):
 
 
 def test_it_explains_nothing(run):
-    with pytest.raises(InputError, match=r"^captioner 'nearest' has no attention over the photo; explain"):
+    with pytest.raises(InputError, match=r"^captioner 'nearest' gives no probability to words"):
         explain(load(run), build(recipe_of(), "data")[0].path)
 
 

@@ -10,7 +10,7 @@ from showtell.cache import encode, open_source
 from showtell.captioners.views import decoder_of_views, encoder_of_views
 from showtell.data.scenes.scenes import scenes
 from showtell.encoders.turned import VIEWS
-from showtell.explain.attention import explain
+from showtell.explain.explain import explain
 from showtell.loading import load, steer
 from showtell.plumbing.errors import RecipeError
 from showtell.regions import REGIONS

@@ -12,7 +12,7 @@ from showtell.captioners.caption import Caption
 from showtell.captioners.captioner import Captioner
 from showtell.cli import app
 from showtell.data.scenes.scenes import scenes
-from showtell.explain.attention import explain
+from showtell.explain.explain import explain
 from showtell.plumbing.errors import InputError, Unreadable
 from showtell.predict.captions import caption_photos
 from showtell.scoring.compare import compare_runs

@@ -120,8 +120,8 @@ def test_a_recipe_becomes_a_run_scores_captions_and_pictures(showtell, recipe, a
     code, out, err = showtell("caption", album, "--model", "runs/small", "--out", "captions.json")
     assert (code, out) == (0, "written: captions.json (3 captions)\n")
     code, out, err = showtell("explain", album, "--model", "runs/small", "--out", "maps")
-    assert code == 0 and sorted(path.name for path in Path("maps").iterdir()) == ["a.png", "b c.png", "trip_a.png"]
-    assert out == "".join(f"written: maps/{name}\n" for name in ("a.png", "b c.png", "trip_a.png"))
+    assert code == 0 and sorted(path.name for path in Path("maps").glob("*.png")) == ["a.png", "b c.png", "trip_a.png"]
+    assert out == "".join(f"written: maps/{name}\n" for name in ("a.png", "b c.png", "trip_a.png", "explained.html"))
     references = {image_id: ["a red star"] for image_id in json.loads(Path("captions.json").read_text())}
     Path("references.json").write_text(json.dumps(references))
     score = ("score", "--candidates", "captions.json", "--references", "references.json")
@@ -218,7 +218,7 @@ def test_a_photo_that_cannot_be_read_costs_only_itself(showtell, album, frozen_r
     if command == "caption":
         assert said == f"written: {out} (3 captions)\n" and len(json.loads(out.read_text())) == 3
     else:
-        assert len(list(out.iterdir())) == 3
+        assert len(list(out.glob("*.png"))) == len(list(out.glob("*.npz"))) == 3 and (out / "explained.html").is_file()
 
 
 def test_names_of_files_that_are_no_text_are_printed_escaped(showtell, album, frozen_run):

@@ -14,6 +14,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from showtell.decoders import DECODERS, recurrent
+from showtell.decoders.decoder import Decoder
 from showtell.features import Features
 from showtell.layers.visual import Standardise
 from showtell.plumbing.errors import RecipeError
@@ -179,6 +180,16 @@ def test_select_reorders_as_if_the_captions_had_been_read_in_that_order(decoder)
     assert_close(found, read(decoder, features, rows).logits[:, :, 3:], rtol=1e-4, atol=1e-4)
 
 
+def test_select_does_the_same_with_and_without_gradients():
+    state = {"position": torch.arange(6).view(2, 3), "keys": torch.randn(2, 3, 4, 0, 5), "hidden": torch.randn(2, 3, 4)}
+    parents = torch.tensor([[2, 0, 0, 1], [1, 1, 2, 0]])
+    with_gradients = Decoder.select(state, parents)
+    with torch.no_grad():
+        without = Decoder.select(state, parents)
+    assert all(torch.equal(without[name], part) for name, part in with_gradients.items())
+    assert without["position"].tolist() == [[2, 0, 0, 1], [4, 4, 5, 3]]
+
+
 @pytest.mark.parametrize("images", [[1], [1, 0], [0, 0, 1]])
 @torch.no_grad()
 def test_keep_drops_and_reorders_images(decoder, images):
@@ -319,6 +330,15 @@ def test_an_lstm_computes_in_fp32_where_a_cpu_has_no_bf16_for_it(monkeypatch):
         memory, state = begin(decoder, make_features())
         decoder(memory, state, words())
     assert kinds == [torch.float32] * 3
+
+
+@torch.no_grad()
+def test_bf16_weights_give_nearly_the_same_logits(decoder):
+    features = make_features()
+    wanted = read(decoder, features, words()).logits
+    logits = read(decoder.bfloat16(), features.to(features.boxes.device, torch.bfloat16), words()).logits
+    assert logits.dtype == torch.bfloat16
+    assert (logits - wanted).abs().mean() < 0.05 * wanted.std()
 
 
 def test_bf16_autocast_gives_nearly_the_same_logits_and_gradients_of_full_precision(decoder):

@@ -10,7 +10,7 @@ from torch.testing import assert_close
 from showtell.decoders import Recurrent, Transformer
 from showtell.features import Features
 from showtell.layers import attention
-from showtell.layers.attention import Attention, attend, fused
+from showtell.layers.attention import Attention, attend, fused, masked
 from showtell.layers.blocks import Block
 from showtell.layers.visual import Place, Projection, Standardise
 
@@ -272,3 +272,9 @@ def test_a_place_is_a_linear_map_of_sines_and_cosines_of_the_edges():
     angles = [[edge * math.pi * 2**f for f in range(4)] for edge in box]
     vector = [wave(angle) for row in angles for wave in (math.sin, math.cos) for angle in row]
     assert_close(place(torch.tensor([[box]])), (place.linear.weight @ torch.tensor(vector))[None, None], **CLOSE)
+
+
+def test_scores_of_masked_keys_are_minus_infinity():
+    scores, mask = torch.randn(2, 3, 4), torch.tensor([True, False, True, True])
+    assert torch.equal(masked(scores, mask), scores.masked_fill(~mask, -math.inf))
+    assert torch.equal(masked(scores, mask | True), scores)

@@ -8,7 +8,7 @@ from PIL import Image
 from showtell.cache import encode
 from showtell.captioners.neural import Neural
 from showtell.encoders.cnn import ConvNet
-from showtell.explain.attention import explain
+from showtell.explain.explain import explain
 from showtell.features import Features
 from showtell.plumbing.errors import InputError
 from showtell.tokenizers.captions import words_of
@@ -20,7 +20,7 @@ PHOTO = Image.fromarray(np.random.default_rng(0).integers(0, 256, (30, 50, 3), d
 
 
 def test_every_word_has_a_map_that_sums_to_one():
-    found = explain(small_captioner(), PHOTO)
+    found = explain(small_captioner(), PHOTO, how="attention")
     assert found.maps.shape == (len(found.words), 16)
     assert len(found.words) >= 5
     torch.testing.assert_close(found.maps.sum(1), torch.ones(len(found.words)))
@@ -29,14 +29,14 @@ def test_every_word_has_a_map_that_sums_to_one():
 
 def test_the_text_is_the_caption_and_the_words_are_its_words():
     captioner = small_captioner()
-    found = explain(captioner, PHOTO)
+    found = explain(captioner, PHOTO, how="attention")
     assert found.text == captioner.caption([PHOTO])[0].text
     assert " ".join(found.words) == found.text
 
 
 def test_the_map_of_a_word_is_the_query_that_chose_it():
     captioner = small_captioner()
-    found = explain(captioner, PHOTO)
+    found = explain(captioner, PHOTO, how="attention")
     features = encode(captioner.encoder, [PHOTO])
     tokens = captioner.describe(features)[0].tokens
     memory, state = captioner.decoder.start(features)
@@ -51,7 +51,7 @@ def test_behind_a_prompt_only_the_captions_words_have_maps():
     captioner = small_captioner()
     captioner.tokenizer = Words(min_count=1, prompt="there is").fit(CAPTIONS)
     captioner.spelling = Phrases(captioner.tokenizer)
-    found = explain(captioner, PHOTO)
+    found = explain(captioner, PHOTO, how="attention")
     features = encode(captioner.encoder, [PHOTO])
     tokens = captioner.describe(features)[0].tokens
     assert tuple(tokens[:3]) == captioner.tokenizer.special.begin
@@ -64,14 +64,14 @@ def test_behind_a_prompt_only_the_captions_words_have_maps():
 
 
 def test_words_look_at_different_places():
-    maps = explain(small_captioner(), PHOTO).maps
+    maps = explain(small_captioner(), PHOTO, how="attention").maps
     assert (maps[0] - maps[3]).abs().sum() > 0.1
 
 
 def test_decoding_may_be_changed():
     captioner = small_captioner()
     beams = {"name": "beam", "num_beams": 3, "max_length": 6, "min_length": 5}
-    found = explain(captioner, PHOTO, **beams)
+    found = explain(captioner, PHOTO, how="attention", **beams)
     assert found.text == captioner.caption([PHOTO], **beams)[0].text
     assert len(found.maps) == len(found.words)
 
@@ -86,7 +86,7 @@ def test_a_caption_that_was_cut_off_keeps_its_last_word():
 
 def test_a_prefix_that_shares_its_attention_with_the_words_still_sums_to_one():
     decoder = {"name": "transformer", "conditioning": "prefix", "dim": 8, "layers": 2, "heads": 2, "mlp_dim": 12}
-    found = explain(small_captioner(decoder=decoder), PHOTO)
+    found = explain(small_captioner(decoder=decoder), PHOTO, how="attention")
     torch.testing.assert_close(found.maps.sum(1), torch.ones(len(found.words)))
 
 
@@ -118,12 +118,12 @@ def test_padding_among_the_visual_tokens_is_left_out():
 def test_a_recurrent_decoder_has_nothing_to_look_at():
     captioner = small_captioner(decoder={"name": "recurrent", "cell": "gru", "conditioning": "init_state"})
     with pytest.raises(InputError) as error:
-        explain(captioner, PHOTO)
-    assert "decoder is 'recurrent' (conditioning init_state): it reads the image as one vector" in str(error.value)
-    assert "explain takes models with attention" in error.value.advice
+        explain(captioner, PHOTO, how="attention")
+    assert "decoder is 'recurrent' (conditioning init_state): it reads the image without attention" in str(error.value)
+    assert "--how occlusion" in error.value.advice
 
 
 def test_a_transformer_that_sees_one_vector_has_nothing_to_look_at():
     decoder = {"name": "transformer", "conditioning": "prefix", "sees": "pooled", "dim": 8, "heads": 2}
-    with pytest.raises(InputError, match=r"'transformer' \(conditioning prefix, sees pooled\): it reads the image as"):
-        explain(small_captioner(decoder=decoder), PHOTO)
+    with pytest.raises(InputError, match=r"'transformer' \(conditioning prefix, sees pooled\): it reads the image"):
+        explain(small_captioner(decoder=decoder), PHOTO, how="attention")

@@ -12,7 +12,7 @@ from showtell.cache import open_source
 from showtell.captioners import Captioner
 from showtell.data import Record
 from showtell.encoders import Encoder
-from showtell.explain.attention import explain
+from showtell.explain.explain import explain
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.build import build, build_encoder
 from showtell.regions import REGIONS

@@ -39,7 +39,8 @@ def run(frozen_run, tmp_path):
 def test_scores_are_written_in_the_form_that_is_promised(run):
     scores = evaluate_run(run, "val")
     content = read(run / "scores-val.json")
-    assert list(content) == ["scores", "per_image", "captions"]
+    assert list(content) == ["scores", "per_image", "captions", "made"]
+    assert content["made"]["model"] == str(run) and content["made"]["version"]
     assert list(content["scores"]) == list(scores) and set(NAMES) | {"CHAIRs", "copied"} <= set(scores)
     for name, entry in content["scores"].items():
         assert list(entry) == ["value", "interval", "signature"]

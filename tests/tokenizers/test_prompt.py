@@ -12,7 +12,7 @@ from torch.testing import assert_close
 import showtell
 from showtell.cache import encode
 from showtell.captioners.views import decoder_of_views
-from showtell.explain.attention import explain
+from showtell.explain.explain import explain
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.build import build
 from showtell.tokenizers import GPT2, TOKENIZERS
@@ -154,8 +154,8 @@ def test_explain_has_maps_of_the_captions_words_only(run, photo):
     found = explain(captioner, captioner.open(photo), max_length=12)
     (caption,) = captioner.caption([photo], max_length=12)
     words = words_of(caption.tokens, captioner.tokenizer.special)
-    assert len(found.words) == len(found.maps) == len(words)
-    assert found.words == [captioner.tokenizer.decode([word]) for word in words]
+    assert len(found.words) == len(found.maps) <= len(words)
+    assert "".join(found.words) == "".join(captioner.tokenizer.decode(words).split())
 
 
 @pytest.mark.parametrize("name", ["words", pytest.param("gpt2", marks=pytest.mark.slow)])  # a word for each of 50,257

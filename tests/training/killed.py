@@ -66,7 +66,7 @@ def saved_step(run: Path) -> int:
 def logged(run: Path) -> list[dict[str, object]]:
     """What was logged, without what a clock says and without the marks of resuming."""
     return [
-        {name: value for name, value in row.items() if name != "captions_per_second"}
+        {name: value for name, value in row.items() if name not in ("captions_per_second", "seconds")}
         for row in read_log(run)
         if "event" not in row
     ]

@@ -33,7 +33,7 @@ def test_every_epoch_is_logged_with_its_validation(cnn_run):
         metrics = {"val_loss", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr-D"}
         if METRICS["METEOR"].missing(None) is None:
             metrics.add("METEOR")
-        assert set(row) == {"step", "epoch", "loss", "lr", "captions_per_second"} | metrics
+        assert set(row) == {"step", "epoch", "loss", "lr", "captions_per_second", "seconds"} | metrics
     with (cnn_run / "metrics.csv").open() as file:
         assert [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)] == rows
 

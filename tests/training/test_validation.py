@@ -105,4 +105,6 @@ def test_without_validation_photos_the_last_weights_count(tmp_path):
     said = train_small(run, *STILL, *ONE_STEP, "data.val_images=0", "train.patience=1")
     assert said.startswith("no captioned validation photos: the last weights count as the best\n")
     assert (run / "model.safetensors").read_bytes() == (run / "last" / "model.safetensors").read_bytes()
-    assert [set(row) for row in read_log(run)] == [{"step", "epoch", "loss", "lr", "captions_per_second"}] * 2
+    assert [set(row) for row in read_log(run)] == [
+        {"step", "epoch", "loss", "lr", "captions_per_second", "seconds"}
+    ] * 2

@@ -8,7 +8,7 @@ map of new cross-attention starts at zero, so that before training GPT-2 says wh
 from typing import Literal
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from showtell.decoders.decoder import Decoder, Memory, Output, State, check_length
@@ -65,7 +65,7 @@ class GPT2(Decoder):
         if cross_width % sizes.heads:
             raise RecipeError(key="decoder.cross_dim", value=cross_dim, takes=f"multiples of {sizes.heads} heads")
         self.sees, self.max_length, self.vocabulary_size = sees, sizes.max_length, vocabulary_size
-        self.attends = sees == "tokens"
+        self.attends, self.attention_layers = sees == "tokens", len(crossed)
         self.reloadable = source is not None
         mapped = map == "linear"
         self.visual = Projection(feature_dim, sizes.dim if mapped else None, feature_dropout)
@@ -121,11 +121,18 @@ class GPT2(Decoder):
         position = torch.full((len(mask), 1), begin, dtype=torch.long, device=mask.device)
         return memory, {"position": position, **self.blocks.empty(len(mask), visual)}
 
-    def forward(self, memory: Memory, state: State, tokens: Int[Tensor, "B K S"], attention: bool = False) -> Output:
+    def forward(
+        self,
+        memory: Memory,
+        state: State,
+        tokens: Int[Tensor, "B K S"],
+        attention: bool = False,
+        probe: Float[Tensor, "B K S H N"] | None = None,
+    ) -> Output:
         position = state["position"][..., None] + torch.arange(tokens.shape[-1], device=tokens.device)
         check_length(self, state["keys0"].shape[-2] + tokens.shape[-1])
         x = self.dropout(self.words(tokens) + self.positions(position))
-        x, grown, maps = self.blocks.run(x, memory, state, attention and self.attends)
+        x, grown, maps = self.blocks.run(x, memory, state, attention and self.attends, probe)
         grown["position"] = position[..., -1] + 1
         logits = self.norm(x) @ self.words.weight[: self.vocabulary_size].T
         return Output(logits, grown, torch.cat(maps, dim=2).transpose(2, 3) if maps else None)

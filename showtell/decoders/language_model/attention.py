@@ -20,8 +20,9 @@ NAME = "showtell"
 class Prefix:
     """What words see in front of them, for one forward pass.
 
-    `captions` is K: rows of words are B K, those of the prefix B. `own` masks the tokens of the pass itself, if some
-    are padding. The weights over the prefix are collected if `maps`.
+    `captions` is K: rows of words are B K, those of the prefix B. Q heads of queries share H heads of keys. `own` masks
+    the tokens of the pass itself, if some are padding. The weights over the prefix are collected if `maps`, after
+    `probes` were added to them, layer by layer.
     """
 
     keys: list[Float[Tensor, "B H P d"]]  # of each layer
@@ -30,7 +31,8 @@ class Prefix:
     captions: int = 1
     own: Bool[Tensor, "B S"] | None = None
     maps: bool = False
-    weights: list[Float[Tensor, "B K H S P"]] = field(default_factory=list)
+    weights: list[Float[Tensor, "B K Q S P"]] = field(default_factory=list)
+    probes: list[Float[Tensor, "B K Q S P"]] | None = None
 
 
 def attend(
@@ -66,9 +68,12 @@ def attend(
     before = before.unflatten(2, shape).transpose(1, 2).flatten(0, 1)  # M G h S P
     weights = torch.cat([before, scores], dim=-1).softmax(-1)
     count = keys.shape[2]
+    over_prefix = weights[..., :count].unflatten(0, (-1, k))  # B K G h S P
+    if prefix.probes is not None:
+        over_prefix = over_prefix + prefix.probes[layer].unflatten(2, (groups, -1))
     if prefix.maps:
-        prefix.weights.append(weights[..., :count].flatten(1, 2).unflatten(0, (-1, k)))
-    folded = weights[..., :count].unflatten(0, (-1, k)).transpose(1, 2).flatten(2, 4)
+        prefix.weights.append(over_prefix.flatten(2, 3))
+    folded = over_prefix.transpose(1, 2).flatten(2, 4)
     seen = (folded @ values).unflatten(2, shape).transpose(1, 2).flatten(0, 1)
     out = seen + weights[..., count:] @ value[:, :, None]
     return out.flatten(1, 2).transpose(1, 2), None

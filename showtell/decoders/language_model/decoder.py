@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from showtell.decoders.decoder import Decoder, Memory, Output, State, check_length
 from showtell.decoders.language import Language
@@ -63,6 +64,7 @@ class LanguageModel(Decoder):
             raise InputError(wrong, key=KEY, value=model, advice=f"take tokenizer=pretrained tokenizer.model={model}")
         register()
         self.sizes = find(self.model, words)
+        self.attention_layers = self.sizes.layers
         check_equal(self.model, model, self._plain)
         dim = words.weight.shape[1]
         spread = float(words.weight.detach().std())
@@ -72,6 +74,10 @@ class LanguageModel(Decoder):
     @property
     def pretrained(self) -> list[nn.Module]:
         return [self.model]
+
+    @property
+    def reads_tokens(self) -> bool:
+        return self.sees == "tokens"
 
     @property
     def language(self) -> Language:
@@ -120,13 +126,21 @@ class LanguageModel(Decoder):
         values = [each.expand(images, *each.shape) for _, each in pairs]
         return Prefix(keys, values, torch.ones(images, self.learned.length, dtype=torch.bool, device=device))
 
-    def forward(self, memory: Memory, state: State, tokens: Int[Tensor, "B K S"], attention: bool = False) -> Output:
+    def forward(
+        self,
+        memory: Memory,
+        state: State,
+        tokens: Int[Tensor, "B K S"],
+        attention: bool = False,
+        probe: Float[Tensor, "B K S H N"] | None = None,
+    ) -> Output:
         captions, steps = tokens.shape[1:]
         check_length(self, state["keys0"].shape[3] + steps)
         layers = range(self.sizes.layers)
         keys, values = ([memory[f"{kind}{i}"] for i in layers] for kind in ("keys", "values"))
         attention = attention and self.attends
-        prefix = Prefix(keys, values, memory["mask"], captions, maps=attention)
+        probes = None if probe is None else self._probes(probe, memory["mask"].shape[1])
+        prefix = Prefix(keys, values, memory["mask"], captions, maps=attention, probes=probes)
         position = state["position"][..., None] + torch.arange(steps, device=tokens.device)
         past = [(state[f"keys{i}"].flatten(0, 1), state[f"values{i}"].flatten(0, 1)) for i in layers]
         words, positions = tokens.flatten(0, 1), position.flatten(0, 1)
@@ -142,6 +156,11 @@ class LanguageModel(Decoder):
     def _maps(prefix: Prefix, visual: int) -> Float[Tensor, "B K S H N"]:
         """Over the visual tokens only: what PEFT learnt stands behind them."""
         return torch.cat(prefix.weights, dim=2).transpose(2, 3)[..., :visual]
+
+    def _probes(self, probe: Tensor, columns: int) -> list[Tensor]:
+        """Each layer's part of a probe; 0 for what PEFT learnt."""
+        padded = pad(probe.transpose(2, 3), (0, columns - probe.shape[-1]))
+        return list(padded.chunk(self.sizes.layers, dim=2))
 
     def _run(
         self, prefix: Prefix, positions: Tensor, past: list[tuple[Tensor, Tensor]] | None = None, **inputs: Tensor

@@ -19,7 +19,7 @@ from showtell.captioners.huggingface.batches import in_batches
 from showtell.captioners.huggingface.network import digest_folder
 from showtell.cli import app
 from showtell.data.scenes.scenes import scenes
-from showtell.explain.attention import explain
+from showtell.explain.explain import explain
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.check import check
 from showtell.settings.text import load_recipe
@@ -136,9 +136,10 @@ def test_a_model_that_moved_is_found_where_it_is_now(tmp_path, copy):
     assert found.exit_code == 0, found.output
 
 
-def test_explain_says_that_it_has_no_attention(blip):
-    with pytest.raises(InputError, match="huggingface"):
-        explain(blip, Image.new("RGB", (9, 9)))
+def test_it_is_explained_by_occlusion_and_shows_no_attention(blip):
+    with pytest.raises(InputError, match="'huggingface' shows no attention"):
+        explain(blip, Image.new("RGB", (9, 9)), how="attention", max_length=5)
+    assert explain(blip, Image.new("RGB", (9, 9)), max_length=5).how == "occlusion"
 
 
 # How it is asked, and what it answers

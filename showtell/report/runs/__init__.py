@@ -1,0 +1,1 @@
+"""Run folders -> a report: one page, a notebook, a PDF, a folder of figures."""
