@@ -122,7 +122,7 @@ def best_and_worst(
         ("worst", min(values, key=values.__getitem__)),
     ):
         book.text(f"{word}: {image_id}, {values[image_id]:.4f}")
-        attention(book, captioner, [photos[image_id]])
+        attention(book, captioner, [photos[image_id]], layer=-1)
 
 
 def prompts(book: Booklet, found: Classified) -> None:
