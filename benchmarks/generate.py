@@ -56,14 +56,16 @@ def _beside(kind: str, theirs: str, targets: dict[str, float | None], folder: st
     def kept(name: str, work: Captions) -> Work:
         return lambda: captions.update({name: work()})
 
-    ours = {dtype: kept(dtype, SIDES[kind, "ours"](folder, dtype, sizes)) for dtype in targets}
     peer = kept("theirs", SIDES[kind, "theirs"](folder, theirs, sizes))
+    ours = {
+        f"{kind}: generate in {theirs} / ours in {dtype}": kept(dtype, SIDES[kind, "ours"](folder, dtype, sizes))
+        for dtype in targets
+    }
     ratios = []
-    for dtype, ratio in compare_all(ours, peer, 1 if quick else 3).items():
+    for dtype, ratio in zip(targets, compare_all(ours, peer, 1 if quick else 3).values(), strict=True):
         agreement = _agreement(captions[dtype], captions["theirs"], dtype)
         note = f"{agreement}; peak {peaks[dtype]:,.0f} MiB, theirs {most:,.0f}"
-        title = f"{kind}: generate in {theirs} / ours in {dtype}"
-        ratios.append(ratio._replace(name=title, target=targets[dtype], note=note))
+        ratios.append(ratio._replace(target=targets[dtype], note=note))
     return ratios
 
 

@@ -1,6 +1,7 @@
 """Two ways to do one thing, timed in turn, A B A B: a machine that slows down slows both, and the ratio holds."""
 
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -63,4 +64,5 @@ def compare_all(ours: dict[str, Work], peer: Work, repeats: int) -> dict[str, Ra
         ratios = [theirs / own[i] for own, theirs in rounds]
         middle = statistics.median(own[i] for own, _ in rounds)
         compared[name] = Ratio(name, statistics.median(ratios), min(ratios), max(ratios), None, middle)
+        print(f"{name}: {compared[name].median:.2f}", file=sys.stderr, flush=True)  # a benchmark may take minutes
     return compared

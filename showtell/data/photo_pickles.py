@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from showtell.data.photos import existing_folder
 from showtell.data.record import LeftOut, Record, Records
+from showtell.data.vocabulary_pickle import read_vocabulary
 from showtell.plumbing import pickles
 from showtell.plumbing.errors import InputError
 
 FOLDERS = {"train": "Train2017_", "val": "Val2017_"}
 PHOTOS = {"train": "train2017", "val": "val2017"}
 KEYS = ("imgPath", "original_captions", "captions", "captionsAsTokens", "cnn_features")
-BEGIN = ("eeee", "ssss", "UNK")  # the words 0 to 2: end, start, unknown
 MOST_REGIONS = 36  # the course's loader takes so many rows
 
 
@@ -89,13 +89,3 @@ def photo_pickles(*, root: Path, stub: str = "detectron2_lim10maxfeatures", firs
 def _text(row: list[int], words: list[str]) -> str:
     """The words between start and end. A number outside the vocabulary stands for itself, so it matches no word."""
     return " ".join(words[number] if number < len(words) else f"number{number}" for number in row if number > 1)
-
-
-def read_vocabulary(path: Path) -> list[str]:
-    """The words of a vocabulary.pickle in the order of their numbers. Raises InputError if it is not the course's."""
-    content = pickles.load(path)
-    words = content.get("vocabulary") if isinstance(content, dict) else None
-    if not isinstance(words, list) or not all(isinstance(word, str) for word in words) or tuple(words[:3]) != BEGIN:
-        takes = f"a dict with the list 'vocabulary', which begins with {', '.join(BEGIN)}"
-        raise InputError("is not a vocabulary of the Oslo course", key=str(path), takes=takes)
-    return [str(word) for word in words]

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from showtell.data.photo_pickles import BEGIN, read_vocabulary
+from showtell.data.vocabulary_pickle import BEGIN, read_vocabulary
 from showtell.settings.bounds import Count
 from showtell.tokenizers import storage
 from showtell.tokenizers.captions import Special, sound

@@ -127,7 +127,7 @@ def test_bf16_works_on_a_cpu_and_keeps_weights_in_fp32(tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_with_advice(tmp_path):
-    with pytest.raises(InputError, match=r"^the loss is not finite at step \d+; lower train.lr \(now 1e\+30\)$"):
+    with pytest.raises(InputError, match=r"not finite at step \d+; lower train.lr \(now 1e\+30\)$"):
         train_small(tmp_path / "run", *STILL, "train.lr=1e30", "train.warmup_steps=0")
 
 

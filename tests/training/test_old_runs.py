@@ -42,7 +42,7 @@ def made_anew(run, monkeypatch):
     """Run the commands that the refusal of a run of 0.1 prints, each training for one step."""
     with pytest.raises(InputError) as caught:
         showtell.load(run)
-    for line in caught.value.advice.removeprefix("train it anew: ").split(" && "):
+    for line in caught.value.advice.removeprefix("train it again: ").split(" && "):
         words = shlex.split(line)
         few = ["train.max_steps=1"] if words[1] == "train" else []
         monkeypatch.setattr("sys.argv", [*words, *few])

@@ -65,7 +65,7 @@ def test_precision_is_as_asked(precision, enabled):
         assert torch.is_autocast_enabled("cpu") == enabled
 
 
-TAKES = "; it takes auto, cpu, cuda, mps or another device of torch's"
+TAKES = "; it takes auto, cpu, cuda, mps or another device of torch"
 DEVICES = {
     "gpu": rf"{TAKES} \(did you mean cuda\?\)",
     "GPU:0": rf"{TAKES} \(did you mean cuda\?\)",

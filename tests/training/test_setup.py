@@ -18,20 +18,22 @@ def test_an_unreadable_photo_is_left_out_before_training(tmp_path):
     photo = sorted((tmp_path / "data" / "images").iterdir())[0]
     photo.write_bytes(photo.read_bytes()[:100])
     said = train_small(tmp_path / "run", *overrides)
-    wanted = f"1 of 4 training photos cannot be read: 1 truncated (first: {photo.name}); left out"
+    wanted = f"1 of 4 training photos cannot be read: 1 truncated (first: {photo.name}); skipped"
     assert wanted in " ".join(said.split())
     assert (tmp_path / "run" / "model.safetensors").exists()
 
 
 def test_options_without_effect_are_told(tmp_path):
     options = ["loss=self_critical", "loss.samples=2", "train.captions_per_image=3"]
-    said = train_small(tmp_path / "run", *FROZEN, *options, "train.milestones=[1]", "train.encoder_lr=1e-4")
-    assert "without effect, as loss is self_critical: train.captions_per_image=3" in said
-    assert "without effect, as train.schedule is cosine: train.milestones=[1]" in said
-    said = train_small(tmp_path / "other", *FROZEN, "loss.teacher_share=0.3", "loss.truth=0.5", "train.encoder_lr=1e-4")
-    assert "without effect, as there is no loss.teacher: loss.teacher_share=0.3" in said
-    assert "without effect, as loss.scheduled_sampling is none: loss.truth=0.5" in said
-    assert "without effect, as the encoder is frozen: train.encoder_lr=0.0001" in said
+    said = train_small(tmp_path / "run", *FROZEN, *options, "train.milestones=[1]", "train.pretrained_lr=1e-4")
+    assert "train.captions_per_image=3 has no effect, because loss is self_critical" in said
+    assert "train.milestones=[1] has no effect, because train.schedule is cosine" in said
+    said = train_small(
+        tmp_path / "other", *FROZEN, "loss.teacher_share=0.3", "loss.truth=0.5", "train.pretrained_lr=1e-4"
+    )
+    assert "loss.teacher_share=0.3 has no effect, because there is no loss.teacher" in said
+    assert "loss.truth=0.5 has no effect, because loss.scheduled_sampling is none" in said
+    assert "train.pretrained_lr=0.0001 has no effect, because no pretrained part trains" in said
 
 
 def test_a_split_of_which_no_photo_can_be_read_is_named(tmp_path):
@@ -51,10 +53,8 @@ def test_a_caption_that_is_too_long_for_the_decoder_is_refused_before_a_step(tmp
     source.write_text(json.dumps(content))
     with pytest.raises(InputError) as error:
         train_small(tmp_path / "run", *overrides, "decoder.max_length=40")
-    assert str(error.value) == (
-        "decoder.max_length is 40, and the longest caption takes 41 tokens with its bos; "
-        "use decoder.max_length=41 or more, or leave that caption out"
-    )
+    assert (error.value.key, error.value.value) == ("decoder.max_length", 40)
+    assert "41 tokens with its bos" in str(error.value) and "use decoder.max_length=41" in str(error.value)
     assert not (tmp_path / "run").exists()
     train_small(tmp_path / "run", *overrides, "decoder.max_length=41", "train.max_steps=1")
 
@@ -62,12 +62,10 @@ def test_a_caption_that_is_too_long_for_the_decoder_is_refused_before_a_step(tmp
 @pytest.mark.parametrize("encoder", [[], FROZEN], ids=["trained", "frozen"])
 def test_regions_that_do_not_fit_the_grid_leave_no_folder_behind(tmp_path, encoder):
     topdown = [*encoder, "decoder=topdown", "decoder.dim=8", "train.max_steps=1"]
-    with pytest.raises(
-        RecipeError, match=r"^decoder.regions is 10, and the encoder gives (\d+) tokens an image"
-    ) as told:
+    with pytest.raises(RecipeError, match=r"^decoder.regions is 10; .*set decoder.regions=\d+, ") as told:
         train_small(tmp_path / "run", *topdown)
     assert not (tmp_path / "run").exists()
-    count = str(told.value).split(" gives ")[1].split()[0]
+    count = str(told.value).split("decoder.regions=")[1].split(",")[0]
     train_small(tmp_path / "run", *topdown, f"decoder.regions={count}")
 
 
@@ -75,7 +73,7 @@ def test_data_without_captions_to_train_on_is_refused(tmp_path):
     Image.new("RGB", (40, 40)).save(tmp_path / "photo.png")
     with pytest.raises(InputError) as error:
         train_small(tmp_path / "run", "data=folder", f"data.root={tmp_path}")
-    assert str(error.value) == "data.name=folder has no captioned training photos; train needs some"
+    assert (error.value.key, error.value.value) == ("data.name", "folder") and "no captioned" in str(error.value)
     assert not (tmp_path / "run").exists()
 
 

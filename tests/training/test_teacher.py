@@ -176,7 +176,7 @@ def test_a_teacher_that_does_not_fit_is_refused_by_name(tmp_path, run, changed, 
 
 def test_a_teacher_without_probabilities_and_none_at_all_are_refused(tmp_path, run):
     other = shutil.copytree(run, tmp_path / "other")
-    with pytest.raises(InputError, match="is no run folder"):
+    with pytest.raises(InputError, match="absent is no folder"):
         train_small(tmp_path / "run", *FROZEN, f"loss.teacher={tmp_path / 'absent'}")
     recipe = {"data": RECIPE["data"], "encoder": {"name": "lite", "image_size": 64}, "captioner": {"name": "nearest"}}
     train(check(recipe), tmp_path / "nearest")

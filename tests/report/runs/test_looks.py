@@ -71,10 +71,10 @@ def test_a_folder_with_no_photo_that_can_be_read_is_refused(found, tmp_path):
         look_at_folder(found, tmp_path / "none", None)
 
 
-def test_a_captioner_without_attention_has_no_maps(found):
+def test_a_captioner_without_attention_is_mapped_by_occlusion(found):
     image = next(iter(look_at_middle(found, ["none"]))).image()
-    assert map_words(small_captioner(decoder={"name": "recurrent", "cell": "rnn"}), image) is None
-    assert map_words(small_captioner(), image) is not None
+    assert map_words(small_captioner(decoder={"name": "recurrent", "cell": "rnn"}), image).how == "occlusion"
+    assert map_words(small_captioner(), image).how == "relevance"
 
 
 def test_maps_are_of_the_named_runs(found):
