@@ -1,5 +1,6 @@
 """A prompt that every caption begins with: its ids, its file, and whole trainings with one."""
 
+import inspect
 import json
 from functools import cache
 
@@ -15,14 +16,16 @@ from showtell.captioners.views import decoder_of_views
 from showtell.explain.explain import explain
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.build import build
-from showtell.tokenizers import GPT2, TOKENIZERS
+from showtell.tokenizers import TOKENIZERS
 from showtell.tokenizers.captions import batch, words_of
+from tests.language import tiny_language_model
 from tests.small import FROZEN, small_recipe, train_small
 from tests.tokenizers.test_every_tokenizer import CAPTIONS, SMALL
 from tests.training.killed import equal, killed
 
 PROMPT = "a brown dog"
-every_tokenizer = pytest.mark.parametrize("name", TOKENIZERS)
+PROMPTED = [name for name, each in TOKENIZERS.items() if "prompt" in inspect.signature(each).parameters]
+every_tokenizer = pytest.mark.parametrize("name", PROMPTED)
 
 
 @cache
@@ -76,8 +79,8 @@ def test_a_files_prompt_that_is_no_text_or_unknown_is_damage(name, prompt, tmp_p
     written(fitted(name), tmp_path)
     content = json.loads((tmp_path / "tokenizer.json").read_text())
     (tmp_path / "tokenizer.json").write_text(json.dumps(content | {"prompt": prompt}))
-    if name == "gpt2" and isinstance(prompt, str):
-        assert GPT2.load(tmp_path).prompt == prompt  # it has ids for any text
+    if name in ("gpt2", "pretrained") and isinstance(prompt, str):
+        assert TOKENIZERS[name].load(tmp_path).prompt == prompt  # they have ids for any text
         return
     with pytest.raises(InputError, match=r"tokenizer.json is damaged: "):
         TOKENIZERS[name].load(tmp_path)
@@ -104,11 +107,12 @@ OPTIONS = {  # prompts of words that the scenes' captions have, but for GPT-2, w
     "words": ["tokenizer.min_count=1", "tokenizer.prompt=there is"],
     "sentencepiece": ["tokenizer.vocabulary_size=45", "tokenizer.prompt=there is"],
     "gpt2": ["tokenizer.prompt=a photo of"],
+    "pretrained": ["tokenizer.prompt=a photo of", f"tokenizer.model={tiny_language_model()}"],
 }
 FEW = [*FROZEN, "train.epochs=1", "decoder.dropout=0", "train.save_every=2", "decode.max_length=14"]
 
 
-@pytest.fixture(scope="module", params=list(TOKENIZERS))
+@pytest.fixture(scope="module", params=PROMPTED)
 def run(request, tmp_path_factory):
     """A run of four steps with a prompt; not to be changed."""
     folder = tmp_path_factory.mktemp(request.param) / "run"

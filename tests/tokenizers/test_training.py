@@ -9,9 +9,12 @@ from showtell.explain.explain import explain
 from showtell.recipe.build import build
 from showtell.tokenizers import TOKENIZERS
 from showtell.training import loop as train
+from tests.language import tiny_language_model
 from tests.small import FROZEN, small_recipe, train_small
+from tests.tokenizers.test_every_tokenizer import small
 
 OPTIONS = {"words": ["tokenizer.min_count=1"], "sentencepiece": ["tokenizer.vocabulary_size=45"]}
+OPTIONS["pretrained"] = [f"tokenizer.model={tiny_language_model()}"]
 FEW = [*FROZEN, "train.max_steps=2", "train.epochs=1", "decoder.dropout=0"]
 
 
@@ -19,7 +22,10 @@ FEW = [*FROZEN, "train.max_steps=2", "train.epochs=1", "decoder.dropout=0"]
 def run(request, tmp_path_factory):
     """A run of two steps; not to be changed."""
     folder = tmp_path_factory.mktemp(request.param) / "run"
-    train_small(folder, f"tokenizer={request.param}", *OPTIONS.get(request.param, []), *FEW)
+    options = OPTIONS.get(request.param, [])
+    if request.param == "word_map":
+        options = [f"tokenizer.file={small(request.param, tmp_path_factory)['file']}"]
+    train_small(folder, f"tokenizer={request.param}", *options, *FEW)
     return folder
 
 
