@@ -57,7 +57,7 @@ def write_gpt2(folder: Path, quick: bool) -> str:
     for name, weight in model.named_parameters():
         if name.endswith("c_proj.weight"):
             torch.nn.init.normal_(weight, std=0.1)
-        elif name.endswith(("c_fc.weight", "attn.c_attn.weight", "q_attn.weight")):
+        elif name.endswith(("c_fc.weight", "c_attn.weight", "q_attn.weight")):
             torch.nn.init.normal_(weight, std=0.05 if "cross" in name else 0.06)
         elif name.endswith("ln_f.weight"):
             torch.nn.init.constant_(weight, 8.0)

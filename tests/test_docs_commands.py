@@ -116,7 +116,7 @@ def runs_here(words):
         return False  # a folder that the page's Python would have drawn
     if name == "report" and given["pdf"] and find_spec("typst") is None:
         return False
-    if name == "demo" or (given.get("model") == "tiny" and "tiny" not in packaged_models()):
+    if name in ("demo", "serve") or (given.get("model") == "tiny" and "tiny" not in packaged_models()):
         return False
     model = given.get("model") or "tiny"
     if model != "tiny" and isinstance(place_of(model), str):

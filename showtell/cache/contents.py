@@ -16,6 +16,8 @@ from hashlib import blake2b
 from pathlib import Path
 from stat import S_ISREG
 
+from showtell.data.inside import file_of, read_inside
+
 SETTLED = 3.0  # seconds; a change that comes later certainly changes the file's times
 Stamp = tuple[int, int, int]  # size, time of the last write (mtime), time of the last change of any kind (ctime)
 
@@ -23,19 +25,21 @@ Stamp = tuple[int, int, int]  # size, time of the last write (mtime), time of th
 def digest_file(path: Path) -> str | None:
     """A digest of 32 hex digits of a file's bytes; None if it cannot be read."""
     try:
+        if file_of(path) is not None:
+            return blake2b(read_inside(path), digest_size=16).hexdigest()
         with path.open("rb") as file:
             hashed = blake2b(digest_size=16)
             while block := file.read(1 << 20):
                 hashed.update(block)
         return hashed.hexdigest()
-    except OSError:
+    except (OSError, LookupError):  # LookupError: an HDF5 file without that row
         return None
 
 
 def stamp(path: Path) -> Stamp | None:
     """Size and times, which change whenever the file changes; None if it is not a regular file."""
     try:
-        status = path.stat()
+        status = (file_of(path) or path).stat()
     except OSError:
         return None
     return (status.st_size, status.st_mtime_ns, status.st_ctime_ns) if S_ISREG(status.st_mode) else None

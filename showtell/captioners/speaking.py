@@ -21,16 +21,28 @@ def describe(
     decoder: Decoder, features: Seen, tokenizer: Tokenizer, spelling: Phrases, decode: Mapping[str, Any]
 ) -> list[Caption]:
     """The best caption of each image, with the strategy and the options of `decode`."""
+    return [captions[0] for captions in describe_several(decoder, features, tokenizer, spelling, decode)]
+
+
+def describe_several(
+    decoder: Decoder, features: Seen, tokenizer: Tokenizer, spelling: Phrases, decode: Mapping[str, Any]
+) -> list[list[Caption]]:
+    """Up to `num_return_sequences` captions of each image, best first. The first one is always there."""
     name = decode["name"]
     strategy = choose("decode", STRATEGIES, name)
     settings = validated("decode", name, strategy, decode).model_dump()
     check_positions(decoder.max_length, settings.get("max_length"))
     decoder.eval()
     decoded = strategy(decoder_of_views(decoder, features), features, tokenizer.special, spelling, **settings)
-    tokens, mask, log_probs = (x[:, 0].tolist() for x in (decoded.tokens, decoded.mask, decoded.log_probs))
-    rows = [[t for t, real in zip(*row, strict=True) if real] for row in zip(tokens, mask, strict=True)]
-    texts = [tokenizer.decode(words_of(row, tokenizer.special)) for row in rows]
-    return [Caption(*parts) for parts in zip(texts, rows, log_probs, strict=True)]
+    images: list[list[Caption]] = []
+    for tokens, mask, log_probs in zip(*(part.tolist() for part in decoded), strict=True):
+        captions: list[Caption] = []
+        for row, real, log_prob in zip(tokens, mask, log_probs, strict=True):
+            ids = [token for token, is_real in zip(row, real, strict=True) if is_real]
+            if ids or not captions:
+                captions.append(Caption(tokenizer.decode(words_of(ids, tokenizer.special)), ids, log_prob))
+        images.append(captions)
+    return images
 
 
 def changed(decode: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,17 +4,14 @@ Exit codes: 0 done; 2 wrong use; 3 `caption`, `explain`, `classify` or `doctor` 
 commands skip such photos and report them); 130 stopped.
 """
 
-import io
-import sys
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from showtell import __version__
-from showtell.cli import captioning, looking, scoring, training
-from showtell.cli.words import err
-from showtell.plumbing.errors import ShowtellError
+from showtell.cli import captioning, looking, scoring, serving, training
+from showtell.cli.words import run
 from showtell.plumbing.garbage import leave_at_exit
 
 app = typer.Typer(
@@ -50,6 +47,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {  # in the order of the 
         captioning.classify,
         "Examples: `showtell classify photo.jpg --labels cat,dog`, `showtell classify album/ --labels folders`",
     ),
+    "serve": (serving.serve, "Examples: `showtell serve`, `showtell serve --model tiny --model runs/b6 --port 8080`"),
     "features": (training.features, "Example: `showtell features bern-6 data.root=DIR encoder=lite`"),
     "doctor": (
         looking.doctor,
@@ -76,22 +74,6 @@ def before(
 
 
 def main() -> None:
-    """The `showtell` command. A user's mistake prints one line and gives exit code 2, never a traceback."""
-    from showtell.plumbing.errors import Interrupted
-
+    """The `showtell` command."""
     leave_at_exit()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # file names may hold bytes that are not UTF-8
-    try:
-        app(prog_name="showtell")
-    except ShowtellError as error:
-        err.print(f"error: {error}", markup=False, soft_wrap=True)
-        sys.exit(2)
-    except OSError as error:  # no better words were found before, for example for a full disk
-        where = f"{error.filename}: " if error.filename else ""
-        err.print(f"error: {where}{error.strerror or error}", markup=False, soft_wrap=True)
-        sys.exit(2)
-    except Interrupted as stop:
-        err.print(str(stop), markup=False, soft_wrap=True)
-        sys.exit(130)
+    run(lambda: app(prog_name="showtell"))

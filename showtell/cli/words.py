@@ -1,13 +1,16 @@
 """Shared by several commands: their arguments, their consoles, and how they load a model."""
 
+import io
 import re
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from showtell.plumbing.errors import InputError, Unreadable
+from showtell.plumbing.errors import InputError, Interrupted, ShowtellError, Unreadable
 from showtell.plumbing.messages import count, printable
 
 out, err = Console(soft_wrap=True, highlight=False, markup=False), Console(stderr=True, highlight=False)
@@ -31,6 +34,25 @@ Model = Annotated[
     ),
 ]
 SOME_UNREADABLE = 3
+
+
+def run(command: Callable[[], object]) -> None:
+    """Run a command or a script. A user's mistake prints one line and gives exit code 2, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # file names may hold bytes that are not UTF-8
+    try:
+        command()
+    except ShowtellError as error:
+        err.print(f"error: {error}", markup=False, soft_wrap=True)
+        sys.exit(2)
+    except OSError as error:  # no better words were found before, for example for a full disk
+        where = f"{error.filename}: " if error.filename else ""
+        err.print(f"error: {where}{error.strerror or error}", markup=False, soft_wrap=True)
+        sys.exit(2)
+    except Interrupted as stop:
+        err.print(str(stop), markup=False, soft_wrap=True)
+        sys.exit(130)
 
 
 def show(scores: Any) -> None:

@@ -8,6 +8,7 @@ from showtell.data.coco import coco
 from showtell.data.csvs import csvs
 from showtell.data.flickr import flickr
 from showtell.data.folder import folder
+from showtell.data.hdf5 import hdf5
 from showtell.data.join import join
 from showtell.data.karpathy import karpathy
 from showtell.data.photo_pickles import photo_pickles
@@ -24,6 +25,7 @@ DATA |= {
     "csv": csvs,
     "folder": folder,
     "webdataset": webdataset,
+    "hdf5": hdf5,
     "join": join,
     "photo_pickles": photo_pickles,
     "scenes": drawn_scenes,

@@ -9,7 +9,7 @@
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from threading import Lock
@@ -26,6 +26,7 @@ from PIL import (  # importing a plugin registers its reader
     WebPImagePlugin,  # noqa: F401
 )
 
+from showtell.data.inside import file_of, open_inside
 from showtell.plumbing.errors import Unreadable
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
@@ -65,15 +66,39 @@ def open_image(path: str | Path, at_least: int | None = None) -> Image.Image:
     """
     path = Path(path)
     try:
+        if file_of(path) is not None:
+            return open_inside(path)
         _refuse_what_is_no_file(path)
         with path.open("rb") as file:
-            image = read_header(file)
-            with _giants if _is_giant(image, file, at_least) else nullcontext(), _silent(image):
-                image.load()
-                turn = _turn(image)
-                return _finished(image if at_least is None else _shrunk(image, at_least), turn)
+            return _read(file, at_least, FORMATS)
     except Exception as error:  # on damaged files, Pillow may raise any error
         raise Unreadable(path, _reason(error)) from error
+
+
+def read_image(file: BinaryIO, at_least: int | None, formats: Sequence[str], name: str = "photo") -> Image.Image:
+    """`open_image` for an open file, for example an upload, with only these of the FORMATS."""
+    try:
+        file.seek(0)
+        return _read(file, at_least, formats)
+    except Exception as error:  # on damaged files, Pillow may raise any error
+        raise Unreadable(Path(name), _reason(error)) from error
+
+
+def header_size(file: BinaryIO, formats: Sequence[str], name: str = "photo") -> tuple[int, int]:
+    """Width and height of an open file by its header, before it is rotated; nothing is decoded."""
+    try:
+        file.seek(0)
+        return read_header(file, formats).size
+    except Exception as error:  # on damaged files, Pillow may raise any error
+        raise Unreadable(Path(name), _reason(error)) from error
+
+
+def _read(file: BinaryIO, at_least: int | None, formats: Sequence[str]) -> Image.Image:
+    image = read_header(file, formats)
+    with _giants if _is_giant(image, file, at_least) else nullcontext(), _silent(image):
+        image.load()
+        turn = _turn(image)
+        return _finished(image if at_least is None else _shrunk(image, at_least), turn)
 
 
 def upright_size(path: Path) -> tuple[int, int]:
@@ -135,20 +160,20 @@ def _refuse_what_is_no_file(path: Path) -> None:
         raise _Refused("empty file")
 
 
-def read_header(file: BinaryIO) -> Image.Image:
+def read_header(file: BinaryIO, formats: Sequence[str] = FORMATS) -> Image.Image:
     """The undecoded picture. Its first bytes decide the format.
 
     `Image.open` is not used, because it refuses JPEGs by their full size, before they are shrunk.
     """
     start = file.read(16)
-    for name in FORMATS:
+    for name in formats:
         open_as, accepts = Image.OPEN[name]
         if accepts is not None and accepts(start) is True:
             file.seek(0)
             return open_as(file, "")
     if start[4:8] == b"ftyp" and start[8:12] in PHONE_BRANDS:
         raise _Refused("HEIC and AVIF cannot be read; save the photo as JPEG")
-    raise _Refused(f"not an image ({', '.join(FORMATS).lower()} can be read)")
+    raise _Refused(f"not an image ({', '.join(formats).lower()} can be read)")
 
 
 def _pixels(image: Image.Image) -> int:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from showtell.data.photos import existing_folder
 from showtell.data.record import LeftOut, Record, Records
+from showtell.data.vocabulary_pickle import read_vocabulary
 from showtell.plumbing import pickles
 from showtell.plumbing.errors import InputError
-from showtell.tokenizers.listed import read_vocabulary
 
 FOLDERS = {"train": "Train2017_", "val": "Val2017_"}
 PHOTOS = {"train": "train2017", "val": "val2017"}

@@ -98,6 +98,21 @@ def clear(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def set_aside(folder: Path) -> Iterator[None]:
+    """Inside `with`, the folder is gone. If nobody makes it anew there, it comes back; else the old one is deleted."""
+    old = folder.with_name(f"{folder.name}.before")
+    if folder.exists():
+        clear(old)
+        folder.rename(old)
+    try:
+        yield
+    finally:
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        clear(old)
+
+
 def check_folder(folder: Path, key: str, advice: str = "name another") -> None:
     """Raise InputError about the option `key` if `folder` cannot be written. Called before long work begins."""
     here = next(place for place in (folder, *folder.parents) if os.path.lexists(place))

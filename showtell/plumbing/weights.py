@@ -35,20 +35,44 @@ def read_weights(path: Path, key: str) -> dict[str, Tensor]:
     return state
 
 
+def read_checkpoint(path: Path, key: str) -> dict[str, Any]:
+    """A course's checkpoint: a dict of tensors, numbers, texts, lists and dicts of them. `key` is the option.
+
+    Raises InputError if the file is missing or damaged, or if it is a pickle of modules, which could run code.
+    """
+    if not path.is_file():
+        raise InputError(f"is {path}, which does not exist", key=key, value=str(path), takes="a checkpoint")
+    try:
+        content = _open(path)
+        if not isinstance(content, dict):
+            raise ValueError("it holds no dict")
+    except Exception as error:  # a damaged file makes torch raise nearly anything
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        if "weights_only" in reason or "Weights only" in reason:  # torch advises to execute it
+            reason = "it is a pickle of whole modules, which can run code, so it is never opened"
+        advice = "save tensors, numbers and texts only, such as model.state_dict()"
+        raise InputError(f"is {path}: {reason}", key=key, value=str(path), advice=advice) from error
+    return content
+
+
 def _load(path: Path) -> dict[str, Tensor]:
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:  # torch never compresses; a tiny compressed file can fill the memory
-            if sum(part.file_size for part in archive.infolist()) > path.stat().st_size:
-                raise ValueError("its parts are larger than the file")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's remarks on pickles
-        state: Any = torch.load(path, map_location="cpu", weights_only=True)
+    state = _open(path)
     for wrapper in WRAPPERS:
         if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
             state = state[wrapper]
     if not isinstance(state, dict) or not state:
         raise ValueError("it holds no tensors by name")
     return state
+
+
+def _open(path: Path) -> Any:
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:  # torch never compresses; a tiny compressed file can fill the memory
+            if sum(part.file_size for part in archive.infolist()) > path.stat().st_size:
+                raise ValueError("its parts are larger than the file")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's remarks on pickles
+        return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _check(path: Path, key: str, name: object, tensor: object) -> None:

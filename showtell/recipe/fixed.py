@@ -26,13 +26,15 @@ class Train:
     pretrained_lr: Positive | None = None  # of an encoder that trains, and of pretrained weights; null: the same as lr
     max_trainable: Count | None = None  # more parameters than so many stop before training, with a table
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.05
-    schedule: Literal["cosine", "milestones", "constant"] = "cosine"
+    schedule: Literal["cosine", "milestones", "plateau", "constant"] = "cosine"
     warmup_steps: Annotated[int, Field(ge=0)] = 100
     final_lr: Share = 0.05  # the cosine ends at lr * final_lr
     milestones: tuple[Count, ...] = ()  # epochs or steps after which lr is multiplied by gamma
     milestone_unit: Literal["epoch", "step"] = "epoch"  # what `milestones` counts
+    plateau: Count = 8  # validations without a better one, after which lr is multiplied by gamma
     gamma: Positive = 0.2
     clip: Positive = 1.0
+    clip_by: Literal["norm", "value"] = "norm"  # of all gradients together, or of each number by itself
     augment: Views = "none"  # the views of a photo that are used in training
     start: str | None = None  # a run: training begins with its weights and tokenizer
     ema: Share = 0.0  # decay of a moving average of the weights; validation and the saved model use it; 0: none

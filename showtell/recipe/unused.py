@@ -9,7 +9,9 @@ from showtell.settings.text import Recipe
 
 READ_WITH = (  # (section, option), its values that need other options, and these other options
     (("train", "schedule"), ("cosine",), ("final_lr",)),
-    (("train", "schedule"), ("milestones",), ("milestones", "gamma", "milestone_unit")),
+    (("train", "schedule"), ("milestones",), ("milestones", "milestone_unit")),
+    (("train", "schedule"), ("milestones", "plateau"), ("gamma",)),
+    (("train", "schedule"), ("plateau",), ("plateau",)),
     (("loss", "name"), ("cross_entropy",), ("captions_per_image",)),
     (("loss", "scheduled_sampling"), ("linear", "exponential", "inverse_sigmoid"), ("truth",)),
 )

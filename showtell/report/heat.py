@@ -20,14 +20,14 @@ SLIGHT = 0.2  # of the largest weight; regions below it have no border
 LUMINANCE = (0.299, 0.587, 0.114)
 
 
-def overlay(image: Image.Image, weights: Tensor, boxes: Tensor, side: int = 320) -> Image.Image:
+def overlay(image: Image.Image, weights: Tensor, boxes: Tensor, side: int = 320, smooth: bool = True) -> Image.Image:
     """The photo, bright where the weights (N) of the boxes (N 4) are large. Its longer side becomes `side` pixels.
 
     The largest weight of each picture gets full light. So two pictures show different places, not different strengths.
     Weights below 0 stay dark.
     """
     photo = thumbnail(image, side)
-    light = _enlarged(heat(weights, boxes, photo.size), photo.size)
+    light = _enlarged(heat(weights, boxes, photo.size, smooth), photo.size, smooth)
     pixels = np.asarray(photo, dtype=np.float32) / 255
     dark = pixels @ np.array(LUMINANCE, dtype=np.float32)[:, None] * SHADE
     bright = 1 - (1 - pixels) * (1 - light * np.array(GLOW, dtype=np.float32))
@@ -65,30 +65,32 @@ def thumbnail(image: Image.Image, side: int) -> Image.Image:
     return image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
 
 
-def heat(weights: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
+def heat(weights: Tensor, boxes: Tensor, size: tuple[int, int], smooth: bool = True) -> Tensor:
     """Weights (N) of boxes (N 4) -> a map (h w) from 0 to 1, in the proportions of `size` (width, height)."""
     scale = DETAIL / max(size)
     width, height = (max(1, round(length * scale)) for length in size)
-    across = _inside(boxes[:, 0], boxes[:, 2], width)  # N w
-    down = _inside(boxes[:, 1], boxes[:, 3], height)  # N h
+    softness = SOFTNESS if smooth else 0.0
+    across = _inside(boxes[:, 0], boxes[:, 2], width, softness)  # N w
+    down = _inside(boxes[:, 1], boxes[:, 3], height, softness)  # N h
     total = torch.einsum("n,nh,nw->hw", weights.float().clamp(min=0), down, across)
     return total / total.max().clamp(min=1e-12)
 
 
-def _inside(start: Tensor, end: Tensor, length: int) -> Tensor:
+def _inside(start: Tensor, end: Tensor, length: int, softness: float) -> Tensor:
     """How much each of `length` pixels lies between start and end (N) -> (N length).
 
     Start and end are fractions of the side. The result is about .5 at an edge of a box, .73 in its middle, 0 far away.
     """
     places = (torch.arange(length) + 0.5) / length
-    deviation = ((end - start) * SOFTNESS).clamp(min=1e-6)[:, None]
+    deviation = ((end - start) * softness).clamp(min=1e-6)[:, None]
     # A box does not fade at the photo's border, because no other box follows there.
     start = start.masked_fill(start <= 1e-3, -torch.inf)[:, None]
     end = end.masked_fill(end >= 1 - 1e-3, torch.inf)[:, None]
     return torch.special.ndtr((places - start) / deviation) - torch.special.ndtr((places - end) / deviation)
 
 
-def _enlarged(values: Tensor, size: tuple[int, int]) -> np.ndarray:
-    """(h w) -> (height width 1) by smooth interpolation."""
-    large = Image.fromarray(values.numpy()).resize(size, Image.Resampling.BICUBIC)
+def _enlarged(values: Tensor, size: tuple[int, int], smooth: bool) -> np.ndarray:
+    """(h w) -> (height width 1), interpolated if `smooth`."""
+    way = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
+    large = Image.fromarray(values.numpy()).resize(size, way)
     return np.asarray(large).clip(0, 1)[..., None]

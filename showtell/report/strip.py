@@ -30,10 +30,15 @@ INK, SOFT = "#1b1e23", "#5d646f"
 LETTER = 0.092  # inches that a letter of the smaller words is wide, about
 
 
-def attention_figure(image: Image.Image, explanation: Explanation, chosen: Sequence[int] | None = None) -> Figure:
-    """The caption on top; below it the photo, then the maps. `chosen` are numbers of words; by default all words."""
+def attention_figure(
+    image: Image.Image, explanation: Explanation, chosen: Sequence[int] | None = None, smooth: bool = True
+) -> Figure:
+    """The caption on top; below it the photo, then the maps. `chosen` are numbers of words; by default all words.
+
+    Without `smooth`, the visual tokens have hard edges.
+    """
     shown = panels(explanation.words, chosen)
-    pictures = [thumbnail(image, SIDE), *(_picture(image, explanation, panel.number) for panel in shown)]
+    pictures = [thumbnail(image, SIDE), *(_picture(image, explanation, panel.number, smooth) for panel in shown)]
     slot, tall = _panel(image.width / image.height, len(pictures))
     columns = _columns(len(pictures), int((WIDTH + GAP) / (slot + GAP)))
     rows = -(-len(pictures) // columns)
@@ -58,9 +63,9 @@ def attention_figure(image: Image.Image, explanation: Explanation, chosen: Seque
     return figure
 
 
-def _picture(image: Image.Image, explanation: Explanation, number: int) -> Image.Image:
+def _picture(image: Image.Image, explanation: Explanation, number: int, smooth: bool) -> Image.Image:
     weights = explanation.maps[number]
-    picture = overlay(image, weights, explanation.boxes, SIDE)
+    picture = overlay(image, weights, explanation.boxes, SIDE, smooth)
     return outlined(picture, weights, explanation.boxes) if are_regions(explanation.boxes) else picture
 
 

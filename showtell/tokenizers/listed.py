@@ -8,13 +8,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from showtell.plumbing import pickles
-from showtell.plumbing.errors import InputError
+from showtell.data.vocabulary_pickle import BEGIN, read_vocabulary
 from showtell.settings.bounds import Count
 from showtell.tokenizers import storage
 from showtell.tokenizers.captions import Special, sound
 
-BEGIN = ("eeee", "ssss", "UNK")
 UNK = 2
 
 
@@ -80,13 +78,3 @@ def count_words(captions: Sequence[str]) -> list[str]:
     """The special words, then all words by count; of equals, the first in the captions comes first."""
     counts = Counter(word for caption in captions for word in split(caption))
     return [*BEGIN, *(word for word, _ in counts.most_common() if word not in BEGIN)]
-
-
-def read_vocabulary(path: Path) -> list[str]:
-    """The words of a vocabulary.pickle in the order of their numbers. Raises InputError if it is not the course's."""
-    content = pickles.load(path)
-    words = content.get("vocabulary") if isinstance(content, dict) else None
-    if not isinstance(words, list) or not all(isinstance(word, str) for word in words) or tuple(words[:3]) != BEGIN:
-        takes = f"a dict with the list 'vocabulary', which begins with {', '.join(BEGIN)}"
-        raise InputError("is not a vocabulary of the Oslo course", key=str(path), takes=takes)
-    return [str(word) for word in words]

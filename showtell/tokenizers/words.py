@@ -108,7 +108,8 @@ class Words:
         path = folder / cls.file_name
         content = storage.parse_json(path, storage.read(path))
         try:
-            tokenizer = cls(min_count=content["min_count"], prompt=content.get("prompt"))
+            tokenizer = cls(**{name: content[name] for name in ("min_count", "prompt") if name in content})
+            content["min_count"]  # every file has it
             tokenizer._set([*content["words"]])
         except (AttributeError, KeyError, TypeError) as error:
             raise storage.damaged(path, error) from None
@@ -122,7 +123,7 @@ class Words:
 
 
 @lru_cache(maxsize=1)
-def _english() -> Any:
+def english() -> Any:
     import spacy  # takes half a second, so it is imported only when it is needed
 
     return spacy.blank("en").tokenizer
@@ -140,4 +141,4 @@ def split(caption: str) -> list[str]:
     words = text.split(" ")
     if all(word.isascii() and word.isalpha() for word in words) and CONTRACTIONS.isdisjoint(words):
         return words
-    return [token.text for token in _english()(text) if not token.is_space]
+    return [token.text for token in english()(text) if not token.is_space]

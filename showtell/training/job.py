@@ -28,7 +28,7 @@ from showtell.tokenizers.captions import Captions
 from showtell.training.average import Average
 from showtell.training.batches import collate, epoch_steps
 from showtell.training.log import FILES
-from showtell.training.optimizer import learning_rate, make_optimizer
+from showtell.training.optimizer import clip, learning_rate, make_optimizer
 from showtell.training.resume import UNAVERAGED, Checkpoint, Where, differences, digests
 from showtell.training.teacher import Teacher
 from showtell.training.validation import Validation, clip_of, goodness
@@ -180,6 +180,9 @@ class Job:
                 f"the {' and the '.join(changed)} have changed since {self.run} was trained with them; "
                 f"restore the old ones, or {checkpoint.WAY_OUT}"
             )
+        if saved.where.finished:  # this time the recipe asks for more epochs or steps
+            saved.where.finished = False
+            self.captioner.save_settings(self.run)
         plan = self._plan(saved.where.epoch)
         self._check_step(saved.where, len(plan))
         self.where, tensors, captioner, source = saved.where, saved.tensors, self.captioner, str(self.run / "last")
@@ -235,7 +238,7 @@ class Job:
         started = time.perf_counter()
         captioner.encoder.train()
         captioner.decoder.train()
-        rate = learning_rate(settings, self.where.step, self.total, self.where.epoch)
+        rate = learning_rate(settings, self.where.step, self.total, self.where.epoch, self.where.lowered)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["scale"]
         self.optimizer.zero_grad(set_to_none=True)
@@ -250,7 +253,7 @@ class Job:
             (loss / count).backward()
             total, rewards = total + float(loss.detach()), rewards + reward * self.loss.captions(captions)
         parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
-        norm = torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
+        norm = clip(parameters, settings)
         if not torch.isfinite(norm):
             raise InputError(
                 f"the loss or its gradient is not finite at step {self.where.step}; lower train.lr (now {settings.lr})"
@@ -293,6 +296,8 @@ class Job:
             self.where.best_step, self.where.stale = self.where.step, 0
             model = checkpoint.weights(self.captioner.encoder, self.captioner.decoder)
             checkpoint.write_tensors(self.run / checkpoint.MODEL, model)
+        elif self.where.stale % self.settings.plateau == 0:
+            self.where.lowered += 1
         return measured
 
     def keep(self) -> None:

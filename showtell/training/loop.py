@@ -27,6 +27,7 @@ from showtell.training.resume import Checkpoint, claim, hold, open_run
 from showtell.training.setup import set_up, with_metric
 
 LOG_EVERY = 20  # steps
+AfterEpoch = Callable[[Job], None] | None
 Heard = Callable[[dict[str, Any]], None]
 
 
@@ -36,12 +37,15 @@ def train(
     resume: bool = False,
     console: Console | None = None,
     heard: Heard = lambda row: None,
+    after_epoch: AfterEpoch = None,
 ) -> Path:
     """Train a recipe into the folder `run`, or resume it, as `showtell train` does. Returns the folder.
 
     `recipe` comes from `showtell.load_recipe`, or is nested dicts of your own. Progress and notes go to `console`, by
     default to stderr. `heard` gets each row of the log, for example to print an epoch's scores. Training may be killed
     at any moment: with `resume=True` it continues from the last checkpoint, and ends with the same weights.
+
+    `after_epoch` is called with the job after each epoch and its validation, for example to export its weights.
 
     Raises RecipeError if the recipe is not allowed; InputError if `run` exists and `resume` is False, if there is
     nothing to resume, if data is missing, or if the folder cannot be written; Interrupted after Ctrl-C.
@@ -55,16 +59,24 @@ def train(
         if not trains(recipe):
             return remember(recipe, run, resume, console, lock)
         saved = open_run(recipe := with_metric(recipe, console), run, resume, partial(say, console))
-        if saved is not None and saved.where.finished:
+        if saved is not None and saved.where.finished and not _asks_for_more(recipe, saved):
             say(console, f"{run} finished at step {saved.where.step}: there is nothing to resume")
             return run
         job = set_up(recipe, run, saved is not None, console)
         claim(run, lock)
-        _learn(job, saved, console, heard)
+        _learn(job, saved, console, heard, after_epoch)
     return run
 
 
-def _learn(job: Job, saved: Checkpoint | None, console: Console, heard: Heard) -> None:
+def _asks_for_more(recipe: Recipe, saved: Checkpoint) -> bool:
+    """Whether a finished run has epochs and steps left by this recipe, which may have more than the run's own."""
+    limits = ((saved.where.epoch, recipe["train"]["epochs"]), (saved.where.step, recipe["train"]["max_steps"]))
+    patience = recipe["train"]["patience"]
+    patient = patience is None or saved.where.stale < patience
+    return patient and all(limit is None or reached < limit for reached, limit in limits)
+
+
+def _learn(job: Job, saved: Checkpoint | None, console: Console, heard: Heard, after_epoch: AfterEpoch) -> None:
     settings = job.settings
     sweep(job.run, (*FILES, MODEL, RECIPE, MADE))
     with stop_signal() as stop:  # before begin(), which writes the first checkpoint, so that Ctrl-C cannot break it
@@ -75,10 +87,10 @@ def _learn(job: Job, saved: Checkpoint | None, console: Console, heard: Heard) -
             say(console, f"resuming {job.run} at step {job.where.step}")
         resumed_at = None if saved is None else job.where.step
         log = Log(job.run, tensorboard=settings.tensorboard, wandb=settings.wandb, resumed_at=resumed_at)
-        _steps(job, log, console, stop, heard)
+        _steps(job, log, console, stop, heard, after_epoch)
 
 
-def _steps(job: Job, log: Log, console: Console, stop: list[int], heard: Heard) -> None:
+def _steps(job: Job, log: Log, console: Console, stop: list[int], heard: Heard, after_epoch: AfterEpoch) -> None:
     """Make steps until the job is over, or Ctrl-C fills `stop`; then write a checkpoint and the log."""
     where = job.where
     with denormals_flushed(), Bar(console, "training", job.total, "step") as bar:
@@ -99,6 +111,8 @@ def _steps(job: Job, log: Log, console: Console, stop: list[int], heard: Heard) 
             if where.step % job.settings.save_every == 0 or job.over or stop:
                 job.save()
                 log.write_csv()
+            if after_epoch is not None and (job.epoch_ended or job.over):
+                after_epoch(job)
             if stop and not job.over:
                 log.close()
                 raise Interrupted(f"stopped at step {where.step}; continue {job.run} with --resume")

@@ -1,5 +1,7 @@
 """AdamW with its groups of parameters, and the learning rate of each step."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -12,8 +14,10 @@ Named = tuple[str, nn.Parameter]
 BETAS = (0.9, 0.98)  # as Vaswani et al. 2017: 0.999 averages over 1,000 steps, too many for a run of a few thousand
 
 
-def learning_rate(settings: Train, step: int, total: int, epoch: int) -> float:
+def learning_rate(settings: Train, step: int, total: int, epoch: int, lowered: int = 0) -> float:
     """Linear warm-up; then a cosine down to `lr * final_lr`, or a factor `gamma` after each milestone, or constant.
+
+    `lowered` counts the plateaus so far, for schedule plateau: each multiplies the rate by `gamma` too.
 
     With lr 1, warmup_steps 4 and schedule constant, the steps have 0.25, 0.5, 0.75, 1, 1, ... With milestones [75, 90],
     gamma .2 and milestone_unit step, steps 0 to 74 have 1, steps 75 to 89 have .2, and all others .04.
@@ -27,7 +31,21 @@ def learning_rate(settings: Train, step: int, total: int, epoch: int) -> float:
     if settings.schedule == "milestones":
         now = step if settings.milestone_unit == "step" else epoch
         return settings.lr * settings.gamma ** sum(now >= milestone for milestone in settings.milestones)
+    if settings.schedule == "plateau":
+        return settings.lr * settings.gamma**lowered
     return settings.lr
+
+
+def clip(parameters: Sequence[nn.Parameter], settings: Train) -> Tensor:
+    """Shrink large gradients in place. Returns their norm before, which is not finite if one of them is not.
+
+    With clip 5, the gradients 3 and -12 become 1.2 and -4.9 by norm (both are scaled), 3 and -5 by value.
+    """
+    if settings.clip_by == "norm":
+        return torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
+    norm = torch.nn.utils.get_total_norm([each.grad for each in parameters if each.grad is not None])
+    torch.nn.utils.clip_grad_value_(parameters, settings.clip)
+    return norm
 
 
 def make_optimizer(captioner: Neural, settings: Train) -> torch.optim.AdamW:

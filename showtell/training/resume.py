@@ -27,6 +27,7 @@ from showtell.settings.text import Recipe, same
 from showtell.training.log import FILES
 
 UNAVERAGED = "unaveraged"  # the weights that training resumes from; with train.ema, RUN/last/model is their average
+GROWS = ("train.epochs", "train.max_steps")  # may become larger, unless the learning rate depends on them
 MACHINE = ("train.device", "train.precision")  # may change if a run is resumed or scored on another machine
 # Options that may change in a later stage (train.start): what trains, dropout, the size of photos, the number of
 # regions, paths of files. All other options decide what the weights mean.
@@ -50,6 +51,7 @@ class Where:
     best: Finite | None = None
     best_step: Natural = 0
     stale: Natural = 0  # validations since the best one
+    lowered: Natural = 0  # plateaus so far
     seconds: Annotated[Finite, Field(ge=0)] = 0.0
     finished: bool = False
     data: dict[str, str] = field(default_factory=dict)  # what the run learns from -> its digest, as `digests` gives
@@ -88,8 +90,9 @@ def open_run(recipe: Recipe, run: Path, resume: bool, say: Callable[[str], None]
         raise InputError("has no checkpoint, so there is nothing to resume", key=str(run), advice=begin)
     check_same(recipe, run)
     _check_whole(recipe, run, saved[0])
-    where = _where(run / "last" / "state.json", saved[1])
-    _check_reached(recipe["train"], run / "last" / "state.json", where)
+    where = _where(run / "last" / "state.json", {"lowered": 0} | saved[1])
+    old = check(checkpoint.read_recipe(run))["train"]
+    _check_reached(old, run / "last" / "state.json", where)
     return Checkpoint(saved[0], where)
 
 
@@ -134,18 +137,29 @@ def claim(run: Path, lock: Lock) -> None:
 
 
 def check_same(recipe: Recipe, run: Path) -> None:
-    """Raise InputError unless the run was trained with the same recipe. Device and precision may differ."""
+    """Raise InputError unless the run was trained with the same recipe. Device and precision may differ.
+
+    Epochs and steps may become more if nothing in the training depends on their total.
+    """
     old = check(checkpoint.read_recipe(run))
+    grows = [] if _counts_down(recipe) else GROWS
     for section, values in recipe.items():
         for key in values | old[section]:
             before, now = old[section].get(key), values.get(key)
-            if f"{section}.{key}" not in MACHINE and not same(before, now):
+            more = f"{section}.{key}" in grows and before is not None and (now is None or now > before)
+            if f"{section}.{key}" not in MACHINE and not more and not same(before, now):
                 raise InputError(
                     f"was trained with {section}.{key}={before}, not {now}",
                     key=str(run),
                     value=before,
                     advice="resume with the old value",
                 )
+
+
+def _counts_down(recipe: Recipe) -> bool:
+    """Whether the learning rate or the loss of a step depends on the total number of steps."""
+    sampling = recipe.get("loss", {}).get("scheduled_sampling", "none")
+    return recipe["train"].get("schedule") == "cosine" or sampling != "none"
 
 
 def _check_whole(recipe: Recipe, run: Path, tensors: dict[str, dict[str, Tensor]]) -> None:

@@ -31,6 +31,7 @@ COMMANDS = [
     "compare",
     "explain",
     "classify",
+    "serve",
     "features",
     "doctor",
 ]

@@ -105,11 +105,11 @@ def test_a_damaged_file_is_named(tmp_path, text):
 
 
 def by_spacy(text):
-    return [token.text for token in words._english()(text.lower().strip()) if not token.is_space]
+    return [token.text for token in words.english()(text.lower().strip()) if not token.is_space]
 
 
 def test_what_spacy_splits_of_plain_letters_is_all_known():
-    rules = words._english().rules
+    rules = words.english().rules
     plain = {text for text, tokens in rules.items() if text.isascii() and text.isalpha() and len(tokens) > 1}
     assert {text for text in plain if text == text.lower()} == words.CONTRACTIONS
 

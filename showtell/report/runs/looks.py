@@ -24,7 +24,7 @@ from showtell.report.runs.read import Run, Runs
 
 WORD_SIDE = 168  # pixels of the longer side of a word's picture
 MOST_PHOTOS = 24  # of a folder; a page with more could not be read
-HOW = "for each word, the bright part of the photo is where the word came from."  # what `map_words` shows
+HOW = "for each word, the bright part of the photo is where it came from, by the method that is named."
 MOST_WORDS = 24  # of a caption, with a picture each
 NONE, ALL = "none", "all"
 

@@ -47,7 +47,10 @@ def _shown(found: Runs, look: Look) -> Shown:
         if name in look.captions:
             words = [(word, small_uri(image, 66)) for word, image in look.words(name)] if picture else []
             caption = look.maps[name].text if name in look.maps else look.captions[name]
-            said.append(Said(name, caption or "(no words)", _note(found, name, look.image_id), words))
+            note = _note(found, name, look.image_id)
+            if words:
+                note = ", ".join(filter(None, [note, look.maps[name].manner]))
+            said.append(Said(name, caption or "(no words)", note, words))
     return Shown(picture, look.image_id, look.references, said)
 
 

@@ -71,10 +71,20 @@ def test_a_folder_with_no_photo_that_can_be_read_is_refused(found, tmp_path):
         look_at_folder(found, tmp_path / "none", None)
 
 
-def test_a_captioner_without_attention_is_mapped_by_occlusion(found):
+def test_every_captioner_has_maps_by_its_best_method(found):
     image = next(iter(look_at_middle(found, ["none"]))).image()
-    assert map_words(small_captioner(decoder={"name": "recurrent", "cell": "rnn"}), image).how == "occlusion"
+    seen = map_words(small_captioner(decoder={"name": "recurrent", "cell": "rnn"}), image)
+    assert seen is not None and seen.how == "occlusion" and len(seen.words) == len(seen.maps)
     assert map_words(small_captioner(), image).how == "relevance"
+
+
+def test_a_captioner_that_cannot_be_explained_has_no_maps(found, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise InputError("it has no tokens")
+
+    monkeypatch.setattr(looks_room, "explain", refuse)
+    looks = look_at_middle(found, None)
+    assert all(look.maps == {} for look in looks) and looks[0].captions
 
 
 def test_maps_are_of_the_named_runs(found):

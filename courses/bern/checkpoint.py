@@ -1,0 +1,52 @@
+"""A training of Showtell's -> the course's model.pth.tar after each epoch; a model.pth.tar -> its model."""
+
+from pathlib import Path
+
+import torch
+from experiment import model_of
+from losses import write_losses
+from vocabulary import Vocabulary
+
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.files import whole
+from showtell.plumbing.weights import read_checkpoint
+from showtell.training.job import Job
+from showtell.training.log import read_log
+
+FILE = "model.pth.tar"
+
+
+class Saver:
+    """Called after each epoch. `model_config` is the course's {name, parameters}."""
+
+    def __init__(self, model_config: dict, recipe: dict, folder: Path, logs: Path | None) -> None:
+        self.config, self.folder, self.logs, self.lr = model_config, folder, logs, recipe["train"]["lr"]
+        vocabulary = Vocabulary(recipe["tokenizer"]["file"])
+        self.model = model_of(model_config["name"])(vocabulary, **model_config["parameters"])
+        self.model.measured.fill_(True)  # the training loop measures before its first step
+
+    def __call__(self, job: Job) -> None:
+        captioner = job.captioner
+        self.model.image_encoder, self.model.caption_generator = captioner.encoder, captioner.decoder
+        optimizer = self.model.get_optimizer(self.lr)
+        optimizer.state.update(job.optimizer.state)  # the same moments, in the order of the hand-out's optimizer
+        epoch = max(job.where.epoch, 1)
+        content = {"epoch": epoch, "model_config": self.config, "model_state_dict": self.model.state_dict()}
+        with whole(self.folder / FILE) as part:
+            torch.save(content | {"optimizer_state_dict": optimizer.state_dict()}, part)
+        rows = [row for row in read_log(job.run) if "val_loss" in row]
+        print("".join(f"Epoch {epoch:02} | val | cross_entropy_loss: {row['val_loss']:.4f}" for row in rows[-1:]))
+        if self.logs is not None:
+            write_losses(job.run, self.logs)
+
+
+def load_model(path: Path, vocabulary: Vocabulary, key: str = "--checkpoint-path") -> torch.nn.Module:
+    """The model of a model.pth.tar, of ours or of the hand-out's train.py with our models."""
+    content = read_checkpoint(path, key)
+    model = model_of(content["model_config"]["name"])(vocabulary, **content["model_config"]["parameters"])
+    try:
+        model.load_state_dict(content["model_state_dict"])
+    except RuntimeError as error:
+        reason = str(error).splitlines()[1].strip()
+        raise InputError(f"is {path}, which does not fit: {reason}", key=key, value=str(path)) from None
+    return model.eval()

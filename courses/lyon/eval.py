@@ -1,0 +1,31 @@
+"""python eval.py --model BEST_checkpoint_NAME.pth.tar --data_folder data [--beam_size 5]
+
+BLEU-1 to BLEU-4 of the captions of the TEST photos: nltk's corpus BLEU on the ids, as the tutorial computes it.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from bleu import score_of
+from checkpoint import captioner_of, read
+
+from showtell.cli.words import run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", "-m", required=True)
+    parser.add_argument("--data_folder", default="data")
+    parser.add_argument("--beam_size", "-b", default=5, type=int)
+    parser.add_argument("--split", default="test", choices=("train", "val", "test"))
+    args = parser.parse_args()
+    base = read(args.model, "--model")["recipe"]["data"]["base"]
+    captioner = captioner_of(args.model, str(Path(args.data_folder, f"WORDMAP_{base}.json")))
+    scores = score_of(captioner, args.data_folder, base, args.split, args.beam_size)
+    for n, value in scores.items():
+        print(f"BLEU-{n} score @ beam size of {args.beam_size} is {value:.4f}.")
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,1 @@
+"""What report.ipynb shows, from the checkpoints in the working folder."""
