@@ -28,6 +28,7 @@ def recipe_of(task: int, config: dict, param: dict) -> dict:
         "decoder.standardise": "false",
         "loss.truncate": config["truncated_backprop_length"],
         "loss.carry_state": "false",
+        "decode.max_length": 41,  # the start, and 40 words or fewer words and the end
         "train.epochs": param["numbOfEpochs"],
         "train.batch_size": param["batch_size"],
         "train.captions_per_image": 1,

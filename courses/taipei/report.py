@@ -40,7 +40,7 @@ def main() -> None:
         captioner = parts.problem_2(book, runs, decoder, None if lost else clip)
         book.question("Why these settings? How do the ways of PEFT differ?")
         book.title("Problem 3: attention of the generated words")
-        parts.sections.attention(book, captioner, parts.sections.thumbnails(photos, 5))
+        parts.sections.attention(book, captioner, parts.sections.thumbnails(photos, 5), layer=-1)
         book.title("The best and the worst pair by CLIPScore")
         if lost:
             book.text(lost)

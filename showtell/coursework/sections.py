@@ -105,12 +105,12 @@ def captions(
         book.photos([(open_image(photo, at_least=480), "\n".join(lines))])
 
 
-def attention(book: Booklet, captioner: Captioner, photos: Sequence[Path]) -> None:
-    """One picture a photo: where the model looked at each word."""
+def attention(book: Booklet, captioner: Captioner, photos: Sequence[Path], layer: int | None = None) -> None:
+    """One picture a photo: where the model looked at each word, in one layer or in the mean of all."""
     for photo in photos:
         image = open_image(photo, at_least=480)
         book.text(photo.name)
-        book.figure(attention_figure(image, explain(captioner, image)))
+        book.figure(attention_figure(image, explain(captioner, image, how="attention", layer=layer, share=None)))
 
 
 def best_and_worst(
@@ -122,7 +122,7 @@ def best_and_worst(
         ("worst", min(values, key=values.__getitem__)),
     ):
         book.text(f"{word}: {image_id}, {values[image_id]:.4f}")
-        attention(book, captioner, [photos[image_id]])
+        attention(book, captioner, [photos[image_id]], layer=-1)
 
 
 def prompts(book: Booklet, found: Classified) -> None:
