@@ -32,6 +32,7 @@ FOLLOWED = [
     "docs/explain.md",
     "docs/report.md",
 ]
+LONG = {"README.md", "docs/explain.md", "docs/report.md"}  # each takes longer than five seconds
 ALL = [
     (page, command)
     for page in PAGES
@@ -174,12 +175,12 @@ def followed(tmp_path_factory):
     return run
 
 
-@pytest.mark.parametrize("name", FOLLOWED)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in FOLLOWED])
 def test_a_page_can_be_followed(followed, name):
     assert followed(name).is_dir()  # each command and block is checked while it runs
 
 
-@pytest.mark.parametrize("name", ["docs/decoding.md", "docs/compare.md"])
+@pytest.mark.parametrize("name", [pytest.param("docs/decoding.md", marks=pytest.mark.slow), "docs/compare.md"])
 def test_what_a_page_does_with_tiny_and_a_photo_runs(name, tmp_path, monkeypatch):
     """Of pages whose other commands need runs that nobody has trained: their Python, and captions by `tiny`."""
     monkeypatch.chdir(tmp_path)

@@ -54,12 +54,13 @@ class Pretrained:
         self.pieces.no_truncation()
         self.pieces.no_padding()
         self.pieces.encode_special_tokens = True  # a written `</s>` is text like any other
+        self.size = 1 + max(self.pieces.get_vocab(with_added_tokens=True).values())  # slow, so counted once
         self.prompt = without_trailing_space(prompt)
         self.begun = self._ids(self.prompt)
         self.special = Special((ids["bos"], *self.begun), ids["eos"], ids["pad"], tuple(suppress))
 
     def __len__(self) -> int:
-        return 1 + max(self.pieces.get_vocab(with_added_tokens=True).values())
+        return self.size
 
     def fit(self, captions: Sequence[str]) -> "Pretrained":
         return self

@@ -29,6 +29,7 @@ COMMANDS = [
     "caption",
     "score",
     "compare",
+    "report",
     "explain",
     "classify",
     "serve",

@@ -38,6 +38,7 @@ def inferred(folder, *arguments, **environment):
     return call("taipei", "hw3_2.sh", *arguments, cwd=folder, program="bash", **environment)
 
 
+@pytest.mark.slow
 def test_captions_of_a_folder_go_into_a_json_by_stem_and_are_scored(trained, tmp_path):
     (tmp_path / "blocked" / "transformers").mkdir(parents=True)
     (tmp_path / "blocked" / "transformers" / "__init__.py").write_text("raise ImportError('not allowed here')")
@@ -68,6 +69,7 @@ def test_weights_with_a_prefix_and_a_missing_checkpoint_are_refused_in_one_line(
     assert not (trained / "x.json").exists()
 
 
+@pytest.mark.slow
 def test_problem_1_writes_a_csv_of_keys(trained):
     (trained / "id2label.json").write_text(json.dumps({"0": "square", "1": "circle"}))
     arguments = ["p2_data/images/train", "id2label.json", "labels.csv"]
@@ -78,6 +80,7 @@ def test_problem_1_writes_a_csv_of_keys(trained):
     assert all(row.partition(",")[0].endswith(".jpg") and row.partition(",")[2] in ("0", "1") for row in rows)
 
 
+@pytest.mark.slow
 def test_the_report_and_the_hand_in(trained, tmp_path):
     (trained / "p3_data" / "images").mkdir(parents=True, exist_ok=True)
     (trained / "p3_data" / "images" / "bike.jpg").write_bytes(

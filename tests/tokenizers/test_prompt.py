@@ -65,7 +65,7 @@ def test_the_prompts_trailing_space_is_stripped_and_spaces_alone_are_no_prompt(n
 def test_a_file_keeps_the_prompt_and_one_without_is_as_before(name, tmp_path):
     plain, tokenizer = fitted(name, None), fitted(name)
     kept, before = written(tokenizer, tmp_path / "kept"), written(plain, tmp_path / "plain")
-    assert PROMPT in kept["tokenizer.json"].decode() and not any(b'"prompt":' in content for content in before.values())
+    assert PROMPT in kept["tokenizer.json"].decode() and "prompt" not in json.loads(before.get("tokenizer.json", "{}"))
     loaded = type(tokenizer).load(tmp_path / "kept")
     assert loaded.special == tokenizer.special and loaded.encode("a dog") == tokenizer.encode("a dog")
     assert written(loaded, tmp_path / "again") == kept
@@ -180,7 +180,7 @@ def test_lengths_count_the_prompt_before_a_step(tmp_path):
     learnt = [text for record in records if record.split == "train" for text in record.references]
     tokenizer = TOKENIZERS["words"](min_count=1, prompt="there is").fit(learnt)
     longest = 3 + max(len(tokenizer.encode(text)) for record in records for text in record.references)
-    told = rf"^decoder.max_length is {longest - 1}, .* takes {longest} tokens with its bos and prompt"
+    told = rf"^decoder.max_length is {longest - 1}, .* {longest} tokens with its bos and prompt"
     with pytest.raises(InputError, match=told):
         train_small(tmp_path / "run", *prompt, f"decoder.max_length={longest - 1}", "decode.max_length=10")
     assert not (tmp_path / "run").exists()
