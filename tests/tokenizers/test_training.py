@@ -1,6 +1,7 @@
 """Every tokenizer in a whole training: a run that captions, explains, goes on, and is read without a package."""
 
 import importlib.util
+import json
 
 import pytest
 
@@ -18,9 +19,20 @@ FEW = [*FROZEN, "train.max_steps=2", "train.epochs=1", "decoder.dropout=0"]
 @pytest.fixture(scope="module", params=list(TOKENIZERS))
 def run(request, tmp_path_factory):
     """A run of two steps; not to be changed."""
-    folder = tmp_path_factory.mktemp(request.param) / "run"
-    train_small(folder, f"tokenizer={request.param}", *OPTIONS.get(request.param, []), *FEW)
-    return folder
+    folder = tmp_path_factory.mktemp(request.param)
+    options = OPTIONS.get(request.param, [])
+    if request.param == "word_map":
+        options = [f"tokenizer.file={word_map(folder / 'WORDMAP_scenes.json')}"]
+    train_small(folder / "run", f"tokenizer={request.param}", *options, *FEW)
+    return folder / "run"
+
+
+def word_map(path):
+    """A file of the scenes' words, as Lyon's course writes it."""
+    words = {word for record in build(small_recipe(), "data") for text in record.references for word in text.split()}
+    ids = {word: number for number, word in enumerate(["<pad>", *sorted(words), "<unk>", "<start>", "<end>"])}
+    path.write_text(json.dumps(ids))
+    return path
 
 
 @pytest.fixture
