@@ -54,6 +54,7 @@ class Pretrained:
         self.pieces.no_truncation()
         self.pieces.no_padding()
         self.size = 1 + max(self.pieces.get_vocab(with_added_tokens=True).values())  # slow, so counted once
+        self.pieces.encode_special_tokens = True  # a written `</s>` is text like any other
         self.prompt = without_trailing_space(prompt)
         self.begun = self._ids(self.prompt)
         self.special = Special((ids["bos"], *self.begun), ids["eos"], ids["pad"], tuple(suppress))
@@ -91,6 +92,8 @@ class Pretrained:
         try:
             ids = {name: int(kept[name]) for name in IDS}
             suppress, prompt = [int(each) for each in kept["suppress"]], kept.get("prompt")
+            if not isinstance(prompt, str | None):
+                raise ValueError(f"its prompt is {prompt!r}, not text")
             tokenizer = cls.__new__(cls)
             tokenizer.model = str(kept["model"])
             tokenizer._set(kept["tokenizer"], ids, suppress, prompt)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from showtell.plumbing.errors import InputError
 from showtell.tokenizers import TOKENIZERS
 from showtell.tokenizers.captions import Tokenizer, batch
+from tests.language import tiny_language_model
 
 CAPTIONS = [
     "A brown dog runs on the grass .",
@@ -21,7 +22,7 @@ CAPTIONS = [
     "一只狗 在草地上",
 ]
 SMALL = {"words": {"min_count": 1}, "sentencepiece": {"vocabulary_size": 70}}  # what so few captions ask for
-SMALL["bern"] = {"min_count": 1}
+SMALL |= {"bern": {"min_count": 1}, "pretrained": {"model": tiny_language_model()}}
 WORDS = dict.fromkeys(word for caption in CAPTIONS for word in caption.split())
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # halves of characters too
 

@@ -35,8 +35,8 @@ def test_ids_are_those_of_transformers(tokenizer, text):
 def test_any_text_comes_back(text):
     tokenizer = Pretrained(model=tiny_language_model())
     clean = text.encode("utf-8", "replace").decode() if any("\ud800" <= c <= "\udfff" for c in text) else text
-    assert not any(i < 3 for i in tokenizer.encode(text)) or any(mark in text for mark in ("<s>", "</s>", "<pad>"))
-    if clean == text and not any(mark in text for mark in ("<s>", "</s>", "<pad>")):
+    assert not any(i < 3 for i in tokenizer.encode(text))
+    if clean == text:
         assert tokenizer.decode(tokenizer.encode(text)) == text
 
 

@@ -1,7 +1,6 @@
 """Every tokenizer in a whole training: a run that captions, explains, goes on, and is read without a package."""
 
 import importlib.util
-import json
 
 import pytest
 
@@ -10,29 +9,24 @@ from showtell.explain.explain import explain
 from showtell.recipe.build import build
 from showtell.tokenizers import TOKENIZERS
 from showtell.training import loop as train
+from tests.language import tiny_language_model
 from tests.small import FROZEN, small_recipe, train_small
+from tests.tokenizers.test_every_tokenizer import small
 
 OPTIONS = {"words": ["tokenizer.min_count=1"], "sentencepiece": ["tokenizer.vocabulary_size=45"]}
+OPTIONS["pretrained"] = [f"tokenizer.model={tiny_language_model()}"]
 FEW = [*FROZEN, "train.max_steps=2", "train.epochs=1", "decoder.dropout=0"]
 
 
 @pytest.fixture(scope="module", params=list(TOKENIZERS))
 def run(request, tmp_path_factory):
     """A run of two steps; not to be changed."""
-    folder = tmp_path_factory.mktemp(request.param)
+    folder = tmp_path_factory.mktemp(request.param) / "run"
     options = OPTIONS.get(request.param, [])
     if request.param == "word_map":
-        options = [f"tokenizer.file={word_map(folder / 'WORDMAP_scenes.json')}"]
-    train_small(folder / "run", f"tokenizer={request.param}", *options, *FEW)
-    return folder / "run"
-
-
-def word_map(path):
-    """A file of the scenes' words, as Lyon's course writes it."""
-    words = {word for record in build(small_recipe(), "data") for text in record.references for word in text.split()}
-    ids = {word: number for number, word in enumerate(["<pad>", *sorted(words), "<unk>", "<start>", "<end>"])}
-    path.write_text(json.dumps(ids))
-    return path
+        options = [f"tokenizer.file={small(request.param, tmp_path_factory)['file']}"]
+    train_small(folder, f"tokenizer={request.param}", *options, *FEW)
+    return folder
 
 
 @pytest.fixture
