@@ -53,8 +53,8 @@ class Pretrained:
         self.pieces = tokenizers.Tokenizer.from_str(json.dumps(content))
         self.pieces.no_truncation()
         self.pieces.no_padding()
-        self.pieces.encode_special_tokens = True  # a written `</s>` is text like any other
         self.size = 1 + max(self.pieces.get_vocab(with_added_tokens=True).values())  # slow, so counted once
+        self.pieces.encode_special_tokens = True  # a written `</s>` is text like any other
         self.prompt = without_trailing_space(prompt)
         self.begun = self._ids(self.prompt)
         self.special = Special((ids["bos"], *self.begun), ids["eos"], ids["pad"], tuple(suppress))

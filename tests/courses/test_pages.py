@@ -16,10 +16,12 @@ from showtell.report.notebook import run_notebook
 from tests.courses.places import COURSES, run, write_bern
 from tests.pages import blocks
 
+OWN = {"captioning.py", "cocoSource_xcnnfused.py"}  # no scripts: the courses' own functions and classes, by their names
+
 
 def test_the_scripts_are_thin():
     for path in COURSES.rglob("*.py"):
-        if path.parent.name != "models":
+        if path.parent.name != "models" and path.name not in OWN:
             assert len(path.read_text("utf-8").splitlines()) <= 60, path
 
 

@@ -65,7 +65,7 @@ def test_the_prompts_trailing_space_is_stripped_and_spaces_alone_are_no_prompt(n
 def test_a_file_keeps_the_prompt_and_one_without_is_as_before(name, tmp_path):
     plain, tokenizer = fitted(name, None), fitted(name)
     kept, before = written(tokenizer, tmp_path / "kept"), written(plain, tmp_path / "plain")
-    assert PROMPT in kept["tokenizer.json"].decode() and "prompt" not in json.loads(before.get("tokenizer.json", "{}"))
+    assert PROMPT in kept["tokenizer.json"].decode() and not any(b'"prompt":' in content for content in before.values())
     loaded = type(tokenizer).load(tmp_path / "kept")
     assert loaded.special == tokenizer.special and loaded.encode("a dog") == tokenizer.encode("a dog")
     assert written(loaded, tmp_path / "again") == kept
