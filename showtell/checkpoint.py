@@ -200,9 +200,6 @@ def read_recipe(folder: Path) -> Recipe:
             advice=f"train it again: {' && '.join(dict.fromkeys(_anew(folder, recipe, f'{folder}-anew')))}",
         )
     del recipe[VERSION]
-    train = recipe.get("train", {})
-    if "encoder_lr" in train:  # its name before it was the rate of pretrained decoders too
-        train["pretrained_lr"] = train.pop("encoder_lr")
     return recipe
 
 

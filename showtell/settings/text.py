@@ -116,7 +116,13 @@ def _sections(text: str, source: str) -> Recipe:
         raise RecipeError(f"{source} is not YAML: {reason}") from None
     if not isinstance(recipe, dict) or not all(isinstance(section, dict | str) for section in recipe.values()):
         raise RecipeError(f"{source} is not a recipe", takes="sections such as `encoder: {name: lite}`")
-    return {name: {"name": section} if isinstance(section, str) else section for name, section in recipe.items()}
+    sections = {name: {"name": section} if isinstance(section, str) else section for name, section in recipe.items()}
+    return {name: _renamed(section) if name == "train" else section for name, section in sections.items()}
+
+
+def _renamed(train: dict[str, Any]) -> dict[str, Any]:
+    """Options of `train` by their names of today: `encoder_lr` became the rate of language models too."""
+    return {"pretrained_lr" if key == "encoder_lr" else key: value for key, value in train.items()}
 
 
 # Options that Showtell 0.1 had in `train` -> the loss whose section has them now.
@@ -166,6 +172,8 @@ def _parse(item: str) -> tuple[str, str, Any]:
     if section == "train" and (name == "loss" or name in MOVED_TO):
         now = f"loss={text}" if name == "loss" else f"loss.{name}={text}"
         raise RecipeError("is in the section loss since Showtell 0.2", key=key, value=text, advice=f"write {now}")
+    if key == "train.encoder_lr":
+        raise RecipeError("is called train.pretrained_lr now", key=key, advice=f"write train.pretrained_lr={text}")
     if not equals or not section or "." in name:
         raise RecipeError(
             f"{item!r} is not an override", value=item, takes="section.key=value, such as train.epochs=10"

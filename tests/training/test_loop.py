@@ -18,7 +18,7 @@ from tests.training.short import ONE_STEP, STILL, state, trained
 
 def test_a_run_leaves_its_files(cnn_run):
     assert sorted(path.name for path in cnn_run.iterdir()) == [
-        *("last", "metrics.csv", "metrics.jsonl", "model.safetensors", "recipe.yaml", "tokenizer.json")
+        *("last", "made.json", "metrics.csv", "metrics.jsonl", "model.safetensors", "recipe.yaml", "tokenizer.json")
     ]
     assert sorted(path.name for path in (cnn_run / "last").iterdir()) == [
         *("model.safetensors", "optimizer.safetensors", "random.safetensors", "state.json")

@@ -16,7 +16,9 @@ def old(run):
     recipe = {k: v for k, v in yaml.safe_load((run / "recipe.yaml").read_text()).items() if k != "showtell"}
     loss = recipe.pop("loss")
     recipe["train"] |= {"loss": loss.pop("name"), "samples": 5, "reward": None, "baseline": "mean"} | loss
-    recipe["train"].pop("labels")
+    for newer in ("labels", "carry_state"):
+        recipe["train"].pop(newer)
+    recipe["train"]["encoder_lr"] = recipe["train"].pop("pretrained_lr")
     (run / "recipe.yaml").write_text(yaml.safe_dump(recipe))
 
 
