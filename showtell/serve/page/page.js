@@ -283,10 +283,14 @@ function soft(start, end, length) {
 
 // -- all captions
 
+function written(model, answer) {
+  return answer.error ? { model, error: answer.error } : plain(answer);
+}
+
 function asJson() {
   const rows = photos.map((photo) => ({
     file: photo.file.name || "pasted photo",
-    answers: Object.entries(photo.answers).map(([model, answer]) => (answer.error ? { model, error: answer.error } : plain(answer))),
+    answers: models.map((each) => each.id).filter((model) => model in photo.answers).map((model) => written(model, photo.answers[model])),
   }));
   return JSON.stringify(rows, null, 1);
 }
