@@ -12,8 +12,8 @@ from showtell.plumbing.errors import InputError
 from showtell.recipe.check import check
 from showtell.settings.text import load_recipe
 from showtell.training.loop import train
-from tests.captioners.huggingface.test_captioner import DATA, paths, run_command
 from tests.captioners.huggingface.tiny import folder
+from tests.captioners.huggingface.used import DATA, paths, run_command
 
 FIRST, SECOND = "a1" * 20, "b2" * 20
 
