@@ -182,6 +182,3 @@ def test_pictures_are_turned_upright_and_read_as_rgb(blip, tmp_path):
     upright = picture.transpose(Image.Transpose.ROTATE_270)
     names = [tmp_path / "turned.png", tmp_path / "clear.png", Image.open(tmp_path / "turned.png")]
     assert blip.caption(names, max_length=6) == blip.caption([upright, picture, upright], max_length=6)
-
-
-# Memory
