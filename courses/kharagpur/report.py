@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from showtell.coursework.script import console, run_script
+from showtell.cli.words import err, run
 
 
 def main() -> None:
@@ -25,8 +25,8 @@ def main() -> None:
     runs = {Path(run).name: Path(run) for run in asked.runs if (Path(run) / "recipe.yaml").is_file()}
     if not runs:
         raise InputError("are no runs", key="--runs", value=asked.runs, advice="run the notebooks first")
-    for run in runs.values():
-        evaluate_run(run, asked.split, ["evaluate.metrics=[BLEU-1,BLEU-4,ROUGE-L,CIDEr-D]"], console)
+    for folder in runs.values():
+        evaluate_run(folder, asked.split, ["evaluate.metrics=[BLEU-1,BLEU-4,ROUGE-L,CIDEr-D]"], err)
     captioners = {name: showtell.load(run) for name, run in runs.items()}
     photos = sections.thumbnails(asked.data / asked.split, 5)
     out = Path(f"team_id_{asked.id}_report.pdf")
@@ -48,4 +48,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run(main)

@@ -1,24 +1,24 @@
 """hw3_1.sh: photos of a folder and id2label.json -> a CSV `filename,label`; labels are the keys of id2label.json."""
 
+import argparse
 import os
-import sys
-from pathlib import Path
 
-from showtell.coursework.script import leave, run_script
+from showtell.cli import app
+from showtell.cli.words import run
 
 CLIP = "openai/clip-vit-base-patch32"
 
 
 def main() -> None:
-    if len(sys.argv) != 4:
-        leave("usage: bash hw3_1.sh <photo folder> <id2label.json> <out.csv>")
-    photos, labels, out = sys.argv[1:]
-
-    from showtell.cli.captioning import classify
-
+    parser = argparse.ArgumentParser(usage="bash hw3_1.sh <photo folder> <id2label.json> <out.csv>")
+    for name in ("photos", "labels", "out"):
+        parser.add_argument(name)
+    asked = parser.parse_args()
     model = os.environ.get("SHOWTELL_CLIP", CLIP)
-    classify([photos], labels=labels, prompts="photo", model=model, output=Path(out))
+    app(
+        ["classify", asked.photos, "--labels", asked.labels, "--prompts", "photo", "--model", model, "--out", asked.out]
+    )
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run(main)
