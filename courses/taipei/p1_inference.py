@@ -14,10 +14,8 @@ def main() -> None:
     for name in ("photos", "labels", "out"):
         parser.add_argument(name)
     asked = parser.parse_args()
-    model = os.environ.get("SHOWTELL_CLIP", CLIP)
-    app(
-        ["classify", asked.photos, "--labels", asked.labels, "--prompts", "photo", "--model", model, "--out", asked.out]
-    )
+    options = {"labels": asked.labels, "prompts": "photo", "model": os.environ.get("SHOWTELL_CLIP", CLIP)}
+    app(["classify", asked.photos, f"--out={asked.out}", *(f"--{name}={value}" for name, value in options.items())])
 
 
 if __name__ == "__main__":

@@ -40,8 +40,8 @@ def train(
     """Train a recipe into the folder `run`, or resume it, as `showtell train` does. Returns the folder.
 
     `recipe` comes from `showtell.load_recipe`, or is nested dicts of your own. Progress and notes go to `console`, by
-    default to stderr. Training may be killed at any moment: with `resume=True` it continues from the last checkpoint, and
-    ends with the same weights.
+    default to stderr. Training may be killed at any moment: with `resume=True` it continues from the last checkpoint,
+    and ends with the same weights.
 
     `after_epoch` is called after each epoch with the job and the log's row, for example to export the weights or to
     print the scores.
