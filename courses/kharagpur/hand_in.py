@@ -21,6 +21,7 @@ def main() -> None:
     asked = parser.parse_args()
     team = f"team_id_{asked.id}"
     wanted = [*(f"{team}_{part}.ipynb" for part in asked.parts), f"{team}_report.pdf", "captioning.py"]
+    wanted += ["classifier.py"] if "c" in asked.parts else []
     file = HERE / f"{team}_project.zip"
     checks = [missing(*wanted), not_run(f"{team}_*.ipynb"), names, pages(f"{team}_report.pdf", 4)]
     print(f"written: {file}: {', '.join(write_zip(HERE, file, [*wanted, 'TEAM.md'], checks))}")

@@ -1,6 +1,7 @@
 """Make the report: `python report.py --id 7 --pdf` writes team_id_7_report.pdf. The reasons are yours to write."""
 
 import argparse
+import json
 from pathlib import Path
 
 from showtell.cli.words import err, run
@@ -43,6 +44,9 @@ def main() -> None:
             sections.table(book, rows, "percent black")
         else:
             book.text("Not measured: occlusion. part_b.ipynb leaves occlusion.json in its run.")
+        if (found := Path("runs/classifier.json")).is_file():
+            book.text("Part C, whose caption is it? Macro means on the test photos:")
+            sections.table(book, {"classifier": json.loads(found.read_text("utf-8"))}, "part C")
         sections.captions(book, captioners, photos, {})
     print(f"written: {out} ({book.count} pages)")
 

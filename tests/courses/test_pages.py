@@ -15,7 +15,11 @@ from showtell.report.notebook import run_notebook
 from tests.courses.places import COURSES, run, write_bern
 from tests.pages import blocks
 
-OWN = {"captioning.py", "cocoSource_xcnnfused.py"}  # no scripts: the courses' own functions and classes, by their names
+OWN = {
+    "captioning.py",
+    "classifier.py",
+    "cocoSource_xcnnfused.py",
+}  # no scripts: the courses' own functions and classes, by their names
 
 
 def test_the_scripts_are_thin():
