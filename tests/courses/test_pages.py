@@ -15,11 +15,8 @@ from showtell.report.notebook import run_notebook
 from tests.courses.places import COURSES, run, write_bern
 from tests.pages import blocks
 
-OWN = {
-    "captioning.py",
-    "classifier.py",
-    "cocoSource_xcnnfused.py",
-}  # no scripts: the courses' own functions and classes, by their names
+# no scripts: the courses' own functions and classes, by their names
+OWN = {"captioning.py", "classifier.py", "cocoSource_xcnnfused.py"}
 
 
 def test_the_scripts_are_thin():
