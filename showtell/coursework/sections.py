@@ -105,12 +105,14 @@ def captions(
         book.photos([(open_image(photo, at_least=480), "\n".join(lines))])
 
 
-def attention(book: Booklet, captioner: Captioner, photos: Sequence[Path], layer: int | None = None) -> None:
+def attention(
+    book: Booklet, captioner: Captioner, photos: Sequence[Path], layer: int | None = None, above: str = ""
+) -> None:
     """One picture a photo: where the model looked at each word, in one layer or in the mean of all."""
     for photo in photos:
         image = open_image(photo, at_least=480)
-        book.text(photo.name)
-        book.figure(attention_figure(image, explain(captioner, image, how="attention", layer=layer, share=None)))
+        explained = explain(captioner, image, how="attention", layer=layer, share=None)
+        book.figure(attention_figure(image, explained), above=above or photo.name)
 
 
 def best_and_worst(
@@ -121,8 +123,8 @@ def best_and_worst(
         ("best", max(values, key=values.__getitem__)),
         ("worst", min(values, key=values.__getitem__)),
     ):
-        book.text(f"{word}: {image_id}, {values[image_id]:.4f}")
-        attention(book, captioner, [photos[image_id]], layer=-1)
+        above = f"{word}: {image_id}, {values[image_id]:.4f}"
+        attention(book, captioner, [photos[image_id]], layer=-1, above=above)
 
 
 def prompts(book: Booklet, found: Classified) -> None:
