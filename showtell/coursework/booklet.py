@@ -88,8 +88,8 @@ class Booklet:
         height = share * A4[0] / A4[1] * image.height / image.width
         if height > most:
             share, height = share * most / height, most
-        self._room(height + 2 * LINE * bool(above))
         if above:
+            self._room(height + 2 * LINE)
             self.text(above)
         figure = self._room(height)
         axes = figure.add_axes((LEFT, self.free - height, share, height))
