@@ -34,7 +34,7 @@ def main() -> None:
     with Booklet(out) as book:
         book.title(f"Image captioning, team {asked.id}")
         for name, run in runs.items():
-            book.text(f"{name}:")
+            book.text(f"Run {name}. Options that are not listed have Showtell's default value.")
             sections.settings(book, sections.read_recipe(run))
         sections.table(book, {name: sections.read_scores(run, asked.split) for name, run in runs.items()})
         sections.curves(book, runs)

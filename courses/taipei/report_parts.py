@@ -43,6 +43,7 @@ def problem_2(book: Booklet, runs: dict[str, Path], decoder: Path, clip: str | N
         values = {"CIDEr": found["CIDEr-D"], "CLIPScore": found.get("CLIPScore")}
         rows[f"{name} ({peft})"] = values | {"trained": count(run)}
     best = next(iter(runs.values()))
+    book.text("The best run. Options that are not listed have Showtell's default value.")
     sections.settings(book, sections.read_recipe(best))
     sections.table(book, rows)
     sections.curves(book, runs)

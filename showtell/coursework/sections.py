@@ -14,6 +14,7 @@ from showtell.coursework.booklet import Booklet
 from showtell.data.images import open_image
 from showtell.explain.explain import explain
 from showtell.plumbing.files import whole
+from showtell.recipe.tables import defaults
 from showtell.report.classified import bars_figure
 from showtell.report.figures import loss_figure, png
 from showtell.report.strip import attention_figure
@@ -22,14 +23,19 @@ from showtell.training.log import read_log
 from showtell.zeroshot.classify import Classified
 from showtell.zeroshot.judged import judge
 
+ALWAYS = ("epochs", "batch_size", "lr", "seed")  # settings that are shown even if they are the default
 Scores = Mapping[str, Mapping[str, float]]  # run -> metric -> value
 
 
-def settings(book: Booklet, recipe: Recipe, sections: Sequence[str] = ("encoder", "decoder", "peft")) -> None:
-    """The options of some sections of a recipe, a line each."""
-    for section in [*sections, "loss", "decode", "train"]:
-        options = {key: value for key, value in recipe[section].items() if value not in (None, [], False, "off")}
-        book.text(f"{section}: " + ", ".join(f"{key} {value}" for key, value in options.items()))
+def settings(book: Booklet, recipe: Recipe) -> None:
+    """A line for each section of a recipe: `decoder: gpt2, layers 3`, with the options that are not the default."""
+    lines = []
+    for section in ("encoder", "tokenizer", "decoder", "peft", "loss", "decode", "train"):
+        usual, options = defaults(recipe, section), dict(recipe[section])
+        words = [str(options.pop("name"))] if "name" in options else []
+        words += [f"{key} {options[key]}" for key in options if key in ALWAYS or options[key] not in (usual.get(key), [])]
+        lines.append(f"{section}: {', '.join(words)}")
+    book.text("\n".join(lines))
 
 
 def curves(book: Booklet, runs: Mapping[str, Path]) -> None:
