@@ -13,8 +13,10 @@ from PIL import Image
 from torch import nn
 
 import showtell
+from showtell.plumbing.hub import local_copy
+from showtell.plumbing.language_models import FILES, transformers
 
-BERT, RANDOM = "bert-base-uncased", "random"
+BERT, RANDOM = "google-bert/bert-base-uncased", "random"
 LABELS = ("Model A (SmolVLM)", "Model B (Custom)")
 
 
@@ -39,17 +41,25 @@ def split_by_photo(rows, seed=0):
     return [[row for row in rows if row["photo"] in part] for part in parts]
 
 
+def folder_of(model_name):
+    """The folder of a BERT: its own, or a copy from the hub. If neither is there, the error says what to do."""
+    return local_copy(model_name, "model_name", FILES, "take 'random', or a folder that transformers saved")
+
+
 def tokenizer_of(model_name, rows):
     """BERT's word pieces. With `random` they are learnt from the rows."""
-    from tokenizers import BertWordPieceTokenizer
-    from transformers import AutoTokenizer, PreTrainedTokenizerFast
-
+    library = transformers("model_name", model_name)
     if model_name != RANDOM:
-        return AutoTokenizer.from_pretrained(model_name)
+        return library.AutoTokenizer.from_pretrained(folder_of(model_name))
+    from tokenizers import BertWordPieceTokenizer
+    from tokenizers.processors import TemplateProcessing
+
     pieces = BertWordPieceTokenizer()
     pieces.train_from_iterator([row["text"] for row in rows], 2000, show_progress=False)
+    ends = [(name, pieces.token_to_id(name)) for name in ("[CLS]", "[SEP]")]
+    pieces._tokenizer.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
     special = {"pad_token": "[PAD]", "sep_token": "[SEP]", "cls_token": "[CLS]", "unk_token": "[UNK]"}
-    return PreTrainedTokenizerFast(tokenizer_object=pieces._tokenizer, **special)
+    return library.PreTrainedTokenizerFast(tokenizer_object=pieces._tokenizer, **special)
 
 
 def collate_of(tokenizer, longest=512):
@@ -69,13 +79,12 @@ class CaptionClassifier(nn.Module):
 
     def __init__(self, model_name=BERT, vocabulary_size=30522, dropout=0.1):
         super().__init__()
-        from transformers import AutoModel, BertConfig, BertModel
-
+        library = transformers("model_name", model_name)
         if model_name == RANDOM:
             sizes = {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 256}
-            self.bert = BertModel(BertConfig(vocab_size=vocabulary_size, **sizes))
+            self.bert = library.BertModel(library.BertConfig(vocab_size=vocabulary_size, **sizes))
         else:
-            self.bert = AutoModel.from_pretrained(model_name)
+            self.bert = library.AutoModel.from_pretrained(folder_of(model_name))
         wide = self.bert.config.hidden_size
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(wide, wide), nn.ReLU(), nn.Linear(wide, len(LABELS)))
 
