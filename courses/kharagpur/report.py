@@ -40,13 +40,12 @@ def main() -> None:
         sections.curves(book, runs)
         book.question("What limits each part? How do they differ?")
         if rows := read_occlusion(runs.values()):
-            book.text("Change of the scores with black patches, after minus before:")
-            sections.table(book, rows, "percent black")
+            sections.table(book, rows, "percent black", "Change of the scores with black patches, after minus before:")
         else:
             book.text("Not measured: occlusion. part_b.ipynb leaves occlusion.json in its run.")
         if (found := Path("runs/classifier.json")).is_file():
-            book.text("Part C, whose caption is it? Macro means on the test photos:")
-            sections.table(book, {"classifier": json.loads(found.read_text("utf-8"))}, "part C")
+            scores = {"classifier": json.loads(found.read_text("utf-8"))}
+            sections.table(book, scores, "part C", "Part C, whose caption is it? Macro means on the test photos:")
         sections.captions(book, captioners, photos, {})
     print(f"written: {out} ({book.count} pages)")
 

@@ -63,8 +63,12 @@ class Booklet:
         self.text(text, style="italic")
         self.free -= lines * LINE
 
-    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], above: str = "") -> None:
+        """A table; the text `above` it, of one or two lines, stays on its page."""
         height = 1.5 * LINE * (len(rows) + 1)
+        if above:
+            self._room(height + 3 * LINE)
+            self.text(above)
         figure = self._room(height)
         axes = figure.add_axes((LEFT, self.free - height, RIGHT - LEFT, height))
         axes.set_axis_off()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from showtell import checkpoint
@@ -33,7 +34,9 @@ def settings(book: Booklet, recipe: Recipe) -> None:
     for section in ("encoder", "tokenizer", "decoder", "peft", "loss", "decode", "train"):
         usual, options = defaults(recipe, section), dict(recipe[section])
         words = [str(options.pop("name"))] if "name" in options else []
-        words += [f"{key} {options[key]}" for key in options if key in ALWAYS or options[key] not in (usual.get(key), [])]
+        words += [
+            f"{key} {options[key]}" for key in options if key in ALWAYS or options[key] not in (usual.get(key), [])
+        ]
         lines.append(f"{section}: {', '.join(words)}")
     book.text("\n".join(lines))
 
@@ -41,18 +44,6 @@ def settings(book: Booklet, recipe: Recipe) -> None:
 def curves(book: Booklet, runs: Mapping[str, Path]) -> None:
     """Training and validation losses of all runs in one figure."""
     book.figure(loss_figure({name: read_log(run) for name, run in runs.items()}))
-
-
-def course_of(book: Booklet, run: Path, metric: str) -> None:
-    """The validation metric of each epoch."""
-    rows = [row for row in read_log(run) if metric in row]
-    figure = Figure(figsize=(7.2, 2.6), dpi=150, layout="constrained")
-    axes = figure.add_subplot()
-    axes.plot([row["epoch"] for row in rows], [row[metric] for row in rows], marker="o", markersize=3.5)
-    axes.set_xlabel("epoch")
-    axes.set_ylabel(f"{metric}, validation")
-    axes.grid(axis="y", alpha=0.4)
-    book.figure(figure)
 
 
 def two_curves(rows: Sequence[Mapping[str, Any]], metric: str) -> Figure:
@@ -66,6 +57,7 @@ def two_curves(rows: Sequence[Mapping[str, Any]], metric: str) -> Figure:
     left.legend(frameon=False)
     for axes, name in ((left, "loss per word"), (right, metric)):
         axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylabel(name)
         axes.grid(axis="y", alpha=0.4)
         axes.set_ylim(bottom=0)
@@ -78,10 +70,10 @@ def write_figure(figure: Figure, path: Path) -> None:
         part.write_bytes(png(figure))
 
 
-def table(book: Booklet, scores: Scores, first: str = "run") -> None:
+def table(book: Booklet, scores: Scores, first: str = "run", above: str = "") -> None:
     names = list(dict.fromkeys(name for of_run in scores.values() for name in of_run))
     rows = [[run, *(_number(values.get(name)) for name in names)] for run, values in scores.items()]
-    book.table([first, *names], rows)
+    book.table([first, *names], rows, above)
 
 
 def _number(value: float | None) -> str:

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from showtell.data.images import open_image
 from showtell.explain.explain import explain
@@ -34,6 +35,7 @@ def curves(models: dict) -> Figure:
             rows = [row for row in read_log(Path(content["run"])) if key in row]
             axes.plot([row["epoch"] for row in rows], [row[key] for row in rows], marker=".", label=name)
         axes.set(xlabel="epoch", title={"val_loss": "validation loss per word", "BLEU-4": "BLEU-4, greedy"}[key])
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(frameon=False)
     return figure
 
