@@ -15,8 +15,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bleu import score_of
 from checkpoint import captioner_of, read
 
-SIZES = (1, 3, 5)
-
 
 def checkpoints() -> dict[str, tuple[dict, object]]:
     """Name -> (content, captioner) of each; `models/NAME/` may hold the checkpoints of other variants."""
@@ -49,7 +47,7 @@ def table(models: dict, size: int = 5) -> str:
 
 
 def beams(models: dict) -> str:
-    return "\n\n".join(table(models, size) for size in SIZES)
+    return "\n\n".join(table(models, size) for size in (1, 3, 5))
 
 
 def photos() -> list[Path]:
