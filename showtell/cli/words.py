@@ -50,8 +50,8 @@ def run(command: Callable[[], object]) -> None:
         where = f"{error.filename}: " if error.filename else ""
         err.print(f"error: {where}{error.strerror or error}", markup=False, soft_wrap=True)
         sys.exit(2)
-    except Interrupted as stop:
-        err.print(str(stop), markup=False, soft_wrap=True)
+    except (Interrupted, KeyboardInterrupt) as stop:
+        err.print(str(stop) or "stopped", markup=False, soft_wrap=True)
         sys.exit(130)
 
 
