@@ -54,8 +54,7 @@ def write_zip(folder: Path, file: Path, patterns: Sequence[str], checks: Sequenc
     """
     wrong = list(dict.fromkeys(line for check in checks for line in check(folder)))
     if wrong:
-        listed = "".join(f"\n  - {line}" for line in wrong)
-        raise InputError(f"the hand-in is refused, {len(wrong)} to solve:{listed}")
+        raise InputError(f"the hand-in is refused, {len(wrong)} to solve:", details=wrong)
     paths = sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()} - {file})
     with whole(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in paths:

@@ -5,7 +5,6 @@ All of these are read. A row that stays unclear is skipped.
 """
 
 import ast
-import json
 import re
 import warnings
 from collections.abc import Iterable
@@ -18,6 +17,7 @@ from showtell.data.quotes import Line, read_rows
 from showtell.data.splits import SPLITS
 from showtell.data.text import read_text
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.reading import parse_json
 
 DELIMITERS = (",", "\t", ";", "|")
 PHOTO = ("filename", "file_name", "image_name", "image_path", "image", "img", "photo", "path", "filepath", "file")
@@ -92,8 +92,8 @@ def _texts(cells: list[str]) -> Iterable[object]:
     for cell in cells:
         if BEGINS.match(cell):
             try:
-                listed = json.loads(cell)
-            except (ValueError, RecursionError):
+                listed = parse_json(cell, mend=False)
+            except ValueError:
                 listed = _strings(cell.strip())
             if isinstance(listed, list):
                 return listed

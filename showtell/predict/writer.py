@@ -19,6 +19,7 @@ from showtell.cache.contents import digest_file
 from showtell.captioners.caption import Caption
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import NO_LINK, whole
+from showtell.plumbing.reading import parse_json
 
 try:
     import fcntl
@@ -243,7 +244,7 @@ def _lock(number: int, partial: Path) -> None:
 def _row(line: bytes) -> Row | None:
     """The row in a line, or None if the line is damaged; then the photo is captioned again."""
     try:
-        row = json.loads(line)
+        row = parse_json(line)
     except ValueError:
         return None
     is_ours = isinstance(row, dict) and {*COLUMNS, "photo", "made_by"} <= row.keys()

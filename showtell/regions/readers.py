@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from showtell.data.photo_pickles import read_photo
 from showtell.plumbing import pickles
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.reading import WHOLE, check_file, why_not
 
 Array = NDArray[Any]
 FEATURES, BOXES = "features", "boxes"
@@ -60,6 +61,8 @@ def open_features(path: Path) -> Reader:
         takes = f"a folder of .npy or .npz, or a file that ends in {', '.join(FORMS)}"
         raise refused(path, f"{path.suffix or 'a file without suffix'} is no format of features", takes=takes)
     try:
+        if wrong := why_not(path):
+            raise refused(path, f"it {wrong}")
         return FORMS[path.suffix.lower()](path)
     except InputError:
         raise
@@ -106,6 +109,7 @@ class Folder(Reader):
 
     def shape(self, name: str) -> tuple[int, ...]:
         path = self._files[name]
+        check_file(path)
         if path.suffix == ".npy":
             return tuple(np.load(path, mmap_mode="r", allow_pickle=False).shape)
         with zipfile.ZipFile(path) as archive:
@@ -115,6 +119,7 @@ class Folder(Reader):
         path = self._files[name]
         if path.suffix == ".npy":
             return _whole(path)
+        check_file(path)
         with np.load(path, allow_pickle=False) as arrays:
             if FEATURES not in arrays:
                 names = ", ".join(arrays.files[:5]) or "no arrays"
@@ -128,12 +133,14 @@ class Folder(Reader):
         if path.suffix == ".npy":
             beside = self._files.get(f"{name}.{BOXES}")
             return None if beside is None else _whole(beside)
+        check_file(path)
         with np.load(path, allow_pickle=False) as arrays:
             return _array_in(arrays, BOXES) if BOXES in arrays else None
 
 
 def _whole(path: Path) -> Array:
     """Read a .npy file. It is memory-mapped first, because numpy then checks the header's shape against the file."""
+    check_file(path, WHOLE)
     return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
 
 

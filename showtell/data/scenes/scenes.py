@@ -24,6 +24,7 @@ from showtell.data.scenes.draw import draw
 from showtell.data.scenes.words import captions
 from showtell.data.scenes.world import Scene, Thing, sample
 from showtell.plumbing.errors import InputError, RecipeError
+from showtell.plumbing.reading import TEXT, parse_json, read_text
 
 INDEX = "scenes.json"
 SMALLEST = 32  # pixels; in a smaller picture, a star is only a blot
@@ -122,10 +123,11 @@ def _draw_all(folder: Path, settings: dict[str, Any]) -> None:
 
 
 def _read(folder: Path) -> dict[str, Any]:
+    if not (folder / INDEX).exists():
+        raise InputError(f"{folder}: it has no {INDEX}, so no scenes")
+    text = read_text(folder / INDEX, TEXT)
     try:
-        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{folder}: it has no {INDEX}, so no scenes") from error
+        index = parse_json(text)
     except ValueError as error:
         advice = "delete the folder, then the scenes are drawn again"
         raise InputError(f"{folder / INDEX}: not JSON ({error}); {advice}") from error

@@ -6,7 +6,6 @@ Three layouts hold the same tensors: OpenAI's names without prefix (`h.0.attn.c_
 The transposed weight of a square map has the same shape, so tests compare values.
 """
 
-import json
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.hub import local_copy
+from showtell.plumbing.reading import read_json
 from showtell.plumbing.weights import check_fit, read_weights
 
 KEY = "decoder.weights"
@@ -96,12 +96,12 @@ def read(name: str) -> Source:
 
 
 def _heads(path: Path, name: str) -> int | None:
-    try:
-        config = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (OSError, ValueError) as error:
-        raise InputError(f"is {name}, whose config.json cannot be read: {error}", key=KEY, value=name) from None
+    try:
+        config = read_json(path)
+    except InputError as error:
+        raise InputError(f"is {name}, whose config.json {error.wrong}", key=KEY, value=name) from None
     config = config.get("decoder", config) if isinstance(config, dict) else {}
     heads = config.get("n_head")
     kind = config.get("model_type", "gpt2")

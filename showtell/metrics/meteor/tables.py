@@ -32,6 +32,7 @@ from rich.console import Console
 
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.progress import Bar
+from showtell.plumbing.reading import read_json
 
 VERSION = 3  # of the index's layout
 LONGEST = 7  # words of a phrase
@@ -77,7 +78,7 @@ def _note(text: str) -> None:
 
 def _is_whole(folder: Path) -> bool:
     try:
-        sums = json.loads((folder / SUMS).read_text("utf-8"))
+        sums = read_json(folder / SUMS)
         return bool(sums == {name: _checksum(folder / f"{name}.npy") for name in _PARTS})
     except (OSError, ValueError):
         return False

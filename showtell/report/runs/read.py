@@ -1,6 +1,5 @@
 """Run folders that `showtell evaluate` has scored -> everything that a report shows, read once."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -20,6 +19,7 @@ from showtell.metrics.significance import RESAMPLES
 from showtell.plumbing.device import device_of
 from showtell.plumbing.errors import InputError, ShowtellError
 from showtell.plumbing.origin import MADE
+from showtell.plumbing.reading import read_json
 from showtell.report.runs.log import Log, log_of
 from showtell.scoring.compare import gather, named_runs
 from showtell.scoring.comparison import DECIDES, Comparison, measure
@@ -178,8 +178,8 @@ def _count(run: Run) -> dict[str, int]:
 def _json(path: Path) -> dict[str, Any]:
     """The object in a file that Showtell wrote; empty if there is none or it is damaged: a report can do without."""
     try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        content = read_json(path)
+    except InputError:
         return {}
     return content if isinstance(content, dict) else {}
 
