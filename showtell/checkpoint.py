@@ -222,7 +222,7 @@ def _anew(folder: Path, recipe: Recipe, run: str, seen: tuple[Path, ...] = ()) -
         sources["loss.teacher"] = train.get("teacher")
     overrides = []
     for key, name in sources.items():
-        source = Path(str(name)).expanduser()
+        source = Path(os.path.expanduser(str(name)))  # noqa: PTH111 - Path raises without such a user
         old = _of_0_1(source) if name is not None and source not in (*seen, folder) else None
         if old is not None:
             new = f"{source}-anew"
@@ -252,7 +252,10 @@ def write_training(run: Path, tensors: dict[str, dict[str, Tensor]], state: dict
         digests = {}
         for name, content in tensors.items():
             file = part / f"{name}.safetensors"
+            file.touch()
+            rights = file.stat().st_mode  # what the umask leaves; safetensors makes its own file, for the owner only
             _save(content, file)
+            file.chmod(rights & 0o777)
             sync(file)
             digests[file.name] = digest_file(file)
         sealed = state | {FILES: digests}

@@ -34,7 +34,7 @@ def digest_file(path: Path) -> str | None:
             while block := file.read(1 << 20):
                 hashed.update(block)
         return hashed.hexdigest()
-    except (InputError, OSError, LookupError):  # LookupError: an HDF5 file without that row
+    except (InputError, OSError, LookupError, ValueError):  # LookupError: an HDF5 file without that row
         return None
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from showtell.cli.words import SOME_UNREADABLE, Overrides, err, out
+from showtell.plumbing.console import plain
 from showtell.plumbing.garbage import nothing_to_collect
 from showtell.plumbing.reading import RECIPE, read_text
 
@@ -51,7 +52,7 @@ def doctor(
     path = check_out(output) if output is not None else None
     diagnosis = examine(read_words(recipe, overrides or []), err)
     for line in lines(diagnosis, out.width):
-        print(line)
+        print(plain(line))
     if path is not None:
         write_diagnosis(path, diagnosis)
         out.print(f"written: {path}")

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
+from showtell.plumbing.console import Plain
 from showtell.plumbing.errors import InputError, Interrupted, ShowtellError, Unreadable
 from showtell.plumbing.messages import count, printable
 
-out, err = Console(soft_wrap=True, highlight=False, markup=False), Console(stderr=True, highlight=False)
+out, err = Plain(soft_wrap=True), Plain(stderr=True)
 Recipe = Annotated[
     str, typer.Argument(metavar="RECIPE", help="A packaged recipe (`showtell recipes` lists them), or a YAML file.")
 ]

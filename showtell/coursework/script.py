@@ -3,12 +3,12 @@
 import sys
 from collections.abc import Callable
 
-from rich.console import Console
 from typer import Exit
 
+from showtell.plumbing.console import Plain
 from showtell.plumbing.errors import Interrupted, ShowtellError
 
-console = Console(stderr=True, highlight=False)
+console = Plain(stderr=True, highlight=False)
 
 
 def run_script(main: Callable[[], int | None]) -> None:

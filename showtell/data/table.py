@@ -16,6 +16,7 @@ from showtell.data.photos import SUFFIXES
 from showtell.data.quotes import Line, read_rows
 from showtell.data.splits import SPLITS
 from showtell.data.text import read_text
+from showtell.plumbing.console import of_cell
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.reading import parse_json
 
@@ -73,6 +74,7 @@ def read_table(
 
 
 def _row(cells: list[str], layout: _Layout, delimiter: str, split: str | None, where: str) -> Row:
+    cells = [of_cell(each) for each in cells]
     last = layout.captions[-1]
     if len(cells) > layout.width and last == layout.width - 1:  # the caption has commas, but no quotes: join it again
         cells = [*cells[:last], delimiter.join(cells[last:])]

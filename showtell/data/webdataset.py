@@ -18,7 +18,6 @@ comes twice with different content, two samples have the same key. If their phot
 """
 
 import json
-import os
 import re
 import shutil
 import tarfile
@@ -36,6 +35,7 @@ from showtell.data.record import LeftOut, Records
 from showtell.data.splits import Division, Split, split_in
 from showtell.data.table import CAPTION
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.files import cache_folder
 from showtell.plumbing.reading import TEXT, parse_json, read_text, whole_letters
 from showtell.settings.bounds import Share
 
@@ -91,7 +91,7 @@ def _rows(root: Path, shards: list[Path], samples: list[dict[str, Any]]) -> Iter
 
 def _folder(shards: list[Path]) -> Path:
     """The cache folder of exactly these files: it changes with a tar's path, size or modification time."""
-    cache = Path(os.environ.get("SHOWTELL_CACHE") or "~/.cache/showtell").expanduser()
+    cache = cache_folder()
     stats = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in shards]
     return cache / f"webdataset-{EDITION}-{blake2b(repr(stats).encode('utf-8', 'replace'), digest_size=8).hexdigest()}"
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.plumbing.files import cache_folder
+from showtell.plumbing.files import at_home, cache_folder
 from showtell.plumbing.hub import local_copy
 from showtell.plumbing.quiet import quiet
 from showtell.plumbing.reading import check_model_files, why_not
@@ -39,7 +39,7 @@ def language_model(name: str, key: str) -> Path:
     """The folder of a language model; `key` is the option that names it. Raises InputError if there is none."""
     if name in PACKAGED:
         return _converted(_packaged(name, key), key)
-    path = Path(name).expanduser()
+    path = at_home(name, key)
     if path.suffix == ".gguf":
         if wrong := why_not(path):
             raise InputError(f"is {name}, which {wrong}", key=key, value=name, takes="a folder or a Hub id")
@@ -73,6 +73,7 @@ def _converted(file: Path, key: str) -> Path:
     part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.parent))
     try:
         _convert(file, part, key)
+        part.chmod(0o755)  # mkdtemp makes folders that only the owner can read
         with contextlib.suppress(OSError):  # another process may have been first
             part.rename(folder)
     finally:

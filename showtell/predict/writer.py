@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 from showtell.cache.contents import digest_file
 from showtell.captioners.caption import Caption
+from showtell.plumbing.console import cell
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import NO_LINK, whole
 from showtell.plumbing.reading import parse_json
@@ -39,7 +40,9 @@ def as_jsonl(rows: Iterable[Row]) -> str:
 
 def as_csv(rows: Iterable[Row]) -> str:
     text = io.StringIO()
-    csv.writer(text).writerows([("image_id", "caption"), *((row["image_id"], row["caption"]) for row in rows)])
+    csv.writer(text).writerows(
+        [("image_id", "caption"), *((cell(row["image_id"]), cell(row["caption"])) for row in rows)]
+    )
     return text.getvalue()
 
 

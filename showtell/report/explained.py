@@ -16,6 +16,7 @@ from showtell.data.photos import without_ending
 from showtell.explain.explain import check_method, explain
 from showtell.explain.explanation import Explanation
 from showtell.explain.words import numbers_of
+from showtell.plumbing.console import Plain
 from showtell.plumbing.errors import InputError, Unreadable
 from showtell.plumbing.files import check_folder, whole
 from showtell.plumbing.messages import printable
@@ -53,7 +54,7 @@ def explain_photos(
     check_ours(folder, names.values())
     shown: list[dict[str, Any]] = []
     drawn, manner = 0, ""
-    with Bar(console or Console(stderr=True), "explaining", len(photos), "photo", show=console is not None) as bar:
+    with Bar(console or Plain(stderr=True), "explaining", len(photos), "photo", show=console is not None) as bar:
         for image_id, path in photos.items():
             try:
                 image = captioner.open(path)  # like `caption`, so the captions are the same

@@ -108,7 +108,7 @@ def same_place(before: object, now: object) -> bool:
     """
     if not isinstance(before, str) or not isinstance(now, str) or "/" not in before + now:
         return False
-    return Path(before).expanduser().resolve() == Path(now).expanduser().resolve()
+    return Path(os.path.expanduser(before)).resolve() == Path(os.path.expanduser(now)).resolve()  # noqa: PTH111
 
 
 def packaged_recipes() -> dict[str, str]:

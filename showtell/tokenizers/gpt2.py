@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.files import at_home
 from showtell.plumbing.reading import read_bytes
 from showtell.tokenizers import storage
 from showtell.tokenizers.byte_pairs import BytePairs
@@ -32,7 +33,7 @@ class GPT2:
     file_name = "tokenizer.json"
 
     def __init__(self, *, files: Path | None = None, prompt: str | None = None) -> None:
-        folder = _packaged() if files is None else files.expanduser()
+        folder = _packaged() if files is None else at_home(files, "tokenizer.files")
         content = {name: _read(folder / name) for name in OFFICIAL}
         if files is None:
             _check_official(folder, content)

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from showtell.data.photos import at_home
 from showtell.data.text import read_text
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.files import at_home
 from showtell.plumbing.reading import parse_json
 
 FORMS = "a file (.json, .txt, .csv), names with commas such as cat,dog, or the word folders"

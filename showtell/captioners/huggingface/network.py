@@ -13,7 +13,7 @@ import torch
 from showtell.cache.contents import digest_file
 from showtell.plumbing.device import device_of
 from showtell.plumbing.errors import InputError
-from showtell.plumbing.hub import hub_file, hub_is_out_of_reach, on_one_line
+from showtell.plumbing.hub import PAGE, drop_pages, hub_file, hub_is_out_of_reach, on_one_line
 from showtell.plumbing.quiet import quiet
 from showtell.plumbing.reading import check_model_files, read_json
 from showtell.plumbing.torchvision_repair import repair_torchvision
@@ -157,7 +157,7 @@ def _cannot(name: str, error: Exception) -> InputError:
         advice = "pip install 'showtell[lm]'"
     if isinstance(error, OSError) and "offline" in str(error).lower():
         advice = "the Hugging Face Hub is out of reach; name a local folder instead"
-    return refused(name, f"cannot be loaded ({on_one_line(error)})", advice=advice)
+    return refused(name, PAGE if drop_pages() else f"cannot be loaded ({on_one_line(error)})", advice=advice)
 
 
 def _check_words(name: str, network: Any, tokenizer: Any) -> None:

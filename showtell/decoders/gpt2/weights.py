@@ -13,6 +13,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from showtell.plumbing.errors import InputError, RecipeError
+from showtell.plumbing.files import at_home
 from showtell.plumbing.hub import local_copy
 from showtell.plumbing.reading import read_json
 from showtell.plumbing.weights import check_fit, read_weights
@@ -81,7 +82,7 @@ class Sizes(NamedTuple):
 
 def read(name: str) -> Source:
     """A file, or a folder or Hub repository as transformers saves it. Raises InputError if it holds no GPT-2."""
-    path = Path(name).expanduser()
+    path = at_home(name, KEY)
     if path.is_file() or path.suffix in SUFFIXES:
         return Source(_ours(read_weights(path, KEY), name), name, None)
     folder = local_copy(name, KEY, FILES, f"take {KEY}=random, or decoder=language_model with a model that is here")

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from showtell.encoders.timm.flax import read_layers
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.plumbing.hub import hub_is_out_of_reach, in_hub_cache
+from showtell.plumbing.files import at_home
+from showtell.plumbing.hub import PAGE, drop_pages, hub_is_out_of_reach, in_hub_cache, on_one_line
 from showtell.plumbing.reading import why_not
 from showtell.plumbing.weights import LARGEST
 
@@ -39,14 +40,16 @@ def load_hub(model: str, build: Callable[..., Any]) -> Any:
         )
     try:
         return build(pretrained=True)
-    except OSError as error:
-        reason = " ".join(str(error).split())
+    except InputError:
+        raise
+    except Exception as error:  # a proxy that answers with a web page makes the libraries raise nearly anything
+        reason = PAGE if drop_pages() else on_one_line(error)
         raise InputError(f"encoder.weights=hub: {model!r} cannot be downloaded ({reason}); {WAYS_OUT}") from error
 
 
 def load_file(network: Any, path: str) -> None:
     """Read a .safetensors, .pth or .bin file into the network. Nothing in the file is executed."""
-    file = Path(path).expanduser()
+    file = at_home(path, "encoder.weights")
     state = read_layers(file, network) if not why_not(file, LARGEST) else None
     state = read(file) if state is None else state
     check_numbers(path, network, state)

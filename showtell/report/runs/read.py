@@ -18,7 +18,7 @@ from showtell.metrics import METRICS
 from showtell.metrics.significance import RESAMPLES
 from showtell.plumbing.device import device_of
 from showtell.plumbing.errors import InputError, ShowtellError
-from showtell.plumbing.origin import MADE
+from showtell.plumbing.origin import MADE, public
 from showtell.plumbing.reading import read_json
 from showtell.report.runs.log import Log, log_of
 from showtell.scoring.compare import gather, named_runs
@@ -189,5 +189,5 @@ def _data(runs: Mapping[str, Run], split: str, comparison: Comparison) -> str:
     data = next(iter(runs.values())).recipe.get("data", {})
     content = sorted(comparison.references.items())
     digest = blake2b(repr(content).encode(), digest_size=8).hexdigest()
-    place = f" in {data['root']}" if data.get("root") else ""
+    place = f" in {public(str(data['root']))}" if data.get("root") else ""
     return f"{data.get('name', 'captions')}{place}, {split}: {len(content):,} photos, references {digest}"

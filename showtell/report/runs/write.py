@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from showtell import __version__
+from showtell.plumbing.console import Plain
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import check_folder, whole, write_json, write_text
 from showtell.plumbing.messages import say
@@ -138,7 +139,7 @@ def _figures(found: Runs, looks: Sequence[Look], folder: Path, console: Console 
     folder.mkdir(parents=True, exist_ok=True)
     drawn = list(_drawn(found, looks))
     written = []
-    with Bar(console or Console(stderr=True), "drawing", len(drawn), "figure", show=console is not None) as bar:
+    with Bar(console or Plain(stderr=True), "drawing", len(drawn), "figure", show=console is not None) as bar:
         for name, draw in drawn:
             figure = draw()
             written.append(_bytes(folder / f"{name}.png", png(figure)))
