@@ -1,6 +1,7 @@
 """Shared by several commands: their arguments, their consoles, and how they load a model."""
 
 import io
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -41,6 +42,11 @@ def run(command: Callable[[], object]) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names may hold bytes that are not UTF-8
+    try:
+        os.getcwd()  # noqa: PTH109 - libraries end the process if the working folder was deleted
+    except OSError:
+        err.print("error: the working folder was deleted, or may not be read; change into another one")
+        sys.exit(2)
     try:
         command()
     except ShowtellError as error:

@@ -37,6 +37,7 @@ PHONE_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")  # bytes 8
 MOST_BYTES = 2**30
 MAX_SIDE = 20_000
 MAX_PIXELS = 178_000_000  # 0.7 GB in Pillow's memory
+MAX_WEBP = 80_000_000  # its decoder takes 16 bytes for a pixel
 MAX_SHRUNK = 1_000_000_000  # pixels of a JPEG before shrinking; decoding takes about ten seconds
 LARGE = 24_000_000
 
@@ -226,7 +227,8 @@ def _is_giant(image: Image.Image, file: BinaryIO, at_least: int | None) -> bool:
     shrinks = _pixels(image) < whole
     # The reason does not name the size, so that equal reasons can be counted.
     reason = f"too large; at most {MAX_SIDE:,} pixels a side and {MAX_PIXELS // 1_000_000} million in all"
-    if max(image.size) > MAX_SIDE or _pixels(image) > MAX_PIXELS or whole > MAX_SHRUNK:
+    most = MAX_WEBP if image.format == "WEBP" else MAX_PIXELS
+    if max(image.size) > MAX_SIDE or _pixels(image) > most or whole > MAX_SHRUNK:
         raise _Refused(reason)
     kept_whole = shrinks and whole > LARGE and _kept_whole(image, file)
     if kept_whole and whole > MAX_PIXELS:

@@ -174,3 +174,32 @@ def test_yaml_that_is_no_recipe_is_said(tmp_path, text):
 def test_nearest_is_the_allowed_word_as_it_is_written():
     assert nearest("cider", ["loss", "BLEU-4", "CIDEr-D"]) == "CIDEr-D"
     assert nearest("xyz", ["loss", "BLEU-4"]) is None
+
+
+ALIASES = ["a: &a [x, x, x, x, x, x, x, x, x, x]"]
+ALIASES += [
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n".join([*ALIASES, "encoder: {name: *i}"]),
+        "encoder: &a {name: *a}",
+        "encoder: &a {<<: *a}",
+        "encoder: {name: " + "[" * 5000 + "]" * 5000 + "}",
+        "train: {seed: " + "9" * 5000 + "}",
+        "train: {seed: 0x" + "f" * 5000 + "}",
+        'encoder: {name: "\\ud83d"}',
+    ],
+    ids=["copies", "itself", "merged", "deep", "digits", "hex", "half"],
+)
+def test_a_recipe_is_bounded_however_it_is_written(tmp_path, text):
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(RecipeError, match="is not YAML"):
+        load_recipe(str(tmp_path / "mine.yaml"))
+
+
+def test_an_alias_is_a_copy():
+    assert read_yaml("a: &a [1, 2]\nb: [*a, *a]") == {"a": [1, 2], "b": [[1, 2], [1, 2]]}
