@@ -66,7 +66,10 @@ def bare(*, root: Path) -> Records:
 
 
 def walk(root: Path) -> Iterator[Path]:
-    """All files that are not hidden, sorted within each folder. Links to folders come last; each folder is read once, as links may be circular."""
+    """All files that are not hidden, sorted within each folder. Links to folders come last.
+
+    Each folder is read once, as links may be circular.
+    """
     seen = {_identity(parent) for parent in root.resolve().parents}  # else a link to a parent would read the whole disk
     waiting = [root]
     for top in waiting:  # the list grows meanwhile

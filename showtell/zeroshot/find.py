@@ -1,8 +1,8 @@
 """A sentence and an album -> the photos that fit the sentence best.
 
-A CLIP compares the sentence with every photo. A captioner says how likely it finds the sentence as a caption of a photo:
-the mean of its tokens' log-probabilities. That takes longer, so only a shortlist is asked: the photos whose own captions
-share words with the sentence. Rare words count more, and words count by their stem: `cars` finds `car`.
+A CLIP compares the sentence with every photo. A captioner says how likely it finds the sentence as a caption of a
+photo: the mean of its tokens' log-probabilities. That takes longer, so only a shortlist is asked: the photos whose own
+captions share words with the sentence. Rare words count more, and words count by their stem: `cars` finds `car`.
 """
 
 import math

@@ -37,7 +37,7 @@ def fetches(items: Sequence[Item]) -> Iterator[Fetch]:
         elif kind == "tar":
             yield _in_tar(*place)
         elif kind == "table":
-            path, column, group, row = place
+            path, column = place[:2]
             if (path, column) not in tables:
                 of_table = [each.place for each in items if list(each.place[:3]) == ["table", path, column]]
                 tables[path, column] = cells(Path(path), column, [(place[3], place[4]) for place in of_table])

@@ -23,7 +23,7 @@ from showtell.predict.album.plan import Plan, part_size
 from showtell.predict.album.shards import Shard
 from showtell.predict.album.sources import Source
 from showtell.predict.album.tables import parquet
-from showtell.predict.album.wording import Wording
+from showtell.predict.album.wording import AS_IT_IS, Wording
 from showtell.predict.album.work import Step, Work, make_parts, write_sidecars
 
 PLAN_LOCK = ".plan.lock"
@@ -40,7 +40,7 @@ class Asked:
     folder: Path
     form: str = "jsonl"
     shard: Shard | None = None
-    wording: Wording = Wording()
+    wording: Wording = AS_IT_IS
     sidecars: bool = False
     overwrite: bool = False
 

@@ -1,4 +1,4 @@
-"""`album.json`: what made a folder of captions. Other settings are refused, so that a folder never mixes two captioners."""
+"""`album.json`: what made a folder of captions. Other settings are refused: a folder never mixes two captioners."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -29,6 +29,9 @@ class Wording(NamedTuple):
             raise InputError(key="--max-characters", value=self.most, takes=takes)
 
 
+AS_IT_IS = Wording()
+
+
 def cut_at_word(text: str, most: int) -> str:
     """The first words of a text, without a comma at their end. A first word that is too long is cut itself.
 

@@ -14,7 +14,7 @@ from showtell.predict.album.parts import OTHERS, Part, Row
 from showtell.predict.album.pipeline import Result, captioned
 from showtell.predict.album.plan import Plan
 from showtell.predict.album.sidecars import write_sidecar
-from showtell.predict.album.wording import Wording
+from showtell.predict.album.wording import AS_IT_IS, Wording
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Work:
 
     folder: Path
     form: str = "jsonl"
-    wording: Wording = Wording()
+    wording: Wording = AS_IT_IS
     sidecars: bool = False
     overwrite: bool = False
     calibration: Calibration | None = None
@@ -45,7 +45,7 @@ class Step:
 
 
 def make_parts(captioner: Captioner, work: Work, numbers: Iterable[int]) -> Generator[Step, None, None]:
-    """Make these parts, in order; a step for each batch. A part that another process makes at this moment is skipped."""
+    """Make these parts, in order; a step for each batch. A part that another process is making is skipped."""
     plan = Plan(work.folder)
     open_parts: dict[int, _Open] = {}
     try:
