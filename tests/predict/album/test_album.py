@@ -218,7 +218,7 @@ def test_a_list_tars_and_tables_give_the_same_captions(album, tmp_path, whole):
     with pytest.raises(InputError, match="no column of photos; it has n, size"):
         parquet.write_table(pyarrow.table({"n": [1], "size": [2]}), tmp_path / "d.parquet")
         Source([tmp_path / "d.parquet"])
-    with pytest.raises(InputError, match="imag.*did you mean image"):
+    with pytest.raises(InputError, match=r"imag.*did you mean image"):
         Source([tmp_path / "b.parquet"], "imag")
     with pytest.raises(InputError, match="needs photos that are files"):
         make(tmp_path / "a.tar", tmp_path / "no", sidecars=True)
