@@ -1,7 +1,7 @@
 """A generator that runs in a thread of its own, at most some steps ahead of who reads it."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from queue import Empty, Full, Queue
 from typing import Any, TypeVar
 
@@ -9,7 +9,7 @@ T = TypeVar("T")
 END = object()
 
 
-def ahead(items: Iterable[T], most: int) -> Iterator[T]:
+def ahead(items: Iterable[T], most: int) -> Generator[T, None, None]:
     """The same items, made in a thread; up to `most` wait in a queue. Its error is raised here, in its place.
 
     If the reader stops early, the thread ends after its current item.

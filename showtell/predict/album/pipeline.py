@@ -9,9 +9,9 @@ always the same photos, so a part has the same rows whoever makes it.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -55,7 +55,7 @@ class _Way(NamedTuple):
     one: Callable[[Any, int], Any]  # one photo of what `encode` returned
 
 
-def captioned(captioner: Captioner, work: Iterable[tuple[int, Sequence[Item]]]) -> Iterator[Captioned]:
+def captioned(captioner: Captioner, work: Iterable[tuple[int, Sequence[Item]]]) -> Generator[Captioned, None, None]:
     """The captions of (part, photos), batch by batch in order.
 
     A photo that cannot be read, or that the model refuses, has the reason instead. If the model refuses every photo of
@@ -65,10 +65,11 @@ def captioned(captioner: Captioner, work: Iterable[tuple[int, Sequence[Item]]]) 
     size = min(BATCH_SIZE, captioner.at_once or BATCH_SIZE)
     works = False
     with ThreadPoolExecutor(READERS) as pool, _halved_threads(captioner), torch.no_grad():
-        for batch in ahead(_encoded(way, _read(pool, captioner, way, work, size)), 1):
-            results = _results(way, batch, works)
-            works = works or any(isinstance(result, Caption) for result in results)
-            yield Captioned(batch.part, batch.items, results)
+        with closing(ahead(_encoded(way, _read(pool, captioner, way, work, size)), 1)) as batches:
+            for batch in batches:
+                results = _results(way, batch, works)
+                works = works or any(isinstance(result, Caption) for result in results)
+                yield Captioned(batch.part, batch.items, results)
 
 
 def _reads_features(captioner: Captioner) -> bool:

@@ -52,7 +52,7 @@ class Asked:
             parquet()
         self.wording.check()
         check_folder(self.folder, "--out")
-        settings.check_free(self.folder, self.overwrite)
+        settings.check_free(self.folder)
         if self.sidecars and not source.has_files:
             raise InputError(f"needs photos that are files; these are rows of {source.kind}", key="--sidecar")
         if self.overwrite and self.shard is not None:

@@ -22,7 +22,7 @@ WORDS = {  # what a user calls each setting, in the order in which they are comp
 }
 
 
-def check_free(folder: Path, overwrite: bool) -> None:
+def check_free(folder: Path) -> None:
     """Raise InputError if the folder holds something else than captions of an album."""
     if not folder.exists() or (folder / FILE).is_file():
         return

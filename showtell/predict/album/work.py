@@ -1,6 +1,7 @@
 """Parts of a plan and a captioner -> files of rows, and sidecars. Every engine runs this, in one process or in many."""
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,11 +50,12 @@ def make_parts(captioner: Captioner, work: Work, numbers: Iterable[int]) -> Gene
     plan = Plan(work.folder)
     open_parts: dict[int, _Open] = {}
     try:
-        for batch in captioned(captioner, _begun(plan, work, numbers, open_parts)):
-            part = open_parts[batch.part]
-            yield part.add(captioner, batch.items, batch.results)
-            if part.left == 0:
-                yield open_parts.pop(batch.part).finish()
+        with closing(captioned(captioner, _begun(plan, work, numbers, open_parts))) as batches:
+            for batch in batches:
+                part = open_parts[batch.part]
+                yield part.add(captioner, batch.items, batch.results)
+                if part.left == 0:
+                    yield open_parts.pop(batch.part).finish()
     finally:
         for each in open_parts.values():
             each.lock.__exit__()

@@ -229,7 +229,9 @@ def test_a_truncated_tar_gives_what_is_whole_in_it(album, tmp_path):
         tar.add(album / "01.png", "1.png")
         tar.add(album / "02.png", "2.png")
     whole = (tmp_path / "a.tar").read_bytes()
-    (tmp_path / "a.tar").write_bytes(whole[:1600])
+    (tmp_path / "a.tar").write_bytes(
+        whole[:3600]
+    )  # in the second photo; each has two headers of 512 bytes and their contents
     report, _ = make(tmp_path / "a.tar", tmp_path / "out")
     assert captions(tmp_path / "out")["1.png"] == "a photo of shade 20" and "a.tar" in report.failed
 
