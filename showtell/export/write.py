@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from showtell.captioners.captioner import Captioner
 from showtell.captioners.neural import Neural
-from showtell.encoders.encoder import Encoder
 from showtell.decode.spelling import banned
+from showtell.encoders.encoder import Encoder
 from showtell.export import run as runner
 from showtell.export.graphs import TRACED, Graph, graphs
 from showtell.export.words import text_form
@@ -230,4 +230,3 @@ Made with Showtell: {captioner.parts}. {kept}
 
 `settings.json` has the decoding, the special ids, the sizes of photos and how ids become text.
 """
-
