@@ -52,7 +52,7 @@ def export(captioner: Captioner, folder: Path, int8: bool = False, say: Callable
             say(f"{name}.onnx")
             write_graph(graph, part / f"{name}.onnx")
             if int8 and name != "encoder":
-                _quantize(part / f"{name}.onnx")
+                quantize(part / f"{name}.onnx")
             else:
                 compare(graph, part / f"{name}.onnx")
         write_json(part / "settings.json", settings)
@@ -204,7 +204,7 @@ def _far(mine: Any, wanted: Tensor) -> float:
     return float(np.abs(mine - expected).max() / max(np.abs(expected).max(), 1e-6))
 
 
-def _quantize(path: Path) -> None:
+def quantize(path: Path) -> None:
     """Store the matrices of a graph as bytes with a scale; sums are computed in whole numbers."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
