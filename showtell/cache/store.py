@@ -21,6 +21,7 @@ from torch import Tensor
 
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import open_end, placed
+from showtell.plumbing.reading import TEXT, read_json, read_text
 
 try:
     import fcntl
@@ -66,8 +67,8 @@ class Store:
         self.rows, self._maps = {}, dict[str, np.memmap]()
         self._sums, self._sound = list[str](), set[int]()  # the checksum of each row; the rows that were compared
         try:
-            written = json.loads((self.folder / "layout.json").read_text("utf-8"))
-            lines = (self.folder / "contents.txt").read_text("ascii")
+            written = read_json(self.folder / "layout.json")
+            lines = read_text(self.folder / "contents.txt", TEXT)
             self.layout = {name: (kind, tuple(shape)) for name, (kind, shape) in written.items()}
             sizes = [self._path(name).stat().st_size // _bytes(*entry) for name, entry in self.layout.items()]
         except (OSError, ValueError, TypeError, AttributeError, ZeroDivisionError):  # no complete store is here

@@ -1,6 +1,7 @@
 """Shared by several commands: their arguments, their consoles, and how they load a model."""
 
 import io
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -8,12 +9,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
+from showtell.plumbing.console import Plain
 from showtell.plumbing.errors import InputError, Interrupted, ShowtellError, Unreadable
 from showtell.plumbing.messages import count, printable
 
-out, err = Console(soft_wrap=True, highlight=False, markup=False), Console(stderr=True, highlight=False)
+out, err = Plain(soft_wrap=True), Plain(stderr=True)
 Recipe = Annotated[
     str, typer.Argument(metavar="RECIPE", help="A packaged recipe (`showtell recipes` lists them), or a YAML file.")
 ]
@@ -41,6 +42,11 @@ def run(command: Callable[[], object]) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names may hold bytes that are not UTF-8
+    try:
+        os.getcwd()  # noqa: PTH109 - libraries end the process if the working folder was deleted
+    except OSError:
+        err.print("error: the working folder was deleted, or may not be read; change into another one")
+        sys.exit(2)
     try:
         command()
     except ShowtellError as error:

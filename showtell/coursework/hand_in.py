@@ -59,8 +59,7 @@ def write_zip(folder: Path, file: Path, patterns: Sequence[str], checks: Sequenc
     """
     wrong = list(dict.fromkeys(line for check in checks for line in check(folder)))
     if wrong:
-        listed = "".join(f"\n  - {line}" for line in wrong)
-        raise InputError(f"the hand-in is refused, {len(wrong)} to solve:{listed}")
+        raise InputError(f"the hand-in is refused, {len(wrong)} to solve:", details=wrong)
     found = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()} - {file}
     paths = sorted(path for path in found if "__pycache__" not in path.parts)
     with whole(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -12,6 +12,7 @@ from pathlib import Path
 from showtell.data.record import Record
 from showtell.data.splits import HOLDER, SPELLED, SPLITS
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.files import at_home
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 NOT_READ = (".heic", ".heif", ".avif", ".jp2", ".jxl")  # photos that we cannot read, but list, so that users notice
@@ -41,17 +42,6 @@ def existing_folder(root: str | Path, key: str = "data.root") -> Path:
         advice = "name the folder that has the photos"
         raise InputError(key=key, value=str(root), takes="a folder, not a file", advice=advice)
     return root
-
-
-def at_home(path: str | Path, key: str | None = None) -> Path:
-    """The path with `~` resolved. Raises InputError for an unknown user (`~nobody`); `key` is the option's name."""
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:
-        advice = "there is no such user"
-        if key is None:
-            raise InputError(f"{path}: {advice}") from None
-        raise InputError(key=key, value=str(path), advice=advice) from None
 
 
 class Listing:

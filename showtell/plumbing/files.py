@@ -35,9 +35,12 @@ def placed(path: Path) -> Iterator[Path]:
     """Like `whole`, but raises OSError, for callers that have better words for it."""
     _check_ordinary(path)
     part = path.parent / f".{path.name[:40]}.{secrets.token_hex(8)}.part"
-    os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK, 0o666))
+    file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK, 0o666)
+    rights = stat.S_IMODE(os.fstat(file).st_mode)  # what the umask leaves; a library may put its own file in its place
+    os.close(file)
     try:
         yield part
+        part.chmod(rights)
         if path.is_file() and not path.is_symlink():
             # Copied only now, because the old rights may forbid writing.
             part.chmod(stat.S_IMODE(path.stat().st_mode) & 0o777)
@@ -139,4 +142,17 @@ def write_json(path: Path, content: object) -> None:
 
 def cache_folder() -> Path:
     """Where features, scenes and converted models are kept: $SHOWTELL_CACHE, or ~/.cache/showtell."""
-    return Path(os.environ.get("SHOWTELL_CACHE") or "~/.cache/showtell").expanduser()
+    return at_home(os.environ.get("SHOWTELL_CACHE") or "~/.cache/showtell", "SHOWTELL_CACHE")
+
+
+def at_home(path: str | Path, key: str | None = None) -> Path:
+    """The path with `~` resolved. Raises InputError if there is no such user, or this user has no home.
+
+    `key` is the option's name, for the error.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        own = str(path) == "~" or str(path).startswith("~/")
+        wrong = f"is {path}, but this user has no home folder" if own else f"is {path}, but there is no such user"
+        raise InputError(wrong, key=key or "the path", value=str(path), advice="give a whole path") from None

