@@ -85,7 +85,7 @@ class Blocks(nn.ModuleList):
         return super().__iter__()  # type: ignore[return-value]
 
     def empty(self, like: Tensor) -> dict[str, Tensor]:
-        """The state of one caption per image of `like` (B ..) before its first word: no keys and values in any layer."""
+        """The state of one caption per image of `like` (B ..) before its first word: no keys in any layer."""
         state = {}
         images = like.shape[0]  # len() would fix the number in an exported graph
         for i, block in enumerate(self):
