@@ -64,12 +64,16 @@ def captioned(captioner: Captioner, work: Iterable[tuple[int, Sequence[Item]]]) 
     way = _by_features(captioner) if _reads_features(captioner) else _by_photos(captioner)
     size = min(BATCH_SIZE, captioner.at_once or BATCH_SIZE)
     works = False
-    with ThreadPoolExecutor(READERS) as pool, _halved_threads(captioner), torch.no_grad():
-        with closing(ahead(_encoded(way, _read(pool, captioner, way, work, size)), 1)) as batches:
-            for batch in batches:
-                results = _results(way, batch, works)
-                works = works or any(isinstance(result, Caption) for result in results)
-                yield Captioned(batch.part, batch.items, results)
+    with (
+        ThreadPoolExecutor(READERS) as pool,
+        _halved_threads(captioner),
+        torch.no_grad(),
+        closing(ahead(_encoded(way, _read(pool, captioner, way, work, size)), 1)) as batches,
+    ):
+        for batch in batches:
+            results = _results(way, batch, works)
+            works = works or any(isinstance(result, Caption) for result in results)
+            yield Captioned(batch.part, batch.items, results)
 
 
 def _reads_features(captioner: Captioner) -> bool:
