@@ -93,7 +93,7 @@ def caption_album(words: Sequence[Path], changes: list[str], model: str, output:
     made = report.photos - report.before
     pace = f", {made / report.seconds:.1f} photos/s" if made else ""
     out.print(f"written: {output} ({count(report.photos, 'photo')}, {made:,} of them now{pace})")
-    _report_kept(report.kept)
+    _report_kept(report)
     if options.review is not None:
         _write_review(options.review, asked.folder)
     _report_failures(report)
@@ -128,10 +128,10 @@ def _calibration(model: str, captioner: Any) -> Any:
     return read_calibration(folder, captioner) if folder.is_dir() else None
 
 
-def _report_kept(kept: Sequence[str]) -> None:
-    if kept:
-        first = f"first: {printable(kept[0])}"
-        say(err, f"{count(len(kept), 'photo')} had another text beside it, which stays ({first})")
+def _report_kept(report: Any) -> None:
+    if report.kept:
+        first = f"first: {printable(report.first_kept)}"
+        say(err, f"{count(report.kept, 'photo')} had another text beside it, which stays ({first})")
 
 
 def _report_failures(report: Any) -> None:

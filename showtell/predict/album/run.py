@@ -1,7 +1,7 @@
 """An album, a captioner and a folder -> captions: what `showtell caption ALBUM --out FOLDER/` does."""
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,15 +64,21 @@ class Asked:
 class Report:
     """What a run did. `photos` are those of its shard; `before` of them were in whole parts already.
 
-    `failed` has the reasons of the first `failures`. `kept` are photos beside which another text stays.
+    `failed` has the reasons of the first `failures`. Beside `kept` photos another text stays; `first_kept` is one.
     """
 
     photos: int
     before: int
     failed: dict[str, str] = field(default_factory=dict)
     failures: int = 0
-    kept: list[str] = field(default_factory=list)
+    kept: int = 0
+    first_kept: str = ""
     seconds: float = 0.0
+
+    def keep(self, image_ids: Sequence[str]) -> None:
+        if image_ids and not self.kept:
+            self.first_kept = image_ids[0]
+        self.kept += len(image_ids)
 
 
 def caption_album(
@@ -101,6 +107,8 @@ def caption_album(
             _add_sidecars(work, plan, done, report)
         steps = engine(work, left) if engine is not None else make_parts(captioner, work, left)
         _follow(steps, report, console)
+        if elsewhere := sum(not work.part(number).done for number in left):
+            say(console, f"{count(elsewhere, 'part')} left to other processes, which are making them")
         _count_failures(work, numbers, report)
     report.seconds = time.perf_counter() - started
     return report
@@ -171,14 +179,14 @@ def _announce(report: Report, asked: Asked, console: Console | None) -> None:
 def _add_sidecars(work: Work, plan: Plan, done: list[int], report: Report) -> None:
     """The sidecars of parts that are done already, perhaps without any."""
     for number in done:
-        report.kept += write_sidecars(work, plan.items(number), list(work.part(number).rows()))
+        report.keep(write_sidecars(work, plan.items(number), list(work.part(number).rows())))
 
 
 def _follow(steps: Steps, report: Report, console: Console | None) -> None:
     """Show the steps as they come, until all are done or Ctrl-C."""
     with stop_signal() as stop, closing(steps), Live(console, report.photos - report.before) as live:
         for step in steps:
-            report.kept += step.kept
+            report.keep(step.kept)
             live.add(step)
             if stop:
                 raise Interrupted("stopped")

@@ -188,11 +188,11 @@ def test_sidecars_never_replace_a_persons_text(album, tmp_path):
     (album / "01.txt").write_text("my dog")
     make(album, tmp_path / "out")
     report, _ = make(album, tmp_path / "out", sidecars=True)  # also of parts that were done before
-    assert report.kept == ["01.png"] and (album / "01.txt").read_text() == "my dog"
+    assert (report.kept, report.first_kept) == (1, "01.png") and (album / "01.txt").read_text() == "my dog"
     assert (album / "trip/10.txt").read_text() == "a photo of shade 200\n"
     assert not (album / "04.txt").exists()
     report, _ = make(album, tmp_path / "out", sidecars=True, overwrite=True, wording=Wording("see: ", "", 22))
-    assert report.kept == [] and (album / "01.txt").read_text() == "see: a photo of shade\n"
+    assert report.kept == 0 and (album / "01.txt").read_text() == "see: a photo of shade\n"
 
 
 def test_a_list_tars_and_tables_give_the_same_captions(album, tmp_path, whole):
