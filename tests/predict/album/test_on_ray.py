@@ -2,6 +2,8 @@
 
 import os
 import signal
+import socket
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -41,14 +43,22 @@ def mortal(marker):
     return Mortal(marker)
 
 
+def ports():
+    """Free ports for a raylet's helpers. It then does not wait for them, which a busy machine starts slowly."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(4)]
+        names = ("metrics_agent_port", "metrics_export_port", "dashboard_agent_listen_port", "runtime_env_agent_port")
+        return {name: each.getsockname()[1] for name, each in zip(names, sockets, strict=True)}
+
+
 @pytest.fixture(scope="module")
 def cluster():
     """Two raylets with one core each, on this machine."""
     ray = pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    made.add_node(num_cpus=1)
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, **ports()})
+    made.add_node(num_cpus=1, **ports())
     root = Path(__file__).parents[3]
     ray.init(made.address, log_to_driver=False, runtime_env={"env_vars": {"PYTHONPATH": str(root)}})
     yield made
