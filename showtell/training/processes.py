@@ -1,4 +1,4 @@
-"""Several processes that train one captioner: `torchrun --nproc_per_node N -m showtell train ...`.
+"""Several processes that train one captioner: `torchrun --nproc_per_node N -m showtell -- train ...`.
 
 Every process makes the same plan and takes its share of every batch. The gradients of all shares are summed and divided
 by the number of words in the whole batch. Shares with 30 and 10 words are thus divided by 40, not by 30 and 10. So N

@@ -87,7 +87,7 @@ class Validation:
         """Each process measures its share of the photos; process 0 computes the metrics and reports them to all."""
         self.captioner.encoder.eval()
         self.captioner.decoder.eval()
-        loss, count = 0.0, 0
+        loss, count = 0.0, 0.0
         for images, captions in world.share(self.batches):
             features = first(self.source(images.tolist())).to(self.captioner.device)
             part, words = cross_entropy(self.captioner.decoder, features, captions.to(self.captioner.device))
