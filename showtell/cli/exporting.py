@@ -30,4 +30,3 @@ def export(
     with err.status("exporting encoder.onnx") as status:
         export(captioner, out, int8, lambda name: status.update(f"exporting {name}"))
     print(f"{out} written; caption a photo with: python {out / 'run.py'} photo.jpg")
-
