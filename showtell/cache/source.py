@@ -127,17 +127,8 @@ def open_source(
     if encoder.encoders:
         settings: dict[str, Any] = {"folder": folder, "console": console, "progress": progress}
         return _open_each(records, encoder, settings | {"complete": complete, "what": what, "announce": announce})
-    root = folder or default_folder()
-    kind = "pixels" if encoder.trains else "features"
-    place = root / f"{kind}-{EDITION}-{encoder.fingerprint}"
-    paths = [record.path for record in records]
-    with room(place), ThreadPoolExecutor(os.cpu_count()) as pool:
-        store = Store(place)
-        root.mkdir(parents=True, exist_ok=True)
-        digests = digest_files(paths, root / "contents.sqlite", pool)
-    # Photos with equal content are encoded once. A file without a digest is tried too, to learn the reason.
-    contents = [digest or f"{UNREADABLE}{path}" for digest, path in zip(digests, paths, strict=True)]
-    wanted = dict(zip(contents, paths, strict=True))
+    store, contents = look_up(records, encoder, folder)
+    wanted = dict(zip(contents, (record.path for record in records), strict=True))
     failed = {} if wanted.keys() <= store.rows.keys() else fill(store, encoder, wanted, console)
     left_out = [
         LeftOut(record.image_id, failed[content])
@@ -152,6 +143,22 @@ def open_source(
         console.print(f"{report}; skipped", markup=False, soft_wrap=True)
     photos = blake2b("".join(content for _, _, content in kept).encode(), digest_size=16).hexdigest()
     return Source(encoder, store, [row for _, row, _ in kept], [record for record, _, _ in kept], left_out, photos)
+
+
+def look_up(records: Sequence[Record], encoder: Encoder, folder: Path | None) -> tuple[Store, list[str]]:
+    """The store of an encoder, and the content of each record's photo.
+
+    Photos with equal content are encoded once. A file without a digest is tried too, to learn the reason.
+    """
+    root = folder or default_folder()
+    kind = "pixels" if encoder.trains else "features"
+    place = root / f"{kind}-{EDITION}-{encoder.fingerprint}"
+    paths = [record.path for record in records]
+    with room(place), ThreadPoolExecutor(os.cpu_count()) as pool:
+        store = Store(place)
+        root.mkdir(parents=True, exist_ok=True)
+        digests = digest_files(paths, root / "contents.sqlite", pool)
+    return store, [digest or f"{UNREADABLE}{path}" for digest, path in zip(digests, paths, strict=True)]
 
 
 def _open_each(records: Sequence[Record], encoder: Encoder, settings: dict[str, Any]) -> Source:
