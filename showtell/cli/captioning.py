@@ -32,6 +32,7 @@ def caption(
 ) -> None:
     """Caption your own photos. If --out is stopped, FILE.partial stays, and --resume continues."""
     with nothing_to_collect():
+        from showtell.captioners.speaking import returns_several
         from showtell.loading import packaged_models
         from showtell.plumbing.errors import Interrupted
         from showtell.plumbing.interrupt import stop_signal
@@ -47,7 +48,9 @@ def caption(
     captioner = load_model(model, changes)
     if model in packaged_models():
         err.print((packaged_models()[model] / "about.txt").read_text("utf-8").strip(), markup=False, soft_wrap=True)
-    writer = Writer(output, resume=resume, made_by=captioner.fingerprint if output is not None else "", photos=paths)
+    made_by = captioner.fingerprint if output is not None else ""
+    several = returns_several(captioner.decode)
+    writer = Writer(output, resume=resume, made_by=made_by, photos=paths, several=several)
     failed: dict[str, Unreadable] = {}
     try:
         with stop_signal() as stop, writer:
@@ -63,7 +66,8 @@ def caption(
                 else:
                     writer.write(image_id, result)
                     if output is None:
-                        print(f"{printable(image_id)}: {result.text}", flush=True)
+                        for each in (result, *result.others):
+                            print(f"{printable(image_id)}: {each.text}", flush=True)
                 if stop:
                     raise Interrupted("stopped")
     except BaseException:  # Ctrl-C too: tell the user that the captions are kept
@@ -73,7 +77,7 @@ def caption(
             err.print(printable(kept), markup=False, soft_wrap=True)
         raise
     if output is not None:
-        out.print(f"written: {output} ({len(writer.rows):,} captions)")
+        out.print(f"written: {output} ({len(writer.rows):,} {'photos' if several else 'captions'})")
     report_unreadable(failed, len(paths))
 
 
@@ -109,6 +113,7 @@ def explain(
 ) -> None:
     """Show where in the photo each word of the caption came from."""
     with nothing_to_collect():
+        from showtell.captioners.speaking import returns_several
         from showtell.explain.explain import check_method
         from showtell.predict.photos import find_photos
         from showtell.report.explained import UnsaidWord, explain_photos
@@ -126,6 +131,9 @@ def explain(
         return
     paths = find_photos(given)
     captioner = load_model(model, changes)
+    if returns_several(captioner.decode):
+        several = captioner.decode["num_return_sequences"]
+        err.print(f"decode.num_return_sequences={several}: only the best caption of each photo is explained")
     failed: dict[str, Unreadable] = {}
     unsaid: list[UnsaidWord] = []
     asked: dict[str, Any] = {"model": model, "how": how, "layer": layer, "head": one_head, "words": wanted}

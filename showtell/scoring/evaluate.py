@@ -11,6 +11,7 @@ from showtell import checkpoint
 from showtell.cache.contents import digest_file
 from showtell.captioners import Captioner
 from showtell.captioners.huggingface.network import CONFIG
+from showtell.captioners.speaking import returns_several
 from showtell.clip import Clip
 from showtell.data import Record, notes
 from showtell.data.scenes.scenes import check_drawn
@@ -20,6 +21,7 @@ from showtell.metrics.score import Scores, check_ready, score, to_json
 from showtell.plumbing.device import autocast, device_of
 from showtell.plumbing.errors import InputError, RecipeError, ShowtellError
 from showtell.plumbing.files import check_folder, write_json
+from showtell.plumbing.messages import say
 from showtell.plumbing.origin import origin
 from showtell.predict.captions import caption_records
 from showtell.recipe.build import build
@@ -65,6 +67,9 @@ def evaluate_run(
     recipe = steer(captioner, overrides)
     own = captioner.recipe or recipe
     _place(captioner, recipe, "train.device" in asked, console)
+    if returns_several(captioner.decode):
+        several = captioner.decode["num_return_sequences"]
+        say(console, f"decode.num_return_sequences={several}: only the best caption of each photo is scored")
     folder = run if out is None else _folder(out, recipe)
     assert isinstance(folder, Path)
     settings = Evaluate(**options(recipe, "evaluate"))
