@@ -16,6 +16,7 @@ from showtell.cli.words import (
     out,
     photos_and_changes,
     report_unreadable,
+    say,
 )
 from showtell.plumbing.errors import InputError, Unreadable
 from showtell.plumbing.garbage import nothing_to_collect
@@ -43,7 +44,7 @@ def caption(
     if resume and output is None:
         raise InputError("needs the file to continue", key="--resume", advice="name the file with --out")
     words, changes = photos_and_changes(photos)
-    paths = find_photos(words)
+    paths = find_photos(words, say)
     Writer(output)  # raises for a name without a known ending, before the model is loaded
     captioner = load_model(model, changes)
     if model in packaged_models():
@@ -129,7 +130,7 @@ def explain(
             raise InputError("measures all methods on its own photos", key="--check", advice="give it only a folder")
         _check_explanations(check, model, changes, output)
         return
-    paths = find_photos(given)
+    paths = find_photos(given, say)
     captioner = load_model(model, changes)
     if returns_several(captioner.decode):
         several = captioner.decode["num_return_sequences"]
@@ -232,7 +233,7 @@ def classify(
         check_table(output)
     if bars is not None:
         check_folder(bars, "--bars")
-    found = find_photos([Path(photo) for photo in photos])
+    found = find_photos([Path(photo) for photo in photos], say)
     chosen = read_labels(labels, found.values())
     named = named_set(prompts) if prompts is not None else ()
     asked = read_prompts([*named, *(prompt or ())]) if named or prompt else read_prompts(DEFAULT)

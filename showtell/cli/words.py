@@ -92,6 +92,11 @@ def is_change(word: str) -> bool:
     return bool(re.match(r"^[a-z_]+(\.[a-z_]+)?=", word)) and not Path(word).exists()
 
 
+def say(line: str) -> None:
+    """A note for the user, beside the results."""
+    err.print(printable(line), markup=False, soft_wrap=True)
+
+
 def report_unreadable(failed: dict[str, Unreadable], total: int) -> None:
     if failed:
         for image_id, error in failed.items():

@@ -34,6 +34,8 @@ SUFFIXES = {
     "BMP": (".bmp", ".dib"),
     "GIF": (".gif",),
     "TIFF": (".tif", ".tiff"),
+    "AVIF": (".avif",),
+    "HEIF": (".heic", ".heif", ".hif"),
 }
 T = TypeVar("T")
 R = TypeVar("R")

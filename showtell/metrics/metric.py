@@ -69,7 +69,9 @@ class Texts:
         training: Sequence[str] | None = None,
         photos: Sequence[Path] | None = None,
         clip: PhotosAndTexts | None = None,
+        words: str = NAME,
     ) -> None:
+        self.words = words  # how they were tokenized
         self.candidates, self.references = candidates, references
         self.said = candidates if said is None else said
         self.known = references if known is None else known

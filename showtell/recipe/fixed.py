@@ -57,6 +57,7 @@ class Evaluate:
     """What `showtell evaluate` computes."""
 
     metrics: tuple[str, ...] = ("standard", "hidden")
+    words: Literal["ptb", "characters"] = "ptb"  # `characters`: for scripts without blanks between words
     batch_size: Count = 64
     clip: str = CLIP  # the model of CLIPScore, a name for `showtell.clip.Clip`
     clip_protocol: ClipProtocol = "paper"

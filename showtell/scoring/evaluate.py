@@ -18,11 +18,13 @@ from showtell.data.scenes.scenes import check_drawn
 from showtell.loading import DRIVEN, PLACES, load, load_folder, steer
 from showtell.metrics.names import select
 from showtell.metrics.score import Scores, check_ready, score, to_json
+from showtell.metrics.tokenize import NAME
 from showtell.plumbing.device import autocast, device_of
 from showtell.plumbing.errors import InputError, RecipeError, ShowtellError
 from showtell.plumbing.files import check_folder, write_json
 from showtell.plumbing.messages import say
 from showtell.plumbing.origin import origin
+from showtell.plumbing.scripts import unspaced
 from showtell.predict.captions import caption_records
 from showtell.recipe.build import build
 from showtell.recipe.fixed import Evaluate
@@ -79,6 +81,7 @@ def evaluate_run(
         check_drawn(recipe["data"])
     everything, form = _captioned(recipe, console)
     records = _of_split(everything, split)
+    _warn_of_script(records, settings.words, console)
     training = _training(own, recipe, everything, console) if "copied" in select(settings.metrics) else []
     started = time.perf_counter()
     precision = recipe["train"]["precision"] if "train.precision" in asked else "fp32"
@@ -95,12 +98,18 @@ def evaluate_run(
         photos={record.image_id: record.path for record in records},
         clip=clip,
         protocol=signature,
+        words=settings.words,
     )
     write_json(folder / f"captions-{split}.json", candidates)
     scores.captions = digest_file(folder / f"captions-{split}.json") or ""
     scores.made = origin() | {"model": _name(run), "captioning_seconds": seconds}
     write_json(folder / f"scores-{split}.json", to_json(scores))
     return scores
+
+
+def _warn_of_script(records: Sequence[Record], words: str, console: Console | None) -> None:
+    if words == NAME and (found := unspaced(text for record in records for text in record.references)):
+        say(console, f"{found}: a whole caption counts as one word; score them with evaluate.words=characters")
 
 
 def _name(run: Path | Captioner) -> str:

@@ -94,5 +94,6 @@ class Validation:
         captions_of = describe_all(self.captioner, self.source, **lengths | {"name": "greedy"})
         texts = {image_id: caption.text for image_id, caption in captions_of.items()}
         others: dict[str, Any] = {"training": self.training or None, "photos": self.photos, "clip": self.clip}
+        others["words"] = self.captioner.recipe["evaluate"]["words"]
         scores = score(texts, self.references, self.metrics, resamples=0, **others)
         return {"val_loss": loss / count} | {name: round(entry.value, 6) for name, entry in scores.items()}

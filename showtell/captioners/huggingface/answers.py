@@ -19,7 +19,7 @@ SPEAKERS = {"blip-2": "language_model", "instructblip": "language_model", "kosmo
 
 
 class Answer(NamedTuple):
-    """The ids after the prompt, up to eos, which is in it unless the answer was cut. `others` are less likely answers."""
+    """The ids after the prompt, up to eos (if the answer was not cut). `others` are less likely answers."""
 
     ids: list[int]
     log_probs: list[float]
