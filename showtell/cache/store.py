@@ -29,6 +29,7 @@ except ImportError:  # Windows has no fcntl: users must not start two writers at
 
 Layout = dict[str, tuple[str, tuple[int, ...]]]  # name -> numpy's name of the type, shape of a row
 
+KINDS = ("float16", "float32", "float64", "uint8", "int8", "int16", "int32", "int64", "bool")
 LINE = 42  # bytes: 32 for the content's digest, a space, 8 for the row's checksum, and the end of the line
 
 
@@ -52,6 +53,15 @@ def _checksum(arrays: Sequence["np.ndarray[Any, Any]"]) -> str:
     return f"{made:08x}"
 
 
+def _checked(written: Any) -> Layout:
+    """The content of a layout.json as a layout. Raises ValueError, TypeError or AttributeError if it is damaged."""
+    layout = {name: (kind, tuple(shape)) for name, (kind, shape) in written.items()}
+    for name, (kind, shape) in layout.items():
+        if not name.isidentifier() or kind not in KINDS or not all(type(size) is int and size >= 0 for size in shape):
+            raise ValueError(name)
+    return layout
+
+
 class Store:
     """`rows` maps a content digest to its row. Any number of processes may read; `writing` lets only one write."""
 
@@ -68,7 +78,7 @@ class Store:
         try:
             written = json.loads((self.folder / "layout.json").read_text("utf-8"))
             lines = (self.folder / "contents.txt").read_text("ascii")
-            self.layout = {name: (kind, tuple(shape)) for name, (kind, shape) in written.items()}
+            self.layout = _checked(written)
             sizes = [self._path(name).stat().st_size // _bytes(*entry) for name, entry in self.layout.items()]
         except (OSError, ValueError, TypeError, AttributeError, ZeroDivisionError):  # no complete store is here
             return

@@ -17,7 +17,9 @@ def device_of(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        return torch.empty(0, device=name).device
+        number = torch.ones(1, device=name)
+        number.cpu()  # `meta` has no numbers
+        return number.device
     except (RuntimeError, AssertionError) as error:
         raise _refused(name, error) from None
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.messages import printable
 
 # Never follow a link at the place of a file, so that nobody can redirect a write. Windows has no such flag.
 NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -113,8 +114,24 @@ def set_aside(folder: Path) -> Iterator[None]:
         clear(old)
 
 
+def check_writable(values: object, key: str = "") -> None:
+    """Raise InputError for a text with bytes that are not UTF-8, in values that will be written into a file.
+
+    A shell passes such bytes on, for example in the name of a folder: `runs/\\xff`.
+    """
+    if isinstance(values, dict):
+        for name, value in values.items():
+            check_writable(value, f"{key}.{name}" if key else str(name))
+    elif isinstance(values, list | tuple):
+        for value in values:
+            check_writable(value, key)
+    elif isinstance(values, str) and any(0xD800 <= ord(letter) <= 0xDFFF for letter in values):
+        raise InputError(f"is {printable(values)}, which has bytes that are not UTF-8", key=key, advice="rename it")
+
+
 def check_folder(folder: Path, key: str, advice: str = "name another") -> None:
     """Raise InputError about the option `key` if `folder` cannot be written. Called before long work begins."""
+    check_writable(str(folder), key)
     here = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
     whole = f"{key} {folder}" if here == folder else f"{key} {folder} cannot be made: {here}"
     if not here.is_dir():

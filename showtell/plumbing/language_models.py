@@ -5,10 +5,7 @@ machines without a model hub. A GGUF file is converted once, into the cache: rea
 folder a fifth of a second.
 """
 
-import contextlib
 import importlib.util
-import shutil
-import tempfile
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -67,14 +64,12 @@ def _converted(file: Path, key: str) -> Path:
     folder = cache_folder() / "language_models" / f"{file.stem}-{_digest(file)}"
     if folder.is_dir():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.parent))
     try:
-        _convert(file, part, key)
-        with contextlib.suppress(OSError):  # another process may have been first
-            part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+        with made_whole(folder) as half:
+            _convert(file, half, key)
+    except OSError:
+        if not folder.is_dir():  # else another process was first
+            raise
     return folder
 
 

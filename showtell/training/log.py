@@ -18,12 +18,39 @@ def read_log(run: Path) -> list[Row]:
     """The rows of `metrics.jsonl`, up to the first broken line: a killed run may leave half a line."""
     rows: list[Row] = []
     path = run / LINES
-    for line in path.read_text("utf-8").splitlines() if path.exists() else []:
+    for line in path.read_text("utf-8", "replace").splitlines() if path.is_file() else []:
         try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
             break
+        if not _is_row(row):
+            break
+        rows.append(row)
     return rows
+
+
+def _is_row(row: Any) -> bool:
+    """Whether this is a row as `Log` writes it: numbers and texts by name, and a step."""
+    if not isinstance(row, dict) or not all(isinstance(value, int | float | str) for value in row.values()):
+        return False
+    step = row.get("step")
+    return isinstance(step, int) and not isinstance(step, bool) and step >= 0
+
+
+def complete_csv(run: Path) -> None:
+    """Write `metrics.csv` again if a kill came before its last rows."""
+    text = as_csv(read_log(run))
+    if not (run / CSV).is_file() or (run / CSV).read_text("utf-8", "replace") != text:
+        write_text(run / CSV, text)
+
+
+def as_csv(rows: list[Row]) -> str:
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 class Log:
@@ -64,13 +91,7 @@ class Log:
             self.wandb.log(numbers, step=row["step"])
 
     def write_csv(self) -> None:
-        rows = read_log(self.run)
-        columns = list(dict.fromkeys(name for row in rows for name in row))
-        text = io.StringIO()
-        writer = csv.DictWriter(text, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        write_text(self.run / CSV, text.getvalue())
+        write_text(self.run / CSV, as_csv(read_log(self.run)))
 
     def close(self) -> None:
         self.write_csv()

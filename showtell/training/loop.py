@@ -11,7 +11,7 @@ from rich.console import Console
 from showtell.checkpoint import MODEL, RECIPE
 from showtell.plumbing.device import denormals_flushed
 from showtell.plumbing.errors import Interrupted
-from showtell.plumbing.files import sweep
+from showtell.plumbing.files import check_writable, sweep
 from showtell.plumbing.interrupt import stop_signal
 from showtell.plumbing.lock import NAME, Lock
 from showtell.plumbing.messages import say
@@ -21,7 +21,7 @@ from showtell.recipe.check import check
 from showtell.recipe.rules import trains
 from showtell.settings.text import Recipe
 from showtell.training.job import Job
-from showtell.training.log import FILES, Log
+from showtell.training.log import FILES, LINES, Log, complete_csv
 from showtell.training.remember import remember
 from showtell.training.resume import Checkpoint, claim, hold, open_run
 from showtell.training.setup import set_up, with_metric
@@ -53,6 +53,7 @@ def train(
     run = Path(run)
     console = console or Console(stderr=True)
     recipe = check(recipe)
+    check_writable({"--run": str(run), **recipe})
     with Lock(run) as lock:
         if (run / RECIPE).exists() or (run / NAME).exists():  # before the data is read, which may take minutes
             hold(run, lock)
@@ -60,6 +61,8 @@ def train(
             return remember(recipe, run, resume, console, lock)
         saved = open_run(recipe := with_metric(recipe, console), run, resume, partial(say, console))
         if saved is not None and saved.where.finished and not _asks_for_more(recipe, saved):
+            if (run / LINES).is_file():
+                complete_csv(run)
             say(console, f"{run} finished at step {saved.where.step}: there is nothing to resume")
             return run
         job = set_up(recipe, run, saved is not None, console)

@@ -131,8 +131,8 @@ def test_what_is_no_image_file_is_said(tmp_path: Path) -> None:
     assert refusal(tmp_path / "empty.jpg") == "empty.jpg: empty file"
     assert refusal(tmp_path / "folder.jpg") == "folder.jpg: a folder, not an image"
     assert refusal(tmp_path / "pipe.jpg") == "pipe.jpg: not an ordinary file"
-    assert refusal(tmp_path / "text.jpg") == "text.jpg: not an image (jpeg, png, webp, bmp, gif, tiff, avif, heif can be read)"
-    assert refusal(tmp_path / "script.png").startswith("script.png: not an image")
+    assert refusal(tmp_path / "text.jpg").startswith("text.jpg: not an image (jpeg, png, webp, bmp, gif, ")
+    assert "PostScript" in refusal(tmp_path / "script.png")
     assert refusal(Path("nul\0.jpg")) == r"nul\x00.jpg: no such file"
 
 
