@@ -127,17 +127,17 @@ def _difference(first: Path, other: Path) -> str:
 
 
 def _member_that_fits(first: Path, other: Path) -> str:
-    """The line that trains the other member again with the tokenizer of the first."""
+    """The line that trains the other member again, on the data and with the tokenizer of the first."""
     ours, theirs = (checkpoint.read_recipe(folder) for folder in (first, other))
-    tokenizer = ours.get("tokenizer", {})
-    options = [
-        f"tokenizer.{key}={json.dumps(value)}"
-        for key, value in tokenizer.items()
-        if value != theirs.get("tokenizer", {}).get(key)
-    ]
-    data = [f"data.{key}={value}" for key, value in ours.get("data", {}).items() if value is not None]
-    line = ["showtell", "train", str(other / checkpoint.RECIPE), *data, *options, "--run", f"{other}-fits"]
-    return f"train a member that fits: {shlex.join(line)}"
+    wanted, has = ours.get("tokenizer", {}), theirs.get("tokenizer", {})
+    words = [str(other / checkpoint.RECIPE)]
+    words += [f"data.{key}={value}" for key, value in ours.get("data", {}).items() if value is not None]
+    words += [f"tokenizer.{key}={_typed(value)}" for key, value in wanted.items() if value != has.get(key)]
+    return f"train a member that fits: {shlex.join(['showtell', 'train', *words, '--run', f'{other}-fits'])}"
+
+
+def _typed(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _tokenizer_files(folder: Path) -> dict[str, bytes]:

@@ -4,7 +4,6 @@ The files are written into `.NAME-XXXXXXXX.half` beside the folder, which then g
 lock on it, which the system frees when the process ends. So a half folder without a locked `.lock` is nobody's.
 """
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,9 +29,7 @@ def made_whole(folder: Path) -> Iterator[Path]:
         with Lock(half) as lock:
             lock.take()
             yield half
-            mask = os.umask(0)
-            os.umask(mask)
-            half.chmod(0o777 & ~mask)  # mkdtemp makes folders that only the owner can read
+            half.chmod(0o755)  # mkdtemp makes folders that only the owner can read
             (half / NAME).unlink(missing_ok=True)
             half.rename(folder)
     finally:

@@ -103,6 +103,8 @@ def _advice(revision: str | None) -> str:
 def on_one_line(error: BaseException) -> str:
     """A library's error on one line, as much of it as a person reads."""
     text = " ".join(str(error).split()) or type(error).__name__
+    if "weights_only" in text or "weights only" in text.lower():  # torch advises to execute the file
+        return "a file of weights that can run code, which is never executed"
     return text if len(text) <= 200 else f"{text[:197]}..."
 
 

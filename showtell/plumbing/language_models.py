@@ -12,7 +12,8 @@ from typing import Any
 
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.files import cache_folder
-from showtell.plumbing.hub import local_copy
+from showtell.plumbing.half import made_whole
+from showtell.plumbing.hub import local_copy, on_one_line
 from showtell.plumbing.quiet import quiet
 from showtell.plumbing.torchvision_repair import repair_torchvision
 
@@ -104,4 +105,4 @@ def _digest(file: Path) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return on_one_line(error)

@@ -33,6 +33,7 @@ from showtell.training.resume import UNAVERAGED, Checkpoint, Where, differences,
 from showtell.training.teacher import Teacher
 from showtell.training.validation import Validation, clip_of, goodness
 
+HIGHEST_RATE = 1e12  # a larger one overflows in the optimizer
 KEPT = "epochs"  # the folder of the captioners that `train.keep_every` keeps
 FIT_IMAGES = 512  # training images on which the decoder measures frozen features (`Decoder.fit`)
 
@@ -239,6 +240,10 @@ class Job:
         captioner.encoder.train()
         captioner.decoder.train()
         rate = learning_rate(settings, self.where.step, self.total, self.where.epoch, self.where.lowered)
+        if rate > HIGHEST_RATE:
+            raise InputError(
+                f"is {settings.lr}, and grew to {rate:g}", key="train.lr", advice="lower it, or train.gamma"
+            )
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["scale"]
         self.optimizer.zero_grad(set_to_none=True)
