@@ -37,8 +37,10 @@ def evaluate(
 
 
 def score(
-    candidates: Annotated[Path, typer.Option(help="{image_id: caption}, or a COCO results list.")],
-    references: Annotated[Path, typer.Option(help="{image_id: [captions]}, COCO or Karpathy JSON.")],
+    candidates: Annotated[Path, typer.Option(help="JSON, JSONL, CSV or TXT with one caption for each image.")],
+    references: Annotated[
+        Path, typer.Option(help="The human captions, in the same forms; COCO and Karpathy JSON too.")
+    ],
     metrics: Annotated[
         str | None, typer.Option(help="Names with commas between, for example BLEU,CIDEr-D. By default all.")
     ] = None,

@@ -15,7 +15,7 @@ from showtell.data.clean import Row, to_records, writable
 from showtell.data.photos import NOT_READ, SUFFIXES, existing_folder, listed
 from showtell.data.record import LeftOut, Record, Records
 from showtell.data.splits import Division, Split, split_in
-from showtell.data.table import CAPTION, PHOTO, SPLIT, read_table
+from showtell.data.table import CAPTION, PHOTO, PHOTO_ELSE, SPLIT, read_table
 from showtell.data.text import read_text
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.messages import count, printable
@@ -167,10 +167,10 @@ def _read(path: Path, left_out: list[LeftOut], only_file: bool) -> tuple[list[Ro
     if path.suffix == ".csv":
         return read_table(path, only_file=only_file)
     text, note = read_text(path)
-    return list(_lines(path, text, left_out)), note
+    return list(read_lines(path, text, left_out)), note
 
 
-def _lines(path: Path, text: str, left_out: list[LeftOut]) -> Iterator[Row]:
+def read_lines(path: Path, text: str, left_out: list[LeftOut]) -> Iterator[Row]:
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
@@ -181,7 +181,7 @@ def _lines(path: Path, text: str, left_out: list[LeftOut]) -> Iterator[Row]:
             left_out.append(LeftOut(where, "not JSON"))
             continue
         entry = entry if isinstance(entry, dict) else {}
-        photo, split = _first(entry, PHOTO), _first(entry, SPLIT)
+        photo, split = _first(entry, (*PHOTO, *PHOTO_ELSE)), _first(entry, SPLIT)
         captions = _first(entry, CAPTION)
         listed = captions if isinstance(captions, list) else [] if captions is None else [captions]
         yield Row(photo, photo, listed, split, where)

@@ -1,6 +1,8 @@
 """This process -> who made a file: the command, Showtell's version and commit, and the day."""
 
 import functools
+import json
+import os
 import shlex
 import subprocess
 import sys
@@ -16,7 +18,25 @@ COMMANDS = ("showtell", "__main__.py")  # names of the program behind which the 
 
 def origin() -> dict[str, Any]:
     """What is needed to make a file again. From Python the command is empty, because nobody typed one."""
-    return {"command": command(), "version": __version__, "commit": commit(), "date": time.strftime("%Y-%m-%d")}
+    made = {"command": command(), "version": __version__, "commit": commit(), "date": time.strftime("%Y-%m-%d")}
+    return made | {"folder": _here()}
+
+
+def _here() -> str:
+    """The folder in which the command was typed: relative paths of its recipe begin there."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - the same
+    except OSError:  # it was deleted
+        return ""
+
+
+def made_in(run: Path) -> Path | None:
+    """The folder in which a run's training was started; None if the run does not say."""
+    try:
+        folder = json.loads((run / MADE).read_text("utf-8"))["folder"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return Path(folder) if isinstance(folder, str) and Path(folder).is_absolute() else None
 
 
 def command() -> str:

@@ -23,7 +23,7 @@ from showtell.plumbing.device import autocast, device_of
 from showtell.plumbing.errors import InputError, RecipeError, ShowtellError
 from showtell.plumbing.files import check_folder, write_json
 from showtell.plumbing.messages import say
-from showtell.plumbing.origin import origin
+from showtell.plumbing.origin import made_in, origin
 from showtell.plumbing.scripts import unspaced
 from showtell.predict.captions import caption_records
 from showtell.recipe.build import build
@@ -79,7 +79,13 @@ def evaluate_run(
     check_ready(settings.metrics, clip)
     if "data" in recipe and not any(key.partition(".")[0] == "data" for key in asked):
         check_drawn(recipe["data"])
-    everything, form = _captioned(recipe, console)
+    try:
+        everything, form = _captioned(recipe, console)
+    except InputError as error:
+        if error.key == "data.root" and "data.root" not in asked and isinstance(run, Path):
+            there = f" in {made_in(run)}" if made_in(run) else ""
+            error.advice = f"the run was trained{there}; give data.root=DIR, where its photos are now"
+        raise
     records = _of_split(everything, split)
     _warn_of_script(records, settings.words, console)
     training = _training(own, recipe, everything, console) if "copied" in select(settings.metrics) else []
