@@ -38,9 +38,7 @@ def evaluate(
 
 def score(
     candidates: Annotated[Path, typer.Option(help="JSON, JSONL, CSV or TXT with one caption for each image.")],
-    references: Annotated[
-        Path, typer.Option(help="The human captions, in the same forms; COCO and Karpathy JSON too.")
-    ],
+    references: Annotated[Path, typer.Option(help="Human captions in the same forms; also COCO or Karpathy JSON.")],
     metrics: Annotated[
         str | None, typer.Option(help="Names with commas between, for example BLEU,CIDEr-D. By default all.")
     ] = None,

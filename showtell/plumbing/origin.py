@@ -12,22 +12,21 @@ from typing import Any
 
 from showtell import __version__
 
-MADE = "made.json"  # in a run folder: what `origin` said when its training began
+MADE = "made.json"  # in a run folder: what `begun` said when its training began
 COMMANDS = ("showtell", "__main__.py")  # names of the program behind which the rest of the command line stands
 
 
 def origin() -> dict[str, Any]:
     """What is needed to make a file again. From Python the command is empty, because nobody typed one."""
-    made = {"command": command(), "version": __version__, "commit": commit(), "date": time.strftime("%Y-%m-%d")}
-    return made | {"folder": _here()}
+    return {"command": command(), "version": __version__, "commit": commit(), "date": time.strftime("%Y-%m-%d")}
 
 
-def _here() -> str:
-    """The folder in which the command was typed: relative paths of its recipe begin there."""
+def begun() -> dict[str, Any]:
+    """`origin`, and the folder in which the command was typed: relative paths of its recipe begin there."""
     try:
-        return os.getcwd()  # noqa: PTH109 - the same
+        return origin() | {"folder": os.getcwd()}  # noqa: PTH109 - the same
     except OSError:  # it was deleted
-        return ""
+        return origin()
 
 
 def made_in(run: Path) -> Path | None:

@@ -18,6 +18,7 @@ from rich.text import Text
 from showtell.data import told
 from showtell.data.images import open_image
 from showtell.metrics import METRICS
+from showtell.metrics.metric import shown
 from showtell.metrics.score import Score
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import write_json
@@ -130,7 +131,9 @@ def _values(result: Comparison) -> list[list[str]]:
 
 
 def _spread(score: Score) -> str:
-    return f"{score.value:.4f}" + (f" ({score.interval[0]:.4f} to {score.interval[1]:.4f})" if score.interval else "")
+    digits = METRICS[score.name].digits
+    ends = " to ".join(shown(end, digits) for end in score.interval or ())
+    return shown(score.value, digits) + (f" ({ends})" if ends else "")
 
 
 def _tests(result: Comparison, other: str) -> list[list[str]]:
@@ -142,9 +145,10 @@ def _tests(result: Comparison, other: str) -> list[list[str]]:
         if each is None:
             rows.append([name, *[""] * (4 + several), "not tested"])
             continue
-        interval = f"{each.interval[0]:.4f} to {each.interval[1]:.4f}"
+        digits = METRICS[name].digits
+        interval = " to ".join(shown(end, digits) for end in each.interval)
         ps = [f"{p:.4f}" for p in (each.p_bootstrap, each.p_randomization, *[each.p] * several)]
-        rows.append([name, f"{each.value:+.4f}", interval, *ps, each.verdict])
+        rows.append([name, shown(each.value, digits, "+"), interval, *ps, each.verdict])
     return rows
 
 

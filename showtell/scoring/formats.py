@@ -1,4 +1,4 @@
-"""Files -> captions (one for each image) and references (several). Both take all forms that Showtell writes or trains on.
+"""Files -> captions (one for each image) and references (several). Both take the forms that Showtell writes and reads.
 
 - JSON: `{image_id: caption}`, `{image_id: [captions]}`, COCO's results and annotations, Karpathy's.
 - JSONL: a line such as `{"image_id": "a.jpg", "caption": "a dog"}` for each caption.

@@ -22,7 +22,7 @@ from showtell.peft.freeze import inserted
 from showtell.plumbing.device import autocast
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.files import clear, write_json
-from showtell.plumbing.origin import MADE, origin
+from showtell.plumbing.origin import MADE, begun
 from showtell.recipe.fixed import Train
 from showtell.tokenizers.captions import Captions
 from showtell.training.average import Average
@@ -163,7 +163,7 @@ class Job:
             advice = "choose another folder with --run"
             raise InputError(f"cannot hold a run: {error.strerror}", key=str(self.run), advice=advice) from None
         self.captioner.save_settings(self.run)
-        write_json(self.run / MADE, origin() | {"parameters": self._parameters()})
+        write_json(self.run / MADE, begun() | {"parameters": self._parameters()})
         self.save()  # so that a folder with a model or a log row always has a checkpoint
 
     def _parameters(self) -> dict[str, int]:
