@@ -1,0 +1,36 @@
+"""A folder that is made whole or not at all, whatever kills its maker."""
+
+import os
+import signal
+
+import pytest
+
+from showtell.plumbing.half import made_whole
+
+
+def killed_while_making(folder):
+    """Begin to make the folder in another process, and kill that."""
+    process = os.fork()
+    if process == 0:
+        with made_whole(folder) as half:
+            (half / "a").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+    assert os.WIFSIGNALED(os.waitpid(process, 0)[1])
+
+
+def test_what_a_kill_left_is_swept_by_the_next_and_blocks_nothing(tmp_path):
+    killed_while_making(tmp_path / "scenes-1")
+    assert not (tmp_path / "scenes-1").exists() and len([*tmp_path.iterdir()]) == 1
+    with made_whole(tmp_path / "scenes-1") as half:
+        (half / "b").touch()
+    assert [path.name for path in tmp_path.iterdir()] == ["scenes-1"]
+    assert [path.name for path in (tmp_path / "scenes-1").iterdir()] == ["b"]
+
+
+def test_a_half_folder_in_use_is_not_swept_and_a_failure_leaves_nothing(tmp_path):
+    (tmp_path / ".mine.half").mkdir()  # no lock in it, so nobody knows whose it is
+    with made_whole(tmp_path / "first") as first:
+        with pytest.raises(ZeroDivisionError), made_whole(tmp_path / "second"):
+            raise ZeroDivisionError
+        assert first.is_dir()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".mine.half", "first"]
