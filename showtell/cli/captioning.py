@@ -231,6 +231,8 @@ def classify(
 
     if output is not None:
         check_table(output)
+    elif long or skip:
+        raise InputError("changes the file of --out", key="--long" if long else "--skip", advice="give --out FILE.csv")
     if bars is not None:
         check_folder(bars, "--bars")
     found = find_photos([Path(photo) for photo in photos], say)
