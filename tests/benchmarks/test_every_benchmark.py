@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.__main__ import BENCHMARKS
 
-SLOW = {"start", "generate"}  # each of them starts Python several times
+SLOW = {"start", "generate", "reading", "epoch"}
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW)) for n in BENCHMARKS])

@@ -21,6 +21,8 @@ from showtell.plumbing.errors import InputError
 from tests.benchmarks.planned import copied, make_planned, planned_runs
 from tests.pages import ROOT
 
+pytestmark = pytest.mark.slow  # they train eight runs once
+
 NAMES = ["bern-1-1", "bern-1-2", "longer-2", "wider-1", "wider-2", "both", "both-flipped", "nearest"]
 
 

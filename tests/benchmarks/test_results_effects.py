@@ -19,6 +19,8 @@ from showtell.recipe.build import build
 from showtell.scoring.compare import compare_runs
 from tests.benchmarks.planned import copied, make_planned, planned_runs
 
+pytestmark = pytest.mark.slow  # they train eight runs once
+
 SHOWN = ["CIDEr-D", "BLEU-4", "ROUGE-L"]  # without METEOR, whose tables may not be here
 
 

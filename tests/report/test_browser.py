@@ -82,6 +82,8 @@ def test_curves_can_be_chosen_hidden_and_read(browser, report):
         chart.get_by_role("button", name="trained").click()
         assert chart.locator("path").count() == 1
         assert chart.get_by_role("button", name="trained").get_attribute("aria-pressed") == "false"
+        chart.locator("circle:not(.here)").first.hover(force=True)
+        assert "frozen" in chart.locator(".says").inner_text()
         chart.locator("svg").press("ArrowRight")
         assert "frozen" in chart.locator(".says").inner_text() and "seconds" in chart.locator(".says").inner_text()
 
