@@ -35,7 +35,13 @@ MODEL, RECIPE = "model.safetensors", "recipe.yaml"
 STATE, PART = "state.json", ".last-"
 FILES, SEAL, DIGEST = "files", "seal", "digest"
 # Options that are paths, which may be relative to the folder where training was started.
-PATHS = (("data", "root"), ("encoder", "weights"), ("encoder", "model"), ("regions", "file"), ("regions", "model"))
+PATHS: tuple[tuple[str, str], ...] = (
+    ("data", "root"),
+    ("encoder", "weights"),
+    ("encoder", "model"),
+    ("regions", "file"),
+    ("regions", "model"),
+)
 PATHS += (("decoder", "weights"), ("tokenizer", "file"), ("train", "start"), ("loss", "teacher"))
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # allowed types of saved weights
 SHOWN = 3  # tensors that an error names

@@ -11,7 +11,7 @@ RAW_REASON = "a camera's raw file; export it as JPEG"
 HEIC_REASON = "HEIC needs the extra heic: pip install 'showtell[heic]', or save it as JPEG"
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # bytes 8 to 12
 RAW_BYTES = ((0, b"FUJIFILMCCD-RAW"), (0, b"IIRO"), (0, b"IIRS"), (0, b"MMOR"), (0, b"IIU\0"), (0, b"FOVb"))
-KINDS = (  # offset, the bytes there, what such a file is
+KINDS: tuple[tuple[int, bytes, str], ...] = (  # offset, the bytes there, what such a file is
     *((*sign, RAW_REASON) for sign in (*RAW_BYTES, (4, b"ftypcrx"), (8, b"CR\2\0"))),
     (0, b"\xff\x0a", "JPEG XL cannot be read; save it as JPEG"),
     (0, b"\0\0\0\x0cJXL ", "JPEG XL cannot be read; save it as JPEG"),
@@ -27,7 +27,10 @@ KINDS = (  # offset, the bytes there, what such a file is
     (0, b"\x1f\x8b", "a gzip archive, not a photo"),
     (0, b"version https://git-lfs", "a pointer of Git LFS; run `git lfs pull` to get the photo"),
 )
-TEXTS = ((b"<!doctype html", "a web page, not a photo"), (b"<html", "a web page, not a photo"))
+TEXTS: tuple[tuple[bytes, str], ...] = (
+    (b"<!doctype html", "a web page, not a photo"),
+    (b"<html", "a web page, not a photo"),
+)
 TEXTS += ((b"<svg", "an SVG drawing; export it as PNG"), (b"<?xml", "an XML or SVG file; export it as PNG"))
 
 

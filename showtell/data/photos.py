@@ -15,7 +15,7 @@ from showtell.data.splits import HOLDER, SPELLED, SPLITS
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.messages import NOT_FETCHED, is_link
 
-SUFFIXES = (".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+SUFFIXES: tuple[str, ...] = (".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 SUFFIXES += (".avif", ".heic", ".heif")
 NOT_READ = (".jp2", ".jxl", *RAW)  # photos that we cannot read, but list, so that users notice
 # Usual photo folders of downloaded data sets. If two of them have equally many of the photos, the first one is used.

@@ -7,11 +7,17 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterable, Iterator
+from glob import escape
 from pathlib import Path
 from typing import BinaryIO
 
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.messages import printable
+
+try:
+    import fcntl
+except ImportError:  # Windows: what a kill left stays
+    fcntl = None  # type: ignore[assignment]
 
 # Never follow a link at the place of a file, so that nobody can redirect a write. Windows has no such flag.
 NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -35,8 +41,10 @@ def whole(path: Path) -> Iterator[Path]:
 def placed(path: Path) -> Iterator[Path]:
     """Like `whole`, but raises OSError, for callers that have better words for it."""
     _check_ordinary(path)
+    _sweep_killed(path)
     part = path.parent / f".{path.name[:40]}.{secrets.token_hex(8)}.part"
-    os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK, 0o666))
+    file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK, 0o666)
+    _lock(file)  # until it is whole: a part that nobody holds is left from a kill
     try:
         yield part
         if path.is_file() and not path.is_symlink():
@@ -45,8 +53,30 @@ def placed(path: Path) -> Iterator[Path]:
         sync(part)
         part.replace(path)
     finally:
+        os.close(file)
         with contextlib.suppress(OSError):
             part.unlink()
+
+
+def _sweep_killed(path: Path) -> None:
+    """Delete the parts of this file that killed processes left."""
+    for left in path.parent.glob(f".{escape(path.name[:40])}.*.part") if fcntl is not None else ():
+        with contextlib.suppress(OSError):
+            file = os.open(left, os.O_RDONLY | NO_LINK)
+            try:
+                if _lock(file):
+                    left.unlink()
+            finally:
+                os.close(file)
+
+
+def _lock(file: int) -> bool:
+    """Lock an open file until it is closed; False if another process has it, or if the disk has no locks."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (OSError, AttributeError):
+        return False
+    return True
 
 
 def _check_ordinary(path: Path) -> None:

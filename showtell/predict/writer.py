@@ -101,7 +101,7 @@ class Writer:
     def write(self, image_id: str, caption: Caption) -> None:
         if self.path is None:
             return
-        row = {"image_id": image_id, "caption": caption.text, "log_prob": caption.log_prob}
+        row: Row = {"image_id": image_id, "caption": caption.text, "log_prob": caption.log_prob}
         row |= {"photo": self._digest(image_id), "made_by": self.made_by}
         if self.several:
             row[OTHERS] = [[other.text, other.log_prob] for other in caption.others]

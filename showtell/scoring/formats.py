@@ -56,8 +56,8 @@ def read_training(path: Path) -> list[str]:
     content = _read(path)
     known = _texts(path, _references(path, content))
     if _are(content, "image_id", "caption", "split"):
-        content = [row for row in content if row["split"] in TRAINED_ON]
-        known = _texts(path, _references(path, content))
+        rows = [row for row in content or () if row["split"] in TRAINED_ON]
+        known = _texts(path, _references(path, rows))
     images = content.get("images") if isinstance(content, dict) else None
     if _are(images, "filename", "split"):
         learnt = {image["filename"] for image in images if image["split"] in TRAINED_ON}

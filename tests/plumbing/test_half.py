@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from showtell.plumbing.files import whole
 from showtell.plumbing.half import made_whole
 
 
@@ -25,6 +26,21 @@ def test_what_a_kill_left_is_swept_by_the_next_and_blocks_nothing(tmp_path):
         (half / "b").touch()
     assert [path.name for path in tmp_path.iterdir()] == ["scenes-1"]
     assert [path.name for path in (tmp_path / "scenes-1").iterdir()] == ["b"]
+
+
+def test_half_a_file_is_swept_when_the_file_is_written_again(tmp_path):
+    path = tmp_path / "a[1].png"
+    process = os.fork()
+    if process == 0:
+        with whole(path) as part:
+            part.write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(process, 0)
+    assert len([*tmp_path.iterdir()]) == 1 and not path.exists()
+    with whole(path) as first, whole(path) as second:  # two at once do not sweep each other
+        first.write_text("1")
+        second.write_text("2")
+    assert [each.name for each in tmp_path.iterdir()] == ["a[1].png"] and path.read_text() == "1"
 
 
 def test_a_half_folder_in_use_is_not_swept_and_a_failure_leaves_nothing(tmp_path):
