@@ -151,7 +151,7 @@ def _scripts(records: Sequence[Record]) -> dict[str, int]:
     >>> _scripts([Record("a", Path("a"), ("a dog", "собака", "ein Hündchen"), "train")])
     {'Latin': 2, 'Cyrillic': 1}
     """
-    counts = Counter(script for r in records for text in r.references for script in {*map(script, set(text))})
+    counts = Counter(name for r in records for text in r.references for name in {*map(script, set(text))})
     del counts[""]
     return dict(counts.most_common())
 

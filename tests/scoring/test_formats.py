@@ -106,7 +106,6 @@ def test_what_holds_no_captions_is_refused(tmp_path, content):
     [
         {},
         [],
-        [{"image_id": 7, "caption": "a dog"}],
         {"a.jpg": "a dog"},
         {"annotations": []},
         {"annotations": [{"image_id": 7, "bbox": [1, 2, 3, 4]}]},
