@@ -29,6 +29,7 @@ from showtell.encoders.frozen import digest
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import clear, sync, whole, write_text
 from showtell.plumbing.origin import made_in
+from showtell.plumbing.reading import read_json, why_not
 from showtell.settings.text import VERSION, Recipe, read_recipe_file
 
 MODEL, RECIPE = "model.safetensors", "recipe.yaml"
@@ -140,13 +141,15 @@ def halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file. Raises InputError if it is damaged, or a number is not finite."""
+    if (wrong := why_not(path)) == "does not exist":
+        raise InputError(f"{path} does not exist: {path.parent} is not a trained run")
+    if wrong:
+        raise InputError(wrong, key=str(path))
     try:
         tensors = load_file(path)
         with safe_open(path, framework="pt") as file:
             written = (file.metadata() or {}).get(DIGEST)
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist: {path.parent} is not a trained run") from None
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, MemoryError) as error:
         raise InputError(f"{path} is damaged: {error}") from None
     for name, tensor in tensors.items():
         _check_numbers(path, name, tensor)
@@ -201,7 +204,7 @@ def read_recipe(folder: Path) -> Recipe:
 
     Files of 0.1 have other meanings, so they are not read.
     """
-    if not (folder / RECIPE).is_file():
+    if not os.path.lexists(folder / RECIPE):
         raise InputError(f"{folder} is not a run: it has no {RECIPE}")
     recipe = read_recipe_file(folder / RECIPE)
     if VERSION not in recipe:
@@ -252,7 +255,7 @@ def _anew(folder: Path, recipe: Recipe, run: str, seen: tuple[Path, ...] = ()) -
         sources["loss.teacher"] = train.get("teacher")
     overrides = []
     for key, name in sources.items():
-        source = Path(str(name)).expanduser()
+        source = Path(os.path.expanduser(str(name)))  # noqa: PTH111 - Path raises without such a user
         old = _of_0_1(source) if name is not None and source not in (*seen, folder) else None
         if old is not None:
             new = f"{source}-anew"
@@ -282,7 +285,10 @@ def write_training(run: Path, tensors: dict[str, dict[str, Tensor]], state: dict
         digests = {}
         for name, content in tensors.items():
             file = part / f"{name}.safetensors"
+            file.touch()
+            rights = file.stat().st_mode  # what the umask leaves; safetensors makes its own file, for the owner only
             _save(content, file)
+            file.chmod(rights & 0o777)
             sync(file)
             digests[file.name] = digest_file(file)
         sealed = state | {FILES: digests}
@@ -302,12 +308,12 @@ def read_training(run: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, An
     """
     _settle(run)
     path = run / "last" / STATE
-    if not path.is_file():
+    if not os.path.lexists(path):
         return None
     try:
-        state = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path} is damaged: {error}; {WAY_OUT}") from None
+        state = read_json(path)
+    except InputError as error:
+        raise InputError(f"{path} is damaged: it {error.wrong}; {WAY_OUT}") from None
     if not isinstance(state, dict):
         raise InputError(f"{path} is damaged: it holds no JSON object; {WAY_OUT}")
     seal, digests = state.pop(SEAL, None), state.get(FILES)

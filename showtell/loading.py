@@ -11,7 +11,7 @@ from showtell.captioners.huggingface.captioner import HuggingFace
 from showtell.captioners.huggingface.network import CONFIG
 from showtell.checkpoint import RECIPE
 from showtell.plumbing.errors import InputError
-from showtell.plumbing.hub import HUB, hub_file, on_one_line, place_of
+from showtell.plumbing.hub import HUB, fetch, hub_file, place_of
 from showtell.plumbing.messages import nearest
 from showtell.recipe.build import Parts
 from showtell.recipe.check import check, check_sections
@@ -45,7 +45,7 @@ def load(name: str | Path, moved: Sequence[str] = ()) -> Captioner:
     if isinstance(place, str):
         if not _is_ours(place):
             return load_foreign(f"{HUB}{place}", moved)
-        place = _fetch(place)
+        place = fetch(place, FILES)
     return load_folder(place, moved)
 
 
@@ -114,7 +114,7 @@ def folder_of(name_or_folder: str | Path) -> Path:
         return place
     if not _is_ours(place):
         raise InputError(f"has no {RECIPE}: Showtell did not make it", key=f"{HUB}{place}", advice="name a run")
-    return _fetch(place)
+    return fetch(place, FILES)
 
 
 def _is_ours(repository: str) -> bool:
@@ -124,13 +124,3 @@ def _is_ours(repository: str) -> bool:
         wrong = f"holds no captioner: it has neither {RECIPE} (Showtell) nor {CONFIG} (transformers)"
         raise InputError(wrong, key=f"{HUB}{repository}", advice="check the name")
     return file.name == RECIPE
-
-
-def _fetch(repository: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(repository, allow_patterns=FILES))
-    except Exception as error:  # a Hub that goes away meanwhile makes the library raise nearly anything
-        wrong = f"cannot be fetched from the Hugging Face Hub ({on_one_line(error)})"
-        raise InputError(wrong, key=f"{HUB}{repository}", advice="try again") from error

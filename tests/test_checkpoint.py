@@ -247,7 +247,7 @@ def test_a_checkpoint_has_the_rights_that_any_folder_has(tmp_path):
 def test_a_damaged_state_is_named(tmp_path):
     checkpoint.write_training(tmp_path, OLD, STATE)
     (tmp_path / "last" / "state.json").write_text('{"step": ')
-    with told(f"{tmp_path}/last/state.json is damaged: Expecting value"):
+    with told(f"{tmp_path}/last/state.json is damaged: it is not JSON: Expecting value"):
         checkpoint.read_training(tmp_path)
 
 

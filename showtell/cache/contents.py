@@ -17,6 +17,8 @@ from pathlib import Path
 from stat import S_ISREG
 
 from showtell.data.inside import file_of, read_inside
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.reading import open_file
 
 SETTLED = 3.0  # seconds; a change that comes later certainly changes the file's times
 Stamp = tuple[int, int, int]  # size, time of the last write (mtime), time of the last change of any kind (ctime)
@@ -27,12 +29,12 @@ def digest_file(path: Path) -> str | None:
     try:
         if file_of(path) is not None:
             return blake2b(read_inside(path), digest_size=16).hexdigest()
-        with path.open("rb") as file:
+        with open_file(path) as file:
             hashed = blake2b(digest_size=16)
             while block := file.read(1 << 20):
                 hashed.update(block)
         return hashed.hexdigest()
-    except (OSError, LookupError):  # LookupError: an HDF5 file without that row
+    except (InputError, OSError, LookupError, ValueError):  # LookupError: an HDF5 file without that row
         return None
 
 

@@ -14,6 +14,7 @@ from showtell.data.photo_pickles import FOLDERS, PHOTOS
 from showtell.data.record import Record
 from showtell.encoders.encoder import Encoder
 from showtell.features import first
+from showtell.plumbing.console import Plain
 from showtell.plumbing.progress import Bar
 from showtell.tokenizers.listed import count_words, split
 
@@ -37,7 +38,7 @@ def write_photo_pickles(
         for stub in STUBS:
             (root / f"{FOLDERS[record.split]}{stub}").mkdir(parents=True, exist_ok=True)
         (root / PHOTOS[record.split]).mkdir(parents=True, exist_ok=True)
-    with Bar(console or Console(stderr=True, quiet=True), "writing", len(source), "photo") as bar:
+    with Bar(console or Plain(stderr=True, quiet=True), "writing", len(source), "photo") as bar:
         for row in range(len(source)):
             _write(root, source, row, numbers, width)
             bar.advance()

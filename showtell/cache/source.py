@@ -18,14 +18,16 @@ from showtell.cache.store import Store
 from showtell.data.record import LeftOut, Record, told
 from showtell.encoders.encoder import Encoder, Opened, Rows
 from showtell.features import Features, Seen, each
+from showtell.plumbing.console import Plain
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.files import cache_folder
 from showtell.plumbing.messages import count
 
 EDITION = 2  # raise it if an unchanged fingerprint would give other features
 
 
 def default_folder() -> Path:
-    return Path(os.environ.get("SHOWTELL_CACHE") or "~/.cache/showtell").expanduser()
+    return cache_folder()
 
 
 class Source:
@@ -119,7 +121,7 @@ def open_source(
     Photos that cannot be read are skipped, and reported if `announce`. Raises InputError if no photo can be read, if
     one cannot be read and `complete` is True, or if the disk is too small. `what` names the photos in messages.
     """
-    console = console or Console(stderr=True, quiet=not progress)
+    console = console or Plain(stderr=True, quiet=not progress)
     if encoder.given is not None:
         return _open_given(encoder.given.open(records, console), encoder, len(records), console, complete, what)
     if encoder.encoders:

@@ -21,11 +21,8 @@ from torch import Tensor
 
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import open_end, placed
-
-try:
-    import fcntl
-except ImportError:  # Windows has no fcntl: users must not start two writers at once
-    fcntl = None  # type: ignore[assignment]
+from showtell.plumbing.lock import hold
+from showtell.plumbing.reading import TEXT, read_json, read_text
 
 Layout = dict[str, tuple[str, tuple[int, ...]]]  # name -> numpy's name of the type, shape of a row
 
@@ -76,8 +73,8 @@ class Store:
         self.rows, self._maps = {}, dict[str, np.memmap]()
         self._sums, self._sound = list[str](), set[int]()  # the checksum of each row; the rows that were compared
         try:
-            written = json.loads((self.folder / "layout.json").read_text("utf-8"))
-            lines = (self.folder / "contents.txt").read_text("ascii")
+            written = read_json(self.folder / "layout.json")
+            lines = read_text(self.folder / "contents.txt", TEXT)
             self.layout = _checked(written)
             sizes = [self._path(name).stat().st_size // _bytes(*entry) for name, entry in self.layout.items()]
         except (OSError, ValueError, TypeError, AttributeError, ZeroDivisionError):  # no complete store is here
@@ -110,12 +107,9 @@ class Store:
         """Be the only writer. `wait` is called if another writer must finish first."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with open_end(self.folder / "lock") as lock:
-            if fcntl is not None:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    wait()
-                    fcntl.flock(lock, fcntl.LOCK_EX)
+            if hold(lock.fileno()) is False:
+                wait()
+                hold(lock.fileno(), wait=True)
             self.refresh()
             self._cut(layout)
             yield

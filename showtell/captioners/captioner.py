@@ -19,6 +19,7 @@ from PIL import Image
 from showtell.cache import encode
 from showtell.captioners.caption import Caption
 from showtell.captioners.views import encoder_of_views
+from showtell.checkpoint import read_recipe, write_recipe
 from showtell.data.images import open_image, upright_rgb
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.frozen import digest
@@ -27,6 +28,7 @@ from showtell.features import Seen
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import write_text
 from showtell.plumbing.hub import hub_is_out_of_reach
+from showtell.plumbing.origin import public_values
 from showtell.settings.text import Recipe
 
 C = TypeVar("C", bound="Captioner")
@@ -154,6 +156,8 @@ class Captioner(ABC):
         url = api.create_repo(repo_id, private=private, exist_ok=True)
         with tempfile.TemporaryDirectory() as folder:
             self.save_pretrained(folder)
+            if self.recipe is not None:  # nobody else has the folders of this machine
+                write_recipe(Path(folder), public_values(read_recipe(Path(folder))))
             api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message="Upload a Showtell captioner")
         return str(url)
 

@@ -28,6 +28,7 @@ from showtell.encoders.turned import Views
 from showtell.features import Seen, to
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.files import inside
+from showtell.plumbing.reading import read_bytes
 from showtell.settings.text import Recipe
 
 
@@ -141,10 +142,7 @@ def _typed(value: object) -> str:
 
 
 def _tokenizer_files(folder: Path) -> dict[str, bytes]:
-    try:
-        return {path.name: path.read_bytes() for path in sorted(folder.glob("tokenizer.*"))}
-    except OSError as error:
-        raise InputError(f"{error.filename} cannot be read: {error.strerror}") from None
+    return {path.name: read_bytes(path) for path in sorted(folder.glob("tokenizer.*"))}
 
 
 def _neural(captioner: Captioner, folder: Path) -> Neural:

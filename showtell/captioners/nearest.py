@@ -3,7 +3,6 @@
 Its folder has `model.safetensors` with the vectors, and `neighbours.json` with the captions and k.
 """
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ from showtell.encoders.frozen import digest
 from showtell.features import Seen, first
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.files import write_json
+from showtell.plumbing.reading import TEXT, read_json
 from showtell.settings.text import Recipe
 
 NEIGHBOURS = "neighbours.json"
@@ -126,12 +126,7 @@ class Nearest(Captioner):
 
 def _read_rest(path: Path) -> dict[str, Any]:
     """Read what `Neighbours.state` gave. Raises InputError if the file has something else."""
-    try:
-        rest = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist: {path.parent} is not a captioner 'nearest'") from None
-    except ValueError as error:
-        raise InputError(f"{path} is damaged: {error}") from None
+    rest = read_json(path, TEXT)
     captions, tried, k = (rest.get(name) if isinstance(rest, dict) else None for name in ("captions", "tried", "k"))
     if not isinstance(captions, list) or not all(map(_are_texts, captions)):
         raise InputError(f"{path} is damaged: captions must be a list of texts for each photo")

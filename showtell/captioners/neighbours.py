@@ -21,6 +21,7 @@ from torch.nn.functional import normalize
 from showtell.metrics.cider import CiderD, Floats
 from showtell.metrics.ngrams import Ints
 from showtell.metrics.tokenize import tokenize
+from showtell.plumbing.console import Plain
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.progress import Bar
 from showtell.settings.bounds import Count
@@ -104,7 +105,7 @@ class Neighbours:
             return 1
         others = Neighbours(k=counts[-1], scale=self.scale).fit(vectors[kept], [captions[i] for i in kept])
         chosen: dict[int, list[str]] = {k: [] for k in counts}
-        with Bar(console or Console(), "choosing k", len(out), "photo", show=console is not None) as bar:
+        with Bar(console or Plain(), "choosing k", len(out), "photo", show=console is not None) as bar:
             for photos in others.nearest(vectors[out], counts[-1]):
                 for k, place in zip(counts, others._consensus(photos, counts), strict=True):
                     chosen[k].append(tokenize(others.flat[place]))

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from showtell import __version__
-from showtell.cli import captioning, looking, scoring, serving, training
+from showtell.cli import captioning, exporting, looking, scoring, serving, training
 from showtell.cli.words import run
 from showtell.plumbing.garbage import leave_at_exit
 
@@ -48,6 +48,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {  # in the order of the 
         "Examples: `showtell classify photo.jpg --labels cat,dog`, `showtell classify album/ --labels folders`",
     ),
     "serve": (serving.serve, "Examples: `showtell serve`, `showtell serve --model tiny --model runs/b6 --port 8080`"),
+    "export": (exporting.export, "Examples: `showtell export tiny --out onnx`, `showtell export runs/b6 --int8`"),
     "features": (training.features, "Example: `showtell features bern-6 data.root=DIR encoder=lite`"),
     "doctor": (
         looking.doctor,

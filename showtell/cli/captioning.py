@@ -18,6 +18,8 @@ from showtell.cli.words import (
     report_unreadable,
     say,
 )
+from showtell.plumbing import origin
+from showtell.plumbing.console import plain
 from showtell.plumbing.errors import InputError, Unreadable
 from showtell.plumbing.garbage import nothing_to_collect
 from showtell.plumbing.messages import count, printable
@@ -68,7 +70,7 @@ def caption(
                     writer.write(image_id, result)
                     if output is None:
                         for each in (result, *result.others):
-                            print(f"{printable(image_id)}: {each.text}", flush=True)
+                            print(f"{printable(image_id)}: {printable(each.text)}", flush=True)
                 if stop:
                     raise Interrupted("stopped")
     except BaseException:  # Ctrl-C too: tell the user that the captions are kept
@@ -177,7 +179,7 @@ def _check_explanations(folder: Path, model: str, changes: list[str], output: Pa
     for line in lines(checked, model):
         out.print(line)
     output.mkdir(parents=True, exist_ok=True)
-    write_json(path, as_json(checked, shlex.join(["showtell", *sys.argv[1:]])))
+    write_json(path, as_json(checked, origin.command()))
     out.print(f"written: {path}")
     report_unreadable(checked.failed, len(paths))
 
@@ -247,7 +249,7 @@ def classify(
         err.print(printable(note), markup=False, soft_wrap=True)
     if output is None and bars is None and truth is None:
         for line in each_photo(seen, top):
-            print(line)
+            print(plain(line))
     if known is not None:
         for part in lines(seen, top):
             out.print(part)

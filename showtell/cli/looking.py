@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from showtell.cli.words import SOME_UNREADABLE, Overrides, err, out
+from showtell.plumbing.console import plain
 from showtell.plumbing.garbage import nothing_to_collect
+from showtell.plumbing.reading import RECIPE, read_text
 
 
 def demo(
@@ -30,7 +32,7 @@ def recipes(name: Annotated[str | None, typer.Argument(metavar="NAME", help="The
             out.print(f"{each:14} {text.splitlines()[0].removeprefix('# ')}")
     else:
         load_recipe(name)  # raises if there is no such recipe
-        print(texts.get(name) or Path(name).read_text("utf-8"), end="")
+        print(texts.get(name) or read_text(Path(name), RECIPE), end="")
 
 
 def doctor(
@@ -50,7 +52,7 @@ def doctor(
     path = check_out(output) if output is not None else None
     diagnosis = examine(read_words(recipe, overrides or []), err)
     for line in lines(diagnosis, out.width):
-        print(line)
+        print(plain(line))
     if path is not None:
         write_diagnosis(path, diagnosis)
         out.print(f"written: {path}")

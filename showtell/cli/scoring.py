@@ -1,7 +1,5 @@
 """Commands that score: evaluate, score, compare, report."""
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +7,7 @@ import typer
 
 from showtell.cli.words import err, is_change, out, show
 from showtell.plumbing.garbage import nothing_to_collect
+from showtell.plumbing.origin import command
 
 
 def evaluate(
@@ -111,7 +110,7 @@ def compare(
     for line in lines(comparison):
         out.print(line)
     if path is not None:
-        write_comparison(path, comparison, shlex.join(["showtell", *sys.argv[1:]]))
+        write_comparison(path, comparison, command())
         out.print(f"written: {path}")
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -9,12 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
+from showtell.plumbing.console import Plain
 from showtell.plumbing.errors import InputError, Interrupted, ShowtellError, Unreadable
 from showtell.plumbing.messages import count, printable
 
-out, err = Console(soft_wrap=True, highlight=False, markup=False), Console(stderr=True, highlight=False)
+out, err = Plain(soft_wrap=True), Plain(stderr=True)
 Recipe = Annotated[
     str, typer.Argument(metavar="RECIPE", help="A packaged recipe (`showtell recipes` lists them), or a YAML file.")
 ]
@@ -45,6 +46,11 @@ def run(command: Callable[[], object]) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names may hold bytes that are not UTF-8
     try:
+        os.getcwd()  # noqa: PTH109 - libraries end the process if the working folder was deleted
+    except OSError:
+        err.print("error: the working folder was deleted, or may not be read; change into another one")
+        sys.exit(2)
+    try:
         command()
     except ShowtellError as error:
         err.print(f"error: {error}", markup=False, soft_wrap=True)
@@ -63,8 +69,8 @@ def run(command: Callable[[], object]) -> None:
         advice = "; raise the limit, for example with `ulimit -n 1024`" if error.errno in NO_HANDLES else ""
         err.print(f"error: {where}{error.strerror or error}{advice}", markup=False, soft_wrap=True)
         sys.exit(2)
-    except Interrupted as stop:
-        err.print(str(stop), markup=False, soft_wrap=True)
+    except (Interrupted, KeyboardInterrupt) as stop:
+        err.print(str(stop) or "stopped", markup=False, soft_wrap=True)
         sys.exit(130)
 
 

@@ -20,8 +20,10 @@ from showtell.encoders.clip.encoder import PhotoTower
 from showtell.encoders.clip.named import DEFAULT, load_towers
 from showtell.encoders.clip.towers import OPEN_CLIP
 from showtell.features import first
+from showtell.plumbing.console import Plain
 from showtell.plumbing.device import device_of
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.files import at_home
 from showtell.plumbing.progress import Bar
 
 __all__ = ["DEFAULT", "Clip"]
@@ -54,7 +56,7 @@ class Clip:
     def signature(self) -> str:
         """All that must be equal to compare scores: model, library, the first digits of the weights, protocol."""
         begin = OPEN_CLIP if self.model.startswith(OPEN_CLIP) else ""
-        path = Path(self.model.removeprefix(begin)).expanduser()
+        path = at_home(self.model.removeprefix(begin), "clip")
         name = begin + path.name if path.exists() else self.model  # a folder may move, so only its name counts
         model = f"clip {name} ({self.tower.towers.library}, weights {self.tower.weights[:8]})"
         scale = f"{self.protocol.weight:g} cos" + (f", prefix {self.protocol.prefix!r}" if self.protocol.prefix else "")
@@ -92,7 +94,7 @@ class Clip:
         # For speed: texts of similar length need little padding, and equal texts are embedded once.
         order = sorted(set(texts), key=lambda text: (len(text), text))
         parts = []
-        console, show = self.console or Console(stderr=True), self.console is not None
+        console, show = self.console or Plain(stderr=True), self.console is not None
         with torch.autocast(self.device.type, enabled=False), Bar(console, "reading", len(order), "text", show) as bar:
             for start in range(0, len(order), BATCH_SIZE):
                 some = order[start : start + BATCH_SIZE]

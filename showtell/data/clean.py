@@ -17,10 +17,10 @@ from showtell.data.photos import MISSING, PLACES, Listing, existing_folder, loca
 from showtell.data.record import LeftOut, Record, Records, told
 from showtell.data.splits import HOLDER, SPLITS, Division
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.reading import HALF, whole_letters
 
 LONGEST = 5_000  # characters; longer text is probably a page in the wrong column
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
-SURROGATE = re.compile("[\ud800-\udfff]")
 INVISIBLE = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164]")
 
 
@@ -87,16 +87,11 @@ def caption_of(raw: object) -> tuple[str, str]:
         return "", "empty caption" if raw is None else "caption that is not text"
     text = raw
     if not text.isprintable():
-        text = SURROGATE.sub("\ufffd", CONTROL.sub(" ", text))
+        text = HALF.sub("\ufffd", CONTROL.sub(" ", text))
     text = " ".join(text.split())
     if not text or not INVISIBLE.sub("", text).strip():
         return "", "empty caption"
     return (text, "") if len(text) <= LONGEST else ("", f"caption of over {LONGEST:,} characters")
-
-
-def writable(name: str) -> str:
-    r"""A name that can be written as UTF-8. A byte that is not valid UTF-8 becomes the text `\udcff`."""
-    return name if not SURROGATE.search(name) else name.encode("utf-8", "backslashreplace").decode()
 
 
 def _merged(rows: Iterable[Row], out: list[LeftOut]) -> Iterable[_Image]:
@@ -124,7 +119,7 @@ def _named(row: Row, out: list[LeftOut]) -> _Image | None:
         out.append(LeftOut(row.where, "unknown split"))
         return None
     folder = row.folder if isinstance(row.folder, str) else ""
-    return _Image(writable(str(row.image_id)), row.photo, folder, SPLITS[split] if split is not None else None)
+    return _Image(whole_letters(str(row.image_id)), row.photo, folder, SPLITS[split] if split is not None else None)
 
 
 def _captions(row: Row, out: list[LeftOut]) -> list[str]:

@@ -4,14 +4,13 @@ Captions come from `metadata.jsonl` or `metadata.csv`, as in Hugging Face's imag
 `bare`: photos without captions, for example to be captioned by a model.
 """
 
-import json
 import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from showtell.data.clean import Row, to_records, writable
+from showtell.data.clean import Row, to_records
 from showtell.data.photos import NOT_READ, SUFFIXES, existing_folder, listed
 from showtell.data.record import LeftOut, Record, Records
 from showtell.data.splits import Division, Split, split_in
@@ -19,6 +18,7 @@ from showtell.data.table import CAPTION, PHOTO, PHOTO_ELSE, SPLIT, read_table
 from showtell.data.text import read_text
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.messages import count, printable
+from showtell.plumbing.reading import parse_json, whole_letters
 from showtell.settings.bounds import Share
 
 METADATA = ("metadata.jsonl", "metadata.csv")
@@ -63,7 +63,7 @@ def bare(*, root: Path) -> Records:
         next(root.iterdir(), None)  # raises PermissionError if the folder may not be read
         raise InputError(f"{root}: no photos in it or its subfolders; searched for {' '.join(SUFFIXES)}{passed_over}")
     return Records(
-        (Record(writable(name), root / name, (), "test") for name in names),
+        (Record(whole_letters(name), root / name, (), "test") for name in names),
         form=f"folder: bare photos{passed_over}",
     )
 
@@ -176,8 +176,8 @@ def read_lines(path: Path, text: str, left_out: list[LeftOut]) -> Iterator[Row]:
             continue
         where = f"{path.name} line {number}"
         try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError):
+            entry = parse_json(line, mend=False)
+        except ValueError:
             left_out.append(LeftOut(where, "not JSON"))
             continue
         entry = entry if isinstance(entry, dict) else {}

@@ -18,12 +18,14 @@ from PIL import Image
 from rich.console import Console
 
 from showtell.data.images import open_image
-from showtell.data.inside import h5py
+from showtell.data.inside import check_images
 from showtell.data.photos import existing_folder
 from showtell.data.record import Record, Records
 from showtell.data.text import read_json
+from showtell.plumbing.console import Plain
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import check_folder, whole
+from showtell.plumbing.hdf5 import h5py, open_hdf5
 from showtell.plumbing.progress import Bar
 
 SPLITS = {"TRAIN": "train", "VAL": "val", "TEST": "test"}
@@ -71,9 +73,12 @@ def _records(root: Path, base: str, split: str, name: str, words: Mapping[int, s
     captions = _read(root / f"{split}_CAPTIONS_{base}.json", list)
     lengths = _read(root / f"{split}_CAPLENS_{base}.json", list)
     try:
-        with h5py().File(photos, "r") as file:
+        with open_hdf5(photos) as file:
+            check_images(file)
             count, each = len(file["images"]), int(file.attrs["captions_per_image"])
-    except (OSError, KeyError) as error:
+    except InputError:
+        raise
+    except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"is damaged: {error}", key=str(photos)) from None
     if len(captions) != count * each or len(lengths) != len(captions):
         wrong = f"has {len(captions):,} captions and {len(lengths):,} lengths for {count:,} photos with {each} each"
@@ -154,7 +159,7 @@ def _ids(words: Sequence[str], ids: Mapping[str, int], max_len: int) -> list[int
 
 
 def _write_photos(path: Path, photos: Sequence[Path], captions_per_image: int, console: Console | None) -> None:
-    console = console or Console(stderr=True)
+    console = console or Plain(stderr=True)
     with whole(path) as part, h5py().File(part, "w") as file, Bar(console, path.name[:5], len(photos), "photo") as bar:
         file.attrs["captions_per_image"] = captions_per_image
         images = file.create_dataset("images", (len(photos), 3, SIDE, SIDE), dtype="uint8")

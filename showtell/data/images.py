@@ -4,6 +4,7 @@
 - The first bytes of a file decide its format, not its name.
 - Memory is bounded. The size is checked before decoding; for a JPEG, the size after shrinking to 1/2, 1/4 or 1/8
   counts. A process decodes only one picture of over `LARGE` pixels at a time.
+- Time is bounded too. What may take long is decoded in a process that can be ended (`apart.py`).
 """
 
 import logging
@@ -26,13 +27,17 @@ from PIL import (  # importing a plugin registers its reader
     WebPImagePlugin,  # noqa: F401
 )
 
+from showtell.data.apart import decode_apart, is_large_file, is_suspicious
 from showtell.data.inside import file_of, open_inside
 from showtell.data.kinds import HEIC_REASON, RAW_REASON, is_heic, is_raw, what_it_is
 from showtell.plumbing.errors import Unreadable
+from showtell.plumbing.reading import open_file, why_not
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")  # HEIF with the extra `heic`
+MOST_BYTES = 2**30
 MAX_SIDE = 20_000
 MAX_PIXELS = 178_000_000  # 0.7 GB in Pillow's memory
+MAX_WEBP = 80_000_000  # its decoder takes 16 bytes for a pixel
 MAX_SHRUNK = 1_000_000_000  # pixels of a JPEG before shrinking; decoding takes about ten seconds
 LARGE = 24_000_000
 
@@ -71,8 +76,7 @@ def open_image(path: str | Path, at_least: int | None = None) -> Image.Image:
     try:
         if file_of(path) is not None:
             return open_inside(path)
-        _refuse_what_is_no_file(path)
-        with path.open("rb") as file:
+        with _open_photo(path) as file:
             return _read(file, at_least, FORMATS)
     except Exception as error:  # on damaged files, Pillow may raise any error
         raise Unreadable(path, _reason(error)) from error
@@ -96,19 +100,54 @@ def header_size(file: BinaryIO, formats: Sequence[str], name: str = "photo") -> 
         raise Unreadable(Path(name), _reason(error)) from error
 
 
-def _read(file: BinaryIO, at_least: int | None, formats: Sequence[str]) -> Image.Image:
+def read_here(file: BinaryIO, at_least: int | None, formats: Sequence[str], path: Path) -> Image.Image:
+    """`read_image` in this process, however long it takes."""
+    try:
+        file.seek(0)
+        return _read(file, at_least, formats, here=True)
+    except Exception as error:  # on damaged files, Pillow may raise any error
+        raise Unreadable(path, _reason(error)) from error
+
+
+def _read(file: BinaryIO, at_least: int | None, formats: Sequence[str], here: bool = False) -> Image.Image:
+    if not here and is_large_file(file):
+        return _apart(file, at_least, formats)
     image = read_header(file, formats)
-    with _giants if _is_giant(image, file, at_least) else nullcontext(), _silent(image):
+    whole = _pixels(image)
+    giant = _is_giant(image, file, at_least)
+    if not here:
+        several = _has_scans(image) and _kept_whole(image, file)
+        if is_suspicious(image, file, whole if several else 0):
+            return _apart(file, at_least, formats)
+    with _giants if giant else nullcontext(), _silent(image):
         image.load()
         turn = _turn(image)
         return _finished(image if at_least is None else _shrunk(image, at_least), turn)
 
 
+def _has_scans(image: Image.Image) -> bool:
+    return image.format in ("JPEG", "MPO")
+
+
+def _apart(file: BinaryIO, at_least: int | None, formats: Sequence[str]) -> Image.Image:
+    with _giants:
+        picture = decode_apart(file, at_least, formats)
+    if isinstance(picture, str):
+        raise _Refused(picture)
+    return picture
+
+
+def _open_photo(path: Path) -> BinaryIO:
+    _refuse_what_is_no_file(path)
+    if wrong := why_not(path, MOST_BYTES):
+        raise _Refused("no permission to read it" if "permission" in wrong else wrong.partition(":")[0])
+    return open_file(path, MOST_BYTES)
+
+
 def upright_size(path: Path) -> tuple[int, int]:
     """Width and height of the picture that `open_image` returns, without decoding it."""
     try:
-        _refuse_what_is_no_file(path)
-        with path.open("rb") as file:
+        with _open_photo(path) as file:
             image = read_header(file)
             width, height = image.size
             return (height, width) if _turn(image) in SIDEWAYS else (width, height)
@@ -203,7 +242,8 @@ def _is_giant(image: Image.Image, file: BinaryIO, at_least: int | None) -> bool:
     shrinks = _pixels(image) < whole
     # The reason does not name the size, so that equal reasons can be counted.
     reason = f"too large; at most {MAX_SIDE:,} pixels a side and {MAX_PIXELS // 1_000_000} million in all"
-    if max(image.size) > MAX_SIDE or _pixels(image) > MAX_PIXELS or whole > MAX_SHRUNK:
+    most = MAX_WEBP if image.format == "WEBP" else MAX_PIXELS
+    if max(image.size) > MAX_SIDE or _pixels(image) > most or whole > MAX_SHRUNK:
         raise _Refused(reason)
     kept_whole = shrinks and whole > LARGE and _kept_whole(image, file)
     if kept_whole and whole > MAX_PIXELS:

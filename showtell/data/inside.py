@@ -5,16 +5,9 @@ from typing import Any
 
 from PIL import Image
 
-from showtell.plumbing.errors import InputError
+from showtell.plumbing.hdf5 import MOST_COMPRESSED, MOST_UNSTORED, open_hdf5
 
-
-def h5py() -> Any:
-    """The package h5py. Raises InputError if it is not installed."""
-    try:
-        import h5py as package
-    except ImportError:
-        raise InputError("HDF5 files need the package h5py", advice="pip install 'showtell[h5]'") from None
-    return package
+MOST_PIXELS = 2**24  # of a picture; the course's have 256 x 256
 
 
 def file_of(path: Path) -> Path | None:
@@ -37,5 +30,18 @@ def read_inside(path: Path) -> bytes:
 
 
 def _row(path: Path) -> Any:
-    with h5py().File(path.parent, "r") as file:
+    with open_hdf5(path.parent) as file:
+        check_images(file)
         return file["images"][int(path.name)]
+
+
+def check_images(file: Any) -> None:
+    """Raise ValueError unless the file holds pictures: bytes of (3 h w), all of them written."""
+    images = file["images"]
+    shape = tuple(getattr(images, "shape", ()))
+    if len(shape) != 4 or shape[1] != 3 or images.dtype != "uint8" or shape[2] * shape[3] > MOST_PIXELS:
+        raise ValueError(f"'images' is no dataset of pictures: {shape}")
+    one = shape[1] * shape[2] * shape[3]
+    stored = images.id.get_storage_size()
+    if one * shape[0] > max(stored * MOST_COMPRESSED, MOST_UNSTORED) or images.external or images.is_virtual:
+        raise ValueError("'images' claims pictures that the file does not hold")

@@ -13,6 +13,7 @@ from showtell.data.kinds import RAW
 from showtell.data.record import Record
 from showtell.data.splits import HOLDER, SPELLED, SPLITS
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.files import at_home
 from showtell.plumbing.messages import NOT_FETCHED, is_link
 
 SUFFIXES: tuple[str, ...] = (".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
@@ -46,17 +47,6 @@ def existing_folder(root: str | Path, key: str = "data.root") -> Path:
         advice = "name the folder that has the photos"
         raise InputError(key=key, value=str(root), takes="a folder, not a file", advice=advice)
     return root
-
-
-def at_home(path: str | Path, key: str | None = None) -> Path:
-    """The path with `~` resolved. Raises InputError for an unknown user (`~nobody`); `key` is the option's name."""
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:
-        advice = "there is no such user"
-        if key is None:
-            raise InputError(f"{path}: {advice}") from None
-        raise InputError(key=key, value=str(path), advice=advice) from None
 
 
 class Listing:

@@ -5,7 +5,6 @@ All of these are read. A row that stays unclear is skipped.
 """
 
 import ast
-import json
 import re
 import warnings
 from collections.abc import Iterable
@@ -17,7 +16,9 @@ from showtell.data.photos import SUFFIXES
 from showtell.data.quotes import Line, read_rows
 from showtell.data.splits import SPLITS
 from showtell.data.text import read_text
+from showtell.plumbing.console import of_cell
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.reading import parse_json
 
 DELIMITERS = (",", "\t", ";", "|")
 PHOTO = ("filename", "file_name", "image_name", "image_path", "image", "img", "photo", "path", "filepath", "file")
@@ -73,6 +74,7 @@ def read_table(
 
 
 def _row(cells: list[str], layout: _Layout, delimiter: str, split: str | None, where: str) -> Row:
+    cells = [of_cell(each) for each in cells]
     last = layout.captions[-1]
     if len(cells) > layout.width and last == layout.width - 1:  # the caption has commas, but no quotes: join it again
         cells = [*cells[:last], delimiter.join(cells[last:])]
@@ -92,8 +94,8 @@ def _texts(cells: list[str]) -> Iterable[object]:
     for cell in cells:
         if BEGINS.match(cell):
             try:
-                listed = json.loads(cell)
-            except (ValueError, RecursionError):
+                listed = parse_json(cell, mend=False)
+            except ValueError:
                 listed = _strings(cell.strip())
             if isinstance(listed, list):
                 return listed

@@ -5,11 +5,11 @@ valid UTF-8 are read as Windows-1252: the byte e9 becomes é, and UTF-8 letters 
 """
 
 import codecs
-import json
 from pathlib import Path
 from typing import Any
 
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.reading import TEXT, parse_json, read_bytes
 
 STRAY = "showtell-stray"  # the name under which Python knows `_stray`
 MARKS = {
@@ -23,12 +23,7 @@ MARKS = {
 
 def read_text(path: Path) -> tuple[str, str]:
     """(text without its byte order mark, note for the user). The note is empty for UTF-8."""
-    if not path.is_file():  # also refuses a pipe: reading it would wait forever
-        raise InputError(f"{path}: no such file")
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    content = read_bytes(path, TEXT)
     marked = next((encoding for mark, encoding in MARKS.items() if content.startswith(mark)), None)
     if marked in ("utf-16", "utf-32"):
         return content.decode(marked, "replace").removeprefix("\ufeff"), f"{path.name} read as {marked}"
@@ -55,7 +50,6 @@ def read_json(path: Path) -> tuple[Any, str]:
     """(content of a JSON file, note about its encoding)."""
     text, note = read_text(path)
     try:
-        return json.loads(text), note
-    except (ValueError, RecursionError) as error:
-        reason = str(error).partition("; use sys.")[0]  # drop Python's advice to programmers about very long numbers
-        raise InputError(f"{path.name}: not JSON ({reason})") from error
+        return parse_json(text, mend=False), note  # `clean` mends what becomes a caption, and not names of photos
+    except ValueError as error:
+        raise InputError(f"{path.name}: not JSON ({error})") from error

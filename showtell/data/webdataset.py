@@ -18,7 +18,6 @@ comes twice with different content, two samples have the same key. If their phot
 """
 
 import json
-import os
 import re
 import shutil
 import tarfile
@@ -29,13 +28,15 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from showtell.data.clean import Row, to_records, writable
+from showtell.data.clean import Row, to_records
 from showtell.data.photos import SUFFIXES, existing_folder
 from showtell.data.record import LeftOut, Records
 from showtell.data.splits import Division, Split, split_in
 from showtell.data.table import CAPTION
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.files import cache_folder
 from showtell.plumbing.half import made_whole
+from showtell.plumbing.reading import TEXT, parse_json, read_text, whole_letters
 from showtell.settings.bounds import Share
 
 EDITION = 4  # raise it when a code change unpacks the same tars into a different folder
@@ -90,7 +91,7 @@ def _rows(root: Path, shards: list[Path], samples: list[dict[str, Any]]) -> Iter
 
 def _folder(shards: list[Path]) -> Path:
     """The cache folder of exactly these files: it changes with a tar's path, size or modification time."""
-    cache = Path(os.environ.get("SHOWTELL_CACHE") or "~/.cache/showtell").expanduser()
+    cache = cache_folder()
     stats = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in shards]
     return cache / f"webdataset-{EDITION}-{blake2b(repr(stats).encode('utf-8', 'replace'), digest_size=8).hexdigest()}"
 
@@ -238,7 +239,7 @@ def _members(shard: Path, left_out: list[LeftOut]) -> Iterator[tuple[str, bytes]
                 if not member.isreg() or member.issparse():
                     if not member.isdir():
                         left_out.append(
-                            LeftOut(f"{shard.name} {writable(member.name[:200])}", "link or device in a tar")
+                            LeftOut(f"{shard.name} {whole_letters(member.name[:200])}", "link or device in a tar")
                         )
                 elif ending and member.size > (TEXT_LARGEST if ending in TEXTS else LARGEST):
                     left_out.append(LeftOut(f"{shard.name} {stem}", "file too large"))
@@ -272,7 +273,7 @@ def _split(name: str) -> tuple[str, str]:
     >>> _split("a/22.00.jpg"), _split("7.mask.PNG"), _split("7.mp4"), _split("a/._7.jpg")
     (('a/22.00', '.jpg'), ('7.mask', '.png'), ('7', ''), ('a/._7', ''))
     """
-    directory, slash, base = writable(name).rpartition("/")
+    directory, slash, base = whole_letters(name).rpartition("/")
     stem, _, last = base.rpartition(".")
     ending = f".{last.lower()}"
     ours = ending in (*SUFFIXES, *TEXTS) and stem and not base.startswith(".")
@@ -292,8 +293,8 @@ def _captions(content: bytes, ending: str) -> list[Any]:
     if ending != ".json":
         return [text]
     try:
-        entry = json.loads(text)
-    except (ValueError, RecursionError):
+        entry = parse_json(text, mend=False)
+    except ValueError:
         return [None]
     captions = next((entry[name] for name in CAPTION if name in entry), None) if isinstance(entry, dict) else entry
     return captions if isinstance(captions, list) else [] if captions is None else [captions]
@@ -301,8 +302,8 @@ def _captions(content: bytes, ending: str) -> list[Any]:
 
 def _read_index(folder: Path) -> dict[str, Any]:
     try:
-        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        index = parse_json(read_text(folder / INDEX, TEXT), mend=False)
         assert isinstance(index, dict) and index.keys() == {"samples", "left_out"}
-    except (OSError, ValueError, AssertionError) as error:
+    except (ValueError, AssertionError) as error:
         raise InputError(f"{folder / INDEX}: damaged; delete the folder, then the tars are unpacked again") from error
     return index

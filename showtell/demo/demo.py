@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import importlib.util
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,8 +13,10 @@ from showtell.data.scenes.judge import judge
 from showtell.data.scenes.scenes import read_scenes
 from showtell.demo.page import PhotoResults, SceneResults, write_demo_page
 from showtell.loading import load
+from showtell.plumbing.console import Plain
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.files import clear, write_json
+from showtell.plumbing.reading import read_json
 from showtell.predict.captions import caption_photos
 from showtell.recipe.build import build
 from showtell.recipe.check import check
@@ -48,12 +49,12 @@ def run_demo(
     Raises InputError if scikit-image is missing, or `folder` holds anything but an earlier demo.
     """
     started = time.perf_counter()
-    console = console or Console(stderr=True)
+    console = console or Plain(stderr=True)
     paths = find_demo_photos()
     _clear(folder)
     photos = _caption_photos(paths, model, console)
     scenes = _train_on_scenes(folder / "run", recipe, overrides, console)
-    console.print("[bold]3/3[/] Writing the page, with the attention of each word")
+    console.print("3/3 Writing the page, with the attention of each word")
     page = write_demo_page(folder / "report.html", photos, scenes)
     seconds = time.perf_counter() - started
     summary = {
@@ -96,8 +97,8 @@ def _clear(folder: Path) -> None:
 def _is_demo(folder: Path) -> bool:
     """Whether a demo finished here, or stopped while it trained. A run on other data is the user's work, not a demo."""
     try:
-        return "scene_accuracy" in json.loads((folder / "demo.json").read_text("utf-8"))
-    except (OSError, ValueError):
+        return "scene_accuracy" in read_json(folder / "demo.json")
+    except (InputError, TypeError):
         pass
     try:
         return read_recipe(folder / "run")["data"]["name"] == "scenes"
@@ -106,14 +107,14 @@ def _is_demo(folder: Path) -> bool:
 
 
 def _caption_photos(paths: dict[str, Path], model: str | Path, console: Console) -> PhotoResults:
-    console.print(f"[bold]1/3[/] {len(paths)} real photographs (from scikit-image), captioned by {model}")
+    console.print(f"1/3 {len(paths)} real photographs (from scikit-image), captioned by {model}")
     captioner = load(model)
     captions = {}
     for image_id, caption in caption_photos(captioner, paths, console=console):
         if isinstance(caption, InputError):
             raise caption
         captions[image_id] = caption
-        console.print(f"    [cyan]{Path(image_id).stem:18}[/] {caption.text}", highlight=False, soft_wrap=True)
+        console.print(f"    {Path(image_id).stem:18} {caption.text}", highlight=False, soft_wrap=True)
     return PhotoResults(str(model), captioner, paths, captions)
 
 
@@ -123,7 +124,7 @@ def _train_on_scenes(run: Path, recipe: str, overrides: Sequence[str], console: 
     test = [record for record in records if record.split == "test"]
     count = sum(record.split == "train" for record in records)
     console.print(
-        f"[bold]2/3[/] Recipe {recipe}: training on {count:,} drawn scenes, then a test on {len(test):,} scenes "
+        f"2/3 Recipe {recipe}: training on {count:,} drawn scenes, then a test on {len(test):,} scenes "
         "with combinations that are not in the training scenes",
         soft_wrap=True,
     )
@@ -131,7 +132,7 @@ def _train_on_scenes(run: Path, recipe: str, overrides: Sequence[str], console: 
     train(checked, run, console=console)
     seconds = time.perf_counter() - started
     scores = evaluate_run(run, "test", console=console)
-    captions = json.loads((run / "captions-test.json").read_text("utf-8"))
+    captions = read_json(run / "captions-test.json")
     truth = read_scenes(test[0].path.parent, "test")
     verdicts = {image_id: judge(caption, truth[image_id]) for image_id, caption in captions.items()}
     results = SceneResults(recipe, overrides, run, test, captions, verdicts, scores, seconds)

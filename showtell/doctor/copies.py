@@ -11,6 +11,7 @@ from showtell.data.images import open_image
 from showtell.data.record import Record
 from showtell.doctor.likeness import ALIKE_CROPPED, candidates, same_colours, same_picture
 from showtell.doctor.photos import Seen
+from showtell.plumbing.console import Plain
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.progress import Bar
 
@@ -94,9 +95,9 @@ def _join_pictures(
     if not firsts:
         return 0
     show, total = console is not None, len(firsts)
-    with Bar(console or Console(stderr=True), "comparing", total, "photo", show=show) as bar:
+    with Bar(console or Plain(stderr=True), "comparing", total, "photo", show=show) as bar:
         pairs, dropped = candidates(np.stack([seen[index].thumb for index in firsts]), bar.advance)
-    with Bar(console or Console(stderr=True), "looking closely", len(pairs), "pair", show=show) as bar:
+    with Bar(console or Plain(stderr=True), "looking closely", len(pairs), "pair", show=show) as bar:
         for pair in pairs:
             bar.advance()
             a, b = firsts[pair.first], firsts[pair.second]

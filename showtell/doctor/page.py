@@ -15,6 +15,7 @@ from showtell.doctor.findings import Part, findings, to_do
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import write_text
 from showtell.plumbing.messages import printable
+from showtell.plumbing.origin import public
 from showtell.report.figures import COLOURS, DPI, THEMES, data_uri, picture_uri, png
 from showtell.report.heat import thumbnail
 from showtell.report.page import Card, Figure, Section, write_page
@@ -38,7 +39,7 @@ def write_diagnosis(path: Path, diagnosis: Diagnosis) -> None:
 
 def _lead(diagnosis: Diagnosis) -> str:
     data = diagnosis.recipe["data"]
-    return f"{printable(str(data.get('root') or data['name']))}, seen by `showtell doctor`"
+    return f"{printable(public(str(data.get('root') or data['name'])))}, seen by `showtell doctor`"
 
 
 def _sections(diagnosis: Diagnosis) -> list[Section]:

@@ -20,6 +20,7 @@ from rich.console import Console
 from showtell.cache.contents import digest_file
 from showtell.data.images import ORIENTATION, TURNS, open_image, read_header
 from showtell.data.record import LeftOut, Record
+from showtell.plumbing.console import Plain
 from showtell.plumbing.errors import Unreadable
 from showtell.plumbing.progress import Bar
 
@@ -57,7 +58,7 @@ def see_all(records: Sequence[Record], console: Console | None = None) -> tuple[
     """The readable photos in order, and the unreadable ones with reasons."""
     seen: list[Seen] = []
     unreadable: list[LeftOut] = []
-    bar = Bar(console or Console(stderr=True), "opening", len(records), "photo", show=console is not None)
+    bar = Bar(console or Plain(stderr=True), "opening", len(records), "photo", show=console is not None)
     with bar, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of huge photos and broken EXIF; `open_image` handles both
         for record, result in zip(records, _on_all_cores(see, records), strict=True):

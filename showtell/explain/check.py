@@ -24,6 +24,7 @@ from showtell.explain.explanation import Parts
 from showtell.explain.tokens import Tokens
 from showtell.explain.truth import Hit, hits, things_in
 from showtell.metrics.significance import LEVEL, RESAMPLES, added
+from showtell.plumbing.console import Plain
 from showtell.plumbing.errors import InputError, Unreadable
 from showtell.plumbing.progress import Bar
 
@@ -75,7 +76,7 @@ def check(
     measured: list[dict[str, NDArray[np.float64]]] = []
     found: dict[str, list[Hit]] = {}
     failed: dict[str, Unreadable] = {}
-    with Bar(console or Console(stderr=True), "checking", len(photos), "photo", show=console is not None) as bar:
+    with Bar(console or Plain(stderr=True), "checking", len(photos), "photo", show=console is not None) as bar:
         for image_id, path in photos.items():
             try:
                 image = captioner.open(path)

@@ -18,6 +18,7 @@ import numpy as np
 
 from showtell.metrics.metric import Metric, Rows, Texts
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.reading import read_json
 
 JAR = "spice-1.0.jar"
 CORE_NLP = ("lib/stanford-corenlp-3.6.0.jar", "lib/stanford-corenlp-3.6.0-models.jar")
@@ -76,7 +77,7 @@ def _run(words: list[str], folder: Path) -> None:
 def _scores(answer: Path, images: int) -> Rows:
     """The program's F-score of each image; 0 if it gives none, for example if both sides are empty."""
     try:
-        scores = {entry["image_id"]: _number(entry["scores"]["All"]["f"]) for entry in json.loads(answer.read_text())}
+        scores = {entry["image_id"]: _number(entry["scores"]["All"]["f"]) for entry in read_json(answer)}
         return np.array([[scores[row]] for row in range(images)])
     except (OSError, ValueError, KeyError, TypeError) as error:
         what = type(error).__name__

@@ -12,12 +12,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.lock import hold
 from showtell.plumbing.messages import printable
-
-try:
-    import fcntl
-except ImportError:  # Windows: what a kill left stays
-    fcntl = None  # type: ignore[assignment]
 
 # Never follow a link at the place of a file, so that nobody can redirect a write. Windows has no such flag.
 NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -44,9 +40,15 @@ def placed(path: Path) -> Iterator[Path]:
     _sweep_killed(path)
     part = path.parent / f".{path.name[:40]}.{secrets.token_hex(8)}.part"
     file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK, 0o666)
-    _lock(file)  # until it is whole: a part that nobody holds is left from a kill
+    rights = stat.S_IMODE(os.fstat(file).st_mode)  # what the umask leaves; a library may put its own file in its place
+    _hold(file)  # until it is whole: a part that nobody holds is what a kill left
     try:
         yield part
+        again = os.open(part, os.O_RDONLY | NO_LINK)  # a library may have put its own file in its place
+        os.close(file)
+        file = again
+        _hold(file)
+        part.chmod(rights)
         if path.is_file() and not path.is_symlink():
             # Copied only now, because the old rights may forbid writing.
             part.chmod(stat.S_IMODE(path.stat().st_mode) & 0o777)
@@ -59,24 +61,20 @@ def placed(path: Path) -> Iterator[Path]:
 
 
 def _sweep_killed(path: Path) -> None:
-    """Delete the parts of this file that killed processes left."""
-    for left in path.parent.glob(f".{escape(path.name[:40])}.*.part") if fcntl is not None else ():
+    """Delete the parts of this file that killed processes left. Without locks nobody knows which these are."""
+    for left in path.parent.glob(f".{escape(path.name[:40])}.*.part"):
         with contextlib.suppress(OSError):
             file = os.open(left, os.O_RDONLY | NO_LINK)
             try:
-                if _lock(file):
+                if hold(file):
                     left.unlink()
             finally:
                 os.close(file)
 
 
-def _lock(file: int) -> bool:
-    """Lock an open file until it is closed; False if another process has it, or if the disk has no locks."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (OSError, AttributeError):
-        return False
-    return True
+def _hold(file: int) -> None:
+    with contextlib.suppress(OSError):  # then it is swept if another process writes the same file at the same time
+        hold(file)
 
 
 def _check_ordinary(path: Path) -> None:
@@ -186,4 +184,17 @@ def write_json(path: Path, content: object) -> None:
 
 def cache_folder() -> Path:
     """Where features, scenes and converted models are kept: $SHOWTELL_CACHE, or ~/.cache/showtell."""
-    return Path(os.environ.get("SHOWTELL_CACHE") or "~/.cache/showtell").expanduser()
+    return at_home(os.environ.get("SHOWTELL_CACHE") or "~/.cache/showtell", "SHOWTELL_CACHE")
+
+
+def at_home(path: str | Path, key: str | None = None) -> Path:
+    """The path with `~` resolved. Raises InputError if there is no such user, or this user has no home.
+
+    `key` is the option's name, for the error.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        own = str(path) == "~" or str(path).startswith("~/")
+        wrong = f"is {path}, but this user has no home folder" if own else f"is {path}, but there is no such user"
+        raise InputError(wrong, key=key or "the path", value=str(path), advice="give a whole path") from None

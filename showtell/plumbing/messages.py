@@ -1,20 +1,29 @@
-"""Names, numbers and lines of text that people read."""
+"""Names, numbers and lines of text that people read.
+
+Text that others wrote (a name, a caption, a value of a recipe) may hold a terminal's commands, or millions of letters.
+`printable` makes it harmless, and `shown` and `cut` make it short.
+"""
 
 import difflib
 import re
+import reprlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+LONGEST_VALUE = 200  # letters of a value in a message
+
 
 def printable(name: str) -> str:
-    """A file name with its control characters escaped, so that it stays on one line and cannot control the terminal.
+    """Text of others with control characters escaped: it stays on one line and cannot command the terminal.
 
     >>> print(printable("two\\nlines"), printable("\\udcff.jpg"), printable("Möwe 7.jpg"))
     two\\nlines \\xff.jpg Möwe 7.jpg
     """
+    if name.isprintable():
+        return name
     letters = (
         letter
         if letter.isprintable()
@@ -36,6 +45,39 @@ def is_link(name: object) -> bool:
     (True, True, False)
     """
     return bool(re.match("[a-z][a-z0-9+]+:/", str(name), re.IGNORECASE))
+
+
+class _Short(reprlib.Repr):
+    """`repr` of any value in a bounded time: of a container only the first items, of a number only its digits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxstring, self.maxother = 4, LONGEST_VALUE, LONGEST_VALUE
+        self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdict = 12
+
+    def repr_int(self, value: int, level: int) -> str:
+        return repr(value) if value.bit_length() < 128 else f"a number of {value.bit_length():,} bits"
+
+
+def shown(value: object) -> str:
+    """A value of others as in a message: `repr`, cut if it is long, also if the value holds itself.
+
+    >>> shown("lite"), shown([1] * 1000), shown(10 ** 5000)
+    ("'lite'", '[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, ...]', 'a number of 16,610 bits')
+    """
+    return cut(_Short().repr(value), LONGEST_VALUE)
+
+
+def cut(text: str, most: int) -> str:
+    """The text, or its two ends if it has more than `most` letters.
+
+    >>> cut("a photo of a dog", 16), cut("a photo of a dog", 11)
+    ('a photo of a dog', 'a ph ... dog')
+    """
+    if len(text) <= most:
+        return text
+    half = (most - 3) // 2
+    return f"{text[:half]} ... {text[len(text) - half + 1 :]}"
 
 
 def count(number: int, thing: str) -> str:

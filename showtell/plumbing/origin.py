@@ -1,16 +1,18 @@
 """This process -> who made a file: the command, Showtell's version and commit, and the day."""
 
 import functools
-import json
 import os
 import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from showtell import __version__
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.reading import RECIPE, read_json
 
 MADE = "made.json"  # in a run folder: what `begun` said when its training began
 COMMANDS = ("showtell", "__main__.py")  # names of the program behind which the rest of the command line stands
@@ -32,8 +34,8 @@ def begun() -> dict[str, Any]:
 def made_in(run: Path) -> Path | None:
     """The folder in which a run's training was started; None if the run does not say."""
     try:
-        folder = json.loads((run / MADE).read_text("utf-8"))["folder"]
-    except (OSError, ValueError, KeyError, TypeError):
+        folder = read_json(run / MADE, RECIPE)["folder"]
+    except (InputError, KeyError, TypeError):
         return None
     return Path(folder) if isinstance(folder, str) and Path(folder).is_absolute() else None
 
@@ -42,7 +44,38 @@ def command() -> str:
     """The `showtell` command of this process, as it can be typed again."""
     if Path(sys.argv[0]).name.removesuffix(".exe") not in COMMANDS:
         return ""
-    return shlex.join(["showtell", *sys.argv[1:]])
+    return shlex.join(["showtell", *(public(word) for word in sys.argv[1:])])
+
+
+def public(word: str) -> str:
+    """A word of a command or recipe without the folders of this machine, for what others may read.
+
+    A path below the working folder becomes relative, one below the home folder begins with `~`, and of any other
+    absolute path the last name is kept: `data.root=/mnt/ana/flickr8k` becomes `data.root=.../flickr8k`.
+    """
+    before, mark, path = word.rpartition("=") if "=/" in word else ("", "", word)
+    if not Path(path).is_absolute():
+        return word
+    for place, begin in ((_folder(os.getcwd), ""), (_folder(lambda: os.path.expanduser("~")), "~/")):  # noqa: PTH111
+        if place is not None and Path(path).is_relative_to(place) and len(place.parts) > 1:
+            return f"{before}{mark}{begin}{Path(path).relative_to(place).as_posix()}"
+    return f"{before}{mark}.../{Path(path).name}" if Path(path).name else word
+
+
+def public_values(value: Any) -> Any:
+    """`public` for every text in lists and dicts, such as a recipe."""
+    if isinstance(value, str):
+        return public(value)
+    if isinstance(value, dict):
+        return {key: public_values(each) for key, each in value.items()}
+    return [public_values(each) for each in value] if isinstance(value, list) else value
+
+
+def _folder(ask: Callable[[], str]) -> Path | None:
+    try:
+        return Path(ask())
+    except OSError:  # the working folder was deleted
+        return None
 
 
 @functools.cache

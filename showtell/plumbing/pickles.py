@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.reading import WHOLE, read_bytes
 
 TYPES = {f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)} | {"b1", "f2", "f4", "f8"}
 MOST_DIMENSIONS = 8
@@ -41,15 +42,15 @@ def load(path: Path, key: str = "") -> Any:
     """
     name = f"{key}={path}" if key else str(path)
     try:
-        if not path.is_file():  # reading a pipe or a device might never end
-            raise ValueError("it is not an ordinary file")
-        content = path.read_bytes()
+        content = read_bytes(path, WHOLE)
         return _Finished(len(content)).value(_Machine(len(content)).run(content))
     except _Refused as refused:
         raise InputError(
             f"{name}: this pickle asks for {refused}. Only numpy arrays in dicts and lists are read from pickles, "
             "because any other pickle could run a program; save the arrays as .npz or .safetensors"
         ) from None
+    except InputError as error:
+        raise InputError(f"{name} {error.wrong}") from None
     except Exception as error:  # a damaged pickle can raise nearly anything
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{name}: damaged, or not a pickle ({reason[:200]})") from error

@@ -10,7 +10,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.reading import ANY, why_not
 
+LARGEST = 2**36  # bytes of a .bin or .pth file
 WRAPPERS = ("state_dict", "model_state_dict", "model")  # the key under which training scripts store the tensors
 
 
@@ -19,13 +21,12 @@ def read_weights(path: Path, key: str) -> dict[str, Tensor]:
 
     Raises InputError if the file is missing, damaged, or holds anything but finite numbers.
     """
-    if not path.is_file():
-        wrong = "is a folder" if path.is_dir() else "does not exist"
+    if wrong := why_not(path, _most(path)):
         raise InputError(f"is {path}, which {wrong}", key=key, value=str(path), takes="a file of weights")
     try:
         state = load_file(path) if path.suffix == ".safetensors" else _load(path)
     except Exception as error:  # a damaged file makes torch raise nearly anything
-        wrong = f"is {path}, which is not a file of plain tensors ({why_not(path, error)})"
+        wrong = f"is {path}, which is not a file of plain tensors ({no_tensors(path, error)})"
         raise InputError(wrong, key=key, value=str(path), advice="save it as .safetensors") from error
     for name, tensor in state.items():
         _check(path, key, name, tensor)
@@ -37,20 +38,20 @@ def read_checkpoint(path: Path, key: str) -> dict[str, Any]:
 
     Raises InputError if the file is missing or damaged, or if it is a pickle of modules, which could run code.
     """
-    if not path.is_file():
-        raise InputError(f"is {path}, which does not exist", key=key, value=str(path), takes="a checkpoint")
+    if wrong := why_not(path, _most(path)):
+        raise InputError(f"is {path}, which {wrong}", key=key, value=str(path), takes="a checkpoint")
     try:
         content = _open(path)
         if not isinstance(content, dict):
             raise ValueError("it holds no dict")
     except Exception as error:  # a damaged file makes torch raise nearly anything
-        reason = why_not(path, error)
+        reason = no_tensors(path, error)
         advice = "save tensors, numbers and texts only, such as model.state_dict()"
         raise InputError(f"is {path}: {reason}", key=key, value=str(path), advice=advice) from error
     return content
 
 
-def why_not(path: Path, error: Exception) -> str:
+def no_tensors(path: Path, error: Exception) -> str:
     """Why a file holds no plain tensors, in our words where torch would advise to execute the file."""
     if path.is_file() and path.stat().st_size == 0:
         return "it is empty"
@@ -60,6 +61,11 @@ def why_not(path: Path, error: Exception) -> str:
             return "it is a pickle of other things than tensors, which can run code, so Showtell never executes it"
         return "it is no file that torch wrote, or it is damaged"
     return (text.splitlines() or [type(error).__name__])[0]
+
+
+def _most(path: Path) -> int:
+    """A safetensors file is mapped into the memory, and a pickle is read."""
+    return ANY if path.suffix == ".safetensors" else LARGEST
 
 
 def _load(path: Path) -> dict[str, Tensor]:

@@ -18,6 +18,7 @@ from showtell.captioners.speaking import changed, returns_several
 from showtell.captioners.views import encoder_of_views
 from showtell.data import Record
 from showtell.loading import load
+from showtell.plumbing.console import Plain
 from showtell.plumbing.errors import InputError, Unreadable
 from showtell.plumbing.messages import count
 from showtell.plumbing.progress import Bar
@@ -54,7 +55,7 @@ def describe_all(
 ) -> dict[str, Caption]:
     """A caption for every image of a source, by image_id."""
     captions: dict[str, Caption] = {}
-    with Bar(console or Console(stderr=True), "captioning", len(source), "photo", show=console is not None) as bar:
+    with Bar(console or Plain(stderr=True), "captioning", len(source), "photo", show=console is not None) as bar:
         for start in range(0, len(source), batch_size):
             rows = range(start, min(start + batch_size, len(source)))
             described = captioner.describe(source(list(rows)), **decode)
@@ -99,7 +100,7 @@ def caption_photos(
     works = False
     with (
         ThreadPoolExecutor(4) as pool,
-        Bar(console or Console(stderr=True), "captioning", len(ids), "photo", show=console is not None) as bar,
+        Bar(console or Plain(stderr=True), "captioning", len(ids), "photo", show=console is not None) as bar,
     ):
         for start in range(0, len(ids), batch_size):
             some = ids[start : start + batch_size]

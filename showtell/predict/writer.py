@@ -17,13 +17,11 @@ from typing import Any, BinaryIO
 
 from showtell.cache.contents import digest_file
 from showtell.captioners.caption import Caption
+from showtell.plumbing.console import cell
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import NO_LINK, whole
-
-try:
-    import fcntl
-except ImportError:  # Windows: nothing is locked, so users must not start two writers
-    fcntl = None  # type: ignore[assignment]
+from showtell.plumbing.lock import hold
+from showtell.plumbing.reading import parse_json
 
 Row = dict[str, Any]
 
@@ -40,7 +38,7 @@ def as_jsonl(rows: Iterable[Row]) -> str:
 
 def as_csv(rows: Iterable[Row]) -> str:
     text = io.StringIO()
-    lines = ((row["image_id"], caption) for row in rows for caption in _texts(row))
+    lines = ((cell(row["image_id"]), cell(caption)) for row in rows for caption in _texts(row))
     csv.writer(text).writerows([("image_id", "caption"), *lines])
     return text.getvalue()
 
@@ -248,21 +246,15 @@ def _is_at(number: int, path: Path) -> bool:
 
 
 def _lock(number: int, partial: Path) -> None:
-    if fcntl is None:
-        return
-    try:
-        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if hold(number) is False:
         advice = "wait until it ends, or choose another --out"
-        raise InputError("is being written by another process", key=str(partial), advice=advice) from None
-    except OSError:  # a network disk without locks
-        return
+        raise InputError("is being written by another process", key=str(partial), advice=advice)
 
 
 def _row(line: bytes) -> Row | None:
     """The row in a line, or None if the line is damaged; then the photo is captioned again."""
     try:
-        row = json.loads(line)
+        row = parse_json(line)
     except ValueError:
         return None
     is_ours = isinstance(row, dict) and {*COLUMNS, "photo", "made_by"} <= row.keys()

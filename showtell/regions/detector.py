@@ -6,7 +6,6 @@ torchvision if its compiled operators are installed.
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -17,7 +16,9 @@ from showtell.encoders.encoder import Encoder
 from showtell.encoders.frozen import digest
 from showtell.features import Features
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.plumbing.hub import hub_is_out_of_reach, in_hub_cache
+from showtell.plumbing.files import at_home
+from showtell.plumbing.hub import PAGE, drop_pages, hub_is_out_of_reach, in_hub_cache, on_one_line, place_of
+from showtell.plumbing.reading import check_model_files
 from showtell.plumbing.torchvision_repair import repair_torchvision
 from showtell.regions.crops import Box, Crops, Pool
 from showtell.settings.bounds import Count, Share
@@ -98,13 +99,17 @@ def _transformers(model: str) -> Loaded:
         wrong = f"is {model!r}, which needs transformers"
         advice = "pip install 'showtell[clip]'"
         raise RecipeError(wrong, key="regions.model", value=model, advice=advice) from None
-    folder = Path(model).expanduser()
+    folder = at_home(model, "regions.model")
     local = bool(model) and folder.is_dir()
-    source = str(folder) if local else model
-    if not local:
-        if not model or model.startswith((".", "/", "~")) or model.count("/") > 1:
-            raise _refused(model, ", which does not exist", takes="a hub id or a folder")
-        if not in_hub_cache(model) and hub_is_out_of_reach():
+    source = str(folder)
+    if local:
+        check_model_files(folder)
+    else:
+        try:
+            source = str(place_of(model))
+        except InputError as error:
+            raise _refused(model, f", which {error.wrong}", takes="a hub id or a folder") from None
+        if not in_hub_cache(source) and hub_is_out_of_reach():
             wrong = ", which is not in the local cache, and the hub is out of reach"
             raise _refused(model, wrong, advice=WAY_OUT)
     try:
@@ -112,7 +117,7 @@ def _transformers(model: str) -> Loaded:
         network = transformers.AutoModelForObjectDetection.from_pretrained(source, weights_only=True, **safe)
         processor = transformers.AutoImageProcessor.from_pretrained(source, **safe)
     except Exception as error:  # a damaged folder can make the library raise any exception
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = PAGE if drop_pages() else on_one_line(error)
         raise _refused(model, f", but no detector can be loaded from it ({reason})", advice=WAY_OUT) from error
 
     def detect(network: Any, image: Image.Image) -> Detected:
@@ -144,7 +149,7 @@ def _torchvision(model: str) -> Loaded:
     weights = get_model_weights(name)["DEFAULT"]
     try:
         network = get_model(name, weights=weights)
-    except OSError as error:
+    except Exception as error:  # a proxy that answers with a web page makes it raise nearly anything
         raise _refused(model, f", but its weights cannot be downloaded ({error})", advice=WAY_OUT) from error
 
     def detect(network: Any, image: Image.Image) -> Detected:

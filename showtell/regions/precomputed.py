@@ -22,6 +22,7 @@ from showtell.encoders.encoder import Encoder, Opened
 from showtell.encoders.frozen import digest
 from showtell.features import Features
 from showtell.plumbing.errors import InputError, Unreadable
+from showtell.plumbing.files import at_home
 from showtell.plumbing.progress import Bar
 from showtell.regions.crops import pooled
 from showtell.regions.readers import Array, damaged, files_of, open_features, refused
@@ -52,7 +53,7 @@ class Precomputed(Encoder):
         boxes: Literal["fractions", "pixels"] = "fractions",
     ) -> None:
         super().__init__()
-        self.path = Path(file).expanduser()
+        self.path = at_home(file, "regions.file")
         self.reader, self.units, self.pooling = open_features(self.path), boxes, pool
         if not self.reader.shapes:
             raise refused(self.path, "it has no features")

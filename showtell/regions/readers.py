@@ -24,13 +24,11 @@ from numpy.typing import NDArray
 from showtell.data.photo_pickles import read_photo
 from showtell.plumbing import pickles
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.hdf5 import Visits, check_claim, check_link, check_stored
+from showtell.plumbing.reading import WHOLE, check_file, why_not
 
 Array = NDArray[Any]
 FEATURES, BOXES = "features", "boxes"
-# Limits for arrays that are larger in memory than in the file, because a tiny file could fill the memory.
-MOST_UNSTORED = 1_000_000  # bytes; a smaller array is always allowed
-MOST_COMPRESSED = 1_100  # the largest ratio of memory to file; deflate reaches at most 1,032
-LARGEST_COMPRESSED = 2**30  # bytes in memory
 
 
 class Reader(ABC):
@@ -60,6 +58,8 @@ def open_features(path: Path) -> Reader:
         takes = f"a folder of .npy or .npz, or a file that ends in {', '.join(FORMS)}"
         raise refused(path, f"{path.suffix or 'a file without suffix'} is no format of features", takes=takes)
     try:
+        if wrong := why_not(path):
+            raise refused(path, f"it {wrong}")
         return FORMS[path.suffix.lower()](path)
     except InputError:
         raise
@@ -106,6 +106,7 @@ class Folder(Reader):
 
     def shape(self, name: str) -> tuple[int, ...]:
         path = self._files[name]
+        check_file(path)
         if path.suffix == ".npy":
             return tuple(np.load(path, mmap_mode="r", allow_pickle=False).shape)
         with zipfile.ZipFile(path) as archive:
@@ -115,6 +116,7 @@ class Folder(Reader):
         path = self._files[name]
         if path.suffix == ".npy":
             return _whole(path)
+        check_file(path)
         with np.load(path, allow_pickle=False) as arrays:
             if FEATURES not in arrays:
                 names = ", ".join(arrays.files[:5]) or "no arrays"
@@ -128,12 +130,14 @@ class Folder(Reader):
         if path.suffix == ".npy":
             beside = self._files.get(f"{name}.{BOXES}")
             return None if beside is None else _whole(beside)
+        check_file(path)
         with np.load(path, allow_pickle=False) as arrays:
             return _array_in(arrays, BOXES) if BOXES in arrays else None
 
 
 def _whole(path: Path) -> Array:
     """Read a .npy file. It is memory-mapped first, because numpy then checks the header's shape against the file."""
+    check_file(path, WHOLE)
     return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
 
 
@@ -193,7 +197,7 @@ def _shape_in(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
     Raises ValueError if shape and type do not fit the number of bytes: (2, 3) of float32 needs 24.
     """
     member = archive.getinfo(f"{name}.npy" if f"{name}.npy" in archive.NameToInfo else name)
-    _check_claim(name, member.file_size, member.compress_size)
+    check_claim(name, member.file_size, member.compress_size)
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)
         header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
@@ -201,15 +205,6 @@ def _shape_in(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
         if not kind.hasobject and prod(shape) * kind.itemsize != member.file_size - file.tell():
             raise ValueError(f"{name!r} claims the shape {shape} of {kind}, but has {member.file_size:,} bytes")
         return tuple(shape)
-
-
-def _check_claim(name: str, claimed: int, stored: int) -> None:
-    """Raise ValueError if an array is far larger in memory than in the file, because it would fill the memory."""
-    most = min(stored * MOST_COMPRESSED, LARGEST_COMPRESSED)
-    if claimed > max(stored, most, MOST_UNSTORED):
-        raise ValueError(
-            f"{name!r} claims {claimed:,} bytes, but stores {stored:,}; save the complete array without compression"
-        )
 
 
 class Safetensors(Reader):
@@ -242,11 +237,12 @@ class Hdf5(Reader):
             advice = "pip install 'showtell[h5]', or save it as .safetensors"
             raise refused(path, f"{path.suffix} needs h5py", advice=advice) from None
         self._file = h5py.File(path, "r")
+        visits = Visits()
         self.shapes: dict[str, tuple[int, ...]] = {}
         self._places: dict[str, str] = {}
         self._boxes: dict[str, str] = {}
 
-        for place, array in _datasets(path, self._file["/"]):
+        for place, array in _datasets(path, self._file["/"], visits):
             above, _, last = place.rpartition("/")
             if place.endswith(f":{BOXES}"):
                 self._boxes[place.removesuffix(f":{BOXES}")] = place
@@ -254,7 +250,7 @@ class Hdf5(Reader):
                 self._boxes[above] = place
             else:
                 name = above if above and last == FEATURES else place
-                _check_stored(place, array)
+                check_stored(place, array)
                 self.shapes[name], self._places[name] = tuple(array.shape or ()), place
 
     def features(self, name: str) -> Array:
@@ -265,44 +261,33 @@ class Hdf5(Reader):
 
     def _read(self, place: str) -> Array:
         array = self._file[place]
-        _check_stored(place, array)
+        check_stored(place, array)
         if array.dtype.kind not in "fiub":  # texts could fill the memory, whatever the size of the dataset
             raise ValueError(f"{place!r} has type {array.dtype}; it takes numbers")
         return np.asarray(array)
 
 
-def _datasets(path: Path, group: Any, place: str = "", above: tuple[Any, ...] = ()) -> Iterator[tuple[str, Any]]:
+def _datasets(
+    path: Path, group: Any, visits: Visits, place: str = "", above: tuple[Any, ...] = ()
+) -> Iterator[tuple[str, Any]]:
     """All datasets below a group, with their paths. Links are followed, which h5py's visititems does not do.
 
     A link to a group that contains it is skipped, because it would never end.
     """
     import h5py
 
+    visits.enter(group, place)
     above = (*above, group)
     for name in group:
         item = _linked(path, group, name, place + name)
         if isinstance(item, h5py.Dataset):
             yield place + name, item
         elif isinstance(item, h5py.Group) and item not in above:
-            yield from _datasets(path, item, f"{place}{name}/", above)
-
-
-def _check_stored(place: str, array: Any) -> None:
-    """Raise ValueError if values of a dataset are not in the file. HDF5 would fill them with one constant."""
-    values = array.size or 0
-    size, chunk = values * array.dtype.itemsize, prod(array.chunks or (0,)) * array.dtype.itemsize
-    stored = min(array.id.get_storage_size(), Path(array.file.filename).stat().st_size)
-    _check_claim(place, max(size, chunk) if values else 0, stored)
-    if values and not array.is_virtual and not stored:
-        raise ValueError(f"{place!r} claims {size:,} bytes, but none was written")
-    if values and array.chunks:
-        sides = zip(array.shape, array.chunks, strict=True)
-        wanted, written = prod(-(-side // part) for side, part in sides), array.id.get_num_chunks()
-        if written < wanted:
-            raise ValueError(f"{place!r}: only {written:,} of its {wanted:,} chunks were written")
+            yield from _datasets(path, item, visits, f"{place}{name}/", above)
 
 
 def _linked(path: Path, group: Any, name: str, place: str) -> Any:
+    check_link(group, name)
     try:
         return group[name]
     except Exception as error:  # KeyError, OSError or RuntimeError, depending on the kind of link

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from showtell.data.images import open_image
+from showtell.plumbing.console import Plain
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import whole
 from showtell.plumbing.messages import count, printable
@@ -82,7 +83,7 @@ def draw_bars(found: Classified, folder: Path, console: Console | None = None) -
     read = {image_id: found.photos[image_id] for image_id in found.image_ids}
     names, likely, order = picture_names(read, folder), found.probabilities, found.order[:, :BARS]
     show = console is not None
-    with Bar(console or Console(stderr=True), "drawing", len(read), "picture", show=show) as bar:
+    with Bar(console or Plain(stderr=True), "drawing", len(read), "picture", show=show) as bar:
         for row, (image_id, path) in enumerate(read.items()):
             some = {found.labels.names[place]: float(likely[row, place]) for place in order[row]}
             figure = bars_figure(open_image(path, at_least=480), some, _truth(found, image_id))

@@ -1,7 +1,6 @@
 """Photos -> where each word came from: for each a picture (.png) and its numbers (.npz), and one page of all."""
 
 import io
-import json
 import os
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,10 +16,12 @@ from showtell.data.photos import without_ending
 from showtell.explain.explain import check_method, explain
 from showtell.explain.explanation import Explanation
 from showtell.explain.words import numbers_of
+from showtell.plumbing.console import Plain
 from showtell.plumbing.errors import InputError, Unreadable
 from showtell.plumbing.files import check_folder, whole
 from showtell.plumbing.messages import printable
 from showtell.plumbing.progress import Bar
+from showtell.plumbing.reading import open_file, read_json
 from showtell.report.explained_page import MADE_BY, MOST, photo_of, write_explained
 from showtell.report.figures import png
 from showtell.report.strip import attention_figure
@@ -53,7 +54,7 @@ def explain_photos(
     check_ours(folder, names.values())
     shown: list[dict[str, Any]] = []
     drawn, manner = 0, ""
-    with Bar(console or Console(stderr=True), "explaining", len(photos), "photo", show=console is not None) as bar:
+    with Bar(console or Plain(stderr=True), "explaining", len(photos), "photo", show=console is not None) as bar:
         for image_id, path in photos.items():
             try:
                 image = captioner.open(path)  # like `caption`, so the captions are the same
@@ -148,16 +149,16 @@ def is_ours(path: Path) -> bool:
     """Whether `explain` wrote this file."""
     try:
         if path.suffix == ".json":
-            content = json.loads(path.read_text("utf-8"))
+            content = read_json(path)
             return isinstance(content, dict) and content.get("made_by") == MADE_BY
         if path.suffix == ".png":
-            with Image.open(path, formats=("PNG",)) as image:
+            with open_file(path) as file, Image.open(file, formats=("PNG",)) as image:
                 return bool(image.info.get("Software") == MADE_BY)
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
+            with open_file(path) as file, np.load(file, allow_pickle=False) as arrays:
                 return "made_by" in arrays.files and str(arrays["made_by"]) == MADE_BY
-        with path.open(encoding="utf-8") as file:
-            return f'content="{MADE_BY}"' in file.read(2000)
+        with open_file(path) as file:
+            return f'content="{MADE_BY}"'.encode() in file.read(2000)
     except (OSError, ValueError, SyntaxError, zipfile.BadZipFile):
         return False
 

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from showtell.data.images import open_image
 from showtell.metrics import METRICS
+from showtell.plumbing.console import Plain
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.progress import Bar
 from showtell.report.failures import KINDS
@@ -66,7 +67,7 @@ def thumbnails(photos: Mapping[str, Path], console: Console | None = None) -> tu
         return {}, {}
     pictures, unread = dict[str, str](), dict[str, str]()
     side = _side(photos)
-    with Bar(console or Console(stderr=True), "shrinking", len(photos), "photo", show=console is not None) as bar:
+    with Bar(console or Plain(stderr=True), "shrinking", len(photos), "photo", show=console is not None) as bar:
         for image_id, path in photos.items():
             try:
                 pictures[image_id] = _small(path, side)

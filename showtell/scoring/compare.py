@@ -19,6 +19,7 @@ from showtell.metrics.clipscore import SEEING
 from showtell.metrics.names import chosen
 from showtell.metrics.significance import RESAMPLES
 from showtell.plumbing.errors import InputError, RecipeError
+from showtell.plumbing.reading import read_json
 from showtell.recipe.build import build
 from showtell.recipe.check import check_sections
 from showtell.recipe.fixed import Evaluate
@@ -178,7 +179,10 @@ def _evaluated(captions: Path) -> str:
         return ""
     path = captions.with_name(captions.name.replace("captions-", "scores-", 1))
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = read_json(path)
+    except InputError:
+        return ""
+    try:
         if content.get("captions", now := digest_file(captions)) != now:
             raise InputError(
                 f"{captions} was changed after it was scored in {path.name}; "

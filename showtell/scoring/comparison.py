@@ -19,6 +19,7 @@ from showtell.metrics.metric import Metric, Rows, Texts
 from showtell.metrics.names import DEFAULT, chosen
 from showtell.metrics.score import Scores, check_texts, had, of_rows, read, statistics
 from showtell.metrics.significance import LEVEL, RESAMPLES, Paired, holm, paired
+from showtell.plumbing.console import Plain
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.progress import Bar
 
@@ -124,7 +125,7 @@ def measure(
     possible = [had(names, each) for each in texts.values()]
     missing = {name: reason for _, lacking in possible for name, reason in lacking.items()}
     ready = [name for name in names if name not in missing]
-    with Bar(console or Console(stderr=True), "comparing", len(common), "run", show=console is not None) as bar:
+    with Bar(console or Plain(stderr=True), "comparing", len(common), "run", show=console is not None) as bar:
         scores, tested = _tested(ready, texts, image_ids, resamples, seed, bar)
     for of_run in scores.values():
         of_run.left_out = missing

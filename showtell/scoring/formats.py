@@ -5,13 +5,13 @@
 - Tables (.csv, .tsv, .txt, .token): a row for each caption, as in Flickr8k's `captions.txt`.
 """
 
-import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.reading import TEXT, parse_json, read_text
 
 if TYPE_CHECKING:
     from showtell.data.clean import Row
@@ -128,16 +128,13 @@ def _read(path: Path) -> Any:
     """The content of a JSON file; of JSONL and of a table, its rows with `image_id` and `caption`, as COCO has them."""
     if path.suffix.lower() in (*LINES, *TABLES):
         return _rows(path)
+    text = read_text(path, TEXT)
     try:
-        return json.loads(path.read_text("utf-8-sig"), object_pairs_hook=lambda pairs: _unique(path, pairs))
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        return parse_json(text, lambda pairs: _unique(path, pairs))
+    except InputError:
+        raise
+    except ValueError as error:
         raise InputError(f"{path} is not JSON: {error}") from None
-    except RecursionError:
-        raise InputError(f"{path} is nested too deep to be captions or references") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:

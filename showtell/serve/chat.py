@@ -12,6 +12,7 @@ from io import BytesIO
 from typing import Any
 from uuid import uuid4
 
+from showtell.plumbing.reading import parse_json
 from showtell.serve.desk import File
 from showtell.serve.limits import Refused
 
@@ -21,8 +22,8 @@ LINK = "an image must be a data URL such as data:image/jpeg;base64,...; nothing 
 def read_messages(body: bytes) -> tuple[str | None, list[File], bool]:
     """The model's name, the photos of the last message that has any, and whether the answer shall be streamed."""
     try:
-        asked = json.loads(body)
-    except (ValueError, RecursionError):
+        asked = parse_json(body)
+    except ValueError:
         raise Refused(422, "the body is not JSON") from None
     if not isinstance(asked, dict) or not isinstance(asked.get("messages"), list):
         raise Refused(422, "the body needs a list `messages`")

@@ -4,6 +4,7 @@
 are dropped, and keys from the command line stay. So `encoder=lite` makes any recipe run offline.
 """
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from importlib import resources
@@ -12,19 +13,59 @@ from typing import Any
 
 import yaml
 
-from showtell.plumbing.errors import RecipeError
+from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.messages import nearest
+from showtell.plumbing.reading import HALF, RECIPE, read_text
 
 Recipe = dict[str, dict[str, Any]]
+DEEPEST, MOST_VALUES = 32, 20_000  # levels and values of a recipe
 VERSION = "showtell"  # the key in a saved recipe for the version that wrote it
 
 
 class _Loader(yaml.SafeLoader):
     """YAML as people expect it: `4e-4` is a number, `off` and `2024-05-01` are texts.
 
-    YAML 1.1 would read them as a text, false and a date.
+    YAML 1.1 would read them as a text, false and a date. An alias stands for a copy of what it names, and the copies
+    count: with `a: &a [x, x]`, `b: &b [*a, *a]` and so on, ten lines of YAML are a thousand values.
     """
 
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._sizes: dict[int, int] = {}  # of a finished node: the values in it, aliases counted as copies
+        self._depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        alias = self.check_event(yaml.events.AliasEvent)
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise ValueError(f"it is nested deeper than {DEEPEST} levels")
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        if alias and id(node) not in self._sizes:
+            raise ValueError("an alias names a part that holds the alias, which would never end")
+        if not alias:
+            inside = node.value if isinstance(node, yaml.CollectionNode) else []
+            below = (each for entry in inside for each in (entry if isinstance(entry, tuple) else [entry]))
+            self._sizes[id(node)] = 1 + sum(self._sizes[id(each)] for each in below)
+        if self._sizes[id(node)] > MOST_VALUES:
+            raise ValueError(f"it has more than {MOST_VALUES:,} values")
+        return node
+
+    def construct_yaml_int(self, node: Any) -> int:
+        number: int = super().construct_yaml_int(node)
+        if number.bit_length() > 64:
+            raise ValueError("it has a whole number of more than 64 bits")
+        return number
+
+    def construct_yaml_str(self, node: Any) -> str:
+        text: str = super().construct_yaml_str(node)
+        if HALF.search(text):
+            raise ValueError("it has half of a pair of UTF-16, which is no letter")
+        return text
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+_Loader.add_constructor("tag:yaml.org,2002:str", _Loader.construct_yaml_str)
 
 _BOOL, _DATE = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp"
 _Loader.yaml_implicit_resolvers = {
@@ -38,7 +79,8 @@ _Loader.add_implicit_resolver(
 
 
 def read_yaml(text: str) -> Any:
-    return yaml.load(text, Loader=_Loader)  # a SafeLoader: plain values only
+    """Plain values only. Raises yaml.YAMLError or ValueError, also for what is too deep or grows too large."""
+    return yaml.load(text, Loader=_Loader)
 
 
 def same(before: object, now: object, alike: Callable[[object, object], bool] | None = None) -> bool:
@@ -66,7 +108,7 @@ def same_place(before: object, now: object) -> bool:
     """
     if not isinstance(before, str) or not isinstance(now, str) or "/" not in before + now:
         return False
-    return Path(before).expanduser().resolve() == Path(now).expanduser().resolve()
+    return Path(os.path.expanduser(before)).resolve() == Path(os.path.expanduser(now)).resolve()  # noqa: PTH111
 
 
 def packaged_recipes() -> dict[str, str]:
@@ -83,7 +125,7 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     packaged = packaged_recipes()
     if name_or_path in packaged:
         text = packaged[name_or_path]
-    elif Path(name_or_path).is_file():
+    elif os.path.lexists(name_or_path) and not os.path.isdir(name_or_path):  # noqa: PTH112 - says no for what it may not see
         recipe = read_recipe_file(Path(name_or_path))
         recipe.pop(VERSION, None)
         return override(_since_0_2(recipe), overrides)
@@ -102,9 +144,10 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
 def read_recipe_file(path: Path) -> Recipe:
     """The sections of a YAML file. Raises RecipeError if it is not YAML, or not a recipe."""
     try:
-        return _sections(path.read_text("utf-8"), str(path))
-    except UnicodeDecodeError as error:
-        raise RecipeError(f"{path} is not YAML: {error}") from None
+        text = read_text(path, RECIPE)
+    except InputError as error:
+        raise RecipeError(error.wrong, key=str(path)) from None
+    return _sections(text, str(path))
 
 
 def _sections(text: str, source: str) -> Recipe:

@@ -6,6 +6,7 @@ the text. Words are numbered in the order in which they reach `min_count` in the
 """
 
 import csv
+import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Annotated
 from pydantic import Field
 
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.reading import TEXT, read_text
 from showtell.tokenizers import storage
 from showtell.tokenizers.captions import sound
 from showtell.tokenizers.words import Words, english
@@ -82,9 +84,8 @@ def in_order(captions: Iterable[Sequence[str]], count: int) -> list[str]:
 def read_column(path: Path, column: str | None = None, number: int = 1) -> list[str]:
     """The texts of one column of a CSV with a header, unchanged; by name, or by number if `column` is None."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            header, *rows = list(csv.reader(file)) or [[]]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        header, *rows = list(csv.reader(io.StringIO(read_text(path, TEXT), newline=""))) or [[]]
+    except csv.Error as error:
         raise InputError(f"cannot be read: {error}", key=str(path)) from None
     if column is not None:
         if column not in header:

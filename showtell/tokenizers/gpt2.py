@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.files import at_home
+from showtell.plumbing.reading import read_bytes
 from showtell.tokenizers import storage
 from showtell.tokenizers.byte_pairs import BytePairs
 from showtell.tokenizers.captions import Special, sound, without_trailing_space
@@ -31,7 +33,7 @@ class GPT2:
     file_name = "tokenizer.json"
 
     def __init__(self, *, files: Path | None = None, prompt: str | None = None) -> None:
-        folder = _packaged() if files is None else files.expanduser()
+        folder = _packaged() if files is None else at_home(files, "tokenizer.files")
         content = {name: _read(folder / name) for name in OFFICIAL}
         if files is None:
             _check_official(folder, content)
@@ -99,11 +101,10 @@ def _packaged() -> Path:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read ({error.strerror}); tokenizer.files takes a folder with {ENCODER} and {MERGES}"
-        ) from None
+        return read_bytes(path)
+    except InputError as error:
+        error.advice = f"tokenizer.files takes a folder with {ENCODER} and {MERGES}"
+        raise
 
 
 def _check_official(folder: Path, content: dict[str, bytes]) -> None:

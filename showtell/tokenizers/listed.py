@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from showtell.data.vocabulary_pickle import BEGIN, read_vocabulary
+from showtell.plumbing.files import at_home
 from showtell.settings.bounds import Count
 from showtell.tokenizers import storage
 from showtell.tokenizers.captions import Special, sound
@@ -37,7 +38,7 @@ class Listed:
     def __init__(self, *, file: Path | None = None, max_words: Count = 10_000) -> None:
         self.max_words = max_words
         self.given = file is not None
-        self._set(read_vocabulary(file.expanduser()) if file is not None else [*BEGIN])
+        self._set(read_vocabulary(at_home(file, "tokenizer.file")) if file is not None else [*BEGIN])
 
     def _set(self, words: Sequence[str]) -> None:
         self.words = list(words)[: self.max_words]

@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from showtell.plumbing import reading
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import whole
+from showtell.plumbing.reading import read_bytes, why_not
 
 
 def write(path: Path, content: bytes) -> None:
@@ -20,18 +22,15 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 def read(path: Path) -> bytes:
     """Read a file of a run. Raises InputError if it does not exist or cannot be read."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist: {path.parent} is no trained run") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    if why_not(path) == "does not exist":
+        raise InputError(f"{path} does not exist: {path.parent} is no trained run")
+    return read_bytes(path)
 
 
 def parse_json(path: Path, content: bytes) -> Any:
     try:
-        return json.loads(content)
-    except (ValueError, RecursionError) as error:
+        return reading.parse_json(content)
+    except ValueError as error:
         raise damaged(path, error) from None
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from showtell.data.hdf5 import END, PAD, START, UNK
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.reading import read_bytes, why_not
 from showtell.tokenizers import storage
 from showtell.tokenizers.captions import Special, sound
 
@@ -20,10 +21,9 @@ class WordMap:
 
     def __init__(self, *, file: str) -> None:
         path = Path(file)
-        try:
-            self._set(storage.parse_json(path, path.read_bytes()), path)
-        except OSError as error:
-            raise InputError(f"is {file}: {error.strerror}", key="tokenizer.file", value=file) from None
+        if wrong := why_not(path):
+            raise InputError(f"is {file}, which {wrong}", key="tokenizer.file", value=file)
+        self._set(storage.parse_json(path, read_bytes(path)), path)
 
     def _set(self, ids: Mapping[str, int], path: Path) -> None:
         right = isinstance(ids, dict) and all(isinstance(each, int) for each in ids.values())

@@ -8,6 +8,7 @@ from rich.console import Console
 from torch import Tensor
 
 from showtell.losses.cross_entropy import IGNORE
+from showtell.plumbing.console import Plain
 from showtell.plumbing.progress import Bar
 
 
@@ -45,7 +46,7 @@ def fit(
     """
     model.to(device)
     means = []
-    with Bar(console or Console(stderr=True), "training", epochs, "epoch") as bar:
+    with Bar(console or Plain(stderr=True), "training", epochs, "epoch") as bar:
         for _ in range(epochs):
             model.train()
             losses = []

@@ -21,7 +21,7 @@ from showtell.losses.loss import Learnt, Loss
 from showtell.peft.freeze import inserted
 from showtell.plumbing.device import autocast
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.plumbing.files import clear, write_json
+from showtell.plumbing.files import at_home, clear, write_json
 from showtell.plumbing.origin import MADE, begun
 from showtell.recipe.fixed import Train
 from showtell.tokenizers.captions import Captions
@@ -40,7 +40,7 @@ FIT_IMAGES = 512  # training images on which the decoder measures frozen feature
 
 def start_with(captioner: Neural, start: str) -> None:
     """Load the weights of the run `start`. Raises InputError, with the options that differ, if they do not fit."""
-    path = Path(start).expanduser() / checkpoint.MODEL
+    path = at_home(start, "train.start") / checkpoint.MODEL
     tensors = checkpoint.read_tensors(path)
     # What was frozen there and trains now begins as its source has it; what PEFT inserts now begins as it was drawn.
     for name, tensor in checkpoint.weights(captioner.encoder, captioner.decoder).items():

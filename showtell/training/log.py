@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.files import append, inside, write_text
+from showtell.plumbing.reading import TEXT, parse_json, read_bytes, read_text
 
 Row = dict[str, Any]
 LINES, CSV, WANDB_ID = FILES = "metrics.jsonl", "metrics.csv", "wandb_id.txt"
@@ -18,10 +19,10 @@ def read_log(run: Path) -> list[Row]:
     """The rows of `metrics.jsonl`, up to the first broken line: a killed run may leave half a line."""
     rows: list[Row] = []
     path = run / LINES
-    for line in path.read_text("utf-8", "replace").splitlines() if path.is_file() else []:
+    for line in read_bytes(path, TEXT).decode("utf-8", "replace").splitlines() if path.exists() else []:
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
+            row = parse_json(line)
+        except ValueError:
             break
         if not _is_row(row):
             break
@@ -126,7 +127,7 @@ def _wandb(run: Path, mode: str) -> Any:
     import wandb
 
     inside(run, "wandb", "train.wandb")
-    known = (run / WANDB_ID).read_text("utf-8").strip() if (run / WANDB_ID).exists() else None
+    known = read_text(run / WANDB_ID).strip() if (run / WANDB_ID).exists() else None
     try:
         made = wandb.init(project="showtell", name=run.name, id=known, dir=str(run), mode=mode, resume="allow")
     except wandb.errors.UsageError as error:

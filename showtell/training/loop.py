@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from showtell.checkpoint import MODEL, RECIPE
+from showtell.plumbing.console import Plain
 from showtell.plumbing.device import denormals_flushed
 from showtell.plumbing.errors import Interrupted
 from showtell.plumbing.files import check_writable, sweep
@@ -27,8 +28,7 @@ from showtell.training.resume import Checkpoint, claim, hold, open_run
 from showtell.training.setup import set_up, with_metric
 
 LOG_EVERY = 20  # steps
-AfterEpoch = Callable[[Job], None] | None
-Heard = Callable[[dict[str, Any]], None]
+AfterEpoch = Callable[[Job, dict[str, Any]], None]
 
 
 def train(
@@ -36,22 +36,22 @@ def train(
     run: str | Path,
     resume: bool = False,
     console: Console | None = None,
-    heard: Heard = lambda row: None,
-    after_epoch: AfterEpoch = None,
+    after_epoch: AfterEpoch = lambda job, row: None,
 ) -> Path:
     """Train a recipe into the folder `run`, or resume it, as `showtell train` does. Returns the folder.
 
     `recipe` comes from `showtell.load_recipe`, or is nested dicts of your own. Progress and notes go to `console`, by
-    default to stderr. `heard` gets each row of the log, for example to print an epoch's scores. Training may be killed
-    at any moment: with `resume=True` it continues from the last checkpoint, and ends with the same weights.
+    default to stderr. Training may be killed at any moment: with `resume=True` it continues from the last checkpoint,
+    and ends with the same weights.
 
-    `after_epoch` is called with the job after each epoch and its validation, for example to export its weights.
+    `after_epoch` is called after each epoch with the job and the log's row, for example to export the weights or to
+    print the scores.
 
     Raises RecipeError if the recipe is not allowed; InputError if `run` exists and `resume` is False, if there is
     nothing to resume, if data is missing, or if the folder cannot be written; Interrupted after Ctrl-C.
     """
     run = Path(run)
-    console = console or Console(stderr=True)
+    console = console or Plain(stderr=True)
     recipe = check(recipe)
     check_writable({"--run": str(run), **recipe})
     with Lock(run) as lock:
@@ -67,7 +67,7 @@ def train(
             return run
         job = set_up(recipe, run, saved is not None, console)
         claim(run, lock)
-        _learn(job, saved, console, heard, after_epoch)
+        _learn(job, saved, console, after_epoch)
     return run
 
 
@@ -79,7 +79,7 @@ def _asks_for_more(recipe: Recipe, saved: Checkpoint) -> bool:
     return patient and all(limit is None or reached < limit for reached, limit in limits)
 
 
-def _learn(job: Job, saved: Checkpoint | None, console: Console, heard: Heard, after_epoch: AfterEpoch) -> None:
+def _learn(job: Job, saved: Checkpoint | None, console: Console, after_epoch: AfterEpoch) -> None:
     settings = job.settings
     sweep(job.run, (*FILES, MODEL, RECIPE, MADE))
     with stop_signal() as stop:  # before begin(), which writes the first checkpoint, so that Ctrl-C cannot break it
@@ -90,10 +90,10 @@ def _learn(job: Job, saved: Checkpoint | None, console: Console, heard: Heard, a
             say(console, f"resuming {job.run} at step {job.where.step}")
         resumed_at = None if saved is None else job.where.step
         log = Log(job.run, tensorboard=settings.tensorboard, wandb=settings.wandb, resumed_at=resumed_at)
-        _steps(job, log, console, stop, heard, after_epoch)
+        _steps(job, log, console, stop, after_epoch)
 
 
-def _steps(job: Job, log: Log, console: Console, stop: list[int], heard: Heard, after_epoch: AfterEpoch) -> None:
+def _steps(job: Job, log: Log, console: Console, stop: list[int], after_epoch: AfterEpoch) -> None:
     """Make steps until the job is over, or Ctrl-C fills `stop`; then write a checkpoint and the log."""
     where = job.where
     with denormals_flushed(), Bar(console, "training", job.total, "step") as bar:
@@ -108,14 +108,13 @@ def _steps(job: Job, log: Log, console: Console, stop: list[int], heard: Heard, 
             bar.advance(1, **job.shown(row))
             if where.step % LOG_EVERY == 0 or job.epoch_ended or job.over:
                 log.write(row)
-                heard(row)
             job.keep()
             where.finished = job.over
             if where.step % job.settings.save_every == 0 or job.over or stop:
                 job.save()
                 log.write_csv()
-            if after_epoch is not None and (job.epoch_ended or job.over):
-                after_epoch(job)
+            if job.epoch_ended or job.over:
+                after_epoch(job, row)
             if stop and not job.over:
                 log.close()
                 raise Interrupted(f"stopped at step {where.step}; continue {job.run} with --resume")

@@ -19,7 +19,7 @@ from showtell import checkpoint
 from showtell.cache import Source
 from showtell.encoders.frozen import digest
 from showtell.plumbing.errors import InputError
-from showtell.plumbing.files import check_folder
+from showtell.plumbing.files import at_home, check_folder
 from showtell.plumbing.lock import NAME, Lock
 from showtell.plumbing.origin import MADE
 from showtell.recipe.check import check
@@ -202,7 +202,7 @@ def _where(path: Path, state: Any) -> Where:
 
 def start_folder(start: str | None, recipe: Recipe) -> Path:
     """The folder of the run `train.start`. Raises InputError if it has no model, or its recipe does not fit."""
-    folder = Path(start or "").expanduser()
+    folder = at_home(start or "", "train.start")
     if not (folder / checkpoint.MODEL).is_file():
         raise InputError(
             f"is {start}, which has no {checkpoint.MODEL}",
@@ -232,7 +232,7 @@ def _does_not_fit(start: str | None, wrong: Sequence[str]) -> InputError:
 
 def differences(start: str, recipe: Recipe) -> dict[str, str]:
     """Option -> `option is OLD, not NEW`, for each option of encoder, regions and decoder that `recipe` changes."""
-    old = check(checkpoint.read_recipe(Path(start).expanduser()))
+    old = check(checkpoint.read_recipe(at_home(start, "train.start")))
     return {
         f"{section}.{key}": f"{section}.{key} is {old[section].get(key)}, not {now}"
         for section in ("encoder", "regions", "decoder")

@@ -18,6 +18,7 @@ from showtell.encoders.joined import Joined
 from showtell.features import Seen, each
 from showtell.loading import load
 from showtell.plumbing.errors import InputError, RecipeError
+from showtell.plumbing.files import at_home
 from showtell.settings.text import Recipe
 from showtell.tokenizers.captions import Tokenizer
 
@@ -32,7 +33,7 @@ class Teacher:
         """
         self.name = name
         with torch.random.fork_rng(devices=[]):  # the student begins with the same weights as without a teacher
-            captioner = load(Path(name).expanduser())
+            captioner = load(at_home(name, "loss.teacher"))
         if not isinstance(captioner, Neural | Ensemble):
             raise RecipeError(
                 f"is {name}, a captioner {captioner.name!r}, which has no probabilities to teach",

@@ -17,6 +17,7 @@ from showtell.captioners.captioner import Captioner
 from showtell.clip import Clip
 from showtell.data.images import upright_rgb
 from showtell.data.record import Record
+from showtell.plumbing.console import Plain
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.progress import Bar
 from showtell.predict.photos import find_photos
@@ -136,7 +137,7 @@ def classify_photos(
     ways = ways_of(labels, prompts)
     scorer.ask(ways)
     records = [Record(image_id, path, (), "") for image_id, path in photos.items()]
-    quiet = console or Console(stderr=True, quiet=True)
+    quiet = console or Plain(stderr=True, quiet=True)
     source = open_source(records, scorer.encoder, console=quiet, progress=console is not None, announce=False)
     scores, ranks = _score(scorer, source, truth or {}, console)
     return Classified(
@@ -190,7 +191,7 @@ def classify_pictures(
 def _score(scorer: Scorer, source: Source, truth: Truth, console: Console | None) -> tuple[Floats, NDArray[np.int64]]:
     """The scores of the last way, and the ranks of the truth by every way."""
     last, ranks = [], []
-    with Bar(console or Console(stderr=True), "classifying", len(source), "photo", show=console is not None) as bar:
+    with Bar(console or Plain(stderr=True), "classifying", len(source), "photo", show=console is not None) as bar:
         for start in range(0, len(source), BATCH_SIZE):
             rows = range(start, min(start + BATCH_SIZE, len(source)))
             scores = scorer.scores(source(list(rows))).double().cpu().numpy()

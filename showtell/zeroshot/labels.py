@@ -6,14 +6,14 @@ and names. Ids are whole numbers without gaps; the labels stand in the ids' orde
 """
 
 import csv
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from showtell.data.photos import at_home
 from showtell.data.text import read_text
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.files import at_home
+from showtell.plumbing.reading import parse_json
 
 FORMS = "a file (.json, .txt, .csv), names with commas such as cat,dog, or the word folders"
 FOLDERS = "folders"
@@ -82,8 +82,8 @@ def _read_file(path: Path) -> Labels:
 
 def _of_json(path: Path, text: str) -> Labels:
     try:
-        content = json.loads(text, object_pairs_hook=_Pairs)
-    except (ValueError, RecursionError) as error:
+        content = parse_json(text, _Pairs)
+    except ValueError as error:
         raise InputError(f"{path.name}: not JSON ({error})") from None
     if isinstance(content, _Pairs):
         return _of_pairs(list(content), path.name)

@@ -16,7 +16,8 @@ from showtell.encoders.encoder import Encoder
 from showtell.features import Seen
 from showtell.loading import load, packaged_models
 from showtell.plumbing.device import device_of
-from showtell.plumbing.hub import hub_is_out_of_reach, in_hub_cache
+from showtell.plumbing.files import at_home
+from showtell.plumbing.hub import hub_is_out_of_reach, in_hub_cache, is_path
 from showtell.zeroshot.by_captioner import ByCaptioner
 from showtell.zeroshot.by_clip import ByClip
 from showtell.zeroshot.ways import Way
@@ -64,15 +65,14 @@ def is_captioner(name: str) -> bool:
         return True
     if name.startswith(OPEN_CLIP):
         return False
-    folder = Path(name).expanduser() if name.startswith("~/") else Path(name)
-    if folder.exists() or name.count("/") != 1:
+    folder = at_home(name, "--model")
+    if folder.exists() or name.count("/") != 1 or is_path(name):
         return (folder / RECIPE).is_file()
     return _has_recipe(name)
 
 
 def _has_recipe(repository: str) -> bool:
     from huggingface_hub import file_exists, try_to_load_from_cache
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     try:
         if isinstance(try_to_load_from_cache(repository, RECIPE), str):
@@ -80,5 +80,5 @@ def _has_recipe(repository: str) -> bool:
         if in_hub_cache(repository) or hub_is_out_of_reach():
             return False
         return bool(file_exists(repository, RECIPE))
-    except (HfHubHTTPError, HFValidationError, OSError):  # who loads it has the words for it
+    except Exception:  # a proxy may answer with a web page; who loads it has the words for it
         return False

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+from showtell.plumbing.console import cell
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import whole
 from showtell.zeroshot.classify import Classified
@@ -27,7 +28,9 @@ def write_table(path: Path, found: Classified, *, long: bool = False, skip: bool
     if skip:
         rows = [row for row in rows if row[0] not in found.failed]
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([LONG if long else SHORT, *rows])
+    csv.writer(text, lineterminator="\n").writerows(
+        [LONG if long else SHORT, *([cell(value) for value in row] for row in rows)]
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as part:
         part.write_bytes(text.getvalue().encode("utf-8", "backslashreplace"))

@@ -8,9 +8,10 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from showtell.data.photos import at_home, without_ending
+from showtell.data.photos import without_ending
 from showtell.data.text import read_json, read_text
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.files import at_home
 from showtell.plumbing.messages import printable
 from showtell.zeroshot.labels import Labels, spoken
 

@@ -274,7 +274,7 @@ def test_memory_that_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_file_that_may_not_be_read_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Root may read all, so the refusal is made here."""
     gradient(6, 5).save(tmp_path / "a.png")
-    monkeypatch.setattr(Path, "open", Mock(side_effect=PermissionError(13, "Permission denied")))
+    monkeypatch.setattr(os, "open", Mock(side_effect=PermissionError(13, "Permission denied")))
     assert refusal(tmp_path / "a.png") == "a.png: no permission to read it"
 
 

@@ -1,5 +1,7 @@
 """What is written in each form is read again; what is no such file is one clear error."""
 
+import itertools
+import os
 import pickle
 import sys
 import zipfile
@@ -240,3 +242,18 @@ def test_without_h5py_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(InputError, match=r"needs h5py; pip install 'showtell\[h5\]'"):
         open_features(path)
+
+
+def test_links_that_multiply_or_lead_to_a_pipe_end(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        groups = [file.create_group(f"g{number}") for number in range(30)]
+        for upper, lower in itertools.pairwise(groups):
+            upper["a"] = upper["b"] = lower
+    with pytest.raises(InputError, match="too many ways"):
+        open_features(tmp_path / "a.h5")
+    os.mkfifo(tmp_path / "pipe.h5")
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["7"] = h5py.ExternalLink("pipe.h5", "/7")
+    with pytest.raises(InputError, match="is a pipe"):
+        open_features(tmp_path / "b.h5")

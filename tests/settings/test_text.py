@@ -45,7 +45,13 @@ def test_yaml_means_what_people_mean(text, value):
     assert (found, type(found)) == (value, type(value))
 
 
-@given(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text("of4e-+.:~1 _#[{'", max_size=6))
+@given(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63)
+    | st.floats(allow_nan=False)
+    | st.text("of4e-+.:~1 _#[{'", max_size=6)
+)
 @settings(deadline=None)
 def test_what_yaml_wrote_is_read_back(value):
     assert read_yaml(yaml.safe_dump({"key": value}, allow_unicode=True)) == {"key": value}
@@ -153,7 +159,7 @@ def test_what_is_not_yaml_is_said_with_its_place(tmp_path):
 def test_a_photo_is_not_a_recipe(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_bytes(b"\xff\xd8\xff\xe0")
-    with pytest.raises(RecipeError, match=f"^{re.escape(str(path))} is not YAML: 'utf-8' codec can't decode byte 0xff"):
+    with pytest.raises(RecipeError, match=f"^{re.escape(str(path))} is no text in UTF-8: byte 0 is 0xff"):
         load_recipe(str(path))
 
 
@@ -168,3 +174,32 @@ def test_yaml_that_is_no_recipe_is_said(tmp_path, text):
 def test_nearest_is_the_allowed_word_as_it_is_written():
     assert nearest("cider", ["loss", "BLEU-4", "CIDEr-D"]) == "CIDEr-D"
     assert nearest("xyz", ["loss", "BLEU-4"]) is None
+
+
+ALIASES = ["a: &a [x, x, x, x, x, x, x, x, x, x]"]
+ALIASES += [
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n".join([*ALIASES, "encoder: {name: *i}"]),
+        "encoder: &a {name: *a}",
+        "encoder: &a {<<: *a}",
+        "encoder: {name: " + "[" * 5000 + "]" * 5000 + "}",
+        "train: {seed: " + "9" * 5000 + "}",
+        "train: {seed: 0x" + "f" * 5000 + "}",
+        'encoder: {name: "\\ud83d"}',
+    ],
+    ids=["copies", "itself", "merged", "deep", "digits", "hex", "half"],
+)
+def test_a_recipe_is_bounded_however_it_is_written(tmp_path, text):
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(RecipeError, match="is not YAML"):
+        load_recipe(str(tmp_path / "mine.yaml"))
+
+
+def test_an_alias_is_a_copy():
+    assert read_yaml("a: &a [1, 2]\nb: [*a, *a]") == {"a": [1, 2], "b": [[1, 2], [1, 2]]}

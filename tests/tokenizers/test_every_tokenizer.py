@@ -161,5 +161,5 @@ def test_a_damaged_file_is_named(pair, tmp_path, content):
 
 def test_a_file_that_is_a_folder_cannot_be_read(pair, tmp_path):
     (tmp_path / type(pair.fitted).file_name).mkdir()
-    with pytest.raises(InputError, match=r"cannot be read: Is a directory$"):
+    with pytest.raises(InputError, match=r"is a folder, not an ordinary file$"):
         type(pair.fitted).load(tmp_path)

@@ -3,7 +3,6 @@
 Code that comes with a model is never run, and files of PyTorch are read as plain tensors or not at all.
 """
 
-import json
 from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
@@ -14,8 +13,9 @@ import torch
 from showtell.cache.contents import digest_file
 from showtell.plumbing.device import device_of
 from showtell.plumbing.errors import InputError
-from showtell.plumbing.hub import hub_file, hub_is_out_of_reach, on_one_line
+from showtell.plumbing.hub import PAGE, drop_pages, hub_file, hub_is_out_of_reach, on_one_line
 from showtell.plumbing.quiet import quiet
+from showtell.plumbing.reading import check_model_files, read_json
 from showtell.plumbing.torchvision_repair import repair_torchvision
 
 CONFIG = "config.json"
@@ -87,12 +87,13 @@ def _has_weights(folder: Path) -> bool:
 
 def _check_config(transformers: Any, name: str, path: Path) -> None:
     """Whether this is a captioner at all: asked of the small file, before gigabytes are fetched."""
+    if not path.exists():
+        raise refused(name, f"has no {CONFIG}, so it is no model of transformers")
     try:
-        config = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise refused(name, f"has no {CONFIG}, so it is no model of transformers") from None
-    except (ValueError, OSError) as error:
-        raise refused(name, f"has a damaged {CONFIG} ({on_one_line(error)})") from None
+        config = read_json(path)
+    except InputError as error:
+        raise refused(name, f"has a damaged {CONFIG} (it {error.wrong})") from None
+    check_model_files(path.parent)
     kind = config.get("model_type") if isinstance(config, dict) else None
     if kind is None:
         raise refused(name, f"has a {CONFIG} without model_type, so it is no model of transformers")
@@ -156,7 +157,7 @@ def _cannot(name: str, error: Exception) -> InputError:
         advice = "pip install 'showtell[lm]'"
     if isinstance(error, OSError) and "offline" in str(error).lower():
         advice = "the Hugging Face Hub is out of reach; name a local folder instead"
-    return refused(name, f"cannot be loaded ({on_one_line(error)})", advice=advice)
+    return refused(name, PAGE if drop_pages() else f"cannot be loaded ({on_one_line(error)})", advice=advice)
 
 
 def _check_words(name: str, network: Any, tokenizer: Any) -> None:

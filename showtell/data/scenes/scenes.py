@@ -6,7 +6,6 @@ combination. `judge.py` decides whether a caption is true.
 """
 
 import json
-import os
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -22,7 +21,9 @@ from showtell.data.scenes.draw import draw
 from showtell.data.scenes.words import captions
 from showtell.data.scenes.world import Scene, Thing, sample
 from showtell.plumbing.errors import InputError, RecipeError
+from showtell.plumbing.files import at_home, cache_folder
 from showtell.plumbing.half import made_whole
+from showtell.plumbing.reading import TEXT, parse_json, read_text
 
 INDEX = "scenes.json"
 SMALLEST, LARGEST = 32, 1024  # pixels; in a smaller picture, a star is only a blot
@@ -54,7 +55,7 @@ def scenes(
             takes = f"a whole number of at least {least} and at most {most}"
             raise RecipeError(key=f"data.{name}", value=value, takes=takes)
     settings = {"counts": counts, "seed": seed, "size": size, "drawn_by": _fingerprint()}
-    folder = Path(root).expanduser() if root is not None else _default_folder(settings)
+    folder = at_home(root, "data.root") if root is not None else _default_folder(settings)
     if not (folder / INDEX).is_file():
         _make(folder, settings)
     index = _read(folder)
@@ -72,14 +73,14 @@ def read_scenes(root: Path, split: str | None = None) -> dict[str, Scene]:
 def check_drawn(settings: Mapping[str, Any]) -> None:
     """Raise InputError if reading a run's `data` section would draw scenes: an untrusted run could name any folder."""
     root = settings.get("root")
-    if settings["name"] == "scenes" and root is not None and not (Path(root).expanduser() / INDEX).is_file():
+    if settings["name"] == "scenes" and root is not None and not (at_home(root, "data.root") / INDEX).is_file():
         wrong = f"is {str(root)!r} in the run, a folder without scenes"
         advice = "set data.root=FOLDER to the folder where they may be drawn"
         raise InputError(wrong, key="data.root", value=str(root), advice=advice)
 
 
 def _default_folder(settings: dict[str, Any]) -> Path:
-    cache = Path(os.environ.get("SHOWTELL_CACHE") or "~/.cache/showtell").expanduser()
+    cache = cache_folder()
     counts = "-".join(str(count) for count in settings["counts"].values())
     return cache / f"scenes-{counts}-seed{settings['seed']}-{settings['size']}px-{settings['drawn_by']}"
 
@@ -118,10 +119,11 @@ def _draw_all(folder: Path, settings: dict[str, Any]) -> None:
 
 
 def _read(folder: Path) -> dict[str, Any]:
+    if not (folder / INDEX).exists():
+        raise InputError(f"{folder}: it has no {INDEX}, so no scenes")
+    text = read_text(folder / INDEX, TEXT)
     try:
-        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{folder}: it has no {INDEX}, so no scenes") from error
+        index = parse_json(text)
     except ValueError as error:
         advice = "delete the folder, then the scenes are drawn again"
         raise InputError(f"{folder / INDEX}: not JSON ({error}); {advice}") from error

@@ -6,7 +6,6 @@ Three layouts hold the same tensors: OpenAI's names without prefix (`h.0.attn.c_
 The transposed weight of a square map has the same shape, so tests compare values.
 """
 
-import json
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +13,9 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from showtell.plumbing.errors import InputError, RecipeError
+from showtell.plumbing.files import at_home
 from showtell.plumbing.hub import local_copy
+from showtell.plumbing.reading import read_json
 from showtell.plumbing.weights import check_fit, read_weights
 
 KEY = "decoder.weights"
@@ -81,7 +82,7 @@ class Sizes(NamedTuple):
 
 def read(name: str) -> Source:
     """A file, or a folder or Hub repository as transformers saves it. Raises InputError if it holds no GPT-2."""
-    path = Path(name).expanduser()
+    path = at_home(name, KEY)
     if path.is_file() or path.suffix in SUFFIXES:
         return Source(_ours(read_weights(path, KEY), name), name, None)
     folder = local_copy(name, KEY, FILES, f"take {KEY}=random, or decoder=language_model with a model that is here")
@@ -96,12 +97,12 @@ def read(name: str) -> Source:
 
 
 def _heads(path: Path, name: str) -> int | None:
-    try:
-        config = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (OSError, ValueError) as error:
-        raise InputError(f"is {name}, whose config.json cannot be read: {error}", key=KEY, value=name) from None
+    try:
+        config = read_json(path)
+    except InputError as error:
+        raise InputError(f"is {name}, whose config.json {error.wrong}", key=KEY, value=name) from None
     config = config.get("decoder", config) if isinstance(config, dict) else {}
     heads = config.get("n_head")
     kind = config.get("model_type", "gpt2")

@@ -5,12 +5,14 @@ are wrong; here the right activation is set.
 """
 
 import json
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from showtell.encoders.clip.towers import LOCAL, OPEN_CLIP, Towers, check_hub, lacking, one_line, refused
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.files import at_home
+from showtell.plumbing.hub import PAGE, drop_pages
 from showtell.plumbing.messages import nearest
+from showtell.plumbing.reading import check_file, check_model_files
 from showtell.plumbing.torchvision_repair import repair_torchvision
 
 HUB = "hf-hub:"
@@ -42,7 +44,8 @@ def load_open_clip(name: str) -> Towers:
         safe = {"trust_remote_code": False} if config["text_cfg"].get("hf_tokenizer_name") else {}
         tokenizer = open_clip.get_tokenizer(chosen.model, **safe)
     except Exception as error:  # a damaged file can make the library raise any exception
-        raise refused(name, f"cannot be loaded ({one_line(error)}); {LOCAL}") from error
+        reason = PAGE if drop_pages() else f"cannot be loaded ({one_line(error)})"
+        raise refused(name, f"{reason}; {LOCAL}") from error
     return Towers(
         network,
         library=f"open_clip {open_clip.__version__}",
@@ -59,10 +62,11 @@ def _chosen(open_clip: Any, name: str) -> Chosen:
     if rest.startswith(HUB):
         check_hub(name, rest.removeprefix(HUB))
         return Chosen(rest, None)
-    folder = Path(rest).expanduser()
+    folder = at_home(rest, "clip")
     if folder.is_dir():
         if not (folder / "open_clip_config.json").is_file():
             raise refused(name, f"is a folder without open_clip_config.json; write {FORM}")
+        check_model_files(folder)
         return Chosen(f"local-dir:{folder}", None)
     architecture, _, weights = rest.partition("/")
     known = open_clip.list_models()
@@ -72,8 +76,9 @@ def _chosen(open_clip: Any, name: str) -> Chosen:
     tags = open_clip.list_pretrained_tags_by_model(architecture)
     if weights in tags:
         return _tagged(open_clip, name, architecture, weights)
-    if weights and Path(weights).expanduser().is_file():
-        return Chosen(architecture, str(Path(weights).expanduser()))
+    if weights and at_home(weights, "clip").is_file():
+        check_file(at_home(weights, "clip"))
+        return Chosen(architecture, str(at_home(weights, "clip")))
     have = ", ".join(tags) or "no tags"
     raise refused(name, f"names no weights: {architecture} has {have}; write one of them or a file after the slash")
 

@@ -12,7 +12,10 @@ from torch import Tensor
 
 from showtell.encoders.clip.towers import LOCAL, Towers, check_hub, lacking, one_line, refused
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.files import at_home
+from showtell.plumbing.hub import PAGE, drop_pages, place_of
 from showtell.plumbing.quiet import quiet
+from showtell.plumbing.reading import check_model_files
 from showtell.plumbing.torchvision_repair import repair_torchvision
 
 PADDED = ("siglip", "siglip2")  # were trained on texts that are padded to the longest length
@@ -27,8 +30,8 @@ def load_transformers(name: str) -> Towers:
         import transformers
     except ImportError:
         raise lacking(name, "transformers") from None
-    if source == name and not Path(name).is_dir():
-        check_hub(name, name)
+    if not Path(source).is_dir():
+        check_hub(name, source)
     with quiet():
         network, tokenizer, processor = _load(transformers, name, source)
     config = network.config
@@ -52,16 +55,18 @@ def load_transformers(name: str) -> Towers:
 
 def _source(name: str) -> str:
     """The folder with `~` resolved, or the hub id as it is."""
-    folder = Path(name).expanduser()
+    folder = at_home(name, "clip")
     if name and folder.is_dir():
         if not (folder / "config.json").is_file():
             raise refused(name, "is a folder without config.json, so it is not a model of transformers")
+        check_model_files(folder)
         return str(folder)
     if folder.is_file():
         raise refused(name, "is a file; for weights of open_clip write open_clip:ARCHITECTURE/FILE")
-    if not name or name.startswith((".", "/", "~")) or name.count("/") > 1:
-        raise refused(name, f"is no folder and no hub id, such as openai/clip-vit-base-patch32; {LOCAL}")
-    return name
+    try:
+        return str(place_of(name))
+    except InputError:
+        raise refused(name, f"is no folder and no hub id, such as openai/clip-vit-base-patch32; {LOCAL}") from None
 
 
 def _load(transformers: Any, name: str, source: str) -> tuple[Any, Any, Any]:
@@ -83,7 +88,8 @@ def _load(transformers: Any, name: str, source: str) -> tuple[Any, Any, Any]:
     except InputError:
         raise
     except Exception as error:  # a damaged folder can make the library raise any exception
-        raise refused(name, f"cannot be loaded ({one_line(error)}); {LOCAL}") from error
+        reason = PAGE if drop_pages() else f"cannot be loaded ({one_line(error)})"
+        raise refused(name, f"{reason}; {LOCAL}") from error
     return network, tokenizer, processor
 
 

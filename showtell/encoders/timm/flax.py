@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from showtell.plumbing import pickles
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.reading import open_file
 
 PICKLE = b"\x80"  # the first byte of a pickle; torch's files are zip archives
 NAMES = {"kernel": "weight", "bias": "bias"}
@@ -35,7 +36,7 @@ def read_layers(path: Path, network: nn.Module) -> dict[str, Tensor] | None:
 
 
 def _layers(path: Path) -> dict[str, dict[str, Any]] | None:
-    with path.open("rb") as file:
+    with open_file(path) as file:
         if file.read(1) != PICKLE:
             return None
     try:

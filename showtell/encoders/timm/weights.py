@@ -12,8 +12,10 @@ from torch import Tensor
 
 from showtell.encoders.timm.flax import read_layers
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.plumbing.hub import hub_is_out_of_reach, in_hub_cache
-from showtell.plumbing.weights import why_not
+from showtell.plumbing.files import at_home
+from showtell.plumbing.hub import PAGE, drop_pages, hub_is_out_of_reach, in_hub_cache, on_one_line
+from showtell.plumbing.reading import why_not
+from showtell.plumbing.weights import LARGEST, no_tensors
 
 WAYS_OUT = (
     "set encoder.weights=FILE to read a local file, encoder.weights=random to start at random, "
@@ -38,15 +40,17 @@ def load_hub(model: str, build: Callable[..., Any]) -> Any:
         )
     try:
         return build(pretrained=True)
-    except OSError as error:
-        reason = " ".join(str(error).split())
+    except InputError:
+        raise
+    except Exception as error:  # a proxy that answers with a web page makes the libraries raise nearly anything
+        reason = PAGE if drop_pages() else on_one_line(error)
         raise InputError(f"encoder.weights=hub: {model!r} cannot be downloaded ({reason}); {WAYS_OUT}") from error
 
 
 def load_file(network: Any, path: str) -> None:
     """Read a .safetensors, .pth or .bin file into the network. Nothing in the file is executed."""
-    file = Path(path).expanduser()
-    state = read_layers(file, network) if file.is_file() else None
+    file = at_home(path, "encoder.weights")
+    state = read_layers(file, network) if not why_not(file, LARGEST) else None
     state = read(file) if state is None else state
     check_numbers(path, network, state)
     # timm's function for each family renames the tensors of official files and interpolates position embeddings.
@@ -68,16 +72,15 @@ def load_file(network: Any, path: str) -> None:
 def read(path: Path) -> dict[str, Tensor]:
     import timm.models
 
-    if not path.is_file():
-        wrong = "it is a folder" if path.is_dir() else "there is no such file"
-        raise InputError(f"encoder.weights={path}: {wrong}; it takes hub, random or a file")
+    if wrong := why_not(path, LARGEST):
+        raise InputError(f"encoder.weights={path} {wrong}; it takes hub, random or a file")
     try:
         _check_inflated(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns about pickles
             state = timm.models.load_state_dict(str(path), weights_only=True)
     except Exception as error:  # a damaged file can make torch raise any exception
-        reason = why_not(path, error)
+        reason = no_tensors(path, error)
         raise InputError(f"encoder.weights={path}: not a file of plain tensors ({reason}); use .safetensors") from error
     if not all(isinstance(tensor, Tensor) for tensor in state.values()):
         raise InputError(f"encoder.weights={path}: not only tensors; save the network's state_dict()")

@@ -11,7 +11,6 @@ Unusual: only the wheel's data files are read. Its code is never run, and no Jav
 import gzip
 import hashlib
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -28,11 +27,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 
+from showtell.plumbing.console import Plain
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.files import cache_folder
 from showtell.plumbing.half import made_whole
 from showtell.plumbing.progress import Bar
+from showtell.plumbing.reading import read_json
 
 VERSION = 3  # of the index's layout
 LONGEST = 7  # words of a phrase
@@ -73,12 +74,12 @@ def load() -> Index:
 
 
 def _note(text: str) -> None:
-    Console(file=sys.stderr).print(text, markup=False, soft_wrap=True)
+    Plain(file=sys.stderr).print(text, markup=False, soft_wrap=True)
 
 
 def _is_whole(folder: Path) -> bool:
     try:
-        sums = json.loads((folder / SUMS).read_text("utf-8"))
+        sums = read_json(folder / SUMS)
         return bool(sums == {name: _checksum(folder / f"{name}.npy") for name in _PARTS})
     except (OSError, ValueError):
         return False
@@ -107,7 +108,7 @@ def _remove(folder: Path) -> None:
 
 def place(files: tuple[Path, Path]) -> Path:
     """The folder for the index of these files."""
-    cache = Path(os.environ.get("SHOWTELL_CACHE") or "~/.cache/showtell").expanduser()
+    cache = cache_folder()
     return cache / f"meteor-{VERSION}-{_digest(*files)}"
 
 
@@ -174,7 +175,7 @@ def _read_jar(jar: Path) -> dict[str, list[str]]:
 
 def _pairs(path: Path) -> Iterator[Pairs]:
     """Read the table of paraphrases. Each entry has three lines: a probability, a phrase, its paraphrase."""
-    console, size = Console(file=sys.stderr), path.stat().st_size >> 20
+    console, size = Plain(file=sys.stderr), path.stat().st_size >> 20
     with path.open("rb") as raw, Bar(console, "METEOR tables, once", size, "MB") as bar:
         table, rest = gzip.GzipFile(fileobj=raw), b""
         while block := table.read(BLOCK):

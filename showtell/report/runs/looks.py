@@ -13,6 +13,7 @@ from showtell.data import DATA
 from showtell.data.images import open_image
 from showtell.explain.explain import explain
 from showtell.explain.explanation import Explanation
+from showtell.plumbing.console import Plain
 from showtell.plumbing.errors import InputError, ShowtellError
 from showtell.plumbing.messages import nearest
 from showtell.plumbing.progress import Bar
@@ -159,7 +160,7 @@ def _with_maps(found: Runs, looks: Sequence[Look], names: Sequence[str], console
 
 
 def _bar(console: Console | None, what: str, total: int) -> Bar:
-    return Bar(console or Console(stderr=True), what, total, "photo", show=console is not None)
+    return Bar(console or Plain(stderr=True), what, total, "photo", show=console is not None)
 
 
 def _by_name(found: Runs) -> dict[str, Sequence[str]]:

@@ -7,6 +7,7 @@ import yaml
 
 from showtell.data import LeftOut, told
 from showtell.plumbing.messages import count
+from showtell.plumbing.origin import public_values
 from showtell.report.compared import cautions, protocol_of, sentence
 from showtell.report.figures import THEMES, data_uri, png, svg
 from showtell.report.page import Chart, Figure, Section
@@ -132,7 +133,7 @@ def how_made(found: Runs, command: str) -> Section:
     details = []
     for name, run in found.runs.items():
         rows += _origin(name, run)
-        details.append((f"Recipe of {name}", recipe_text(run.recipe)))
+        details.append((f"Recipe of {name}", recipe_text(public_values(run.recipe))))
     rows += [("this report", command)] if command else []
     return Section("How this was made", protocol=rows, details=details)
 

@@ -1,6 +1,5 @@
 """Run folders that `showtell evaluate` has scored -> everything that a report shows, read once."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -19,7 +18,8 @@ from showtell.metrics import METRICS
 from showtell.metrics.significance import RESAMPLES
 from showtell.plumbing.device import device_of
 from showtell.plumbing.errors import InputError, ShowtellError
-from showtell.plumbing.origin import MADE
+from showtell.plumbing.origin import MADE, public
+from showtell.plumbing.reading import read_json
 from showtell.report.runs.log import Log, log_of
 from showtell.scoring.compare import gather, named_runs
 from showtell.scoring.comparison import DECIDES, Comparison, measure
@@ -178,8 +178,8 @@ def _count(run: Run) -> dict[str, int]:
 def _json(path: Path) -> dict[str, Any]:
     """The object in a file that Showtell wrote; empty if there is none or it is damaged: a report can do without."""
     try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        content = read_json(path)
+    except InputError:
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -189,5 +189,5 @@ def _data(runs: Mapping[str, Run], split: str, comparison: Comparison) -> str:
     data = next(iter(runs.values())).recipe.get("data", {})
     content = sorted(comparison.references.items())
     digest = blake2b(repr(content).encode(), digest_size=8).hexdigest()
-    place = f" in {data['root']}" if data.get("root") else ""
+    place = f" in {public(str(data['root']))}" if data.get("root") else ""
     return f"{data.get('name', 'captions')}{place}, {split}: {len(content):,} photos, references {digest}"

@@ -1,6 +1,5 @@
 """Runs -> `DIR/report.html` and `DIR/report.ipynb`, and on request `DIR/report.pdf` and `DIR/figures/`."""
 
-import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -11,11 +10,13 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from showtell import __version__
+from showtell.plumbing.console import Plain
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import check_folder, whole, write_json, write_text
 from showtell.plumbing.messages import say
 from showtell.plumbing.origin import command
 from showtell.plumbing.progress import Bar
+from showtell.plumbing.reading import read_bytes, read_json
 from showtell.report.explained import picture_names
 from showtell.report.figures import png, svg
 from showtell.report.page import render
@@ -100,14 +101,14 @@ def check_home(out: Path) -> bool:
         some = ", ".join(others[:3]) + (", .." if len(others) > 3 else "")
         raise InputError(f"holds other files ({some})", key=f"--out {out}", advice="name a new folder")
     book = out / NOTEBOOK
-    return book.exists() and digest_of(book.read_text("utf-8", errors="replace")) != known.get("notebook")
+    return book.exists() and digest_of(read_bytes(book).decode("utf-8", "replace")) != known.get("notebook")
 
 
 def _earlier(out: Path) -> dict[str, Any] | None:
     """What an earlier report wrote about itself; None if there is none."""
     try:
-        content = json.loads((out / NUMBERS).read_text("utf-8"))
-    except (OSError, ValueError):
+        content = read_json(out / NUMBERS)
+    except InputError:
         return None
     return content if isinstance(content, dict) and "notebook" in content else None
 
@@ -138,7 +139,7 @@ def _figures(found: Runs, looks: Sequence[Look], folder: Path, console: Console 
     folder.mkdir(parents=True, exist_ok=True)
     drawn = list(_drawn(found, looks))
     written = []
-    with Bar(console or Console(stderr=True), "drawing", len(drawn), "figure", show=console is not None) as bar:
+    with Bar(console or Plain(stderr=True), "drawing", len(drawn), "figure", show=console is not None) as bar:
         for name, draw in drawn:
             figure = draw()
             written.append(_bytes(folder / f"{name}.png", png(figure)))
