@@ -82,10 +82,9 @@ class Transformer(Decoder):
         for i, block in enumerate(self.blocks):
             keys, values, visual = block.image(visual, mask)
             remember(memory, kind, i, keys, values)
-        images = mask.shape[0]  # len() would fix the number in an exported graph
-        begin = begin_with(self.learned, self.blocks, self.positions, memory, images)
-        position = torch.full((images, 1), begin, dtype=torch.long, device=mask.device)
-        return memory, {"position": position, **self.blocks.empty(images, visual)}
+        begin = begin_with(self.learned, self.blocks, self.positions, memory, mask)
+        position = torch.full((mask.shape[0], 1), begin, dtype=torch.long, device=mask.device)
+        return memory, {"position": position, **self.blocks.empty(visual)}
 
     def forward(
         self,

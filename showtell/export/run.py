@@ -63,7 +63,7 @@ class Captioner:
         """Run a graph with the inputs that it knows: name -> array."""
         session = self.graphs[graph]
         known = {each.name: inputs[each.name] for each in session.get_inputs()}
-        return dict(zip([each.name for each in session.get_outputs()], session.run(None, known)))
+        return dict(zip([each.name for each in session.get_outputs()], session.run(None, known), strict=True))
 
     def caption(self, photos, beams=None, batch=16):
         """One caption for each path or PIL image."""
@@ -73,7 +73,7 @@ class Captioner:
             seen = {}
             for i, part in enumerate(self.settings["squares"]):
                 pairs = [square(image, part["size"], part["resize"]) for image in images]
-                seen[f"pixels{i}"], seen[f"view{i}"] = (np.stack(same) for same in zip(*pairs))
+                seen[f"pixels{i}"], seen[f"view{i}"] = (np.stack(same) for same in zip(*pairs, strict=True))
             features = self.call("encoder", seen)
             texts += [spell(self.settings["text"], ids) for ids in self.search(features, beams)]
         return texts
@@ -111,7 +111,7 @@ class Captioner:
             order = np.argsort(-values, axis=1, kind="stable")[:, :width]
             parents, words, ranks = (np.take_along_axis(a, order, 1) for a in (parents, words, values))
             reach = ranks[:, 0] / ((s["max_length"] - begun) if penalty > 0 else length + 2 - begun) ** penalty
-            if last or all(len(k) == width and k[-1][0] >= r for k, r in zip(kept, reach)):
+            if last or all(len(k) == width and k[-1][0] >= r for k, r in zip(kept, reach, strict=True)):
                 break
             written = np.concatenate([written[rows, parents], words[:, :, None]], axis=2)
             state = {name: array[rows, parents] for name, array in state.items()}
@@ -147,5 +147,5 @@ if __name__ == "__main__":
     parser.add_argument("photos", nargs="+")
     parser.add_argument("--beams", type=int)
     given = parser.parse_args()
-    for photo, text in zip(given.photos, Captioner().caption(given.photos, given.beams)):
+    for photo, text in zip(given.photos, Captioner().caption(given.photos, given.beams), strict=True):
         print(f"{photo}: {text}")

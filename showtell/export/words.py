@@ -67,4 +67,3 @@ def text_form(name: str, tokenizer: Tokenizer) -> dict[str, Any]:
             wrong = f"is {name}, which turns ids into text in a way that has no simple form"
             raise InputError(wrong, key=KEY, value=name, takes=[n for n in KINDS if n != name])
     return form
-

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from showtell.captioners.captioner import Captioner
 from showtell.captioners.neural import Neural
-from showtell.encoders.encoder import Encoder
 from showtell.decode.spelling import banned
+from showtell.encoders.encoder import Encoder
 from showtell.export import run as runner
 from showtell.export.graphs import TRACED, Graph, graphs
 from showtell.export.words import text_form
@@ -52,7 +52,7 @@ def export(captioner: Captioner, folder: Path, int8: bool = False, say: Callable
             say(f"{name}.onnx")
             write_graph(graph, part / f"{name}.onnx")
             if int8 and name != "encoder":
-                _quantize(part / f"{name}.onnx")
+                quantize(part / f"{name}.onnx")
             else:
                 compare(graph, part / f"{name}.onnx")
         write_json(part / "settings.json", settings)
@@ -204,7 +204,7 @@ def _far(mine: Any, wanted: Tensor) -> float:
     return float(np.abs(mine - expected).max() / max(np.abs(expected).max(), 1e-6))
 
 
-def _quantize(path: Path) -> None:
+def quantize(path: Path) -> None:
     """Store the matrices of a graph as bytes with a scale; sums are computed in whole numbers."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -230,4 +230,3 @@ Made with Showtell: {captioner.parts}. {kept}
 
 `settings.json` has the decoding, the special ids, the sizes of photos and how ids become text.
 """
-

@@ -86,7 +86,8 @@ def test_zero_shot_names_any_captioner(course, folder):
     assert course.zero_shot_captioning(folder / "train" / "train_1.jpg", model_name="tiny")
 
 
-@pytest.mark.parametrize("part", ["a", "b", pytest.param("c", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["a", "b", "c"])
 def test_the_notebooks_run_from_top_to_bottom(folder, part, tmp_path):
     nbclient = pytest.importorskip("nbclient")
     nbformat = pytest.importorskip("nbformat")

@@ -117,10 +117,9 @@ class GPT2(Decoder):
         for i, block in enumerate(self.blocks):
             if block.cross_attention is not None:
                 remember(memory, "cross", i, *block.cross_attention.keys_values(visual))
-        images = mask.shape[0]  # len() would fix the number in an exported graph
-        begin = begin_with(self.learned, self.blocks, self.positions, memory, images)
-        position = torch.full((images, 1), begin, dtype=torch.long, device=mask.device)
-        return memory, {"position": position, **self.blocks.empty(images, visual)}
+        begin = begin_with(self.learned, self.blocks, self.positions, memory, mask)
+        position = torch.full((mask.shape[0], 1), begin, dtype=torch.long, device=mask.device)
+        return memory, {"position": position, **self.blocks.empty(visual)}
 
     def forward(
         self,
