@@ -227,7 +227,7 @@ def _from_here(recipe: Recipe, run: Path) -> Recipe:
     for section, key in ((section, key) for section, key in PATHS if isinstance(recipe.get(section), dict)):
         value = recipe[section].get(key)
         if isinstance(value, str) and _is_elsewhere(value, home):
-            recipe[section] = recipe[section] | {key: str(home / value)}
+            recipe[section] = recipe[section] | {key: _from_working_folder(home / value)}
     return recipe
 
 
@@ -237,6 +237,14 @@ def _is_elsewhere(value: str, home: Path) -> bool:
         return not path.is_absolute() and not value.startswith("~") and not path.exists() and (home / path).exists()
     except (OSError, ValueError):  # no name of a file
         return False
+
+
+def _from_working_folder(path: Path) -> str:
+    """The same path as `../old/ucm`: what is saved again with this recipe names no folder of this machine."""
+    try:
+        return Path(os.path.relpath(path)).as_posix()
+    except (OSError, ValueError):  # the working folder was deleted; another drive of Windows
+        return str(path)
 
 
 def _anew(folder: Path, recipe: Recipe, run: str, seen: tuple[Path, ...] = ()) -> Iterator[str]:

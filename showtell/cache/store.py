@@ -21,7 +21,7 @@ from torch import Tensor
 
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import open_end, placed
-from showtell.plumbing.lock import hold
+from showtell.plumbing.lock import locked
 from showtell.plumbing.reading import TEXT, read_json, read_text
 
 Layout = dict[str, tuple[str, tuple[int, ...]]]  # name -> numpy's name of the type, shape of a row
@@ -107,9 +107,9 @@ class Store:
         """Be the only writer. `wait` is called if another writer must finish first."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with open_end(self.folder / "lock") as lock:
-            if hold(lock.fileno()) is False:
+            if locked(lock.fileno()) is False:
                 wait()
-                hold(lock.fileno(), wait=True)
+                locked(lock.fileno(), wait=True)
             self.refresh()
             self._cut(layout)
             yield

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from showtell.plumbing.errors import InputError
-from showtell.plumbing.lock import hold
+from showtell.plumbing.lock import locked
 from showtell.plumbing.messages import printable
 
 # Never follow a link at the place of a file, so that nobody can redirect a write. Windows has no such flag.
@@ -66,7 +66,7 @@ def _sweep_killed(path: Path) -> None:
         with contextlib.suppress(OSError):
             file = os.open(left, os.O_RDONLY | NO_LINK)
             try:
-                if hold(file):
+                if locked(file):
                     left.unlink()
             finally:
                 os.close(file)
@@ -74,7 +74,7 @@ def _sweep_killed(path: Path) -> None:
 
 def _hold(file: int) -> None:
     with contextlib.suppress(OSError):  # then it is swept if another process writes the same file at the same time
-        hold(file)
+        locked(file)
 
 
 def _check_ordinary(path: Path) -> None:

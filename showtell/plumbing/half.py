@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from showtell.plumbing.files import NO_LINK
-from showtell.plumbing.lock import NAME, Lock, hold
+from showtell.plumbing.lock import NAME, Lock, locked
 
 HALF = ".half"
 
@@ -49,7 +49,7 @@ def _is_left(half: Path) -> bool:
     try:
         file = os.open(half / NAME, os.O_RDONLY | NO_LINK)
         try:
-            return bool(hold(file))
+            return bool(locked(file))
         finally:
             os.close(file)
     except OSError:

@@ -63,7 +63,7 @@ class Lock:
 
     def _held(self, file: int) -> bool:
         try:
-            return hold(file) is not False
+            return locked(file) is not False
         except OSError:
             os.close(file)
             raise
@@ -85,7 +85,7 @@ class Lock:
             self._file = None
 
 
-def hold(file: int, wait: bool = False) -> bool | None:
+def locked(file: int, wait: bool = False) -> bool | None:
     """Lock an open file until it is closed. False if another process has it, None if this disk has no locks.
 
     With `wait`, return when the other process is done. Raises OSError if the disk refuses.

@@ -20,7 +20,7 @@ from showtell.captioners.caption import Caption
 from showtell.plumbing.console import cell
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import NO_LINK, whole
-from showtell.plumbing.lock import hold
+from showtell.plumbing.lock import locked
 from showtell.plumbing.reading import parse_json
 
 Row = dict[str, Any]
@@ -246,7 +246,7 @@ def _is_at(number: int, path: Path) -> bool:
 
 
 def _lock(number: int, partial: Path) -> None:
-    if hold(number) is False:
+    if locked(number) is False:
         advice = "wait until it ends, or choose another --out"
         raise InputError("is being written by another process", key=str(partial), advice=advice)
 

@@ -60,7 +60,7 @@ def read_training(path: Path) -> list[str]:
         known = _texts(path, _references(path, rows))
     images = content.get("images") if isinstance(content, dict) else None
     if _are(images, "filename", "split"):
-        learnt = {image["filename"] for image in images if image["split"] in TRAINED_ON}
+        learnt = {image["filename"] for image in images or () if image["split"] in TRAINED_ON}
         known = {name: captions for name, captions in known.items() if name in learnt}
         if not known:
             raise InputError(f"{path} has no training captions: no image has the split {' or '.join(TRAINED_ON)}")

@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from showtell.plumbing import lock
 from showtell.plumbing.files import whole
 from showtell.plumbing.half import made_whole
 
@@ -50,3 +51,21 @@ def test_a_half_folder_in_use_is_not_swept_and_a_failure_leaves_nothing(tmp_path
             raise ZeroDivisionError
         assert first.is_dir()
     assert sorted(path.name for path in tmp_path.iterdir()) == [".mine.half", "first"]
+
+
+def test_on_a_disk_without_locks_nothing_of_another_writer_is_deleted(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "fcntl", None)
+    with made_whole(tmp_path / "first") as first, whole(tmp_path / "a.json") as part:
+        with made_whole(tmp_path / "second"), whole(tmp_path / "a.json") as other:
+            assert first.is_dir() and part.is_file()
+            other.write_text("other")
+        part.write_text("mine")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "first", "second"]
+    assert (tmp_path / "a.json").read_text() == "mine"
+
+
+def test_a_file_that_a_library_put_in_the_place_of_ours_is_not_swept(tmp_path):
+    with whole(tmp_path / "a") as part:
+        (tmp_path / "theirs").write_text("theirs")
+        (tmp_path / "theirs").replace(part)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"] and (tmp_path / "a").read_text() == "theirs"
