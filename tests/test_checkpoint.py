@@ -253,7 +253,7 @@ def test_a_damaged_state_is_named(tmp_path):
 
 def test_a_recipe_comes_back_as_it_was(tmp_path):
     recipe = {"encoder": {"name": "timm", "grid_size": None}, "train": {"lr": 4e-4, "wandb": "off", "milestones": [3]}}
-    checkpoint.checkpoint.write_recipe(tmp_path, recipe)
+    checkpoint.write_recipe(tmp_path, recipe)
     assert checkpoint.read_recipe(tmp_path) == recipe
     assert yaml.safe_load((tmp_path / "recipe.yaml").read_text()) == {"showtell": showtell.__version__, **recipe}
 

@@ -35,6 +35,7 @@ SHOWN, PICTURED = 3, 8  # photos that a run wins: in the terminal, on the page
 FEW = 200  # with fewer resamples, p is coarse: 1/101 is the smallest for 100
 SIDE = 480  # pixels of the longer side of a photo
 VALUES, SAYS = "Values, with 95 % intervals", "verdict"
+NOT_SHOWN = "not shown"  # `SAME` in a terminal, so that three runs fit into 80 columns
 STRIP, MARGINS = 0.24, 0.42  # inches: height of a run's line in a metric's strip, and space around the lines
 
 
@@ -46,7 +47,9 @@ def lines(result: Comparison) -> Iterator[RenderableType]:
     yield _table(_values(result), breaks=0)
     for other in result.others:
         yield Text(f"\n{other} against {result.first}", style="bold")
-        yield _table(_tests(result, other), breaks=-1)
+        yield _table(
+            [[NOT_SHOWN if each == SAME else each for each in row] for row in _tests(result, other)], breaks=-1
+        )
     for caution in cautions(result):
         yield Text(caution)
     for other in result.others:
