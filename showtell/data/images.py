@@ -111,6 +111,7 @@ def read_here(file: BinaryIO, at_least: int | None, formats: Sequence[str], path
 
 def _read(file: BinaryIO, at_least: int | None, formats: Sequence[str], here: bool = False) -> Image.Image:
     if not here and is_large_file(file):
+        _refuse_raw(file.read(32), file)  # the other process does not know its name
         return _apart(file, at_least, formats)
     image = read_header(file, formats)
     whole = _pixels(image)
@@ -213,12 +214,17 @@ def read_header(file: BinaryIO, formats: Sequence[str] = FORMATS) -> Image.Image
     for name in formats:
         open_as, accepts = Image.OPEN.get(name, (None, None))
         if open_as is not None and accepts is not None and accepts(start) is True:
-            if name == "TIFF" and is_raw(start, str(getattr(file, "name", ""))):
-                raise _Refused(RAW_REASON)  # a reader of TIFFs would find its small preview
+            _refuse_raw(start, file)
             file.seek(0)
             return open_as(file, "")
     other = what_it_is(start, str(getattr(file, "name", ""))) if formats == FORMATS else None  # servers take fewer
     raise _Refused(other or f"not an image ({', '.join(formats).lower()} can be read)")
+
+
+def _refuse_raw(start: bytes, file: BinaryIO) -> None:
+    """Refuse a camera's raw file that is a TIFF inside: a reader of TIFFs would find its small preview."""
+    if start.startswith((b"II*\0", b"MM\0*")) and is_raw(start, str(getattr(file, "name", ""))):
+        raise _Refused(RAW_REASON)
 
 
 def _read_heic() -> None:

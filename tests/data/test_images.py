@@ -184,6 +184,7 @@ def test_photos_of_telephones_are_read(tmp_path: Path, kind: str) -> None:
     [
         ("a.CR2", b"II*\0\x10\0\0\0CR\2\0", "raw"),
         ("a.nef", b"II*\0\x08\0\0\0" + bytes(20), "raw"),
+        ("large.nef", b"II*\0\x08\0\0\0" + bytes(2**24), "raw"),  # too large to be decoded here
         ("a.raf", b"FUJIFILMCCD-RAW 0201", "raw"),
         ("a.jpg", b"%PDF-1.7", "PDF"),
         ("a.jpg", b"\n<!DOCTYPE html><html>", "web page"),
