@@ -164,11 +164,18 @@ def write_graph(graph: Graph, path: Path) -> None:
             if "words" in graph.inputs:
                 first, *rest = graph.shapes.values()
                 shapes = {"words": first, "parts": tuple(rest)}
-            traced = torch.export.export(
-                module, tuple(graph.inputs.values()), dynamic_shapes=shapes, strict=False
-            ).run_decompositions()
-            names = {"input_names": [*graph.inputs], "output_names": [*graph.outputs]}
-            torch.onnx.export(traced, (), str(path), dynamo=True, opset_version=OPSET, external_data=False, **names)
+            given = tuple(graph.inputs.values())
+            traced = torch.export.export(module, given, dynamic_shapes=shapes, strict=False)
+            torch.onnx.export(
+                traced,
+                (),
+                str(path),
+                dynamo=True,
+                opset_version=OPSET,
+                external_data=False,
+                input_names=[*graph.inputs],
+                output_names=[*graph.outputs],
+            )
         except Exception as error:  # the exporters raise nearly anything
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise InputError(f"cannot be exported: {reason}", key=path.name) from error

@@ -62,7 +62,7 @@ def open_file(path: Path, most: int = ANY) -> BinaryIO:
         number = _open(path, most)
     except _Refused as refused:
         raise InputError(str(refused), key=str(path)) from None
-    return open(path, "rb", opener=lambda *_: number)  # noqa: PTH123 - so that the file knows its name
+    return open(path, "rb", opener=lambda *_: number)  # not os.fdopen, so that the file knows its name
 
 
 def read_bytes(path: Path, most: int = BESIDE_MODEL) -> bytes:
