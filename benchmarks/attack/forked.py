@@ -86,6 +86,7 @@ def _run(work: Callable[[], object], said: Path) -> NoReturn:
         with said.open("wb") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
+        sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115
         work()
         code = 0
     except SystemExit as stop:

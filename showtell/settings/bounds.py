@@ -13,4 +13,4 @@ Layers = Annotated[int, Field(ge=1, le=256)]
 Side = Annotated[int, Field(ge=1, le=4096)]  # pixels
 Share = Annotated[float, Field(ge=0, lt=1)]  # never 1: a dropout of 1 drops everything
 Positive = Annotated[float, Field(gt=0, le=1e30, allow_inf_nan=False)]
-Rate = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+Rate = Positive

@@ -39,7 +39,7 @@ def fails():
 
 @pytest.mark.parametrize(
     ("work", "reason"),
-    [(fails, "a traceback"), (lambda: os.kill(os.getpid(), signal.SIGSEGV), "signal 11"), (lambda: os._exit(5), "5")],
+    [(fails, "a traceback"), (lambda: os.kill(os.getpid(), signal.SIGKILL), "signal 9"), (lambda: os._exit(5), "5")],
 )
 def test_a_failure_is_noticed(work, reason, tmp_path):
     assert reason in wrong(Child(work, tmp_path / "said").wait())
