@@ -125,7 +125,7 @@ def test_a_file_that_is_not_there_or_holds_code_is_refused(tmp_path: Path) -> No
     with pytest.raises(InputError, match=r"^encoder.weights=no.pth: there is no such file; it takes hub, random"):
         vit(weights="no.pth")
     torch.save(vit().network, tmp_path / "module.pth")
-    with pytest.raises(InputError, match=r"module.pth: not a file of plain tensors \(its pickle has code"):
+    with pytest.raises(InputError, match=r"module.pth: not a file of plain tensors \(it is a pickle of other things"):
         vit(weights=str(tmp_path / "module.pth"))
     with pytest.raises(InputError, match=r": it is a folder; it takes hub, random or a file$"):
         vit(weights=str(tmp_path))
