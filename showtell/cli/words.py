@@ -56,7 +56,8 @@ def run(command: Callable[[], object]) -> None:
         sys.exit(2)
     except OSError as error:  # no better words were found before, for example for a full disk
         where = f"{error.filename}: " if error.filename else ""
-        err.print(f"error: {where}{error.strerror or error}", markup=False, soft_wrap=True)
+        if rank() == 0:
+            err.print(f"error: {where}{error.strerror or error}", markup=False, soft_wrap=True)
         sys.exit(2)
     except (Interrupted, KeyboardInterrupt) as stop:
         if rank() == 0:
