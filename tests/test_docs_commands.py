@@ -32,7 +32,13 @@ FOLLOWED = [
     "docs/explain.md",
     "docs/report.md",
 ]
-LONG = {"README.md", "docs/explain.md", "docs/report.md"}  # each takes longer than five seconds
+LONG = {
+    "README.md",
+    "docs/explain.md",
+    "docs/report.md",
+    "docs/huggingface.md",
+    "docs/recipes.md",
+}  # each takes longer than five seconds
 ALL = [
     (page, command)
     for page in PAGES

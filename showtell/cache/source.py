@@ -181,13 +181,26 @@ def _open_given(opened: Opened, encoder: Encoder, records: int, console: Console
     return Source(encoder, rows, range(len(kept)), kept, left_out, content)
 
 
-@torch.no_grad()
 def encode(encoder: Encoder, images: Sequence[Image.Image]) -> Seen:
     """The Features of a few upright RGB images, without the cache; a Source gives equal ones for the same images."""
+    return encode_prepared(encoder, [prepare(encoder, image) for image in images])
+
+
+def prepare(encoder: Encoder, image: Image.Image) -> Any:
+    """The transform of an upright RGB image, for `encode_prepared`. Another thread may do this work."""
     if encoder.several:
-        return _joined(encoder, [encode(part, images) for part in encoder.encoders])
+        return [prepare(part, image) for part in encoder.encoders]
+    return encoder.transform(image)
+
+
+@torch.no_grad()
+def encode_prepared(encoder: Encoder, prepared: Sequence[Any]) -> Seen:
+    """The Features of images that `prepare` has transformed."""
+    if encoder.several:
+        of_each = zip(encoder.encoders, zip(*prepared, strict=True), strict=True)
+        return _joined(encoder, [encode_prepared(part, list(each)) for part, each in of_each])
     encoder.eval()
-    pixels, view = stack([encoder.transform(image) for image in images])
+    pixels, view = stack(prepared)
     device, size = device_of(encoder), batch_size(encoder)
     parts = [
         encoder.pool(encoder(p.to(device), v.to(device)))
