@@ -69,7 +69,8 @@ def run(command: Callable[[], object]) -> None:
     except OSError as error:  # no better words were found before, for example for a full disk
         where = f"{error.filename}: " if error.filename else ""
         advice = "; raise the limit, for example with `ulimit -n 1024`" if error.errno in NO_HANDLES else ""
-        err.print(f"error: {where}{error.strerror or error}{advice}", markup=False, soft_wrap=True)
+        if rank() == 0:
+            err.print(f"error: {where}{error.strerror or error}{advice}", markup=False, soft_wrap=True)
         sys.exit(2)
     except (Interrupted, KeyboardInterrupt) as stop:
         if rank() == 0:

@@ -100,6 +100,9 @@ class World:
         kept = [part for norm in norms for part in (norm.running_mean, norm.running_var) if part is not None]
         for part, total in zip(kept, _summed(kept), strict=True):
             part.copy_(total / self.size)
+        for norm in norms:  # a process without a share has counted a batch less
+            if norm.num_batches_tracked is not None:
+                dist.all_reduce(norm.num_batches_tracked, dist.ReduceOp.MAX)
 
     @torch.no_grad()
     def copy_from_main(self, tensors: Iterable[Tensor]) -> None:

@@ -43,7 +43,8 @@ class Run:
     seed: int
     folder: Path
     process: "subprocess.Popen[bytes] | None" = None
-    slot: int = 0
+    slot: int = 0  # of the jobs that run at the same time; it chooses the GPU
+    asked: bool = False  # whether it was asked to stop
 
     @property
     def messages(self) -> Path:
@@ -168,9 +169,9 @@ def _start(run: Run, words: list[str], slot: int, jobs: int, gpus: list[str], co
 def _stop(runs: Sequence[Run], again: bool = False) -> None:
     """Ask runs to write a checkpoint and end; `again`, those that were asked end at once."""
     for each in runs:
-        if each.process is not None and (again or each.slot >= 0):
+        if each.process is not None and (again or not each.asked):
             each.process.terminate()
-            each.slot = -1
+            each.asked = True
     if again:
         for each in runs:
             if each.process is not None:

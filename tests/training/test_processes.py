@@ -14,8 +14,8 @@ from showtell.training.resume import Where
 from showtell.training.setup import set_up
 from tests.small import small_recipe
 from tests.training.killed import equal, logged
+from tests.training.launched import train_one, train_together
 from tests.training.short import STILL, state
-from tests.training.together import train_one, train_together
 
 
 def test_the_shares_of_a_batch_have_the_gradient_of_the_whole_batch(tmp_path):
