@@ -76,6 +76,7 @@ def hub_file(repository: str, names: Sequence[str], revision: str | None = None)
             cause = "" if offline or error.__cause__ is None else f" ({on_one_line(error.__cause__)})"
             unknown = unknown or f"is not in the local cache, and the Hugging Face Hub is out of reach{cause}"
             offline = True  # it was asked often enough; another file may still be in the cache
+            continue
         except EntryNotFoundError:
             continue
         except Exception as error:  # a proxy that answers with a web page makes the library raise nearly anything
