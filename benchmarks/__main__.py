@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import attention, beam, cached_decoding, epoch, generate, metrics, reading, start
+from benchmarks import attention, beam, cached_decoding, epoch, exported, generate, metrics, reading, start
 from benchmarks.timing import CLOCKS, clock
 
 BENCHMARKS = {
@@ -19,6 +19,7 @@ BENCHMARKS = {
     "beam": beam.run,
     "cached_decoding": cached_decoding.run,
     "generate": generate.run,
+    "exported": exported.run,
     "reading": reading.run,
     "metrics": metrics.run,
     "start": start.run,

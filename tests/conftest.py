@@ -25,13 +25,15 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session", autouse=True)
 def alone(tmp_path_factory):
-    """The session's own cache, which tests share so that scenes are drawn and encoded once."""
+    """The session's own cache, which all workers share: scenes are encoded once, and METEOR's tables are made once."""
     from showtell.encoders.lite import encoder as lite  # not before `shapes`
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SHOWTELL_CACHE", str(tmp_path_factory.mktemp("cache")))
+        base = tmp_path_factory.getbasetemp()
+        shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+        patch.setenv("SHOWTELL_CACHE", str(shared / "cache"))
         patch.setattr(lite, "published", functools.cache(lite.published))  # hundreds of times the same file
         yield
     torch.set_num_threads(threads)

@@ -32,7 +32,13 @@ FOLLOWED = [
     "docs/explain.md",
     "docs/report.md",
 ]
-LONG = {"README.md", "docs/explain.md", "docs/report.md"}  # each takes longer than five seconds
+LONG = {
+    "README.md",
+    "docs/explain.md",
+    "docs/report.md",
+    "docs/huggingface.md",
+    "docs/recipes.md",
+}  # each takes longer than five seconds
 ALL = [
     (page, command)
     for page in PAGES
@@ -229,6 +235,7 @@ def test_scores_have_the_form_that_the_page_shows(followed):
     assert made["scores"]["CIDEr-D"]["signature"].startswith(shown["scores"]["CIDEr-D"]["signature"])
 
 
+@pytest.mark.slow
 def test_every_file_that_training_leaves_is_named(followed):
     page, folder = (ROOT / "docs/formats.md").read_text("utf-8"), followed("README.md")
     for path in [*folder.glob("runs/b6/**/*"), *folder.glob("cache/**/*")]:

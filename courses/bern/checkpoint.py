@@ -11,7 +11,6 @@ from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import whole
 from showtell.plumbing.weights import read_checkpoint
 from showtell.training.job import Job
-from showtell.training.log import read_log
 
 FILE = "model.pth.tar"
 
@@ -25,7 +24,7 @@ class Saver:
         self.model = model_of(model_config["name"])(vocabulary, **model_config["parameters"])
         self.model.measured.fill_(True)  # the training loop measures before its first step
 
-    def __call__(self, job: Job) -> None:
+    def __call__(self, job: Job, row: dict) -> None:
         captioner = job.captioner
         self.model.image_encoder, self.model.caption_generator = captioner.encoder, captioner.decoder
         optimizer = self.model.get_optimizer(self.lr)
@@ -34,8 +33,8 @@ class Saver:
         content = {"epoch": epoch, "model_config": self.config, "model_state_dict": self.model.state_dict()}
         with whole(self.folder / FILE) as part:
             torch.save(content | {"optimizer_state_dict": optimizer.state_dict()}, part)
-        rows = [row for row in read_log(job.run) if "val_loss" in row]
-        print("".join(f"Epoch {epoch:02} | val | cross_entropy_loss: {row['val_loss']:.4f}" for row in rows[-1:]))
+        if "val_loss" in row:
+            print(f"Epoch {epoch:02} | val | cross_entropy_loss: {row['val_loss']:.4f}")
         if self.logs is not None:
             write_losses(job.run, self.logs)
 

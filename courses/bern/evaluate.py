@@ -4,7 +4,6 @@ Captions the validation photos and writes bleu_scores.txt beside the checkpoint.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import torch
@@ -53,4 +52,4 @@ def main(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run(lambda: main(arguments())))
+    run(lambda: main(arguments()))

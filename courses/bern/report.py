@@ -1,7 +1,6 @@
 """python report.py: runs all cells of report.ipynb in this folder, where checkpoints/, logs/ and flickr8k/ are."""
 
 import argparse
-import sys
 
 from showtell.cli.words import run
 from showtell.report.notebook import run_notebook
@@ -15,4 +14,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    run(main)

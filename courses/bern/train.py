@@ -5,7 +5,6 @@ Leaves checkpoints/NAME/{config.yaml,model.pth.tar} and logs/NAME/. `key=value` 
 
 import argparse
 import shutil
-import sys
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -53,4 +52,4 @@ def main(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run(lambda: main(arguments())))
+    run(lambda: main(arguments()))

@@ -1,21 +1,12 @@
 """Pack the hand-in: `python hand_in.py --id 7` writes team_id_7_project.zip, or says what is missing."""
 
 import argparse
-import json
 from pathlib import Path
 
-from showtell.coursework.hand_in import missing, pages, write_zip
-from showtell.coursework.script import run_script
+from showtell.cli.words import run
+from showtell.coursework.hand_in import missing, not_run, pages, write_zip
 
 HERE = Path(__file__).resolve().parent
-
-
-def outputs(folder: Path):
-    """Notebooks are handed in with their outputs."""
-    for path in sorted(folder.glob("team_id_*.ipynb")):
-        cells = [cell for cell in json.loads(path.read_text("utf-8"))["cells"] if cell["cell_type"] == "code"]
-        if not any(cell["outputs"] for cell in cells):
-            yield f"{path.name} has no outputs: run all its cells, then save it"
 
 
 def names(folder: Path):
@@ -30,10 +21,11 @@ def main() -> None:
     asked = parser.parse_args()
     team = f"team_id_{asked.id}"
     wanted = [*(f"{team}_{part}.ipynb" for part in asked.parts), f"{team}_report.pdf", "captioning.py"]
+    wanted += ["classifier.py"] if "c" in asked.parts else []
     file = HERE / f"{team}_project.zip"
-    checks = [missing(*wanted), outputs, names, pages(f"{team}_report.pdf", 4)]
+    checks = [missing(*wanted), not_run(f"{team}_*.ipynb"), names, pages(f"{team}_report.pdf", 4)]
     print(f"written: {file}: {', '.join(write_zip(HERE, file, [*wanted, 'TEAM.md'], checks))}")
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run(main)

@@ -1,9 +1,10 @@
 """Make the report: `python report.py --id 7 --pdf` writes team_id_7_report.pdf. The reasons are yours to write."""
 
 import argparse
+import json
 from pathlib import Path
 
-from showtell.coursework.script import console, run_script
+from showtell.cli.words import err, run
 
 
 def main() -> None:
@@ -25,27 +26,29 @@ def main() -> None:
     runs = {Path(run).name: Path(run) for run in asked.runs if (Path(run) / "recipe.yaml").is_file()}
     if not runs:
         raise InputError("are no runs", key="--runs", value=asked.runs, advice="run the notebooks first")
-    for run in runs.values():
-        evaluate_run(run, asked.split, ["evaluate.metrics=[BLEU-1,BLEU-4,ROUGE-L,CIDEr-D]"], console)
+    for folder in runs.values():
+        evaluate_run(folder, asked.split, ["evaluate.metrics=[BLEU-1,BLEU-4,ROUGE-L,CIDEr-D]"], err)
     captioners = {name: showtell.load(run) for name, run in runs.items()}
     photos = sections.thumbnails(asked.data / asked.split, 5)
     out = Path(f"team_id_{asked.id}_report.pdf")
     with Booklet(out) as book:
         book.title(f"Image captioning, team {asked.id}")
         for name, run in runs.items():
-            book.text(f"{name}:")
+            book.text(f"Run {name}. Options that are not listed have Showtell's default value.")
             sections.settings(book, sections.read_recipe(run))
         sections.table(book, {name: sections.read_scores(run, asked.split) for name, run in runs.items()})
         sections.curves(book, runs)
         book.question("What limits each part? How do they differ?")
         if rows := read_occlusion(runs.values()):
-            book.text("Change of the scores with black patches, after minus before:")
-            sections.table(book, rows, "percent black")
+            sections.table(book, rows, "percent black", "Change of the scores with black patches, after minus before:")
         else:
             book.text("Not measured: occlusion. part_b.ipynb leaves occlusion.json in its run.")
+        if (found := Path("runs/classifier.json")).is_file():
+            scores = {"classifier": json.loads(found.read_text("utf-8"))}
+            sections.table(book, scores, "part C", "Part C, whose caption is it? Macro means on the test photos:")
         sections.captions(book, captioners, photos, {})
     print(f"written: {out} ({book.count} pages)")
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run(main)

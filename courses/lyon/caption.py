@@ -4,7 +4,6 @@ Prints the caption, and leaves a picture in the working folder: where the model 
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from checkpoint import captioner_of
@@ -44,4 +43,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    run(main)

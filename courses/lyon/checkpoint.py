@@ -11,7 +11,6 @@ from showtell.plumbing.weights import read_checkpoint
 from showtell.recipe.build import build_encoder, build_neural
 from showtell.tokenizers.word_map import WordMap
 from showtell.training.job import Job
-from showtell.training.log import read_log
 
 KEYS = ("epoch", "epochs_since_improvement", "bleu-4", "encoder", "decoder", "encoder_optimizer", "decoder_optimizer")
 
@@ -21,16 +20,17 @@ class Saver:
 
     def __init__(self, data_name: str, recipe: dict) -> None:
         self.data_name, self.recipe = data_name, recipe
+        self.score = 0.0
 
-    def __call__(self, job: Job) -> None:
-        scores = [row["BLEU-4"] for row in read_log(job.run) if "BLEU-4" in row] or [0.0]
+    def __call__(self, job: Job, row: dict) -> None:
+        self.score = row.get("BLEU-4", self.score)
         parts, optimizer = job.captioner, job.optimizer.state_dict()  # one optimizer trains both parts
-        values = [max(job.where.epoch, 1) - 1, job.where.stale, scores[-1], parts.encoder.state_dict()]
+        values = [max(job.where.epoch, 1) - 1, job.where.stale, self.score, parts.encoder.state_dict()]
         values += [parts.decoder.state_dict(), optimizer if parts.encoder.trains else None, optimizer]
         content = dict(zip(KEYS, values, strict=True)) | {"recipe": self.recipe, "run": str(job.run.resolve())}
-        print(f" * BLEU-4 - {scores[-1]}\n")
+        print(f" * BLEU-4 - {self.score}\n")
         name = f"checkpoint_{self.data_name}.pth.tar"
-        for each in [name, f"BEST_{name}"] if job.where.stale == 0 or len(scores) == 1 else [name]:
+        for each in [name, f"BEST_{name}"] if job.where.stale == 0 else [name]:
             with whole(Path(each)) as part:
                 torch.save(content, part)
 

@@ -4,7 +4,6 @@ Leaves WORDMAP_*.json and, for TRAIN, VAL and TEST, *_IMAGES_*.hdf5, *_CAPTIONS_
 """
 
 import argparse
-import sys
 
 from showtell.cli.words import err, run
 from showtell.data.hdf5 import create_input_files
@@ -29,4 +28,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    run(main)

@@ -4,7 +4,6 @@ BLEU-1 to BLEU-4 of the captions of the TEST photos: nltk's corpus BLEU on the i
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from bleu import score_of
@@ -28,4 +27,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    run(main)

@@ -5,7 +5,6 @@ in the working folder. `key=value` at the end changes Showtell's recipe `lyon`, 
 """
 
 import argparse
-import sys
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -42,4 +41,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    run(main)

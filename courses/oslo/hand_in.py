@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
+from showtell.cli.words import run
 from showtell.coursework.hand_in import missing, write_zip
-from showtell.coursework.script import run_script
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = [f"{kind}_task{task}.py" for task in (1, 2, 3, 4) for kind in ("train", "validate")]
@@ -29,4 +29,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run(main)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from showtell.coursework.script import console, run_script
+from showtell.cli.words import err, run
 
 
 def main() -> None:
@@ -23,9 +23,9 @@ def main() -> None:
     if asked.photos:
         most = {"train": asked.photos, "val": max(1, asked.photos // 10)}
         records = [each for split in most for each in [one for one in records if one.split == split][: most[split]]]
-    count = write_photo_pickles(asked.out, records, build_encoder(recipe), console=console)
+    count = write_photo_pickles(asked.out, records, build_encoder(recipe), console=err)
     print(f"written: {asked.out}/ ({count:,} photos); set data_dir = '{asked.out}/'")
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run(main)

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from showtell.coursework.script import console, run_script
+from showtell.cli.words import err, run
 
 LINE, LONGEST = "Evaluation results, BLEU-4: {}, Cider: {},  ROUGE: {}, Meteor: {}", 40  # words at most
 
 
 def main(task: int, config: dict, modelParam: dict) -> None:
-    run_script(lambda: (validate if modelParam["inference"] else learn)(task, config, modelParam))
+    run(lambda: (validate if modelParam["inference"] else learn)(task, config, modelParam))
 
 
 def learn(task: int, config: dict, param: dict) -> None:
@@ -24,11 +24,11 @@ def learn(task: int, config: dict, param: dict) -> None:
     if not param["restoreModelLast"]:
         clear(run)
 
-    def heard(row: dict) -> None:
+    def show(_: object, row: dict) -> None:
         if "METEOR-ids" in row:
             print(LINE.format(*(row[name] for name in ("BLEU-4", "CIDEr-D", "ROUGE-L", "METEOR-ids"))), flush=True)
 
-    train(recipe_of(task, config, param), run, bool(param["restoreModelLast"]), console, heard)
+    train(recipe_of(task, config, param), run, bool(param["restoreModelLast"]), err, show)
     for file in write_checkpoints(task, config, param, run):
         print(f"written: {file}")
     write_figure(
@@ -52,8 +52,8 @@ def validate(task: int, config: dict, param: dict) -> None:
     records = [record for record in build(recipe, "data") if record.split == "val"]
     photos = [read_photo(path) for split, path in find_pickles(data, config["featurepathstub"]) if split == "val"]
     known = {photo.name: [" ".join(map(str, row[1:-1])) for row in photo.tokens] for photo in photos}
-    special, source = captioner.tokenizer.special, open_source(records, captioner.encoder, console=console)
-    said = describe_all(captioner, source, 64, console)
+    special, source = captioner.tokenizer.special, open_source(records, captioner.encoder, console=err)
+    said = describe_all(captioner, source, 64, err)
     numbers = {key: " ".join(map(str, words_of(one.tokens, special)[:LONGEST])) for key, one in said.items()}
     names = ("BLEU-ids-4", "CIDEr-D", "ROUGE-L", "METEOR-ids")
     found = score(numbers, known, names, resamples=0)

@@ -4,7 +4,7 @@ import argparse
 import importlib
 from pathlib import Path
 
-from showtell.coursework.script import run_script
+from showtell.cli.words import run
 
 
 def main() -> None:
@@ -46,4 +46,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run(main)

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
+from showtell.cli.words import run
 from showtell.coursework.hand_in import forbidden, missing, write_zip
-from showtell.coursework.script import run_script
 
 COMMANDS = ("rm", "sudo", "cp", "mv", "mkdir", "cd", "pip", "CUDA_VISIBLE_DEVICES", "python")
 MOST = 35_000_000
@@ -36,4 +36,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run(main)

@@ -1,24 +1,22 @@
 """hw3_1.sh: photos of a folder and id2label.json -> a CSV `filename,label`; labels are the keys of id2label.json."""
 
+import argparse
 import os
-import sys
-from pathlib import Path
 
-from showtell.coursework.script import leave, run_script
+from showtell.cli import app
+from showtell.cli.words import run
 
 CLIP = "openai/clip-vit-base-patch32"
 
 
 def main() -> None:
-    if len(sys.argv) != 4:
-        leave("usage: bash hw3_1.sh <photo folder> <id2label.json> <out.csv>")
-    photos, labels, out = sys.argv[1:]
-
-    from showtell.cli.captioning import classify
-
-    model = os.environ.get("SHOWTELL_CLIP", CLIP)
-    classify([photos], labels=labels, prompts="photo", model=model, output=Path(out))
+    parser = argparse.ArgumentParser(usage="bash hw3_1.sh <photo folder> <id2label.json> <out.csv>")
+    for name in ("photos", "labels", "out"):
+        parser.add_argument(name)
+    asked = parser.parse_args()
+    options = {"labels": asked.labels, "prompts": "photo", "model": os.environ.get("SHOWTELL_CLIP", CLIP)}
+    app(["classify", asked.photos, f"--out={asked.out}", *(f"--{name}={value}" for name, value in options.items())])
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run(main)

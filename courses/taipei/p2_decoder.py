@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from showtell import checkpoint
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.weights import read_weights
 
@@ -13,3 +14,15 @@ def check_names(file: Path) -> None:
         wrong = f"are {file}, whose names begin with {names[0]}"
         takes = "wte.weight, wpe.weight, h.0.attn.c_attn.weight and so on, without a prefix"
         raise InputError(wrong, key="decoder weights", value=str(file), takes=takes)
+
+
+def moved(folder: Path, file: Path) -> list[str]:
+    """The change of a checkpoint's recipe that reads the decoder from `file`.
+
+    A decoder that is not GPT-2, as `p2_train.py decoder=language_model` trains, reads its own weights.
+    """
+    recipe = folder / checkpoint.RECIPE
+    if recipe.is_file() and checkpoint.read_recipe(folder)["decoder"]["name"] != "gpt2":
+        return []
+    check_names(file)
+    return [f"decoder.weights={file.resolve()}"]

@@ -3,9 +3,10 @@
 import argparse
 import json
 import os
+import sys
 from pathlib import Path
 
-from showtell.coursework.script import console, leave, run_script
+from showtell.cli.words import err, run
 
 CLIP = "openai/clip-vit-base-patch32"
 
@@ -34,19 +35,19 @@ def main() -> None:
 
     said, known = json.loads(Path(asked.pred_file).read_text("utf-8")), references(Path(asked.annotation_file))
     if not isinstance(said, dict) or not all(isinstance(text, str) for text in said.values()):
-        leave(f"{asked.pred_file} is not {{name: caption}} with texts", 1)
+        sys.exit(f"error: {asked.pred_file} is not {{name: caption}} with texts")
     if said.keys() != known.keys():
         wrong = sorted(said.keys() ^ known.keys())
-        leave(f"{len(wrong)} names are in only one of {asked.pred_file} and the annotations (first: {wrong[0]})", 1)
+        sys.exit(f"error: {len(wrong)} names are in only one of {asked.pred_file} and the annotations, as {wrong[0]}")
     name = os.environ.get("SHOWTELL_CLIP", CLIP)
     cider = score(said, known, "CIDEr-D", resamples=0)["CIDEr-D"].value
     fits = float("nan")
     if name != "none":
         photos = {key: Path(asked.images_root, f"{key}.jpg") for key in said}
-        clip = Clip(name, "taipei", console=console)
+        clip = Clip(name, "taipei", console=err)
         fits = score(said, known, "CLIPScore", resamples=0, photos=photos, clip=clip)["CLIPScore"].value
     print(f"CIDEr: {cider} | CLIPScore: {fits}")
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run(main)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from showtell.coursework.script import console, run_script
+from showtell.cli.words import err, run
 
 HERE = Path(__file__).resolve().parent
 
@@ -33,10 +33,10 @@ def main() -> None:
         check_names(decoder)
         data += [f"decoder.weights={decoder}"]
     recipe = showtell.load_recipe(f"taipei-{asked.peft}", [*data, *words, *asked.changes])
-    train(recipe, out, asked.resume, console)
+    train(recipe, out, asked.resume, err)
     file = out / f"p2_{asked.peft}.pth"
     print(f"{file}: {write_trained(out, file):,} trained parameters")
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run(main)

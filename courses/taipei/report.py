@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from showtell.coursework.script import run_script
+from showtell.cli.words import run
 
 CLIP = "openai/clip-vit-base-patch32"
 
@@ -51,4 +51,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run(main)

@@ -3,11 +3,13 @@
 import json
 from pathlib import Path
 
+from p2_decoder import moved
+
 from showtell.captioners.captioner import Captioner
+from showtell.cli.words import err
 from showtell.clip import Clip
 from showtell.coursework import sections
 from showtell.coursework.booklet import Booklet
-from showtell.coursework.script import console
 from showtell.coursework.trained import count, read_trained
 from showtell.plumbing.errors import ShowtellError
 from showtell.scoring.evaluate import evaluate_run
@@ -25,14 +27,9 @@ def out_of_reach(clip: str) -> str | None:
 
 
 def problem_1(book: Booklet, data: Path, clip: str) -> None:
-    found = classify_files(data / "val", data / "id2label.json", PROMPTS, clip, "name", console)
+    found = classify_files(data / "val", data / "id2label.json", PROMPTS, clip, "name", err)
     sections.prompts(book, found)
     sections.likeliest(book, found)
-
-
-def moved(run: Path, decoder: Path) -> list[str]:
-    """A run with another decoder than the given one reads its own weights."""
-    return [f"decoder.weights={decoder.resolve()}"] if sections.read_recipe(run)["decoder"]["name"] == "gpt2" else []
 
 
 def problem_2(book: Booklet, runs: dict[str, Path], decoder: Path, clip: str | None) -> Captioner:
@@ -41,11 +38,12 @@ def problem_2(book: Booklet, runs: dict[str, Path], decoder: Path, clip: str | N
         asked = ["evaluate.metrics=[CIDEr-D,CLIPScore]", f"evaluate.clip={clip}", "evaluate.clip_protocol=taipei"]
     rows = {}
     for name, run in runs.items():
-        evaluate_run(run, "val", [*moved(run, decoder), *asked], console)
+        evaluate_run(run, "val", [*moved(run, decoder), *asked], err)
         found, peft = sections.read_scores(run), sections.read_recipe(run)["peft"]["name"]
         values = {"CIDEr": found["CIDEr-D"], "CLIPScore": found.get("CLIPScore")}
         rows[f"{name} ({peft})"] = values | {"trained": count(run)}
     best = next(iter(runs.values()))
+    book.text("The best run. Options that are not listed have Showtell's default value.")
     sections.settings(book, sections.read_recipe(best))
     sections.table(book, rows)
     sections.curves(book, runs)

@@ -4,7 +4,18 @@ Training, evaluation and prediction call `source(indices) -> Seen`. The source r
 fp16. If the encoder trains, the store has the resized pixels as bytes instead.
 """
 
-from showtell.cache.augmented import Augmented, open_augmented, turned_encoders
-from showtell.cache.source import Source, default_folder, encode, open_source
+from showtell.cache.augmented import Augmented, fill_share, open_augmented, turned_encoders
+from showtell.cache.source import Source, default_folder, encode, encode_prepared, open_source, prepare
 
-__all__ = ["Augmented", "Source", "default_folder", "encode", "open_augmented", "open_source", "turned_encoders"]
+__all__ = [
+    "Augmented",
+    "Source",
+    "default_folder",
+    "encode",
+    "encode_prepared",
+    "fill_share",
+    "open_augmented",
+    "open_source",
+    "prepare",
+    "turned_encoders",
+]

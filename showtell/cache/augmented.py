@@ -1,12 +1,13 @@
 """Augmented training photos: each time a photo is read, a random view of it is used. Every view has its own cache."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from rich.console import Console
 from torch import Tensor
 
-from showtell.cache.source import Source, open_source
+from showtell.cache.fill import fill
+from showtell.cache.source import Source, look_up, open_source
 from showtell.data.record import Record
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.turned import VIEWS, Turned, stays_upright
@@ -50,6 +51,27 @@ def open_augmented(records: Sequence[Record], encoder: Encoder, views: str, cons
     if not turned:
         return upright
     return Augmented([upright, *(open_source(upright.records, each, console=console) for each in turned)], views)
+
+
+def fill_share(records: Sequence[Record], encoder: Encoder, console: Console, views: str = "none") -> None:
+    """Encode photos into the cache while other processes encode others. Nothing is said of those that cannot be read.
+
+    After all of them ended, `open_source` and `open_augmented` find everything there.
+    """
+    for seen_by in (encoder, *turned_encoders(encoder, views, "train.augment")):
+        for part in _cached(seen_by):
+            store, contents = look_up(records, part, None)
+            wanted = dict(zip(contents, (record.path for record in records), strict=True))
+            if not wanted.keys() <= store.rows.keys():
+                fill(store, part, wanted, console, beside=True)
+
+
+def _cached(encoder: Encoder) -> Iterator[Encoder]:
+    """The encoders inside this one that have a cache each."""
+    for part in encoder.encoders:
+        yield from _cached(part)
+    if not encoder.encoders and encoder.given is None:
+        yield encoder
 
 
 def turned_encoders(encoder: Encoder, views: str, key: str) -> list[Encoder]:

@@ -9,9 +9,10 @@ import os
 import shutil
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -42,15 +43,23 @@ class Made(NamedTuple):
     failed: dict[str, str]
 
 
-def fill(store: Store, encoder: Encoder, wanted: Mapping[str, Path], console: Console) -> dict[str, str]:
+def fill(
+    store: Store, encoder: Encoder, wanted: Mapping[str, Path], console: Console, beside: bool = False
+) -> dict[str, str]:
     """Make the missing rows. Returns the contents that could not be read, with the reasons.
+
+    Only one process fills a store; others wait, and find their rows there. If `beside`, several processes encode at the
+    same time, each its own photos, and hold the lock only while they write.
 
     Raises InputError if the disk is too small or cannot be written.
     """
     pixels, view = encoder.transform(Image.new("RGB", (8, 8)))
     layout = layout_of(_make(encoder, pixels[None], view[None]))
     waiting = f"waiting for another process that writes to {store.folder}"
-    with room(store.folder), store.writing(layout, lambda: console.print(waiting, soft_wrap=True)):
+    alone = partial(store.writing, layout, lambda: console.print(waiting, soft_wrap=True))
+    briefly = partial(store.writing, layout, lambda: None)
+    with room(store.folder), nullcontext() if beside else alone():
+        store.folder.mkdir(parents=True, exist_ok=True)
         missing = {content: path for content, path in wanted.items() if content not in store.rows}
         size = len(missing) * row_bytes(layout)
         _check_room(store.folder, size, len(missing))
@@ -59,10 +68,12 @@ def fill(store: Store, encoder: Encoder, wanted: Mapping[str, Path], console: Co
             what = f"{count(len(missing), 'photo')} to {doing}, once"
             console.print(f"{what}: {_size(size)} in {store.folder}", soft_wrap=True)
         with Bar(console, "reading" if encoder.trains else "encoding", len(missing), "photo") as bar:
-            return _write(store, _made(encoder, missing), bar)
+            return _write(store, _made(encoder, missing), bar, briefly if beside else nullcontext)
 
 
-def _write(store: Store, batches: Iterator[Made], bar: Bar) -> dict[str, str]:
+def _write(
+    store: Store, batches: Iterator[Made], bar: Bar, writing: Callable[[], AbstractContextManager[None]]
+) -> dict[str, str]:
     """Write rows after every 64 rows or 2 seconds, so that a kill loses at most these."""
     failed: dict[str, str] = {}
     waiting: list[Made] = []
@@ -70,7 +81,14 @@ def _write(store: Store, batches: Iterator[Made], bar: Bar) -> dict[str, str]:
 
     def flush() -> None:
         contents = [content for batch in waiting for content in batch.contents]
-        store.append(contents, {name: torch.cat([b.arrays[name] for b in waiting]) for name in store.layout})
+        names = waiting[0].arrays
+        arrays = {name: torch.cat([batch.arrays[name] for batch in waiting]) for name in names}
+        with writing():
+            # Another process may have encoded an equal photo meanwhile.
+            lacking = [place for place, content in enumerate(contents) if content not in store.rows]
+            if lacking:
+                rows = {name: array[lacking] for name, array in arrays.items()}
+                store.append([contents[place] for place in lacking], rows)
         waiting.clear()
 
     for batch in batches:

@@ -127,17 +127,8 @@ def open_source(
     if encoder.encoders:
         settings: dict[str, Any] = {"folder": folder, "console": console, "progress": progress}
         return _open_each(records, encoder, settings | {"complete": complete, "what": what, "announce": announce})
-    root = folder or default_folder()
-    kind = "pixels" if encoder.trains else "features"
-    place = root / f"{kind}-{EDITION}-{encoder.fingerprint}"
-    paths = [record.path for record in records]
-    with room(place), ThreadPoolExecutor(os.cpu_count()) as pool:
-        store = Store(place)
-        root.mkdir(parents=True, exist_ok=True)
-        digests = digest_files(paths, root / "contents.sqlite", pool)
-    # Photos with equal content are encoded once. A file without a digest is tried too, to learn the reason.
-    contents = [digest or f"{UNREADABLE}{path}" for digest, path in zip(digests, paths, strict=True)]
-    wanted = dict(zip(contents, paths, strict=True))
+    store, contents = look_up(records, encoder, folder)
+    wanted = dict(zip(contents, (record.path for record in records), strict=True))
     failed = {} if wanted.keys() <= store.rows.keys() else fill(store, encoder, wanted, console)
     left_out = [
         LeftOut(record.image_id, failed[content])
@@ -152,6 +143,22 @@ def open_source(
         console.print(f"{report}; skipped", markup=False, soft_wrap=True)
     photos = blake2b("".join(content for _, _, content in kept).encode(), digest_size=16).hexdigest()
     return Source(encoder, store, [row for _, row, _ in kept], [record for record, _, _ in kept], left_out, photos)
+
+
+def look_up(records: Sequence[Record], encoder: Encoder, folder: Path | None) -> tuple[Store, list[str]]:
+    """The store of an encoder, and the content of each record's photo.
+
+    Photos with equal content are encoded once. A file without a digest is tried too, to learn the reason.
+    """
+    root = folder or default_folder()
+    kind = "pixels" if encoder.trains else "features"
+    place = root / f"{kind}-{EDITION}-{encoder.fingerprint}"
+    paths = [record.path for record in records]
+    with room(place), ThreadPoolExecutor(os.cpu_count()) as pool:
+        store = Store(place)
+        root.mkdir(parents=True, exist_ok=True)
+        digests = digest_files(paths, root / "contents.sqlite", pool)
+    return store, [digest or f"{UNREADABLE}{path}" for digest, path in zip(digests, paths, strict=True)]
 
 
 def _open_each(records: Sequence[Record], encoder: Encoder, settings: dict[str, Any]) -> Source:
@@ -174,13 +181,26 @@ def _open_given(opened: Opened, encoder: Encoder, records: int, console: Console
     return Source(encoder, rows, range(len(kept)), kept, left_out, content)
 
 
-@torch.no_grad()
 def encode(encoder: Encoder, images: Sequence[Image.Image]) -> Seen:
     """The Features of a few upright RGB images, without the cache; a Source gives equal ones for the same images."""
+    return encode_prepared(encoder, [prepare(encoder, image) for image in images])
+
+
+def prepare(encoder: Encoder, image: Image.Image) -> Any:
+    """The transform of an upright RGB image, for `encode_prepared`. Another thread may do this work."""
     if encoder.several:
-        return _joined(encoder, [encode(part, images) for part in encoder.encoders])
+        return [prepare(part, image) for part in encoder.encoders]
+    return encoder.transform(image)
+
+
+@torch.no_grad()
+def encode_prepared(encoder: Encoder, prepared: Sequence[Any]) -> Seen:
+    """The Features of images that `prepare` has transformed."""
+    if encoder.several:
+        of_each = zip(encoder.encoders, zip(*prepared, strict=True), strict=True)
+        return _joined(encoder, [encode_prepared(part, list(each)) for part, each in of_each])
     encoder.eval()
-    pixels, view = stack([encoder.transform(image) for image in images])
+    pixels, view = stack(prepared)
     device, size = device_of(encoder), batch_size(encoder)
     parts = [
         encoder.pool(encoder(p.to(device), v.to(device)))

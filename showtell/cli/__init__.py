@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from showtell import __version__
-from showtell.cli import captioning, looking, scoring, serving, training
+from showtell.cli import albums, captioning, exporting, looking, scoring, serving, training
 from showtell.cli.words import run
 from showtell.plumbing.garbage import leave_at_exit
 
@@ -34,7 +34,8 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {  # in the order of the 
     "evaluate": (scoring.evaluate, "Example: `showtell evaluate runs/b6 --split val decode.num_beams=3`"),
     "caption": (
         captioning.caption,
-        "Examples: `showtell caption photo.jpg`, `showtell caption album/ --out captions.csv`",
+        "Examples: `showtell caption photo.jpg`, `showtell caption album/ --out captions.csv`, "
+        "`showtell caption album/ --out captions/`",
     ),
     "score": (scoring.score, "Example: `showtell score --candidates captions.json --references dataset_flickr8k.json`"),
     "compare": (scoring.compare, "Example: `showtell compare runs/b4 runs/b6 --split val --out compare.html`"),
@@ -47,7 +48,12 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {  # in the order of the 
         captioning.classify,
         "Examples: `showtell classify photo.jpg --labels cat,dog`, `showtell classify album/ --labels folders`",
     ),
+    "find": (
+        albums.find,
+        'Examples: `showtell find "a red car" captions/ --out page.html`, `showtell find "a dog" album/`',
+    ),
     "serve": (serving.serve, "Examples: `showtell serve`, `showtell serve --model tiny --model runs/b6 --port 8080`"),
+    "export": (exporting.export, "Examples: `showtell export tiny --out onnx`, `showtell export runs/b6 --int8`"),
     "features": (training.features, "Example: `showtell features bern-6 data.root=DIR encoder=lite`"),
     "doctor": (
         looking.doctor,

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from showtell.cli.albums import AlbumOptions, caption_album, is_album, refuse
 from showtell.cli.words import (
     SOME_UNREADABLE,
     Model,
@@ -23,16 +24,73 @@ from showtell.plumbing.errors import InputError, Unreadable
 from showtell.plumbing.garbage import nothing_to_collect
 from showtell.plumbing.messages import count, printable
 
+ALBUMS = "Albums (with --out FOLDER/)"
+
 
 def caption(
     photos: Photos,
     model: Model = "tiny",
-    output: Annotated[
-        Path | None, typer.Option("--out", help="Write the captions into a .json, .jsonl or .csv file.")
+    out_name: Annotated[
+        str | None,
+        typer.Option(
+            "--out", metavar="FILE|FOLDER/", help="Write a .json, .jsonl or .csv file; a folder for an album."
+        ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue an --out that was stopped.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue an --out that was stopped; a folder always continues.")
+    ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Make only the I-th of N shares, counted from 0.", rich_help_panel=ALBUMS),
+    ] = None,
+    form: Annotated[
+        str | None, typer.Option("--format", metavar="jsonl|parquet", help="Of the rows.", rich_help_panel=ALBUMS)
+    ] = None,
+    sidecar: Annotated[
+        str | None,
+        typer.Option(metavar="txt", help="Also write dog.txt beside dog.jpg.", rich_help_panel=ALBUMS),
+    ] = None,
+    prepend: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Begin each caption with it.", rich_help_panel=ALBUMS)
+    ] = None,
+    append: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="End each caption with it.", rich_help_panel=ALBUMS)
+    ] = None,
+    max_characters: Annotated[
+        int | None, typer.Option(metavar="N", help="Cut longer captions at a word.", rich_help_panel=ALBUMS)
+    ] = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite", help="Begin the folder anew, and replace texts beside photos.", rich_help_panel=ALBUMS
+        ),
+    ] = False,
+    review: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PAGE.html", help="A page of the hundred captions that are least sure.", rich_help_panel=ALBUMS
+        ),
+    ] = None,
+    photo_column: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The column of photos in a parquet table.", rich_help_panel=ALBUMS),
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(metavar="ray", help="Use every machine of a Ray cluster.", rich_help_panel=ALBUMS)
+    ] = None,
 ) -> None:
-    """Caption your own photos. If --out is stopped, FILE.partial stays, and --resume continues."""
+    """Caption your own photos. If --out is stopped, FILE.partial stays, and --resume continues.
+
+    With --out FOLDER/, caption an album of any size: a folder, a list (.txt), tars or parquet tables.
+    """
+    options = AlbumOptions(
+        shard, form, sidecar, prepend, append, max_characters, photo_column, review, engine, overwrite
+    )
+    if is_album(out_name):
+        assert out_name is not None
+        words, changes = photos_and_changes(photos)
+        caption_album(words, changes, model, out_name, options)
+        return
     with nothing_to_collect():
         from showtell.loading import packaged_models
         from showtell.plumbing.errors import Interrupted
@@ -41,9 +99,11 @@ def caption(
         from showtell.predict.photos import find_photos
         from showtell.predict.writer import Writer
 
-    if resume and output is None:
+    if resume and out_name is None:
         raise InputError("needs the file to continue", key="--resume", advice="name the file with --out")
     words, changes = photos_and_changes(photos)
+    refuse(options, words, out_name)
+    output = Path(out_name) if out_name is not None else None
     paths = find_photos(words)
     Writer(output)  # raises for a name without a known ending, before the model is loaded
     captioner = load_model(model, changes)

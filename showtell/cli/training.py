@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from showtell.cli.words import Overrides, Recipe, err, out
+from showtell.plumbing.errors import InputError
 from showtell.plumbing.garbage import nothing_to_collect
 
 
@@ -14,15 +15,34 @@ def train(
     overrides: Overrides = None,
     run: Annotated[Path | None, typer.Option(help="Folder for the run. By default runs/RECIPE.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped.")] = False,
+    other_world: Annotated[
+        bool, typer.Option("--other-world", help="With --resume: allow another number of processes than before.")
+    ] = False,
+    seeds: Annotated[
+        str | None, typer.Option(metavar="1,2,3", help="Train one run for each seed, and print a table of all.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Runs of --seeds at the same time. By default one for each GPU.")
+    ] = None,
 ) -> None:
     """Train a captioner from a recipe. Everything goes into one run folder."""
     with nothing_to_collect():
         from showtell.recipe.check import check
         from showtell.settings.text import load_recipe
         from showtell.training.loop import train as train_recipe
+        from showtell.training.processes import joined
+        from showtell.training.seeds import train_seeds
 
     folder = run or Path("runs") / Path(recipe).stem
-    train_recipe(check(load_recipe(recipe, overrides or [])), folder, resume, err)
+    if seeds is not None:
+        train_seeds(recipe, overrides or [], folder, seeds, jobs, resume, err, out)
+        return
+    if jobs is not None:
+        raise InputError("needs --seeds", key="--jobs", value=jobs, advice="a single run is one job")
+    with joined() as world:
+        train_recipe(check(load_recipe(recipe, overrides or [])), folder, resume, err, other_world=other_world)
+    if not world.main:
+        return
     out.print(f"trained: {folder}; next: showtell evaluate {folder}, showtell caption PHOTO --model {folder}")
 
 

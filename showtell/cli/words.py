@@ -13,6 +13,7 @@ import typer
 from showtell.plumbing.console import Plain
 from showtell.plumbing.errors import InputError, Interrupted, ShowtellError, Unreadable
 from showtell.plumbing.messages import count, printable
+from showtell.plumbing.ranks import rank
 
 out, err = Plain(soft_wrap=True), Plain(stderr=True)
 Recipe = Annotated[
@@ -50,14 +51,16 @@ def run(command: Callable[[], object]) -> None:
     try:
         command()
     except ShowtellError as error:
-        err.print(f"error: {error}", markup=False, soft_wrap=True)
+        if rank() == 0:  # of several processes that train together, each has the same error
+            err.print(f"error: {error}", markup=False, soft_wrap=True)
         sys.exit(2)
     except OSError as error:  # no better words were found before, for example for a full disk
         where = f"{error.filename}: " if error.filename else ""
         err.print(f"error: {where}{error.strerror or error}", markup=False, soft_wrap=True)
         sys.exit(2)
-    except Interrupted as stop:
-        err.print(str(stop), markup=False, soft_wrap=True)
+    except (Interrupted, KeyboardInterrupt) as stop:
+        if rank() == 0:
+            err.print(str(stop) or "stopped", markup=False, soft_wrap=True)
         sys.exit(130)
 
 

@@ -15,7 +15,7 @@ from showtell.report.heat import thumbnail
 
 A4 = (8.27, 11.69)  # inches
 LEFT, TOP, BOTTOM, RIGHT = 0.08, 0.95, 0.05, 0.92  # shares of the page
-WIDE = 96  # letters in a line
+WIDE, WIDE_TITLE = 96, 56  # letters in a line
 LINE, TITLE = 0.0165, 0.032  # shares of the page: heights of a line and of a title
 
 
@@ -44,9 +44,11 @@ class Booklet:
         self._whole.__exit__(kind, error, trace)
 
     def title(self, text: str) -> None:
-        figure = self._room(TITLE + 4 * LINE)
-        figure.text(LEFT, self.free, text, fontsize=15, weight="bold", va="top", parse_math=False)
-        self.free -= TITLE
+        lines = textwrap.wrap(text, WIDE_TITLE)
+        figure = self._room(len(lines) * TITLE + 4 * LINE)
+        for line in lines:
+            figure.text(LEFT, self.free, line, fontsize=15, weight="bold", va="top", parse_math=False)
+            self.free -= TITLE
 
     def text(self, text: str, *, style: str = "normal") -> None:
         for line in [each for part in text.split("\n") for each in textwrap.wrap(part, WIDE) or [""]]:
@@ -61,8 +63,12 @@ class Booklet:
         self.text(text, style="italic")
         self.free -= lines * LINE
 
-    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], above: str = "") -> None:
+        """A table; the text `above` it, of one or two lines, stays on its page."""
         height = 1.5 * LINE * (len(rows) + 1)
+        if above:
+            self._room(height + 3 * LINE)
+            self.text(above)
         figure = self._room(height)
         axes = figure.add_axes((LEFT, self.free - height, RIGHT - LEFT, height))
         axes.set_axis_off()
@@ -75,17 +81,20 @@ class Booklet:
         grid.scale(1, 1.2)
         self.free -= height + LINE
 
-    def figure(self, figure: Figure, width: float = 1.0) -> None:
-        """A figure, as wide as the page or a share of it."""
+    def figure(self, figure: Figure, width: float = 1.0, above: str = "") -> None:
+        """A figure, as wide as the page or a share of it. The line `above` it stays on its page."""
         from io import BytesIO
 
-        self.picture(Image.open(BytesIO(png(figure))), width)
+        self.picture(Image.open(BytesIO(png(figure))), width, above)
 
-    def picture(self, image: Image.Image, width: float = 1.0) -> None:
-        share = (RIGHT - LEFT) * width
+    def picture(self, image: Image.Image, width: float = 1.0, above: str = "") -> None:
+        share, most = (RIGHT - LEFT) * width, TOP - BOTTOM - 2 * LINE
         height = share * A4[0] / A4[1] * image.height / image.width
-        if height > TOP - BOTTOM:
-            share, height = share * (TOP - BOTTOM) / height, TOP - BOTTOM
+        if height > most:
+            share, height = share * most / height, most
+        if above:
+            self._room(height + 2 * LINE)
+            self.text(above)
         figure = self._room(height)
         axes = figure.add_axes((LEFT, self.free - height, share, height))
         axes.imshow(image, interpolation="lanczos")

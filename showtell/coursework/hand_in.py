@@ -1,5 +1,6 @@
 """Files -> a zip for a course, refused with a list of everything that the course would refuse."""
 
+import json
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
@@ -11,9 +12,22 @@ from showtell.plumbing.files import whole
 Check = Callable[[Path], Iterable[str]]  # the course's folder -> what is wrong in it
 
 
-def missing(*patterns: str) -> Check:
-    """A check that each pattern, such as `hw3_*.pdf`, names a file."""
-    return lambda folder: (f"{pattern} is missing" for pattern in patterns if not any(folder.glob(pattern)))
+def missing(*patterns: str, advice: str = "") -> Check:
+    """A check that each pattern, such as `hw3_*.pdf`, names a file. `advice` says what makes it."""
+    reason = f": {advice}" if advice else ""
+    return lambda folder: (f"{pattern} is missing{reason}" for pattern in patterns if not any(folder.glob(pattern)))
+
+
+def not_run(pattern: str, advice: str = "run all its cells, then save it") -> Check:
+    """A check that every notebook has outputs."""
+
+    def check(folder: Path) -> Iterable[str]:
+        for path in sorted(folder.glob(pattern)):
+            cells = [cell for cell in json.loads(path.read_text("utf-8"))["cells"] if cell["cell_type"] == "code"]
+            if not any(cell["outputs"] for cell in cells):
+                yield f"{path.name} has no outputs: {advice}"
+
+    return check
 
 
 def forbidden(pattern: str, commands: Sequence[str]) -> Check:
@@ -26,15 +40,6 @@ def forbidden(pattern: str, commands: Sequence[str]) -> Check:
                 yield from (f"{path.name} line {number} uses {found}" for found in dict.fromkeys(word.findall(line)))
 
     return check
-
-
-def larger(pattern: str, most: int) -> Check:
-    """A check that no file is larger than so many bytes."""
-    return lambda folder: (
-        f"{path.relative_to(folder)} has {path.stat().st_size:,} bytes, more than {most:,}"
-        for path in sorted(folder.glob(pattern))
-        if path.stat().st_size > most
-    )
 
 
 def pages(pattern: str, most: int) -> Check:
@@ -55,7 +60,8 @@ def write_zip(folder: Path, file: Path, patterns: Sequence[str], checks: Sequenc
     wrong = list(dict.fromkeys(line for check in checks for line in check(folder)))
     if wrong:
         raise InputError(f"the hand-in is refused, {len(wrong)} to solve:", details=wrong)
-    paths = sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()} - {file})
+    found = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()} - {file}
+    paths = sorted(path for path in found if "__pycache__" not in path.parts)
     with whole(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in paths:
             archive.write(path, path.relative_to(folder))

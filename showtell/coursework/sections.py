@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from showtell import checkpoint
@@ -14,6 +15,7 @@ from showtell.coursework.booklet import Booklet
 from showtell.data.images import open_image
 from showtell.explain.explain import explain
 from showtell.plumbing.files import whole
+from showtell.recipe.tables import defaults
 from showtell.report.classified import bars_figure
 from showtell.report.figures import loss_figure, png
 from showtell.report.strip import attention_figure
@@ -22,31 +24,26 @@ from showtell.training.log import read_log
 from showtell.zeroshot.classify import Classified
 from showtell.zeroshot.judged import judge
 
+ALWAYS = ("epochs", "batch_size", "lr", "seed")  # settings that are shown even if they are the default
 Scores = Mapping[str, Mapping[str, float]]  # run -> metric -> value
 
 
-def settings(book: Booklet, recipe: Recipe, sections: Sequence[str] = ("encoder", "decoder", "peft")) -> None:
-    """The options of some sections of a recipe, a line each."""
-    for section in [*sections, "loss", "decode", "train"]:
-        options = {key: value for key, value in recipe[section].items() if value not in (None, [], False, "off")}
-        book.text(f"{section}: " + ", ".join(f"{key} {value}" for key, value in options.items()))
+def settings(book: Booklet, recipe: Recipe) -> None:
+    """A line for each section of a recipe: `decoder: gpt2, layers 3`, with the options that are not the default."""
+    lines = []
+    for section in ("encoder", "tokenizer", "decoder", "peft", "loss", "decode", "train"):
+        usual, options = defaults(recipe, section), dict(recipe[section])
+        words = [str(options.pop("name"))] if "name" in options else []
+        words += [
+            f"{key} {options[key]}" for key in options if key in ALWAYS or options[key] not in (usual.get(key), [])
+        ]
+        lines.append(f"{section}: {', '.join(words)}")
+    book.text("\n".join(lines))
 
 
 def curves(book: Booklet, runs: Mapping[str, Path]) -> None:
     """Training and validation losses of all runs in one figure."""
     book.figure(loss_figure({name: read_log(run) for name, run in runs.items()}))
-
-
-def course_of(book: Booklet, run: Path, metric: str) -> None:
-    """The validation metric of each epoch."""
-    rows = [row for row in read_log(run) if metric in row]
-    figure = Figure(figsize=(7.2, 2.6), dpi=150, layout="constrained")
-    axes = figure.add_subplot()
-    axes.plot([row["epoch"] for row in rows], [row[metric] for row in rows], marker="o", markersize=3.5)
-    axes.set_xlabel("epoch")
-    axes.set_ylabel(f"{metric}, validation")
-    axes.grid(axis="y", alpha=0.4)
-    book.figure(figure)
 
 
 def two_curves(rows: Sequence[Mapping[str, Any]], metric: str) -> Figure:
@@ -60,6 +57,7 @@ def two_curves(rows: Sequence[Mapping[str, Any]], metric: str) -> Figure:
     left.legend(frameon=False)
     for axes, name in ((left, "loss per word"), (right, metric)):
         axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylabel(name)
         axes.grid(axis="y", alpha=0.4)
         axes.set_ylim(bottom=0)
@@ -72,10 +70,10 @@ def write_figure(figure: Figure, path: Path) -> None:
         part.write_bytes(png(figure))
 
 
-def table(book: Booklet, scores: Scores, first: str = "run") -> None:
+def table(book: Booklet, scores: Scores, first: str = "run", above: str = "") -> None:
     names = list(dict.fromkeys(name for of_run in scores.values() for name in of_run))
     rows = [[run, *(_number(values.get(name)) for name in names)] for run, values in scores.items()]
-    book.table([first, *names], rows)
+    book.table([first, *names], rows, above)
 
 
 def _number(value: float | None) -> str:
@@ -105,12 +103,14 @@ def captions(
         book.photos([(open_image(photo, at_least=480), "\n".join(lines))])
 
 
-def attention(book: Booklet, captioner: Captioner, photos: Sequence[Path], layer: int | None = None) -> None:
+def attention(
+    book: Booklet, captioner: Captioner, photos: Sequence[Path], layer: int | None = None, above: str = ""
+) -> None:
     """One picture a photo: where the model looked at each word, in one layer or in the mean of all."""
     for photo in photos:
         image = open_image(photo, at_least=480)
-        book.text(photo.name)
-        book.figure(attention_figure(image, explain(captioner, image, how="attention", layer=layer, share=None)))
+        explained = explain(captioner, image, how="attention", layer=layer, share=None)
+        book.figure(attention_figure(image, explained), above=above or photo.name)
 
 
 def best_and_worst(
@@ -121,8 +121,8 @@ def best_and_worst(
         ("best", max(values, key=values.__getitem__)),
         ("worst", min(values, key=values.__getitem__)),
     ):
-        book.text(f"{word}: {image_id}, {values[image_id]:.4f}")
-        attention(book, captioner, [photos[image_id]], layer=-1)
+        above = f"{word}: {image_id}, {values[image_id]:.4f}"
+        attention(book, captioner, [photos[image_id]], layer=-1, above=above)
 
 
 def prompts(book: Booklet, found: Classified) -> None:

@@ -54,7 +54,7 @@ def folder(*, root: Path, split: Split | None = None, val_share: Share = 0.1, te
 def bare(*, root: Path) -> Records:
     """All photos below `root`, sorted, without captions. Skips hidden files and folders."""
     root = existing_folder(root)
-    names = sorted(path.relative_to(root).as_posix() for path in _walk(root) if _is_photo(path))
+    names = sorted(path.relative_to(root).as_posix() for path in walk(root) if is_photo(path))
     passed_over = _passed_over(root, names)
     if not names:
         next(root.iterdir(), None)  # raises PermissionError if the folder may not be read
@@ -65,8 +65,11 @@ def bare(*, root: Path) -> Records:
     )
 
 
-def _walk(root: Path) -> Iterator[Path]:
-    """All files that are not hidden. Links to folders come last; each folder is read once, as links may be circular."""
+def walk(root: Path) -> Iterator[Path]:
+    """All files that are not hidden, sorted within each folder. Links to folders come last.
+
+    Each folder is read once, as links may be circular.
+    """
     seen = {_identity(parent) for parent in root.resolve().parents}  # else a link to a parent would read the whole disk
     waiting = [root]
     for top in waiting:  # the list grows meanwhile
@@ -77,7 +80,7 @@ def _walk(root: Path) -> Iterator[Path]:
                 continue
             seen.add(identity)
             waiting += (path for path in (Path(folder, name) for name in folders) if path.is_symlink())
-            yield from (Path(folder, name) for name in names if not name.startswith("."))
+            yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
 
 
 def _identity(folder: Path) -> tuple[int, int] | Path:
@@ -173,6 +176,6 @@ def _placed(row: Row, below: Path) -> Row:
     return row._replace(image_id=name, photo=name, split=split)
 
 
-def _is_photo(path: Path) -> bool:
+def is_photo(path: Path) -> bool:
     """Decides only by the name. Unreadable photos and broken links are reported when they are opened."""
     return path.suffix.lower() in (*SUFFIXES, *NOT_READ)

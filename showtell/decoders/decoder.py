@@ -127,7 +127,7 @@ class Decoder(nn.Module, ABC):
         return cls.select(state, torch.zeros(len(some), captions, dtype=torch.long, device=some.device))
 
 
-def check_length(decoder: Decoder, length: int) -> None:
+def check_length(decoder: Decoder, length: int | torch.SymInt) -> None:
     """Raise RecipeError if a decoder has no positions for a caption of so many tokens and what PEFT put before it."""
     limit = decoder.max_length
     learned = decoder.learned.length if decoder.learned is not None else 0

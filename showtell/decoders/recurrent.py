@@ -83,7 +83,7 @@ class Recurrent(Decoder):
 
     def start(self, features: Features) -> tuple[Memory, State]:
         code = self.visual(features.pooled)
-        images = len(code)
+        images = code.shape[0]  # len() would fix the number in an exported graph
         state: State = {"position": torch.zeros(images, 1, dtype=torch.long, device=code.device)}
         if self.conditioning == "init_state":
             first = code.tanh().reshape(images, 1, len(self.parts), self.layers, self.dim).unbind(2)

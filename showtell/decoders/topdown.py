@@ -72,8 +72,12 @@ class Topdown(Decoder):
             raise RecipeError(key="decoder.regions", value=self.regions, takes=takes, advice=advice)
         real = features.mask[..., None]
         seen = self.linear(self.feature_dropout(self.standardise(features.tokens)))
-        # Batch norm reads only real tokens, because padding would shift its mean and deviation.
-        tokens = leaky_relu(seen.new_zeros(seen.shape).masked_scatter(real, self.norm(seen[features.mask])))
+        if self.training:
+            # Batch norm reads only real tokens, because padding would shift its mean and deviation.
+            seen = seen.new_zeros(seen.shape).masked_scatter(real, self.norm(seen[features.mask]))
+        else:
+            seen = self.norm(seen.flatten(0, 1)).unflatten(0, (images, count)).masked_fill(~real, 0)
+        tokens = leaky_relu(seen)
         pooled = tokens.masked_fill(~real, float("-inf")).amax(1)
         state = {name: tokens.new_zeros(images, 1, 2 * self.dim) for name in ("first", "second")}
         return {"tokens": tokens, "pooled": pooled, "mask": features.mask}, state

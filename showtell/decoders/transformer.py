@@ -73,7 +73,7 @@ class Transformer(Decoder):
 
     def start(self, features: Features) -> tuple[Memory, State]:
         if self.place is None:
-            visual, mask = self.visual(features.pooled)[:, None], features.mask.new_ones(len(features.pooled), 1)
+            visual, mask = self.visual(features.pooled)[:, None], features.mask.new_ones(features.pooled.shape[0], 1)
         else:
             visual, mask = self.visual(features.tokens) + self.place(features.boxes), features.mask
         visual = self.dropout(visual)
@@ -82,9 +82,9 @@ class Transformer(Decoder):
         for i, block in enumerate(self.blocks):
             keys, values, visual = block.image(visual, mask)
             remember(memory, kind, i, keys, values)
-        begin = begin_with(self.learned, self.blocks, self.positions, memory, len(mask))
-        position = torch.full((len(mask), 1), begin, dtype=torch.long, device=mask.device)
-        return memory, {"position": position, **self.blocks.empty(len(mask), visual)}
+        begin = begin_with(self.learned, self.blocks, self.positions, memory, mask)
+        position = torch.full((mask.shape[0], 1), begin, dtype=torch.long, device=mask.device)
+        return memory, {"position": position, **self.blocks.empty(visual)}
 
     def forward(
         self,

@@ -73,7 +73,9 @@ class Attention(nn.Module):
         query, *own = self.project(x)
         keys, values = (torch.cat([old, new], dim=-2) for old, new in zip(past, own, strict=True))
         steps, length = query.shape[-2], keys.shape[-2]
-        causal = torch.ones(steps, length, dtype=torch.bool, device=x.device).tril(length - steps)
+        causal = torch.ones(steps, length, dtype=torch.bool, device=x.device)
+        if steps > 1:  # for an exported graph, which reads one word, `tril` would fix the length
+            causal = causal.tril(length - steps)
         if image is None:
             out, weights = attend(query, keys, values, causal, False)
         else:
@@ -109,8 +111,12 @@ def attend(
 
 
 def masked(scores: Tensor, mask: Tensor) -> Tensor:
-    """-inf for keys whose mask is False. For speed, nothing is written if all are True (a GPU would wait to know)."""
-    return scores if not mask.is_cuda and mask.all() else scores.masked_fill(~mask, float("-inf"))
+    """-inf for keys whose mask is False. For speed, nothing is written if all are True.
+
+    A GPU would wait to know, and a graph that is traced cannot ask.
+    """
+    asks = not mask.is_cuda and not torch.compiler.is_compiling()
+    return scores if asks and mask.all() else scores.masked_fill(~mask, float("-inf"))
 
 
 def fused(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:

@@ -84,9 +84,10 @@ class Blocks(nn.ModuleList):
     def __iter__(self) -> Iterator[Block]:
         return super().__iter__()  # type: ignore[return-value]
 
-    def empty(self, images: int, like: Tensor) -> dict[str, Tensor]:
-        """The state of one caption per image before its first word: no keys and no values in any layer."""
+    def empty(self, like: Tensor) -> dict[str, Tensor]:
+        """The state of one caption per image of `like` (B ..) before its first word: no keys in any layer."""
         state = {}
+        images = like.shape[0]  # len() would fix the number in an exported graph
         for i, block in enumerate(self):
             heads, width = block.self_attention.heads, block.self_attention.out.in_features
             nothing = like.new_empty(images, 1, heads, 0, width // heads)
@@ -141,7 +142,11 @@ def remember(memory: dict[str, Tensor], kind: str, layer: int, keys: Tensor, val
 
 
 def begin_with(
-    learned: Learned | None, blocks: Blocks, positions: nn.Embedding, memory: dict[str, Tensor], images: int
+    learned: Learned | None,
+    blocks: Blocks,
+    positions: nn.Embedding,
+    memory: dict[str, Tensor],
+    mask: Bool[Tensor, "B N"],
 ) -> int:
     """Put learned positions behind the prefix in the memory. Returns how many, so that words are numbered from there.
 
@@ -149,10 +154,11 @@ def begin_with(
     """
     if learned is None:
         return 0
+    images = mask.shape[0]
     if isinstance(learned, LearnedPrompt):
         x = learned.vectors + positions.weight[: learned.length]
         x = x.expand(images, 1, *x.shape)
-        _, grown, _ = blocks.run(x, memory, blocks.empty(images, x), maps=False)
+        _, grown, _ = blocks.run(x, memory, blocks.empty(x), maps=False)
         pairs = [(grown[f"keys{i}"][:, 0], grown[f"values{i}"][:, 0]) for i in range(len(blocks))]
     else:
         pairs = [(keys.expand(images, *keys.shape), values.expand(images, *values.shape)) for keys, values in learned()]

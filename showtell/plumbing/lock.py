@@ -3,6 +3,9 @@
 The file `.lock` exists while a process holds the lock, and may stay after a kill. It then locks nothing: the system's
 lock counts, not the file. On a network disk the lock is as reliable as that disk's locks. On Windows, and on disks
 without locks, nothing is locked, and users must not start two writers.
+
+A `shared` lock is for processes that share a folder's work: any number of them may hold it, but not beside a process
+with the whole lock. A lock of another `name` guards a piece of the folder.
 """
 
 import contextlib
@@ -29,8 +32,8 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.E
 class Lock:
     """`with Lock(run) as lock: ...; lock.take()`. From `take` to the end of the block, no other process can take it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, name: str = NAME, *, shared: bool = False) -> None:
+        self.folder, self.path, self.shared = folder, folder / name, shared
         self._file: int | None = None
 
     @property
@@ -42,7 +45,7 @@ class Lock:
         if self._file is not None:
             return
         file = self._open()
-        if not _locked(file):
+        if not _locked(file, self.shared):
             holder = os.read(file, 1000)
             os.close(file)
             advice = "wait until it ends, or choose another folder"
@@ -52,6 +55,8 @@ class Lock:
             self.take()
             return
         self._file = file
+        if self.shared:
+            return
         since = datetime.now().astimezone().isoformat(timespec="seconds")
         holder_now = json.dumps({"process": os.getpid(), "host": socket.gethostname(), "since": since})
         os.ftruncate(file, 0)
@@ -59,11 +64,11 @@ class Lock:
 
     def _open(self) -> int:
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)  # not on Windows
-        return os.open(self.folder / NAME, flags, 0o644)
+        return os.open(self.path, flags, 0o644)
 
     def _is_ours(self, file: int) -> bool:
         try:
-            return os.path.samestat(os.fstat(file), (self.folder / NAME).lstat())
+            return os.path.samestat(os.fstat(file), self.path.lstat())
         except FileNotFoundError:
             return False
 
@@ -72,18 +77,19 @@ class Lock:
 
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
-            with contextlib.suppress(OSError):
-                (self.folder / NAME).unlink()  # a run that ended has no lock in it
+            if not self.shared:
+                with contextlib.suppress(OSError):
+                    self.path.unlink()  # a run that ended has no lock in it
             os.close(self._file)  # which frees it
             self._file = None
 
 
-def _locked(file: int) -> bool:
+def _locked(file: int, shared: bool) -> bool:
     """Lock an open file, if the disk can; False if another process has it. Raises OSError, with the file closed."""
     if fcntl is None:
         return True
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in HELD:
             return False

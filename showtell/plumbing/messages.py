@@ -67,13 +67,13 @@ def cut(text: str, most: int) -> str:
     return f"{text[:half]} ... {text[len(text) - half + 1 :]}"
 
 
-def count(number: int, thing: str) -> str:
+def count(number: int, thing: str, things: str | None = None) -> str:
     """A number with its noun in singular or plural.
 
-    >>> count(1, "photo"), count(1680, "photo")
-    ('1 photo', '1,680 photos')
+    >>> count(1, "photo"), count(1680, "photo"), count(2, "process", "processes")
+    ('1 photo', '1,680 photos', '2 processes')
     """
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+    return f"{number:,} {thing if number == 1 else things or thing + 's'}"
 
 
 def nearest(word: object, allowed: Iterable[str]) -> str | None:

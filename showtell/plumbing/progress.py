@@ -1,6 +1,10 @@
-"""A progress bar with rate and ETA on standard error. It appears after two seconds: quick work prints nothing."""
+"""A progress bar with rate and ETA on standard error. It appears after two seconds: quick work prints nothing.
+
+A notebook draws it with ipywidgets. Without that package there is one line, so that no warning stands in a hand-in.
+"""
 
 import time
+from importlib.util import find_spec
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -38,6 +42,10 @@ class Bar:
     def _start(self) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+        if self.console.is_jupyter and find_spec("ipywidgets") is None:
+            self.console.print(f"{self.title}: {self.total:,} {self.unit}s", markup=False, highlight=False)
+            self.show = False
+            return
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=max(6, min(40, self.console.width - BESIDE_BAR))),

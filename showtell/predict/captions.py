@@ -48,16 +48,22 @@ def caption(
 
 @torch.no_grad()  # else a trained encoder would keep the activations of every photo for its gradients
 def describe_all(
-    captioner: Captioner, source: Source, batch_size: int = 64, console: Console | None = None, **decode: Any
+    captioner: Captioner,
+    source: Source,
+    batch_size: int = 64,
+    console: Console | None = None,
+    rows: Sequence[int] | None = None,
+    **decode: Any,
 ) -> dict[str, Caption]:
-    """A caption for every image of a source, by image_id."""
+    """A caption for every image of a source, or only for those of `rows`, by image_id."""
     captions: dict[str, Caption] = {}
-    with Bar(console or Plain(stderr=True), "captioning", len(source), "photo", show=console is not None) as bar:
-        for start in range(0, len(source), batch_size):
-            rows = range(start, min(start + batch_size, len(source)))
-            described = captioner.describe(source(list(rows)), **decode)
-            captions |= dict(zip((source.records[row].image_id for row in rows), described, strict=True))
-            bar.advance(len(rows))
+    rows = range(len(source)) if rows is None else rows
+    with Bar(console or Plain(stderr=True), "captioning", len(rows), "photo", show=console is not None) as bar:
+        for start in range(0, len(rows), batch_size):
+            some = rows[start : start + batch_size]
+            described = captioner.describe(source(list(some)), **decode)
+            captions |= dict(zip((source.records[row].image_id for row in some), described, strict=True))
+            bar.advance(len(some))
     return captions
 
 

@@ -21,6 +21,7 @@ from showtell.plumbing.device import autocast, device_of
 from showtell.plumbing.errors import InputError, RecipeError, ShowtellError
 from showtell.plumbing.files import check_folder, write_json
 from showtell.plumbing.origin import origin
+from showtell.predict.album.confidence import calibrate
 from showtell.predict.captions import caption_records
 from showtell.recipe.build import build
 from showtell.recipe.fixed import Evaluate
@@ -95,6 +96,8 @@ def evaluate_run(
     scores.captions = digest_file(folder / f"captions-{split}.json") or ""
     scores.made = origin() | {"model": _name(run), "captioning_seconds": seconds}
     write_json(folder / f"scores-{split}.json", to_json(scores))
+    if split == "val" and "CIDEr-D" in scores:
+        calibrate(folder, captioner, captions, scores["CIDEr-D"].per_image)
     return scores
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from showtell import checkpoint
 from showtell.cache import Source
 from showtell.captioners.neural import Neural
+from showtell.encoders.frozen import digest
 from showtell.features import first, to
 from showtell.losses.loss import Learnt, Loss
 from showtell.peft.freeze import inserted
@@ -29,7 +30,17 @@ from showtell.training.average import Average
 from showtell.training.batches import collate, epoch_steps
 from showtell.training.log import FILES
 from showtell.training.optimizer import clip, learning_rate, make_optimizer
-from showtell.training.resume import UNAVERAGED, Checkpoint, Where, differences, digests
+from showtell.training.processes import ALONE, World
+from showtell.training.resume import (
+    UNAVERAGED,
+    Checkpoint,
+    Where,
+    differences,
+    digests,
+    own_seed,
+    random_name,
+    restore_random,
+)
 from showtell.training.teacher import Teacher
 from showtell.training.validation import Validation, clip_of, goodness
 
@@ -68,9 +79,10 @@ class Job:
         validation: Source | None,
         run: Path,
         teacher: Teacher | None = None,
+        world: World = ALONE,
     ) -> None:
         self.captioner, self.settings, self.loss, self.training, self.run = captioner, settings, loss, training, run
-        self.teacher = teacher
+        self.teacher, self.world = teacher, world
         learned = [text for record in training.records for text in record.references]
         self.validation = Validation(validation, captioner, learned) if validation is not None else None
         self.words = [[captioner.tokenizer.encode(text) for text in record.references] for record in training.records]
@@ -78,7 +90,7 @@ class Job:
         loss.begin(Learnt(training.records, captioner.tokenizer, captioner.decode, clip, teacher))
         self.optimizer = make_optimizer(captioner, settings)
         sources = [training] if validation is None else [training, validation]
-        self.where = Where(data=digests(sources, self.words, self._given()))
+        self.where = Where(data=digests(sources, self.words, self._given()), processes=world.size)
         self.average = self._average()
         self.plan = self._plan(0)
         # If photos have different numbers of captions, later epochs may have a step or two more or less.
@@ -152,7 +164,19 @@ class Job:
             if self.settings.start is None:
                 seen = first(self.training(sample.tolist()))
                 self.captioner.decoder.fit(seen.to(self.captioner.device))
+        self.world.copy_from_main(self._measured())
+        if not self.world.main:
+            torch.manual_seed(own_seed(self.settings.seed, self.world.rank))
         self.average = self._average()
+        if self.world.main:
+            self._begin_folder()
+        self.save()  # so that a folder with a model or a log row always has a checkpoint
+
+    def _measured(self) -> list[Tensor]:
+        """The weights and the measures that a run saves. All processes begin with those of process 0."""
+        return list(checkpoint.weights(self.captioner.encoder, self.captioner.decoder).values())
+
+    def _begin_folder(self) -> None:
         try:
             # A run that was killed before its first checkpoint may have left these, with another tokenizer.
             for path in [*(self.run / name for name in FILES), *self.run.glob("tokenizer.*")]:
@@ -163,7 +187,6 @@ class Job:
             raise InputError(f"cannot hold a run: {error.strerror}", key=str(self.run), advice=advice) from None
         self.captioner.save_settings(self.run)
         write_json(self.run / MADE, origin() | {"parameters": self._parameters()})
-        self.save()  # so that a folder with a model or a log row always has a checkpoint
 
     def _parameters(self) -> dict[str, int]:
         """How many numbers the network has, and how many of them this training changes."""
@@ -182,7 +205,8 @@ class Job:
             )
         if saved.where.finished:  # this time the recipe asks for more epochs or steps
             saved.where.finished = False
-            self.captioner.save_settings(self.run)
+            if self.world.main:
+                self.captioner.save_settings(self.run)
         plan = self._plan(saved.where.epoch)
         self._check_step(saved.where, len(plan))
         self.where, tensors, captioner, source = saved.where, saved.tensors, self.captioner, str(self.run / "last")
@@ -191,7 +215,8 @@ class Job:
         if UNAVERAGED in tensors:
             checkpoint.restore(captioner.encoder, captioner.decoder, tensors[UNAVERAGED], source)
         checkpoint.restore_optimizer(self.optimizer, tensors["optimizer"], source)
-        checkpoint.restore_random(tensors["random"], captioner.device, source)
+        restore_random(saved, self.world.rank, self.settings.seed, captioner.device, source)
+        self.where.processes = self.world.size
         self.plan = plan
 
     def _check_step(self, where: Where, steps: int) -> None:
@@ -208,8 +233,21 @@ class Job:
             )
 
     def save(self) -> None:
+        """Process 0 writes a checkpoint; it holds the random states of all."""
+        captioner, world = self.captioner, self.world
+        states = world.gather(checkpoint.random_tensors(captioner.device))
+        self._check_weights()
+        if world.main:
+            self._write({random_name(rank): state for rank, state in enumerate(states)})
+
+    def _check_weights(self) -> None:
+        """Raise InputError if the weights of the processes differ, which only a broken machine or library can do."""
+        if self.world.size > 1:
+            weights = digest((), checkpoint.weights(self.captioner.encoder, self.captioner.decoder))
+            self.world.check_equal({"weights": weights})
+
+    def _write(self, tensors: dict[str, dict[str, Tensor]]) -> None:
         captioner = self.captioner
-        tensors = {"random": checkpoint.random_tensors(captioner.device)}
         tensors["optimizer"] = checkpoint.optimizer_tensors(self.optimizer)
         if self.settings.ema:
             live = checkpoint.weights(captioner.encoder, captioner.decoder)
@@ -243,9 +281,12 @@ class Job:
             group["lr"] = rate * group["scale"]
         self.optimizer.zero_grad(set_to_none=True)
         special = captioner.tokenizer.special
-        batches = [collate(groups, self.words, special) for groups in self.plan[self.where.step_in_epoch]]
-        count = sum(self.loss.units(captions) for _, captions in batches)
-        learnt = sum(self.loss.captions(captions) for _, captions in batches)
+        shares = [self.world.share(groups) for groups in self.plan[self.where.step_in_epoch]]
+        batches = [collate(groups, self.words, special) for groups in shares if groups]
+        count, learnt = self.world.sum(
+            sum(self.loss.units(captions) for _, captions in batches),
+            sum(self.loss.captions(captions) for _, captions in batches),
+        )
         total, rewards = 0.0, 0.0
         for images, captions in batches:
             with self.autocast:
@@ -253,6 +294,8 @@ class Job:
             (loss / count).backward()
             total, rewards = total + float(loss.detach()), rewards + reward * self.loss.captions(captions)
         parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        total, rewards = self.world.sum_gradients(parameters, total, rewards)
+        self.world.average_statistics((captioner.encoder, captioner.decoder))
         norm = clip(parameters, settings)
         if not torch.isfinite(norm):
             raise InputError(
@@ -287,15 +330,16 @@ class Job:
 
     def _measure(self, validation: Validation) -> dict[str, float]:
         with self.autocast:
-            measured = validation.measure()
+            measured = validation.measure(self.world)
         value = goodness(self.settings.select, measured)
         self.where.stale += 1
         known = math.isfinite(value)
         if self.where.best is None or (known and value > self.where.best):
             self.where.best = value if known else None  # no number is larger than NaN, so NaN would stay the best
             self.where.best_step, self.where.stale = self.where.step, 0
-            model = checkpoint.weights(self.captioner.encoder, self.captioner.decoder)
-            checkpoint.write_tensors(self.run / checkpoint.MODEL, model)
+            if self.world.main:
+                model = checkpoint.weights(self.captioner.encoder, self.captioner.decoder)
+                checkpoint.write_tensors(self.run / checkpoint.MODEL, model)
         elif self.where.stale % self.settings.plateau == 0:
             self.where.lowered += 1
         return measured
@@ -303,7 +347,7 @@ class Job:
     def keep(self) -> None:
         """After every `keep_every` epochs, write the captioner as it is now into RUN/epochs/N."""
         every = self.settings.keep_every
-        if every is None or not self.epoch_ended or self.where.epoch % every:
+        if not self.world.main or every is None or not self.epoch_ended or self.where.epoch % every:
             return
         folder = self.run / KEPT / str(self.where.epoch)
         clear(folder)

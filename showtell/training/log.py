@@ -81,6 +81,19 @@ class Log:
             self.wandb.finish()
 
 
+class NoLog:
+    """What processes other than the first have in place of a log."""
+
+    def write(self, row: Row) -> None:
+        pass
+
+    def write_csv(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
 def check_extras(tensorboard: bool, wandb: str) -> None:
     """Raise RecipeError if the recipe asks for a log whose package is not installed."""
     asked = {"tensorboard": ("torch.utils.tensorboard", tensorboard, "true")}

@@ -22,14 +22,14 @@ from showtell.recipe.check import check
 from showtell.recipe.rules import trains
 from showtell.settings.text import Recipe
 from showtell.training.job import Job
-from showtell.training.log import FILES, Log
+from showtell.training.log import FILES, Log, NoLog
+from showtell.training.processes import joined
 from showtell.training.remember import remember
-from showtell.training.resume import Checkpoint, claim, hold, open_run
+from showtell.training.resume import Checkpoint, check_processes, claim, hold, open_run
 from showtell.training.setup import set_up, with_metric
 
 LOG_EVERY = 20  # steps
-AfterEpoch = Callable[[Job], None] | None
-Heard = Callable[[dict[str, Any]], None]
+AfterEpoch = Callable[[Job, dict[str, Any]], None]
 
 
 def train(
@@ -37,35 +37,44 @@ def train(
     run: str | Path,
     resume: bool = False,
     console: Console | None = None,
-    heard: Heard = lambda row: None,
-    after_epoch: AfterEpoch = None,
+    after_epoch: AfterEpoch = lambda job, row: None,
+    other_world: bool = False,
 ) -> Path:
     """Train a recipe into the folder `run`, or resume it, as `showtell train` does. Returns the folder.
 
     `recipe` comes from `showtell.load_recipe`, or is nested dicts of your own. Progress and notes go to `console`, by
-    default to stderr. `heard` gets each row of the log, for example to print an epoch's scores. Training may be killed
-    at any moment: with `resume=True` it continues from the last checkpoint, and ends with the same weights.
+    default to stderr. Training may be killed at any moment: with `resume=True` it continues from the last checkpoint,
+    and ends with the same weights.
 
-    `after_epoch` is called with the job after each epoch and its validation, for example to export its weights.
+    `after_epoch` is called after each epoch with the job and the log's row, for example to export the weights or to
+    print the scores.
+
+    In processes that torchrun started, each learns from its share of every batch; the first one alone writes, prints
+    and calls `after_epoch`. `other_world` allows another number of processes to resume a run.
 
     Raises RecipeError if the recipe is not allowed; InputError if `run` exists and `resume` is False, if there is
     nothing to resume, if data is missing, or if the folder cannot be written; Interrupted after Ctrl-C.
     """
     run = Path(run)
-    console = console or Plain(stderr=True)
     recipe = check(recipe)
-    with Lock(run) as lock:
-        if (run / RECIPE).exists() or (run / NAME).exists():  # before the data is read, which may take minutes
+    with joined() as world, Lock(run) as lock:
+        console = console or Plain(stderr=True)
+        console = console if world.main else Plain(quiet=True)
+        if world.main and ((run / RECIPE).exists() or (run / NAME).exists()):  # before reading data takes minutes
             hold(run, lock)
         if not trains(recipe):
-            return remember(recipe, run, resume, console, lock)
-        saved = open_run(recipe := with_metric(recipe, console), run, resume, partial(say, console))
+            return remember(recipe, run, resume, console, lock) if world.main else run
+        recipe = world.from_main(with_metric(recipe, console) if world.main else None)
+        saved = world.main_first(partial(open_run, recipe, run, resume, partial(say, console)))
         if saved is not None and saved.where.finished and not _asks_for_more(recipe, saved):
             say(console, f"{run} finished at step {saved.where.step}: there is nothing to resume")
             return run
-        job = set_up(recipe, run, saved is not None, console)
-        claim(run, lock)
-        _learn(job, saved, console, heard, after_epoch)
+        if saved is not None:
+            check_processes(saved, world.size, run, other_world)
+        job = set_up(recipe, run, saved is not None, console, world)
+        if world.main:
+            claim(run, lock)
+        _learn(job, saved, console, after_epoch if world.main else lambda job, row: None)
     return run
 
 
@@ -77,21 +86,27 @@ def _asks_for_more(recipe: Recipe, saved: Checkpoint) -> bool:
     return patient and all(limit is None or reached < limit for reached, limit in limits)
 
 
-def _learn(job: Job, saved: Checkpoint | None, console: Console, heard: Heard, after_epoch: AfterEpoch) -> None:
-    settings = job.settings
-    sweep(job.run, (*FILES, MODEL, RECIPE, MADE))
-    with stop_signal() as stop:  # before begin(), which writes the first checkpoint, so that Ctrl-C cannot break it
+def _learn(job: Job, saved: Checkpoint | None, console: Console, after_epoch: AfterEpoch) -> None:
+    if job.world.main:
+        sweep(job.run, (*FILES, MODEL, RECIPE, MADE))
+    # Before begin(), which writes the first checkpoint, so that Ctrl-C cannot break it.
+    with stop_signal(echoes=job.world.size > 1) as stop:
         if saved is None:
             job.begin()
         else:
             job.go_on(saved)
             say(console, f"resuming {job.run} at step {job.where.step}")
-        resumed_at = None if saved is None else job.where.step
-        log = Log(job.run, tensorboard=settings.tensorboard, wandb=settings.wandb, resumed_at=resumed_at)
-        _steps(job, log, console, stop, heard, after_epoch)
+        _steps(job, _log(job, saved is not None), console, stop, after_epoch)
 
 
-def _steps(job: Job, log: Log, console: Console, stop: list[int], heard: Heard, after_epoch: AfterEpoch) -> None:
+def _log(job: Job, resumed: bool) -> Log | NoLog:
+    if not job.world.main:
+        return NoLog()
+    settings, step = job.settings, job.where.step if resumed else None
+    return Log(job.run, tensorboard=settings.tensorboard, wandb=settings.wandb, resumed_at=step)
+
+
+def _steps(job: Job, log: Log | NoLog, console: Console, stop: list[int], after_epoch: AfterEpoch) -> None:
     """Make steps until the job is over, or Ctrl-C fills `stop`; then write a checkpoint and the log."""
     where = job.where
     with denormals_flushed(), Bar(console, "training", job.total, "step") as bar:
@@ -106,15 +121,15 @@ def _steps(job: Job, log: Log, console: Console, stop: list[int], heard: Heard, 
             bar.advance(1, **job.shown(row))
             if where.step % LOG_EVERY == 0 or job.epoch_ended or job.over:
                 log.write(row)
-                heard(row)
             job.keep()
             where.finished = job.over
-            if where.step % job.settings.save_every == 0 or job.over or stop:
+            stopping = job.world.sum(len(stop)) != [0]  # a signal may reach the processes at different steps
+            if where.step % job.settings.save_every == 0 or job.over or stopping:
                 job.save()
                 log.write_csv()
-            if after_epoch is not None and (job.epoch_ended or job.over):
-                after_epoch(job)
-            if stop and not job.over:
+            if job.epoch_ended or job.over:
+                after_epoch(job, row)
+            if stopping and not job.over:
                 log.close()
                 raise Interrupted(f"stopped at step {where.step}; continue {job.run} with --resume")
     log.close()

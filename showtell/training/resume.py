@@ -12,6 +12,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
+import torch
 from pydantic import Field, TypeAdapter, ValidationError
 from torch import Tensor
 
@@ -21,6 +22,7 @@ from showtell.encoders.frozen import digest
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import at_home, check_folder
 from showtell.plumbing.lock import NAME, Lock
+from showtell.plumbing.messages import count
 from showtell.plumbing.origin import MADE
 from showtell.recipe.check import check
 from showtell.settings.text import Recipe, same
@@ -54,6 +56,7 @@ class Where:
     lowered: Natural = 0  # plateaus so far
     seconds: Annotated[Finite, Field(ge=0)] = 0.0
     finished: bool = False
+    processes: Annotated[int, Field(ge=1)] = 1  # that trained it together
     data: dict[str, str] = field(default_factory=dict)  # what the run learns from -> its digest, as `digests` gives
 
 
@@ -75,7 +78,7 @@ def open_run(recipe: Recipe, run: Path, resume: bool, say: Callable[[str], None]
     if not run.is_dir():
         raise InputError("is a file", key=str(run), advice="choose a folder with --run")
     if not resume:
-        if not _may_begin(run):
+        if not may_begin(run):
             advice = "continue it with --resume, or choose another folder with --run"
             raise InputError("exists", key=str(run), advice=advice)
         if any(run.iterdir()):
@@ -86,17 +89,50 @@ def open_run(recipe: Recipe, run: Path, resume: bool, say: Callable[[str], None]
         if (run / checkpoint.MODEL).exists():
             advice = "choose another folder with --run"
             raise InputError("holds a trained model, but no checkpoint to resume from", key=str(run), advice=advice)
-        begin = "start it without --resume" if _may_begin(run) else "give the folder of a run with --run"
+        begin = "start it without --resume" if may_begin(run) else "give the folder of a run with --run"
         raise InputError("has no checkpoint, so there is nothing to resume", key=str(run), advice=begin)
     check_same(recipe, run)
     _check_whole(recipe, run, saved[0])
-    where = _where(run / "last" / "state.json", {"lowered": 0} | saved[1])
+    where = _where(run / "last" / "state.json", {"lowered": 0, "processes": 1} | saved[1])
     old = check(checkpoint.read_recipe(run))["train"]
     _check_reached(old, run / "last" / "state.json", where)
     return Checkpoint(saved[0], where)
 
 
-def _may_begin(run: Path) -> bool:
+def check_processes(saved: Checkpoint, now: int, run: Path, other_world: bool) -> None:
+    """Raise InputError if another number of processes resumes a run, unless the user allows it."""
+    then = saved.where.processes
+    if now != then and not other_world:
+        raise InputError(
+            f"was trained by {count(then, 'process', 'processes')}, not {now}, which would not end with the same bits",
+            key=str(run),
+            value=then,
+            advice=f"start {then}, or allow it with --other-world",
+        )
+
+
+def restore_random(saved: Checkpoint, rank: int, seed: int, device: torch.device, source: str) -> None:
+    """The random state of this process; a new one if the run had fewer processes."""
+    name = random_name(rank)
+    if rank < saved.where.processes:
+        if name not in saved.tensors:
+            raise InputError(f"{source} is damaged: it has no {name}.safetensors")
+        checkpoint.restore_random(saved.tensors[name], device, source)
+    else:
+        torch.manual_seed(own_seed(seed, rank) + saved.where.step)
+
+
+def random_name(rank: int) -> str:
+    """The file of RUN/last that holds the random state of a process."""
+    return f"random-{rank}" if rank else "random"
+
+
+def own_seed(seed: int, rank: int) -> int:
+    """Process 0 has the recipe's seed. The others have their own, so that their dropout differs."""
+    return seed + (rank << 32)
+
+
+def may_begin(run: Path) -> bool:
     """Whether a folder is empty, or holds only files of a training that was killed before its first checkpoint."""
     return all(any(fnmatchcase(path.name, name) for name in BEGUN) for path in run.iterdir())
 

@@ -10,14 +10,13 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from showtell.cache import Source, open_augmented, open_source
+from showtell.cache import Source, fill_share, open_augmented, open_source
 from showtell.captioners.views import encoder_of_views
 from showtell.data import Record, notes
 from showtell.encoders import Encoder
 from showtell.losses.loss import Loss
-from showtell.plumbing.device import device_of
 from showtell.plumbing.errors import InputError
-from showtell.plumbing.messages import say
+from showtell.plumbing.messages import count, say
 from showtell.recipe.build import build, build_encoder, build_neural
 from showtell.recipe.fixed import Train
 from showtell.recipe.tables import options
@@ -28,6 +27,7 @@ from showtell.tokenizers.captions import Tokenizer
 from showtell.training.budget import check_budget
 from showtell.training.job import Job, start_with
 from showtell.training.log import check_extras
+from showtell.training.processes import ALONE, World
 from showtell.training.resume import differences, start_folder
 from showtell.training.teacher import Teacher
 from showtell.training.validation import check_clip, chooser, clip_of
@@ -39,7 +39,7 @@ def with_metric(recipe: Recipe, console: Console) -> Recipe:
     return recipe | {"train": recipe["train"] | {"select": select}}
 
 
-def set_up(recipe: Recipe, run: Path, goes_on: bool, console: Console) -> Job:
+def set_up(recipe: Recipe, run: Path, goes_on: bool, console: Console, world: World = ALONE) -> Job:
     """Build and check everything that a training needs. If `goes_on`, the tokenizer comes from the run folder."""
     settings = Train(**options(recipe, "train"))
     loss: Loss = build(recipe, "loss")
@@ -47,13 +47,13 @@ def set_up(recipe: Recipe, run: Path, goes_on: bool, console: Console) -> Job:
     check_clip(recipe)
     loss.check(clip_of(recipe, torch.device("cpu")))
     torch.manual_seed(settings.seed)
-    device = device_of(settings.device)
+    device = world.device(settings.device)
     encoder = build_encoder(recipe).to(device)
     encoder_of_views(encoder, recipe["captioner"]["views"])  # raises if the encoder cannot make these views
     for line in unused(recipe, encoder.trains):
         say(console, line)
     teacher = Teacher(loss.teacher, recipe, encoder, device) if loss.teacher is not None else None
-    records = _records(recipe, console)
+    records = world.main_first(lambda: _records(recipe, console))
     tokenizer = _tokenizer(recipe, run if goes_on else None, teacher, records)
     captioner = build_neural(recipe, encoder, tokenizer).to(device)
     captioner.check_decoding()
@@ -64,12 +64,23 @@ def set_up(recipe: Recipe, run: Path, goes_on: bool, console: Console) -> Job:
         if changed := differences(settings.start, recipe).values():
             say(console, f"changed since train.start={settings.start}: {'; '.join(changed)}")
         start_with(captioner, settings.start)
-    training, validation = _sources(recipe, records, encoder, teacher, console)
-    job = Job(captioner, settings, loss, training, validation, run, teacher)
+    training, validation = _sources(recipe, records, encoder, teacher, console, world)
+    job = Job(captioner, settings, loss, training, validation, run, teacher, world)
+    world.check_equal(job.where.data)
+    _say_share(settings, world, console)
     job.check_lengths()
     if not goes_on:
         job.check_decoder()
     return job
+
+
+def _say_share(settings: Train, world: World, console: Console) -> None:
+    if world.size == 1:
+        return
+    say(console, f"{world.size} processes share each batch of {count(settings.batch_size, 'caption')}")
+    if settings.batch_size < world.size * settings.captions_per_image:
+        advice = f"use train.batch_size={world.size * settings.captions_per_image} or more"
+        say(console, f"some of them have no photo in such a batch; {advice}")
 
 
 def _tokenizer(recipe: Recipe, run: Path | None, teacher: Teacher | None, records: Sequence[Record]) -> Tokenizer:
@@ -106,11 +117,20 @@ def _records(recipe: Recipe, console: Console) -> Sequence[Record]:
 
 
 def _sources(
-    recipe: Recipe, records: Sequence[Record], encoder: Encoder, teacher: Teacher | None, console: Console
+    recipe: Recipe,
+    records: Sequence[Record],
+    encoder: Encoder,
+    teacher: Teacher | None,
+    console: Console,
+    world: World,
 ) -> tuple[Source, Source | None]:
     """The captioned photos for training and validation. Skipped photos are reported here, before the first step."""
     splits = {name: [r for r in records if r.references and r.split == name] for name in ("train", "val")}
     seen_by = encoder if teacher is None else teacher.beside(encoder)
+    if world.size > 1:
+        fill_share(world.share(splits["train"]), seen_by, console, recipe["train"]["augment"])
+        fill_share(world.share(splits["val"]), encoder, console)
+        world.sum()  # now all features are in the cache
     training = open_augmented(splits["train"], seen_by, recipe["train"]["augment"], console)
     validation = open_source(splits["val"], encoder, console=console, what="validation photo")
     unread_photos = () if encoder.given is not None else (*training.left_out, *validation.left_out)

@@ -23,6 +23,7 @@ from showtell.predict.captions import describe_all
 from showtell.recipe.fixed import LOSS
 from showtell.settings.text import Recipe
 from showtell.training.batches import collate, steps
+from showtell.training.processes import ALONE, World
 
 CAPTIONS = 64  # captions in a batch; the logits of 64 photos with 12 sentences each took 2 GB
 
@@ -82,17 +83,27 @@ class Validation:
         self.batches = [collate(batch, words, captioner.tokenizer.special) for (batch,) in steps(groups, CAPTIONS)]
 
     @torch.inference_mode()
-    def measure(self) -> dict[str, float]:
+    def measure(self, world: World = ALONE) -> dict[str, float]:
+        """Each process measures its share of the photos; process 0 computes the metrics and reports them to all."""
         self.captioner.encoder.eval()
         self.captioner.decoder.eval()
-        loss, count = 0.0, 0
-        for images, captions in self.batches:
+        loss, count = 0.0, 0.0
+        for images, captions in world.share(self.batches):
             features = first(self.source(images.tolist())).to(self.captioner.device)
             part, words = cross_entropy(self.captioner.decoder, features, captions.to(self.captioner.device))
             loss, count = loss + float(part), count + words
+        loss, count = world.sum(loss, count)
         lengths = {name: value for name, value in self.captioner.decode.items() if name in LENGTHS}
-        captions_of = describe_all(self.captioner, self.source, **lengths | {"name": "greedy"})
-        texts = {image_id: caption.text for image_id, caption in captions_of.items()}
+        rows = world.share(range(len(self.source)))
+        captions_of = describe_all(self.captioner, self.source, rows=rows, **lengths | {"name": "greedy"})
+        shares = world.gather({image_id: caption.text for image_id, caption in captions_of.items()})
+        texts = {image_id: text for share in shares for image_id, text in share.items()}
+        scores = self._scores(texts) if world.main else {}
+        measured: dict[str, float] = world.from_main({"val_loss": loss / count} | scores)
+        return measured
+
+    def _scores(self, texts: Mapping[str, str]) -> dict[str, float]:
+        texts = {record.image_id: texts[record.image_id] for record in self.source.records}
         others: dict[str, Any] = {"training": self.training or None, "photos": self.photos, "clip": self.clip}
         scores = score(texts, self.references, self.metrics, resamples=0, **others)
-        return {"val_loss": loss / count} | {name: round(entry.value, 6) for name, entry in scores.items()}
+        return {name: round(entry.value, 6) for name, entry in scores.items()}

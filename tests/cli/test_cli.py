@@ -32,6 +32,7 @@ COMMANDS = [
     "report",
     "explain",
     "classify",
+    "find",
     "serve",
     "features",
     "doctor",

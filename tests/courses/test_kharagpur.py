@@ -86,7 +86,8 @@ def test_zero_shot_names_any_captioner(course, folder):
     assert course.zero_shot_captioning(folder / "train" / "train_1.jpg", model_name="tiny")
 
 
-@pytest.mark.parametrize("part", ["a", "b"])
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["a", "b", "c"])
 def test_the_notebooks_run_from_top_to_bottom(folder, part, tmp_path):
     nbclient = pytest.importorskip("nbclient")
     nbformat = pytest.importorskip("nbformat")
@@ -95,9 +96,8 @@ def test_the_notebooks_run_from_top_to_bottom(folder, part, tmp_path):
         pytest.importorskip("sentencepiece")
     if part == "b" and missing():
         pytest.skip("needs the tables of METEOR")
-    changes = {"a": ["tokenizer.vocabulary_size=60", "decoder.dim=8", "decoder.embedding_dim=8"], "b": [*TINY[1:]]}[
-        part
-    ]
+    own = {"a": ["tokenizer.vocabulary_size=60", "decoder.dim=8", "decoder.embedding_dim=8"], "b": [*TINY[1:]], "c": []}
+    changes = own[part]
     changes += [
         "encoder=lite",
         "encoder.image_size=64",
@@ -106,13 +106,36 @@ def test_the_notebooks_run_from_top_to_bottom(folder, part, tmp_path):
         "decode.max_length=9",
     ]
     changes += ["decode.min_length=0"] if part == "a" else ["decoder.layers=2"]
-    shutil.copy(HERE / "captioning.py", tmp_path)
+    for name in ("captioning.py", "classifier.py"):
+        shutil.copy(HERE / name, tmp_path)
     book = nbformat.read(HERE / f"part_{part}.ipynb", as_version=4)
     given = {"KHARAGPUR_CHANGES": " ".join(changes), "KHARAGPUR_DATA": str(folder), "ZERO_SHOT": "tiny"}
+    given |= {"RUN_B": "tiny", "BERT": "random"}
     first = f"import os, sys\nos.environ |= {given!r}\nsys.path[:0] = {sys.path!r}"
     book.cells.insert(0, nbformat.v4.new_code_cell(first))
     nbclient.NotebookClient(book, timeout=300, resources={"metadata": {"path": tmp_path}}).execute()
-    assert (tmp_path / "runs" / part / "scores-test.json").exists() or part == "b"
+    assert (tmp_path / "runs" / part / "scores-test.json").exists() or part != "a"
+    if part == "c":
+        assert set(eval(book.cells[-2].outputs[-1]["data"]["text/plain"])) == {"Precision", "Recall", "F1"}
+
+
+def test_the_classifiers_scores_are_macro_and_photos_are_not_shared(monkeypatch):
+    monkeypatch.syspath_prepend(str(HERE))
+    import classifier
+
+    class Says(torch.nn.Module):
+        """The word of a text is the answer."""
+
+        def forward(self, input_ids, attention_mask):
+            return torch.nn.functional.one_hot(input_ids[:, 0], 2)
+
+    said, truth = torch.tensor([[0], [0], [0], [1]]), torch.tensor([0, 0, 1, 1])
+    batch = {"input_ids": said, "attention_mask": torch.ones(4, 1), "labels": truth}
+    scores = classifier.evaluate_classifier(Says(), [batch], "cpu")
+    assert scores == pytest.approx({"Precision": (2 / 3 + 1) / 2, "Recall": 0.75, "F1": (0.8 + 2 / 3) / 2})
+    rows = [{"photo": str(number % 10), "text": "", "label": 0} for number in range(60)]
+    parts = [{row["photo"] for row in part} for part in classifier.split_by_photo(rows)]
+    assert [len(part) for part in parts] == [7, 1, 2] and len(set.union(*parts)) == 10
 
 
 def test_the_hand_in_lists_what_is_missing_and_packs_what_is_there(tmp_path):

@@ -72,6 +72,7 @@ def test_a_pickle_that_runs_something_is_refused(tmp_path):
 
 
 @NEEDS
+@pytest.mark.slow
 @pytest.mark.parametrize("task", [2, 4])
 def test_training_leaves_the_course_files_and_validation_scores_them(folder, task, monkeypatch):
     train, validate = scripts(folder, task)

@@ -24,6 +24,7 @@ def trained(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_the_checkpoint_is_a_flat_dict_of_what_trained(trained):
     (file,) = (trained / "made").glob("*.pth")
     tensors = torch.load(file, weights_only=True)
@@ -59,6 +60,7 @@ def test_captions_of_a_folder_go_into_a_json_by_stem_and_are_scored(trained, tmp
     assert call("taipei", "p2_evaluate.py", *scored, cwd=trained, SHOWTELL_CLIP="none").returncode == 1
 
 
+@pytest.mark.slow
 def test_weights_with_a_prefix_and_a_missing_checkpoint_are_refused_in_one_line(trained):
     torch.save(tiny_gpt2("transformer."), trained / "prefixed.bin")
     done = inferred(trained, "p2_data/images/val", "x.json", "prefixed.bin")

@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from showtell.coursework.booklet import Booklet
+from showtell.coursework.booklet import BOTTOM, LINE, Booklet
 from showtell.coursework.hand_in import pages
 from showtell.coursework.sections import two_curves
 
@@ -21,6 +21,15 @@ def test_pieces_that_do_not_fit_begin_a_new_page(tmp_path):
         assert book.count == 3
     assert (tmp_path / "r.pdf").read_bytes().startswith(b"%PDF")
     assert not list(pages("*.pdf", 3)(tmp_path)) and list(pages("*.pdf", 2)(tmp_path))
+
+
+def test_long_titles_wrap_and_a_picture_keeps_its_name_on_its_page(tmp_path):
+    with Booklet(tmp_path / "r.pdf") as book:
+        book.title("problem 1, zero-shot classification with CLIP " * 2)
+        assert len(book.page.texts) == 2
+        book.free = BOTTOM + 2 * LINE
+        book.picture(Image.new("RGB", (30, 20)), above="bike.jpg")
+        assert [text.get_text() for text in book.page.texts] == ["bike.jpg"]
 
 
 def test_a_report_that_fails_leaves_no_file(tmp_path):

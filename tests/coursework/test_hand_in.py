@@ -4,18 +4,17 @@ import zipfile
 
 import pytest
 
-from showtell.coursework.hand_in import forbidden, larger, missing, pages, write_zip
+from showtell.coursework.hand_in import forbidden, missing, pages, write_zip
 from showtell.plumbing.errors import InputError
 
 
 def test_all_faults_are_listed_and_nothing_is_written(tmp_path):
     (tmp_path / "run.sh").write_text("python3 a.py\ncd /tmp\n# scp is no cp\nmkdir -p x; mv a b\n")
-    (tmp_path / "big.bin").write_bytes(b"x" * 50)
-    checks = [missing("report_*.pdf"), forbidden("*.sh", ["cd", "cp", "mv", "mkdir", "python"]), larger("*.bin", 49)]
+    checks = [missing("report_*.pdf", advice="run report.py"), forbidden("*.sh", ["cd", "cp", "mv", "mkdir", "python"])]
     with pytest.raises(InputError) as refused:
         write_zip(tmp_path, tmp_path / "all.zip", ["*"], checks)
     said = str(refused.value)
-    assert "6 to solve" in said and "report_*.pdf is missing" in said and "big.bin has 50 bytes" in said
+    assert "5 to solve" in said and "report_*.pdf is missing: run report.py" in said
     for line, command in ((2, "cd"), (3, "cp"), (4, "mkdir"), (4, "mv")):
         assert f"run.sh line {line} uses {command}" in said
     assert "uses python" not in said and not (tmp_path / "all.zip").exists()

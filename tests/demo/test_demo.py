@@ -45,6 +45,7 @@ def done(tmp_path_factory):
 
 
 @with_photos
+@pytest.mark.slow
 def test_it_leaves_a_page_a_run_and_a_summary(done):
     folder, page, _ = done
     assert sorted(path.name for path in folder.iterdir()) == ["demo.json", "report.html", "run"]
@@ -59,6 +60,7 @@ def test_it_leaves_a_page_a_run_and_a_summary(done):
 
 
 @with_photos
+@pytest.mark.slow
 def test_the_page_shows_photos_scenes_curves_and_where_words_looked(done):
     folder, page, _ = done
     html = page.read_text("utf-8")
@@ -72,6 +74,7 @@ def test_the_page_shows_photos_scenes_curves_and_where_words_looked(done):
 
 
 @with_photos
+@pytest.mark.slow
 def test_it_says_what_it_does_and_what_to_try_next(done):
     folder, _, said = done
     for part in ("1/3", "2/3", "3/3", "Try next:", "showtell caption PHOTO.jpg", f"--model {folder / 'run'}"):

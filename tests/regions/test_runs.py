@@ -105,7 +105,7 @@ def computed(root: Path, *, boxes: bool = False, splits: tuple[str, ...] = ("tra
 @pytest.mark.parametrize(
     "decoder", [RECURRENT, [*TOPDOWN, "decoder.regions=4"], ATTEND], ids=["recurrent", "topdown", "attend"]
 )
-@pytest.mark.parametrize("form", ["npz", "h5"])
+@pytest.mark.parametrize("form", ["npz", pytest.param("h5", marks=pytest.mark.slow)])
 def test_precomputed_features_train_resume_and_are_scored(decoder: list[str], form: str, tmp_path: Path) -> None:
     file = WRITERS[form](tmp_path, computed(tmp_path))
     changes = [*decoder, "encoder=timm", "regions=precomputed", f"regions.file={file}", "decode.max_length=6"]

@@ -12,6 +12,8 @@ from showtell.features import grid_boxes
 from showtell.report.explained_page import photo_of, write_explained
 from tests.chromium import chromium, opened, violations
 
+pytestmark = pytest.mark.slow  # a browser starts
+
 WORDS = ["a", "red", "star", "of", "the", "sea"]
 
 

@@ -8,6 +8,8 @@ import pytest
 from tests.chromium import chromium, violations
 from tests.serve.running import encoded, photo, running, small_models
 
+pytestmark = pytest.mark.slow  # a browser starts
+
 GOOD = {"name": "dots.png", "mimeType": "image/png", "buffer": encoded()}
 BAD = {"name": "page.jpg", "mimeType": "image/jpeg", "buffer": b"<!doctype html>"}
 HAND_OVER = """([type, data, name]) => {

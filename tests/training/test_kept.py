@@ -1,4 +1,4 @@
-"""`train.keep_every` keeps whole captioners of some epochs; `heard` gets each row of the log."""
+"""`train.keep_every` keeps whole captioners of some epochs; `after_epoch` gets the job and the log's row of each."""
 
 import io
 
@@ -25,7 +25,11 @@ def test_a_resumed_run_keeps_the_same_epochs(tmp_path):
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "epochs").rglob("*.safetensors")}
 
 
-def test_every_row_is_heard(tmp_path):
-    rows = []
-    train(small_recipe(*FROZEN), tmp_path / "run", console=Console(file=io.StringIO()), heard=rows.append)
-    assert [row["epoch"] for row in rows if "val_loss" in row] == [1, 2]
+def test_after_each_epoch_a_function_gets_the_job_and_its_row(tmp_path):
+    calls = []
+    quiet = Console(file=io.StringIO())
+    train(small_recipe(*FROZEN), tmp_path / "run", console=quiet, after_epoch=lambda *call: calls.append(call))
+    assert [(job.run, row["epoch"], "val_loss" in row) for job, row in calls] == [
+        (tmp_path / "run", 1, True),
+        (tmp_path / "run", 2, True),
+    ]

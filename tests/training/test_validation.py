@@ -97,6 +97,7 @@ def test_validation_is_greedy_with_the_lengths_of_the_recipes_decoding(tmp_path,
 
     monkeypatch.setattr(validation, "describe_all", describe)
     trained(tmp_path / "run", *STILL, *ONE_STEP, "train.max_steps=1", "decode.min_length=3")
+    assert list(asked.pop("rows")) == list(range(6))
     assert asked == {"name": "greedy", "max_length": 12, "min_length": 3, "no_repeat_ngram_size": 0}
 
 

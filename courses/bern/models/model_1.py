@@ -10,6 +10,7 @@ import torch
 from showtell.decode import STRATEGIES
 from showtell.recipe.build import build_decoder, build_encoder
 from showtell.recipe.check import check_sections
+from showtell.tokenizers.bern import UNK
 from showtell.tokenizers.captions import Special, words_of
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # by which the hand-out normalises images
@@ -73,8 +74,8 @@ class Captioner(torch.nn.Module):
     @property
     def special(self):
         named = self.vocabulary.pad_token, self.vocabulary.sos_token, self.vocabulary.eos_token
-        pad, sos, eos = (int(self.vocabulary.to_index(token)) for token in named)
-        return Special(begin=(sos,), eos=eos, pad=pad, suppress=(pad, sos))
+        pad, sos, eos, unk = (int(self.vocabulary.to_index(token)) for token in (*named, UNK))
+        return Special(begin=(sos,), eos=eos, pad=pad, suppress=(pad, sos, unk))
 
 
 class Model(Captioner):

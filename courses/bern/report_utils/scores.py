@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from showtell.report.figures import COLOURS
 
@@ -27,9 +28,12 @@ def curves(split: str, names: list[str] = NAMES) -> Figure:
         if points := losses(name, split):
             axes.plot(*zip(*points, strict=True), label=name, color=colour, marker=".")
     axes.set(xlabel="epoch", ylabel="cross-entropy per word", title={"train": "training", "val": "validation"}[split])
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.spines[["top", "right"]].set_visible(False)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False)
+    else:
+        axes.text(0.5, 0.5, "not trained yet", transform=axes.transAxes, ha="center")
     return figure
 
 

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from showtell.data.images import open_image
 from showtell.explain.explain import explain
@@ -13,8 +14,6 @@ from showtell.training.log import read_log
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from bleu import score_of
 from checkpoint import captioner_of, read
-
-SIZES = (1, 3, 5)
 
 
 def checkpoints() -> dict[str, tuple[dict, object]]:
@@ -34,6 +33,7 @@ def curves(models: dict) -> Figure:
             rows = [row for row in read_log(Path(content["run"])) if key in row]
             axes.plot([row["epoch"] for row in rows], [row[key] for row in rows], marker=".", label=name)
         axes.set(xlabel="epoch", title={"val_loss": "validation loss per word", "BLEU-4": "BLEU-4, greedy"}[key])
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(frameon=False)
     return figure
 
@@ -47,7 +47,7 @@ def table(models: dict, size: int = 5) -> str:
 
 
 def beams(models: dict) -> str:
-    return "\n\n".join(table(models, size) for size in SIZES)
+    return "\n\n".join(table(models, size) for size in (1, 3, 5))
 
 
 def photos() -> list[Path]:

@@ -112,14 +112,14 @@ class GPT2(Decoder):
         if self.sees == "tokens":
             visual, mask = self.visual(features.tokens), features.mask
         else:
-            visual, mask = self.visual(features.pooled)[:, None], features.mask.new_ones(len(features.mask), 1)
+            visual, mask = self.visual(features.pooled)[:, None], features.mask.new_ones(features.mask.shape[0], 1)
         memory: Memory = {"cross_mask": mask}
         for i, block in enumerate(self.blocks):
             if block.cross_attention is not None:
                 remember(memory, "cross", i, *block.cross_attention.keys_values(visual))
-        begin = begin_with(self.learned, self.blocks, self.positions, memory, len(mask))
-        position = torch.full((len(mask), 1), begin, dtype=torch.long, device=mask.device)
-        return memory, {"position": position, **self.blocks.empty(len(mask), visual)}
+        begin = begin_with(self.learned, self.blocks, self.positions, memory, mask)
+        position = torch.full((mask.shape[0], 1), begin, dtype=torch.long, device=mask.device)
+        return memory, {"position": position, **self.blocks.empty(visual)}
 
     def forward(
         self,

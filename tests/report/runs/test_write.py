@@ -75,6 +75,7 @@ def test_photos_that_a_run_lacks_are_skipped_and_counted(scored, tmp_path):
     assert "skipped 1 photo: 1 without a caption of few" in text and "the same 5 photos" in text
 
 
+@pytest.mark.slow
 def test_a_report_replaces_an_earlier_one(scored, tmp_path):
     report_runs([scored.frozen], tmp_path / "out", maps=["none"])
     before = (tmp_path / "out" / PAGE).read_text("utf-8")
@@ -83,6 +84,7 @@ def test_a_report_replaces_an_earlier_one(scored, tmp_path):
     assert (tmp_path / "out" / PAGE).read_text("utf-8") != before
 
 
+@pytest.mark.slow
 def test_an_edited_notebook_is_kept(scored, tmp_path):
     out = tmp_path / "out"
     report_runs([scored.frozen], out, maps=["none"])

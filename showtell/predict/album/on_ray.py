@@ -1,0 +1,92 @@
+"""The same work on a Ray cluster: Ray Data hands the numbers of parts to actors, and each actor writes its parts.
+
+Every machine must see the photos and the folder of captions under the same paths. An actor that dies is started anew
+and its part is made again, from the rows that are on disk; Ray moves only numbers, never photos or captions.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from showtell.captioners.captioner import Captioner
+from showtell.plumbing.errors import InputError, ShowtellError
+from showtell.predict.album.run import Engine, Steps
+from showtell.predict.album.work import Step, Work, make_parts
+
+Load = Callable[[], Captioner]
+
+
+class Maker:
+    """An actor: it loads the captioner once and makes the parts that it is given."""
+
+    def __init__(self, load: Load, work: Work) -> None:
+        self.captioner, self.work = load(), work
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        made = [_summed(number, self.captioner, self.work) for number in batch["part"].tolist()]
+        return {name: [each[name] for each in made] for name in made[0]}
+
+
+def _summed(number: int, captioner: Captioner, work: Work) -> dict[str, Any]:
+    steps = list(make_parts(captioner, work, [number]))
+    sums = {name: sum(getattr(step, name) for step in steps) for name in ("photos", "failed", "before")}
+    kept = [image_id for step in steps for image_id in step.kept]
+    return {"part": number, **sums, "kept": json.dumps(kept)}
+
+
+def engine(load: Load) -> Engine:
+    """An engine that runs as many actors as the cluster has GPUs, or else cores. `load` is sent to them."""
+    ray = _ray()
+
+    def make(work: Work, numbers: list[int]) -> Steps:
+        if not numbers:
+            return
+        if not ray.is_initialized():
+            ray.init(log_to_driver=False, include_dashboard=False)  # RAY_ADDRESS names a cluster; else this machine
+        has = ray.cluster_resources()
+        gpus = int(has.get("GPU", 0))
+        most = max(1, min(len(numbers), gpus or int(has.get("CPU", 1))))
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False  # we have our own
+        parts = ray.data.from_items([{"part": number} for number in numbers], override_num_blocks=len(numbers))
+        made = parts.map_batches(
+            Maker,
+            fn_constructor_args=(load, Work(work.folder.absolute(), *_rest(work))),
+            batch_size=1,
+            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most),
+            num_cpus=0 if gpus else 1,
+            num_gpus=1 if gpus else 0,
+        )
+        try:
+            for row in made.iter_rows():
+                yield Step(
+                    row["part"], row["photos"], row["failed"], row["before"], tuple(json.loads(row["kept"])), True
+                )
+        except ray.exceptions.RayError as error:
+            raise _own(error) from None
+
+    return make
+
+
+def _rest(work: Work) -> tuple[Any, ...]:
+    return work.form, work.wording, work.sidecars, work.overwrite, work.calibration
+
+
+def _ray() -> Any:
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        advice = "pip install 'showtell[ray]'"
+        raise InputError(f"needs the package {error.name}", key="--engine ray", advice=advice) from None
+    return ray
+
+
+def _own(error: BaseException) -> Exception:
+    """Our own error inside Ray's, with its words, or else the first line of Ray's."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ShowtellError):
+            return InputError(str(cause))
+        cause = getattr(cause, "cause", None) or cause.__cause__
+    return InputError(str(error).strip().splitlines()[-1], key="--engine ray")
