@@ -247,8 +247,8 @@ def _is_giant(image: Image.Image, file: BinaryIO, at_least: int | None) -> bool:
         image.draft(None, (at_least, at_least))
     shrinks = _pixels(image) < whole
     # The reason does not name the size, so that equal reasons can be counted.
-    reason = f"too large; at most {MAX_SIDE:,} pixels a side and {MAX_PIXELS // 1_000_000} million in all"
     most = MAX_WEBP if image.format == "WEBP" else MAX_PIXELS
+    reason = f"too large; at most {MAX_SIDE:,} pixels a side and {most // 1_000_000} million in all"
     if max(image.size) > MAX_SIDE or _pixels(image) > most or whole > MAX_SHRUNK:
         raise _Refused(reason)
     kept_whole = shrinks and whole > LARGE and _kept_whole(image, file)

@@ -196,5 +196,7 @@ def at_home(path: str | Path, key: str | None = None) -> Path:
         return Path(path).expanduser()
     except RuntimeError:
         own = str(path) == "~" or str(path).startswith("~/")
-        wrong = f"is {path}, but this user has no home folder" if own else f"is {path}, but there is no such user"
-        raise InputError(wrong, key=key or "the path", value=str(path), advice="give a whole path") from None
+        advice = "this user has no home folder; give a whole path" if own else "there is no such user"
+        if key is None:
+            raise InputError(f"{path}: {advice}") from None
+        raise InputError(key=key, value=str(path), advice=advice) from None

@@ -51,7 +51,7 @@ def public(word: str) -> str:
     """A word of a command or recipe without the folders of this machine, for what others may read.
 
     A path below the working folder becomes relative, one below the home folder begins with `~`, and of any other
-    absolute path the last name is kept: `data.root=/mnt/ana/flickr8k` becomes `data.root=.../flickr8k`.
+    absolute path the last name is kept: `data.root=/srv/ana/flickr8k` becomes `data.root=.../flickr8k`.
     """
     before, mark, path = word.rpartition("=") if "=/" in word else ("", "", word)
     if not Path(path).is_absolute():

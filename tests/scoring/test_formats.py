@@ -149,10 +149,10 @@ def test_what_cannot_be_read_is_told_with_the_reason(tmp_path, read):
     deep.write_text("[" * 200_000)
     for path, reason in (
         (cut, "is not JSON: Expecting value: line 1 column 11 (char 10)"),
-        (photo, "is not JSON: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
-        (deep, "is nested too deep to be captions or references"),
+        (photo, "is no text in UTF-8: byte 0 is 0xff"),
+        (deep, "is not JSON: it is nested deeper than 64 levels"),
         (tmp_path / "none.json", "does not exist"),
-        (tmp_path, "cannot be read: Is a directory"),
+        (tmp_path, "is a folder, not an ordinary file"),
     ):
         with pytest.raises(InputError) as error:
             read(path)
