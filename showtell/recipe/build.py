@@ -12,7 +12,7 @@ from showtell.decoders.decoder import Decoder
 from showtell.encoders.encoder import Encoder
 from showtell.plumbing.errors import ShowtellError
 from showtell.recipe.fits import FITS
-from showtell.recipe.room import TRAINED, check_room
+from showtell.recipe.room import TRAINED, check_room, may_be_large
 from showtell.recipe.tables import options, part
 from showtell.settings.text import Recipe
 from showtell.tokenizers.captions import Tokenizer
@@ -44,7 +44,7 @@ def build_decoder(recipe: Recipe, encoder: Encoder, tokenizer: Tokenizer, copies
 
     Raises InputError if memory has no room for so many `copies` of its weights.
     """
-    if "weights" not in recipe["decoder"]:
+    if "weights" not in recipe["decoder"] and may_be_large(options(recipe, "decoder")):
         check_room("decoder", partial(build, recipe, "decoder", encoder.dim, len(tokenizer)), copies)
     decoder: Decoder = build(recipe, "decoder", encoder.dim, len(tokenizer))
     build(recipe, "peft", decoder)
@@ -63,7 +63,8 @@ def build_encoder(recipe: Recipe) -> Encoder:
 
 def _build_seeing(recipe: Recipe) -> Encoder:
     try:
-        if "weights" not in recipe["encoder"] and recipe["encoder"]["name"] == "cnn":
+        is_drawn = "weights" not in recipe["encoder"] and recipe["encoder"]["name"] == "cnn"
+        if is_drawn and may_be_large(options(recipe, "encoder")):
             check_room("encoder", partial(build, recipe, "encoder"), TRAINED)
         encoder: Encoder = build(recipe, "encoder")
     except ShowtellError as error:  # an encoder says `grid_size`, and the user wrote `encoder.grid_size`

@@ -1,7 +1,8 @@
 """Whether a part fits into memory, before it is built: its outline has all shapes and no numbers."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import nn
@@ -12,6 +13,12 @@ from showtell.plumbing.errors import InputError
 BYTES = 4  # of a weight
 TRAINED = 4  # a weight in training: itself, its gradient, and the two moments of AdamW
 SHOWN = 3
+USUAL, LAYERS = 2048, 48  # sizes up to which nobody's memory is filled
+
+
+def may_be_large(sizes: Mapping[str, Any]) -> bool:
+    """Whether an option is so large that the part is worth an outline, which takes a second or two."""
+    return any(isinstance(size, int) and size > USUAL for size in sizes.values()) or sizes.get("layers", 0) > LAYERS
 
 
 def check_room(section: str, make: Callable[[], nn.Module], copies: int = 1, device: str = "cpu") -> None:

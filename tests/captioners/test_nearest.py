@@ -120,8 +120,8 @@ def change(folder, name, how):
     [
         (lambda folder: (folder / checkpoint.MODEL).unlink(), "/model.safetensors does not exist: "),
         (lambda folder: (folder / checkpoint.MODEL).write_bytes(b"x"), "/model.safetensors is damaged: "),
-        (lambda folder: (folder / NEIGHBOURS).unlink(), "/neighbours.json does not exist: "),
-        (lambda folder: (folder / NEIGHBOURS).write_text("{"), "/neighbours.json is damaged: "),
+        (lambda folder: (folder / NEIGHBOURS).unlink(), "/neighbours.json does not exist"),
+        (lambda folder: (folder / NEIGHBOURS).write_text("{"), "/neighbours.json is not JSON: "),
         (
             lambda folder: (folder / NEIGHBOURS).write_text("[]"),
             "/neighbours.json is damaged: captions must be",

@@ -49,6 +49,7 @@ def test_berns_hand_in_has_the_files_that_the_course_names(tmp_path):
     assert not [name for name in names if "pycache" in name]
 
 
+@pytest.mark.slow
 def test_a_notebook_runs_in_the_working_folder(tmp_path, monkeypatch):
     nbformat = pytest.importorskip("nbformat")
     pytest.importorskip("nbclient")

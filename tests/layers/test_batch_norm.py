@@ -50,6 +50,7 @@ def test_an_encoder_trains_on_one_image_of_one_cell(encoder):
     assert all(p.grad is not None for p in encoder.parameters() if p.requires_grad)
 
 
+@pytest.mark.slow
 def test_training_with_a_photo_at_a_time_and_one_cell_runs_to_its_end(tmp_path):
     train_small(tmp_path / "run", "encoder.grid_size=1", "train.batch_size=5", "train.max_steps=3")
     assert [row["step"] for row in read_log(tmp_path / "run")] == [3]

@@ -105,7 +105,7 @@ def test_an_answer_without_every_score_is_told(java, tmp_path, content):
 
 def test_no_answer_at_all_is_told(java):
     java("pass")
-    assert "its scores cannot be read (FileNotFoundError" in refused()
+    assert "its scores cannot be read (InputError" in refused()
 
 
 def test_what_is_not_a_number_counts_nothing(java, tmp_path):

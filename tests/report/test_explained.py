@@ -29,7 +29,7 @@ def test_every_photo_gets_its_picture_and_an_unreadable_one_its_reason(tmp_path)
     assert found[0][1] == tmp_path / "maps/all/dog.png"
     assert (
         found[1][0] == "broken.jpg"
-        and str(found[1][1]) == "broken.jpg: not an image (jpeg, png, webp, bmp, gif, tiff can be read)"
+        and str(found[1][1]) == "broken.jpg: not an image (jpeg, png, webp, bmp, gif, tiff, avif, heif can be read)"
     )
     assert found[2] == ("beach/dog.png", tmp_path / "maps/all/beach_dog.png")
     assert found[3] == (PAGE, tmp_path / "maps/all/explained.html")

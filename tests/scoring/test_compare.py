@@ -131,7 +131,7 @@ def test_what_is_no_run_and_no_file_is_refused(runs, tmp_path):
         (
             [beam, beam],
             {"overrides": ["decode.num_beams=3"]},
-            "decode.num_beams=3 cannot be changed here; compare changes only data, evaluate.clip, ",
+            "decode.num_beams=3 cannot be changed here; compare changes only data, evaluate.words, evaluate.clip, ",
         ),
         ([beam, beam], {"photos": tmp_path}, f"--photos {tmp_path} works only with --references; remove it"),
         (

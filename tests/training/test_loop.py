@@ -127,8 +127,8 @@ def test_bf16_works_on_a_cpu_and_keeps_weights_in_fp32(tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_with_advice(tmp_path):
-    with pytest.raises(InputError, match=r"not finite at step \d+; lower train.lr \(now 1e\+30\)$"):
-        train_small(tmp_path / "run", *STILL, "train.lr=1e30", "train.warmup_steps=0")
+    with pytest.raises(InputError, match=r"not finite at step \d+; lower train.lr \(now 100000000000\.0\)$"):
+        train_small(tmp_path / "run", *STILL, "train.lr=1e11", "train.warmup_steps=0")
 
 
 def test_tensorboard_is_written_where_asked(tmp_path):

@@ -58,7 +58,7 @@ def test_the_best_weights_are_those_that_the_chosen_metric_names(tmp_path, monke
     found = [{"val_loss": 1.0 + i, "BLEU-4": (0.1, 0.3, 0.2)[i], "CIDEr-D": (0.1, 0.1, 0.9)[i]} for i in range(3)]
     weights = []
 
-    def measure(validation):
+    def measure(validation, *_):
         captioner = validation.captioner
         saved = checkpoint.weights(captioner.encoder, captioner.decoder)
         weights.append({name: tensor.clone() for name, tensor in saved.items()})
@@ -75,7 +75,7 @@ def test_the_best_weights_are_those_that_the_chosen_metric_names(tmp_path, monke
 @pytest.mark.parametrize(("losses", "best"), [([math.nan, 1.0, 2.0], 2), ([2.0, math.inf, math.nan], 1)])
 def test_a_validation_without_a_finite_figure_is_never_the_best(tmp_path, monkeypatch, losses, best):
     found = iter(losses)
-    monkeypatch.setattr(Validation, "measure", lambda validation: {"val_loss": next(found)})
+    monkeypatch.setattr(Validation, "measure", lambda validation, *_: {"val_loss": next(found)})
     trained(tmp_path / "run", *STILL, *ONE_STEP, "train.epochs=3", "train.select=loss")
     assert (state(tmp_path / "run")["best_step"], state(tmp_path / "run")["best"]) == (best, -losses[best - 1])
 

@@ -48,7 +48,7 @@ class Live:
 def duration(seconds: float) -> str:
     """
     >>> duration(40), duration(900), duration(100_000)
-    ('40 s', '15 min', '27 h 47 min')
+    ('40 s', '15 min', '27 h 46 min')
     """
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

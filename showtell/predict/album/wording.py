@@ -35,7 +35,7 @@ AS_IT_IS = Wording()
 def cut_at_word(text: str, most: int) -> str:
     """The first words of a text, without a comma at their end. A first word that is too long is cut itself.
 
-    >>> cut_at_word("a dog, a cat", 9), cut_at_word("a dog", 9), cut_at_word("dogsled", 3)
+    >>> cut_at_word("a dog, a cat", 7), cut_at_word("a dog", 9), cut_at_word("dogsled", 3)
     ('a dog', 'a dog', 'dog')
     """
     if len(text) <= most:
