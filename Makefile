@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test test-fast test-slow lint bench weights results clean
+.PHONY: demo test test-fast test-slow lint bench attack weights results clean
 
 demo: .venv/ready
 	$(BIN)/showtell demo
@@ -30,6 +30,10 @@ lint: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/python -m benchmarks
+
+# Damaged inputs, kills, full disks: under an hour on two quiet cores. make attack ATTACK='--inputs 200 --only photos'
+attack: .venv/ready
+	$(BIN)/python -m benchmarks.attack $(ATTACK)
 
 # make results UCM=datasets/ucm FLICKR8K=datasets/flickr8k KHARAGPUR=datasets/kharagpur VGG16=weights/vgg16.ckpt JOBS=2:
 # a day; what is not given waits; stopped at any moment, the same line goes on.

@@ -28,12 +28,22 @@ from showtell.encoders.encoder import Encoder
 from showtell.encoders.frozen import digest
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import clear, sync, whole, write_text
+from showtell.plumbing.origin import made_in
 from showtell.plumbing.reading import read_json, why_not
 from showtell.settings.text import VERSION, Recipe, read_recipe_file
 
 MODEL, RECIPE = "model.safetensors", "recipe.yaml"
 STATE, PART = "state.json", ".last-"
 FILES, SEAL, DIGEST = "files", "seal", "digest"
+# Options that are paths, which may be relative to the folder where training was started.
+PATHS: tuple[tuple[str, str], ...] = (
+    ("data", "root"),
+    ("encoder", "weights"),
+    ("encoder", "model"),
+    ("regions", "file"),
+    ("regions", "model"),
+)
+PATHS += (("decoder", "weights"), ("tokenizer", "file"), ("train", "start"), ("loss", "teacher"))
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # allowed types of saved weights
 SHOWN = 3  # tensors that an error names
 MOMENTS = {"step", "exp_avg", "exp_avg_sq"}
@@ -203,7 +213,38 @@ def read_recipe(folder: Path) -> Recipe:
             advice=f"train it again: {' && '.join(dict.fromkeys(_anew(folder, recipe, f'{folder}-anew')))}",
         )
     del recipe[VERSION]
+    return _from_here(recipe, folder)
+
+
+def _from_here(recipe: Recipe, run: Path) -> Recipe:
+    """The recipe with paths that can be found from here. `ucm` may be meant from where training was started.
+
+    A relative path stays as it is if it exists here, or if it does not exist there.
+    """
+    home = made_in(run)
+    if home is None:
+        return recipe
+    for section, key in ((section, key) for section, key in PATHS if isinstance(recipe.get(section), dict)):
+        value = recipe[section].get(key)
+        if isinstance(value, str) and _is_elsewhere(value, home):
+            recipe[section] = recipe[section] | {key: _from_working_folder(home / value)}
     return recipe
+
+
+def _is_elsewhere(value: str, home: Path) -> bool:
+    path = Path(value)
+    try:
+        return not path.is_absolute() and not value.startswith("~") and not path.exists() and (home / path).exists()
+    except (OSError, ValueError):  # no name of a file
+        return False
+
+
+def _from_working_folder(path: Path) -> str:
+    """The same path as `../old/ucm`: what is saved again with this recipe names no folder of this machine."""
+    try:
+        return Path(os.path.relpath(path)).as_posix()
+    except (OSError, ValueError):  # the working folder was deleted; another drive of Windows
+        return str(path)
 
 
 def _anew(folder: Path, recipe: Recipe, run: str, seen: tuple[Path, ...] = ()) -> Iterator[str]:

@@ -12,9 +12,10 @@ from showtell.captioners.huggingface.network import CONFIG
 from showtell.checkpoint import RECIPE
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.hub import HUB, fetch, hub_file, place_of
+from showtell.plumbing.messages import nearest
 from showtell.recipe.build import Parts
 from showtell.recipe.check import check, check_sections
-from showtell.settings.text import Recipe, override
+from showtell.settings.text import Recipe, override, packaged_recipes
 
 # Files and folders that a captioner reads, and that may have moved since training.
 PLACES = ("encoder.model", "encoder.weights", "regions.file", "regions.model", "captioner.model", "decoder.weights")
@@ -40,12 +41,33 @@ def load(name: str | Path, moved: Sequence[str] = ()) -> Captioner:
     >>> load("tiny").caption(["photo.jpg"])  # doctest: +SKIP
     """
     packaged = packaged_models()
-    place = packaged.get(str(name)) or place_of(name, packaged)
+    place = packaged.get(str(name)) or _place(str(name), packaged)
     if isinstance(place, str):
         if not _is_ours(place):
             return load_foreign(f"{HUB}{place}", moved)
         place = fetch(place, FILES)
     return load_folder(place, moved)
+
+
+def _place(name: str, packaged: dict[str, Path]) -> Path | str:
+    """`place_of`, with advice if the name is a recipe's, or nearly a run's."""
+    try:
+        return place_of(name, packaged)
+    except InputError as error:
+        if name in packaged_recipes():
+            error.wrong = "is a recipe, not a trained model"
+            error.takes, error.near = None, None
+            error.advice = f"train it (showtell train {name} data.root=DIR --run runs/{name}), then name runs/{name}"
+        elif (run := _near_run(name)) is not None:
+            error.near = run
+        raise
+
+
+def _near_run(name: str) -> str | None:
+    """The run beside the one that was named, or in `runs`, whose name is most similar."""
+    folders = [Path(name).parent, Path("runs")]
+    runs = [str(path.parent) for folder in folders if folder.is_dir() for path in folder.glob(f"*/{RECIPE}")]
+    return nearest(name, runs)
 
 
 def load_folder(folder: Path, moved: Sequence[str] = ()) -> Captioner:

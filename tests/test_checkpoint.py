@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 import showtell
 from showtell import checkpoint
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.plumbing.files import whole, write_text
+from showtell.plumbing.files import whole, write_json, write_text
 
 OLD, NEW = (
     {"model": {"weight": torch.full((3,), value)}, "random": {"cpu": torch.get_rng_state()}} for value in (1, 2)
@@ -256,6 +256,18 @@ def test_a_recipe_comes_back_as_it_was(tmp_path):
     checkpoint.write_recipe(tmp_path, recipe)
     assert checkpoint.read_recipe(tmp_path) == recipe
     assert yaml.safe_load((tmp_path / "recipe.yaml").read_text()) == {"showtell": showtell.__version__, **recipe}
+
+
+def test_a_run_from_another_folder_finds_its_data_and_names_no_folder_of_this_machine(tmp_path, monkeypatch):
+    (tmp_path / "old" / "ucm").mkdir(parents=True)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    recipe = {"data": {"name": "auto", "root": "ucm"}, "encoder": {"name": "timm", "weights": "random"}}
+    checkpoint.write_recipe(tmp_path, recipe)
+    write_json(tmp_path / "made.json", {"folder": str(tmp_path / "old")})
+    assert checkpoint.read_recipe(tmp_path) == recipe | {"data": {"name": "auto", "root": "../old/ucm"}}
+    (tmp_path / "here" / "ucm").mkdir()
+    assert checkpoint.read_recipe(tmp_path) == recipe
 
 
 def test_a_folder_without_a_recipe_is_not_a_run(tmp_path):

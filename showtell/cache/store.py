@@ -21,15 +21,12 @@ from torch import Tensor
 
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import open_end, placed
+from showtell.plumbing.lock import locked
 from showtell.plumbing.reading import TEXT, read_json, read_text
-
-try:
-    import fcntl
-except ImportError:  # Windows has no fcntl: users must not start two writers at once
-    fcntl = None  # type: ignore[assignment]
 
 Layout = dict[str, tuple[str, tuple[int, ...]]]  # name -> numpy's name of the type, shape of a row
 
+KINDS = ("float16", "float32", "float64", "uint8", "int8", "int16", "int32", "int64", "bool")
 LINE = 42  # bytes: 32 for the content's digest, a space, 8 for the row's checksum, and the end of the line
 
 
@@ -53,6 +50,15 @@ def _checksum(arrays: Sequence["np.ndarray[Any, Any]"]) -> str:
     return f"{made:08x}"
 
 
+def _checked(written: Any) -> Layout:
+    """The content of a layout.json as a layout. Raises ValueError, TypeError or AttributeError if it is damaged."""
+    layout = {name: (kind, tuple(shape)) for name, (kind, shape) in written.items()}
+    for name, (kind, shape) in layout.items():
+        if not name.isidentifier() or kind not in KINDS or not all(type(size) is int and size >= 0 for size in shape):
+            raise ValueError(name)
+    return layout
+
+
 class Store:
     """`rows` maps a content digest to its row. Any number of processes may read; `writing` lets only one write."""
 
@@ -69,7 +75,7 @@ class Store:
         try:
             written = read_json(self.folder / "layout.json")
             lines = read_text(self.folder / "contents.txt", TEXT)
-            self.layout = {name: (kind, tuple(shape)) for name, (kind, shape) in written.items()}
+            self.layout = _checked(written)
             sizes = [self._path(name).stat().st_size // _bytes(*entry) for name, entry in self.layout.items()]
         except (OSError, ValueError, TypeError, AttributeError, ZeroDivisionError):  # no complete store is here
             return
@@ -101,12 +107,9 @@ class Store:
         """Be the only writer. `wait` is called if another writer must finish first."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with open_end(self.folder / "lock") as lock:
-            if fcntl is not None:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    wait()
-                    fcntl.flock(lock, fcntl.LOCK_EX)
+            if locked(lock.fileno()) is False:
+                wait()
+                locked(lock.fileno(), wait=True)
             self.refresh()
             self._cut(layout)
             yield

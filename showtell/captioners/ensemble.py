@@ -5,6 +5,8 @@ ensemble has `recipe.yaml` and a copy of each member, so you can move it. Member
 decoders, but their tokenizer files must be equal byte for byte, because an id must be the same word for all.
 """
 
+import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -109,9 +111,34 @@ def check_members(folders: Sequence[Path]) -> None:
     for folder, files in zip(folders, words, strict=True):
         if files != words[0]:
             raise InputError(
-                f"{folders[0]} and {folder} have different tokenizers ({', '.join(words[0])} and {', '.join(files)}), "
-                "so an id is not the same word in both; train both on the same captions with the same tokenizer section"
+                f"{folders[0]} and {folder} have different tokenizers ({_difference(folders[0], folder)}), "
+                "so an id is not the same word in both",
+                advice=_member_that_fits(folders[0], folder),
             )
+
+
+def _difference(first: Path, other: Path) -> str:
+    """`tokenizer.min_count is 5 and 6`, for each option that differs; else how many words the two files share."""
+    ours, theirs = (checkpoint.read_recipe(folder).get("tokenizer", {}) for folder in (first, other))
+    names = dict.fromkeys([*ours, *theirs])
+    options = [name for name in names if ours.get(name) != theirs.get(name)]
+    if options:
+        return "; ".join(f"tokenizer.{name} is {ours.get(name)} and {theirs.get(name)}" for name in options)
+    return "their options are equal, but they were learned from different captions"
+
+
+def _member_that_fits(first: Path, other: Path) -> str:
+    """The line that trains the other member again, on the data and with the tokenizer of the first."""
+    ours, theirs = (checkpoint.read_recipe(folder) for folder in (first, other))
+    wanted, has = ours.get("tokenizer", {}), theirs.get("tokenizer", {})
+    words = [str(other / checkpoint.RECIPE)]
+    words += [f"data.{key}={value}" for key, value in ours.get("data", {}).items() if value is not None]
+    words += [f"tokenizer.{key}={_typed(value)}" for key, value in wanted.items() if value != has.get(key)]
+    return f"train a member that fits: {shlex.join(['showtell', 'train', *words, '--run', f'{other}-fits'])}"
+
+
+def _typed(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _tokenizer_files(folder: Path) -> dict[str, bytes]:

@@ -1,6 +1,6 @@
 """A decoder and features -> captions: the code that all captioners with a decoder share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from showtell.captioners.caption import Caption
@@ -20,8 +20,13 @@ from showtell.tokenizers.phrases import Phrases
 def describe(
     decoder: Decoder, features: Seen, tokenizer: Tokenizer, spelling: Phrases, decode: Mapping[str, Any]
 ) -> list[Caption]:
-    """The best caption of each image, with the strategy and the options of `decode`."""
-    return [captions[0] for captions in describe_several(decoder, features, tokenizer, spelling, decode)]
+    """The best caption of each image, with its `others`; by the strategy and the options of `decode`."""
+    return list(map(best_of, describe_several(decoder, features, tokenizer, spelling, decode)))
+
+
+def best_of(captions: Sequence[Caption]) -> Caption:
+    """The first caption, with the rest as its `others`."""
+    return captions[0]._replace(others=tuple(captions[1:]))
 
 
 def describe_several(
@@ -43,6 +48,11 @@ def describe_several(
                 captions.append(Caption(tokenizer.decode(words_of(ids, tokenizer.special)), ids, log_prob))
         images.append(captions)
     return images
+
+
+def returns_several(decode: Mapping[str, Any]) -> bool:
+    """Whether a decode section asks for more than one caption of each image."""
+    return int(decode.get("num_return_sequences") or 1) > 1
 
 
 def changed(decode: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from showtell.cli.words import (
     out,
     photos_and_changes,
     report_unreadable,
+    say,
 )
 from showtell.plumbing import origin
 from showtell.plumbing.console import plain
@@ -92,6 +93,7 @@ def caption(
         caption_album(words, changes, model, out_name, options)
         return
     with nothing_to_collect():
+        from showtell.captioners.speaking import returns_several
         from showtell.loading import packaged_models
         from showtell.plumbing.errors import Interrupted
         from showtell.plumbing.interrupt import stop_signal
@@ -104,12 +106,14 @@ def caption(
     words, changes = photos_and_changes(photos)
     refuse(options, words, out_name)
     output = Path(out_name) if out_name is not None else None
-    paths = find_photos(words)
+    paths = find_photos(words, say)
     Writer(output)  # raises for a name without a known ending, before the model is loaded
     captioner = load_model(model, changes)
     if model in packaged_models():
         err.print((packaged_models()[model] / "about.txt").read_text("utf-8").strip(), markup=False, soft_wrap=True)
-    writer = Writer(output, resume=resume, made_by=captioner.fingerprint if output is not None else "", photos=paths)
+    made_by = captioner.fingerprint if output is not None else ""
+    several = returns_several(captioner.decode)
+    writer = Writer(output, resume=resume, made_by=made_by, photos=paths, several=several)
     failed: dict[str, Unreadable] = {}
     try:
         with stop_signal() as stop, writer:
@@ -125,7 +129,8 @@ def caption(
                 else:
                     writer.write(image_id, result)
                     if output is None:
-                        print(f"{printable(image_id)}: {printable(result.text)}", flush=True)
+                        for each in (result, *result.others):
+                            print(f"{printable(image_id)}: {printable(each.text)}", flush=True)
                 if stop:
                     raise Interrupted("stopped")
     except BaseException:  # Ctrl-C too: tell the user that the captions are kept
@@ -135,7 +140,7 @@ def caption(
             err.print(printable(kept), markup=False, soft_wrap=True)
         raise
     if output is not None:
-        out.print(f"written: {output} ({len(writer.rows):,} captions)")
+        out.print(f"written: {output} ({len(writer.rows):,} {'photos' if several else 'captions'})")
     report_unreadable(failed, len(paths))
 
 
@@ -171,6 +176,7 @@ def explain(
 ) -> None:
     """Show where in the photo each word of the caption came from."""
     with nothing_to_collect():
+        from showtell.captioners.speaking import returns_several
         from showtell.explain.explain import check_method
         from showtell.predict.photos import find_photos
         from showtell.report.explained import UnsaidWord, explain_photos
@@ -186,8 +192,11 @@ def explain(
             raise InputError("measures all methods on its own photos", key="--check", advice="give it only a folder")
         _check_explanations(check, model, changes, output)
         return
-    paths = find_photos(given)
+    paths = find_photos(given, say)
     captioner = load_model(model, changes)
+    if returns_several(captioner.decode):
+        several = captioner.decode["num_return_sequences"]
+        err.print(f"decode.num_return_sequences={several}: only the best caption of each photo is explained")
     failed: dict[str, Unreadable] = {}
     unsaid: list[UnsaidWord] = []
     asked: dict[str, Any] = {"model": model, "how": how, "layer": layer, "head": one_head, "words": wanted}
@@ -284,9 +293,11 @@ def classify(
 
     if output is not None:
         check_table(output)
+    elif long or skip:
+        raise InputError("changes the file of --out", key="--long" if long else "--skip", advice="give --out FILE.csv")
     if bars is not None:
         check_folder(bars, "--bars")
-    found = find_photos([Path(photo) for photo in photos])
+    found = find_photos([Path(photo) for photo in photos], say)
     chosen = read_labels(labels, found.values())
     named = named_set(prompts) if prompts is not None else ()
     asked = read_prompts([*named, *(prompt or ())]) if named or prompt else read_prompts(DEFAULT)

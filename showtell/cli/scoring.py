@@ -36,8 +36,8 @@ def evaluate(
 
 
 def score(
-    candidates: Annotated[Path, typer.Option(help="{image_id: caption}, or a COCO results list.")],
-    references: Annotated[Path, typer.Option(help="{image_id: [captions]}, COCO or Karpathy JSON.")],
+    candidates: Annotated[Path, typer.Option(help="JSON, JSONL, CSV or TXT with one caption for each image.")],
+    references: Annotated[Path, typer.Option(help="Human captions in the same forms; also COCO or Karpathy JSON.")],
     metrics: Annotated[
         str | None, typer.Option(help="Names with commas between, for example BLEU,CIDEr-D. By default all.")
     ] = None,
@@ -52,6 +52,13 @@ def score(
         str | None,
         typer.Option(metavar="MODEL", help="Model of CLIPScore: hub id, folder, or open_clip:ARCHITECTURE/TAG."),
     ] = None,
+    words: Annotated[
+        str,
+        typer.Option(
+            metavar="ptb|characters",
+            help="What counts as a word. characters: each letter, for scripts without blanks (Chinese, Thai).",
+        ),
+    ] = "ptb",
     protocol: Annotated[str, typer.Option(help="Protocol of CLIPScore: paper, taipei or torchmetrics.")] = "paper",
     output: Annotated[Path | None, typer.Option("--out", help="A JSON file for the scores.")] = None,
 ) -> None:
@@ -64,7 +71,7 @@ def score(
     if output is not None:
         check_folder(output.parent, "--out")
     names = [name.strip() for name in metrics.split(",")] if metrics else None
-    more: dict[str, Any] = {"clip": clip, "clip_protocol": protocol}
+    more: dict[str, Any] = {"clip": clip, "clip_protocol": protocol, "words": words}
     more |= {"training": training, "frequencies": frequencies, "photos": photos}
     scores = score_files(candidates, references, names, err, **more)
     show(scores)

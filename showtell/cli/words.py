@@ -1,5 +1,6 @@
 """Shared by several commands: their arguments, their consoles, and how they load a model."""
 
+import errno
 import io
 import os
 import re
@@ -36,6 +37,8 @@ Model = Annotated[
     ),
 ]
 SOME_UNREADABLE = 3
+NO_HANDLES = (errno.EMFILE, errno.ENFILE)
+SMALLER = "make something smaller, such as train.batch_size, decoder.dim, encoder.image_size or decode.num_beams"
 
 
 def run(command: Callable[[], object]) -> None:
@@ -54,15 +57,37 @@ def run(command: Callable[[], object]) -> None:
         if rank() == 0:  # of several processes that train together, each has the same error
             err.print(f"error: {error}", markup=False, soft_wrap=True)
         sys.exit(2)
+    except (MemoryError, RuntimeError) as error:
+        if not memory_ended(error):
+            raise
+        err.print(f"error: out of memory ({_first_line(error)}); {SMALLER}", markup=False, soft_wrap=True)
+        sys.exit(2)
+    except UnicodeEncodeError as error:
+        name = printable(str(error.object))[:200]
+        err.print(f"error: {name} has bytes that are not UTF-8; rename it", markup=False, soft_wrap=True)
+        sys.exit(2)
     except OSError as error:  # no better words were found before, for example for a full disk
         where = f"{error.filename}: " if error.filename else ""
+        advice = "; raise the limit, for example with `ulimit -n 1024`" if error.errno in NO_HANDLES else ""
         if rank() == 0:
-            err.print(f"error: {where}{error.strerror or error}", markup=False, soft_wrap=True)
+            err.print(f"error: {where}{error.strerror or error}{advice}", markup=False, soft_wrap=True)
         sys.exit(2)
     except (Interrupted, KeyboardInterrupt) as stop:
         if rank() == 0:
             err.print(str(stop) or "stopped", markup=False, soft_wrap=True)
         sys.exit(130)
+
+
+def memory_ended(error: BaseException) -> bool:
+    """Whether memory was full: Python's and numpy's error, or torch's, on the CPU or a GPU."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or any(words in said for words in ("out of memory", "allocate memory"))
+
+
+def _first_line(error: BaseException) -> str:
+    """A library's message without the place in its source: `[enforce fail at alloc_cpu.cpp:127] err == 0. ..`."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return re.sub(r"^\[enforce fail at [^]]*\] .*?\. (?=\w)", "", line)[:200]
 
 
 def show(scores: Any) -> None:
@@ -100,6 +125,11 @@ def load_model(model: str, changes: list[str]) -> Any:
 
 def is_change(word: str) -> bool:
     return bool(re.match(r"^[a-z_]+(\.[a-z_]+)?=", word)) and not Path(word).exists()
+
+
+def say(line: str) -> None:
+    """A note for the user, beside the results."""
+    err.print(printable(line), markup=False, soft_wrap=True)
 
 
 def report_unreadable(failed: dict[str, Unreadable], total: int) -> None:

@@ -15,6 +15,7 @@ from showtell.data.photo_pickles import photo_pickles
 from showtell.data.photos import photos_beside
 from showtell.data.record import DATA, LeftOut, Record, Records, notes, told
 from showtell.data.scenes.scenes import scenes as drawn_scenes
+from showtell.data.texts import texts
 from showtell.data.webdataset import webdataset
 
 DATA |= {
@@ -25,6 +26,7 @@ DATA |= {
     "csv": csvs,
     "folder": folder,
     "webdataset": webdataset,
+    "texts": texts,
     "hdf5": hdf5,
     "join": join,
     "photo_pickles": photo_pickles,

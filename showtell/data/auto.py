@@ -19,6 +19,7 @@ from showtell.data.folder import bare, find_metadata, folder
 from showtell.data.karpathy import find_jsons, karpathy
 from showtell.data.photos import existing_folder
 from showtell.data.record import Records
+from showtell.data.texts import find_texts, texts
 from showtell.data.webdataset import find_shards, webdataset
 from showtell.plumbing.errors import InputError
 
@@ -41,6 +42,10 @@ def _listed_flickr(root: Path) -> bool:
     return bool(files) and (None not in files or bool(find_lists(root)))
 
 
+def _texts_of_photos(root: Path) -> object:
+    return find_texts(root)[0]
+
+
 FORMS = (  # formats with splits and captions, then captions without splits, then photos only
     Form("karpathy", karpathy, find_jsons, "dataset_*.json"),
     Form("coco", coco, coco_files, "captions_train2017.json or train.json (also in annotations/)"),
@@ -50,6 +55,7 @@ FORMS = (  # formats with splits and captions, then captions without splits, the
     Form("webdataset", webdataset, find_shards, "train-000000.tar"),
     Form("flickr", flickr, flickr_files, "captions.txt, *.token.txt, results.csv"),
     Form("csv", csvs, csv_files, "captions.csv or a single other CSV"),
+    Form("texts", texts, _texts_of_photos, "1.txt beside 1.jpg"),
     Form("folder", bare, lambda root: True, "photos"),
 )
 

@@ -82,6 +82,11 @@ def _examples(root: Path) -> Path | None:
     return next((path for path in sorted(files) if path.is_file()), None)
 
 
+def read_rows(path: Path) -> list[Row]:
+    """The rows of one captions file, a table or Flickr's token file."""
+    return _read(path, None)[0]
+
+
 def _read(path: Path, split: str | None) -> tuple[list[Row], str]:
     text, note = read_text(path)
     if path.suffix == ".csv" or not NUMBERED.search(text):

@@ -14,16 +14,19 @@ from showtell.data.clean import Row, to_records
 from showtell.data.photos import NOT_READ, SUFFIXES, existing_folder, listed
 from showtell.data.record import LeftOut, Record, Records
 from showtell.data.splits import Division, Split, split_in
-from showtell.data.table import CAPTION, PHOTO, SPLIT, read_table
+from showtell.data.table import CAPTION, PHOTO, PHOTO_ELSE, SPLIT, read_table
 from showtell.data.text import read_text
 from showtell.plumbing.errors import InputError
-from showtell.plumbing.messages import printable
+from showtell.plumbing.messages import count, printable
 from showtell.plumbing.reading import parse_json, whole_letters
 from showtell.settings.bounds import Share
 
 METADATA = ("metadata.jsonl", "metadata.csv")
 ARCHIVES = (".gz", ".tgz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".rar")
 MAY_BE_CAPTIONS = (".csv", ".tsv", ".json", ".jsonl", ".token", ".parquet", ".xml", ".xlsx", *ARCHIVES)
+# Folders that machines make, with thumbnails or with what was deleted: Synology, QNAP, macOS, Windows, Linux.
+MACHINES_OWN = ("@eaDir", "@Recycle", "#recycle", "@__thumb", "__MACOSX", "$RECYCLE.BIN", "lost+found")
+SHOWN = 5
 PLACES = ("", "annotations/", "captions/")  # folders where captions files usually are
 START = 2**16  # bytes at the start of a text file that are searched for names of photos
 
@@ -54,7 +57,7 @@ def folder(*, root: Path, split: Split | None = None, val_share: Share = 0.1, te
 def bare(*, root: Path) -> Records:
     """All photos below `root`, sorted, without captions. Skips hidden files and folders."""
     root = existing_folder(root)
-    names = sorted(path.relative_to(root).as_posix() for path in walk(root) if is_photo(path))
+    names = photos_below(root)
     passed_over = _passed_over(root, names)
     if not names:
         next(root.iterdir(), None)  # raises PermissionError if the folder may not be read
@@ -65,16 +68,38 @@ def bare(*, root: Path) -> Records:
     )
 
 
-def walk(root: Path) -> Iterator[Path]:
-    """All files that are not hidden, sorted within each folder. Links to folders come last.
+def photos_below(root: Path) -> list[str]:
+    """The paths of all photos below `root`, sorted."""
+    return sorted(path.relative_to(root).as_posix() for path in walk(root) if is_photo(path))
 
-    Each folder is read once, as links may be circular.
+
+def others_below(root: Path) -> str:
+    """What lies below `root` beside photos, in one line for the user; empty if there is nothing.
+
+    For example `2 files that are no photos (.mp4, .txt), thumbnails in @eaDir`.
+    """
+    others = [path for path in walk(root) if not is_photo(path)]
+    endings = sorted({path.suffix.lower() or "no ending" for path in others})
+    shown = ", ".join(map(printable, endings[:SHOWN])) + (", .." if len(endings) > SHOWN else "")
+    notes = (
+        [f"{count(len(others), 'file')} that {'is' if len(others) == 1 else 'are'} no photo ({shown})"]
+        if others
+        else []
+    )
+    made = [name for name in MACHINES_OWN if any(root.glob(name)) or any(root.glob(f"*/{name}"))]
+    return ", ".join([*notes, *(f"the folder {name}, which a machine made" for name in made)])
+
+
+def walk(root: Path) -> Iterator[Path]:
+    """All files that are not hidden, nor in folders that machines make.
+
+    Links to folders come last. Each folder is read once, because links may be circular.
     """
     seen = {_identity(parent) for parent in root.resolve().parents}  # else a link to a parent would read the whole disk
     waiting = [root]
     for top in waiting:  # the list grows meanwhile
         for folder, folders, names in os.walk(top):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in MACHINES_OWN)
             if (identity := _identity(Path(folder))) in seen:
                 folders.clear()
                 continue
@@ -142,10 +167,10 @@ def _read(path: Path, left_out: list[LeftOut], only_file: bool) -> tuple[list[Ro
     if path.suffix == ".csv":
         return read_table(path, only_file=only_file)
     text, note = read_text(path)
-    return list(_lines(path, text, left_out)), note
+    return list(read_lines(path, text, left_out)), note
 
 
-def _lines(path: Path, text: str, left_out: list[LeftOut]) -> Iterator[Row]:
+def read_lines(path: Path, text: str, left_out: list[LeftOut]) -> Iterator[Row]:
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
@@ -156,7 +181,7 @@ def _lines(path: Path, text: str, left_out: list[LeftOut]) -> Iterator[Row]:
             left_out.append(LeftOut(where, "not JSON"))
             continue
         entry = entry if isinstance(entry, dict) else {}
-        photo, split = _first(entry, PHOTO), _first(entry, SPLIT)
+        photo, split = _first(entry, (*PHOTO, *PHOTO_ELSE)), _first(entry, SPLIT)
         captions = _first(entry, CAPTION)
         listed = captions if isinstance(captions, list) else [] if captions is None else [captions]
         yield Row(photo, photo, listed, split, where)

@@ -11,7 +11,7 @@ import logging
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
@@ -29,11 +29,11 @@ from PIL import (  # importing a plugin registers its reader
 
 from showtell.data.apart import decode_apart, is_large_file, is_suspicious
 from showtell.data.inside import file_of, open_inside
+from showtell.data.kinds import HEIC_REASON, RAW_REASON, is_heic, is_raw, what_it_is
 from showtell.plumbing.errors import Unreadable
 from showtell.plumbing.reading import open_file, why_not
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-PHONE_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")  # bytes 8 to 12 of HEIC and AVIF files
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")  # HEIF with the extra `heic`
 MOST_BYTES = 2**30
 MAX_SIDE = 20_000
 MAX_PIXELS = 178_000_000  # 0.7 GB in Pillow's memory
@@ -44,6 +44,9 @@ LARGE = 24_000_000
 # Silence Pillow's warnings about damaged files: `Unreadable` has the reason.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 logging.getLogger("PIL").addHandler(logging.NullHandler())
+
+with suppress(ImportError):  # Pillow before 11.2 has no such reader
+    from PIL import AvifImagePlugin  # noqa: F401
 
 _giants, _libtiff = Lock(), Lock()
 
@@ -108,6 +111,7 @@ def read_here(file: BinaryIO, at_least: int | None, formats: Sequence[str], path
 
 def _read(file: BinaryIO, at_least: int | None, formats: Sequence[str], here: bool = False) -> Image.Image:
     if not here and is_large_file(file):
+        _refuse_raw(file.read(32), file)  # the other process does not know its name
         return _apart(file, at_least, formats)
     image = read_header(file, formats)
     whole = _pixels(image)
@@ -204,15 +208,32 @@ def read_header(file: BinaryIO, formats: Sequence[str] = FORMATS) -> Image.Image
 
     `Image.open` is not used, because it refuses JPEGs by their full size, before they are shrunk.
     """
-    start = file.read(16)
+    start = file.read(32)
+    if is_heic(start) and "HEIF" in formats:
+        _read_heic()
     for name in formats:
-        open_as, accepts = Image.OPEN[name]
-        if accepts is not None and accepts(start) is True:
+        open_as, accepts = Image.OPEN.get(name, (None, None))
+        if open_as is not None and accepts is not None and accepts(start) is True:
+            _refuse_raw(start, file)
             file.seek(0)
             return open_as(file, "")
-    if start[4:8] == b"ftyp" and start[8:12] in PHONE_BRANDS:
-        raise _Refused("HEIC and AVIF cannot be read; save the photo as JPEG")
-    raise _Refused(f"not an image ({', '.join(formats).lower()} can be read)")
+    other = what_it_is(start, str(getattr(file, "name", ""))) if formats == FORMATS else None  # servers take fewer
+    raise _Refused(other or f"not an image ({', '.join(formats).lower()} can be read)")
+
+
+def _refuse_raw(start: bytes, file: BinaryIO) -> None:
+    """Refuse a camera's raw file that is a TIFF inside: a reader of TIFFs would find its small preview."""
+    if start.startswith((b"II*\0", b"MM\0*")) and is_raw(start, str(getattr(file, "name", ""))):
+        raise _Refused(RAW_REASON)
+
+
+def _read_heic() -> None:
+    """Let Pillow read HEIC, if the package for it is installed."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        raise _Refused(HEIC_REASON) from None
+    register_heif_opener()
 
 
 def _pixels(image: Image.Image) -> int:
@@ -226,8 +247,8 @@ def _is_giant(image: Image.Image, file: BinaryIO, at_least: int | None) -> bool:
         image.draft(None, (at_least, at_least))
     shrinks = _pixels(image) < whole
     # The reason does not name the size, so that equal reasons can be counted.
-    reason = f"too large; at most {MAX_SIDE:,} pixels a side and {MAX_PIXELS // 1_000_000} million in all"
     most = MAX_WEBP if image.format == "WEBP" else MAX_PIXELS
+    reason = f"too large; at most {MAX_SIDE:,} pixels a side and {most // 1_000_000} million in all"
     if max(image.size) > MAX_SIDE or _pixels(image) > most or whole > MAX_SHRUNK:
         raise _Refused(reason)
     kept_whole = shrinks and whole > LARGE and _kept_whole(image, file)

@@ -9,13 +9,16 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from showtell.data.kinds import RAW
 from showtell.data.record import Record
 from showtell.data.splits import HOLDER, SPELLED, SPLITS
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import at_home
+from showtell.plumbing.messages import NOT_FETCHED, is_link
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-NOT_READ = (".heic", ".heif", ".avif", ".jp2", ".jxl")  # photos that we cannot read, but list, so that users notice
+SUFFIXES: tuple[str, ...] = (".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+SUFFIXES += (".avif", ".heic", ".heif")
+NOT_READ = (".jp2", ".jxl", *RAW)  # photos that we cannot read, but list, so that users notice
 # Usual photo folders of downloaded data sets. If two of them have equally many of the photos, the first one is used.
 PLACES = (
     *("{split}_images", "images/{split}", "{split}/images", "{split}", "{split}_examples"),
@@ -36,6 +39,8 @@ WAYS: tuple[Callable[[str, str], str], ...] = (  # (folder, name) in a captions 
 def existing_folder(root: str | Path, key: str = "data.root") -> Path:
     """`root` with `~` resolved. Raises InputError if it is not a folder; `key` is the option's name for the message."""
     root = at_home(root, key)
+    if not root.exists() and is_link(root):
+        raise InputError(f"is {root}, a link", key=key, value=str(root), advice=NOT_FETCHED)
     if not root.exists():
         raise InputError(key=key, value=str(root), takes="a folder that exists")
     if not root.is_dir():

@@ -26,7 +26,6 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import count
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any, NamedTuple
 
 from showtell.data.clean import Row, to_records
@@ -36,6 +35,7 @@ from showtell.data.splits import Division, Split, split_in
 from showtell.data.table import CAPTION
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import cache_folder
+from showtell.plumbing.half import made_whole
 from showtell.plumbing.reading import TEXT, parse_json, read_text, whole_letters
 from showtell.settings.bounds import Share
 
@@ -104,13 +104,8 @@ def _make(folder: Path, shards: list[Path]) -> None:
         if size + SPARE > free:
             need = f"{size / 1e9:.1f} GB of tars and {free / 1e9:.1f} GB free"
             raise InputError(f"{folder.parent}: the disk is too full ({need}); set SHOWTELL_CACHE to a larger disk")
-        half = Path(mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
+        with made_whole(folder) as half:
             _unpack_all(half, shards)
-            half.chmod(0o755)  # mkdtemp makes folders that only the owner can read
-            half.rename(folder)
-        finally:
-            shutil.rmtree(half, ignore_errors=True)
     except OSError as error:
         if not (folder / INDEX).is_file():  # otherwise another process was faster
             where = "set SHOWTELL_CACHE to a writable folder"

@@ -16,7 +16,7 @@ from showtell.features import Features
 from showtell.layers.cells import gru, lstm
 from showtell.layers.dropout import Dropout
 from showtell.layers.visual import Place, Standardise, drop_channels
-from showtell.settings.bounds import Count, Share
+from showtell.settings.bounds import Share, Size
 
 GATES = {"lstm": 4, "gru": 3}
 
@@ -36,10 +36,10 @@ class Attend(Decoder):
         vocabulary_size: int,
         *,
         cell: Literal["lstm", "gru"] = "lstm",
-        embedding_dim: Count = 512,
-        dim: Count = 512,
-        attention_dim: Count = 512,
-        image_dim: Count | None = None,
+        embedding_dim: Size = 512,
+        dim: Size = 512,
+        attention_dim: Size = 512,
+        image_dim: Size | None = None,
         dropout: Share = 0.5,
         feature_dropout: Share = 0.0,
     ) -> None:

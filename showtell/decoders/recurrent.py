@@ -20,7 +20,7 @@ from showtell.layers.dropout import Dropout
 from showtell.layers.visual import Ending, Projection
 from showtell.plumbing.device import runs_bf16
 from showtell.plumbing.errors import RecipeError
-from showtell.settings.bounds import Count, Share
+from showtell.settings.bounds import Layers, Share, Size
 
 # Three cells of torch, and three that are written from the equations of the Oslo course (IN5400).
 CELLS: dict[str, Callable[..., nn.Module]] = {
@@ -43,12 +43,12 @@ class Recurrent(Decoder):
         *,
         cell: Literal["rnn", "gru", "lstm", "oslo_rnn", "oslo_gru", "oslo_lstm"] = "lstm",
         conditioning: Literal["first_token", "init_state", "every_step"] = "first_token",
-        embedding_dim: Count = 256,
-        image_dim: Count | None = None,
+        embedding_dim: Size = 256,
+        image_dim: Size | None = None,
         image_ending: Ending = "norm",
         standardise: bool = True,
-        dim: Count = 512,
-        layers: Count = 1,
+        dim: Size = 512,
+        layers: Layers = 1,
         initialisation: Literal["default", "he"] = "default",
         dropout: Share = 0.3,
         feature_dropout: Share = 0.2,

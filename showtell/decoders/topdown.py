@@ -20,7 +20,7 @@ from showtell.layers.cells import LSTMCell
 from showtell.layers.dropout import Dropout
 from showtell.layers.visual import Standardise, Unchanged
 from showtell.plumbing.errors import RecipeError
-from showtell.settings.bounds import Count, Share
+from showtell.settings.bounds import Share, Size
 
 
 class Topdown(Decoder):
@@ -33,11 +33,11 @@ class Topdown(Decoder):
         feature_dim: int,
         vocabulary_size: int,
         *,
-        regions: Count = 10,
-        embedding_dim: Count = 300,
-        image_dim: Count = 512,
-        dim: Count = 512,
-        attention_dim: Count = 50,
+        regions: Size = 10,
+        embedding_dim: Size = 300,
+        image_dim: Size = 512,
+        dim: Size = 512,
+        attention_dim: Size = 50,
         dropout: Share = 0.0,
         feature_dropout: Share = 0.25,
         standardise: bool = True,

@@ -18,7 +18,7 @@ from showtell.layers.blocks import Block, Blocks, begin_with, remember
 from showtell.layers.dropout import Dropout
 from showtell.layers.visual import Place, Projection
 from showtell.plumbing.errors import RecipeError
-from showtell.settings.bounds import Count, Share
+from showtell.settings.bounds import Layers, Share, Size
 
 SCALE = 0.55  # std = SCALE / sqrt(width): GPT-2's 0.02 at width 768; a narrow model that starts at 0.02 learns slowly
 
@@ -35,13 +35,13 @@ class Transformer(Decoder):
         *,
         conditioning: Literal["prefix", "cross"] = "cross",
         sees: Literal["tokens", "pooled"] = "tokens",
-        dim: Count = 256,
-        layers: Count = 3,
-        heads: Count = 4,
-        mlp_dim: Count = 1024,
+        dim: Size = 256,
+        layers: Layers = 3,
+        heads: Size = 4,
+        mlp_dim: Size = 1024,
         dropout: Share = 0.3,
         feature_dropout: Share = 0.2,
-        max_length: Count = 256,
+        max_length: Size = 256,
     ) -> None:
         super().__init__()
         if dim % heads:

@@ -4,14 +4,13 @@ The tokenizer `words` splits the captions, so the vocabulary sizes are the ones 
 """
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import NamedTuple
 
 from showtell.data.record import Record
+from showtell.plumbing.scripts import script, unspaced
 from showtell.tokenizers.words import split
 
 MIN_COUNTS = (1, 2, 3, 5, 10)
@@ -51,6 +50,7 @@ class Captions:
     repeated_photos: int  # photos that have such captions
     seen_in_train: Mapping[str, tuple[int, int]]  # "val" or "test" -> (its captions that train has too, all of them)
     odd: Mapping[str, Sequence[tuple[str, str]]]  # what is odd -> (image_id, caption)
+    unspaced: str | None  # what to tell about captions without blanks between words
     scripts: Mapping[str, int]  # "Latin" -> captions with Latin letters
     lengths: Mapping[int, int]  # number of words -> captions of that length, shortest first
     vocabularies: Sequence[Vocabulary]
@@ -91,6 +91,7 @@ def read_captions(records: Sequence[Record]) -> Captions | None:
         repeated_photos=sum(double > 0 for double in doubles),
         seen_in_train=_seen_in_train(captioned, words),
         odd=_odd(captioned, words),
+        unspaced=unspaced(text for record in captioned for text in record.references),
         scripts=_scripts(captioned),
         lengths=dict(sorted(Counter(lengths).items())),
         vocabularies=_vocabularies(captioned, words),
@@ -150,17 +151,9 @@ def _scripts(records: Sequence[Record]) -> dict[str, int]:
     >>> _scripts([Record("a", Path("a"), ("a dog", "собака", "ein Hündchen"), "train")])
     {'Latin': 2, 'Cyrillic': 1}
     """
-    counts = Counter(script for r in records for text in r.references for script in {*map(_script, set(text))})
+    counts = Counter(name for r in records for text in r.references for name in {*map(script, set(text))})
     del counts[""]
     return dict(counts.most_common())
-
-
-@cache
-def _script(letter: str) -> str:
-    """The first word of a letter's Unicode name: `Cyrillic` for `CYRILLIC SMALL LETTER A`. Empty if not a letter."""
-    if letter.isascii():
-        return "Latin" if letter.isalpha() else ""
-    return unicodedata.name(letter, "").partition(" ")[0].capitalize() if letter.isalpha() else ""
 
 
 def _vocabularies(records: Sequence[Record], words: Mapping[str, tuple[str, ...]]) -> list[Vocabulary]:

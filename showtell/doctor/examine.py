@@ -14,6 +14,7 @@ from showtell.doctor.captions import Captions, read_captions
 from showtell.doctor.copies import Copies, find_copies
 from showtell.doctor.photos import Seen, see_all
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.messages import NOT_FETCHED, is_link
 from showtell.recipe.build import build
 from showtell.recipe.check import check
 from showtell.settings.text import Recipe, load_recipe, override, packaged_recipes
@@ -40,7 +41,7 @@ class Diagnosis:
 
     @property
     def clean(self) -> bool:
-        return not self.left_out and not self.unreadable
+        return not self.left_out and not self.unreadable and self.captions is not None
 
     def of(self, split: str) -> list[Record]:
         return [record for record in self.records if record.split == split]
@@ -59,7 +60,8 @@ def read_words(recipe_or_folder: str, overrides: Sequence[str] = ()) -> Recipe:
         recipe["data"].setdefault("root", str(folder))  # an override such as data=karpathy dropped the root
         return check(recipe)
     if not Path(recipe_or_folder).exists() and ("/" in recipe_or_folder or "\\" in recipe_or_folder):
-        raise InputError(f"{recipe_or_folder}: no such folder or recipe file; check the path")
+        advice = NOT_FETCHED if is_link(recipe_or_folder) else "check the path"
+        raise InputError(f"{recipe_or_folder}: no such folder or recipe file; {advice}")
     return check(load_recipe(recipe_or_folder, overrides))
 
 

@@ -167,6 +167,9 @@ def _captions(diagnosis: Diagnosis) -> Part:
                 else ""
             )
             items.append(Finding(text, many))
+    if captions.unspaced:
+        advice = "the tokenizer `words` makes one word of a whole caption; use tokenizer=sentencepiece"
+        items.append(Finding(captions.unspaced, advice))
     if set(captions.scripts) - {"Latin"}:
         scripts = ", ".join(f"{script} {n:,}" for script, n in captions.scripts.items())
         items.append(Finding(f"scripts: {scripts}", "the tokenizer `words` splits by English rules; try sentencepiece"))
@@ -215,11 +218,14 @@ def _to_do_photos(diagnosis: Diagnosis) -> Iterator[str]:
 def _to_do_captions(diagnosis: Diagnosis) -> Iterator[str]:
     captions = diagnosis.captions
     if captions is None:
+        yield "add captions if you want to train or score: no photo has one (docs/formats.md shows the forms)"
         return
     if not any(record.references for record in diagnosis.of("train")):
         yield "add captions to training photos: there are none, so training is impossible"
     elif not any(record.references for record in diagnosis.of("val")):
         yield "move some captioned photos to val: without it, training keeps the last weights instead of the best"
+    if captions.unspaced:
+        yield "train with tokenizer=sentencepiece evaluate.words=characters: the captions have no blanks between words"
     room = captions.words.most_of_them + SPECIAL
     if diagnosis.max_length is not None and room > diagnosis.max_length:
         yield f"set decode.max_length={room}: more than 1 caption in 20 is longer than {diagnosis.max_length} allows"

@@ -35,6 +35,8 @@ SUFFIXES = {
     "BMP": (".bmp", ".dib"),
     "GIF": (".gif",),
     "TIFF": (".tif", ".tiff"),
+    "AVIF": (".avif",),
+    "HEIF": (".heic", ".heif", ".hif"),
 }
 T = TypeVar("T")
 R = TypeVar("R")

@@ -17,7 +17,7 @@ from showtell.encoders.pixels import Normalise, Resize, Square
 from showtell.features import Features
 from showtell.layers.batch_norm import spare_lone_values
 from showtell.plumbing.errors import RecipeError
-from showtell.settings.bounds import Count
+from showtell.settings.bounds import Layers, Side, Size
 
 
 def convolution(inside: int, outside: int, kernel: int, stride: int = 1) -> nn.Sequential:
@@ -45,11 +45,11 @@ class ConvNet(Encoder):
     def __init__(
         self,
         *,
-        image_size: int = 128,
+        image_size: Side = 128,
         grid_size: int = 8,
-        width: Count = 16,
-        depth: Count = 1,
-        dim: Count = 256,
+        width: Size = 16,
+        depth: Layers = 1,
+        dim: Size = 256,
         resize: Resize = "stretch",
     ):
         super().__init__()

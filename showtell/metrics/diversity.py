@@ -60,6 +60,6 @@ def _identical(texts: Texts) -> Rows:
     return np.array([[times[text] > 1] for text in texts.candidates], dtype=float)
 
 
-VOCABULARY = Metric(partial(_spread, n=1), _total, group="hidden", resampled=False)
-LENGTH = Metric(_length, group="hidden")
+VOCABULARY = Metric(partial(_spread, n=1), _total, group="hidden", resampled=False, digits=0)
+LENGTH = Metric(_length, group="hidden", digits=2)
 IDENTICAL = Metric(_identical, group="hidden", lower=True, resampled=False)

@@ -69,7 +69,9 @@ class Texts:
         training: Sequence[str] | None = None,
         photos: Sequence[Path] | None = None,
         clip: PhotosAndTexts | None = None,
+        words: str = NAME,
     ) -> None:
+        self.words = words  # how they were tokenized
         self.candidates, self.references = candidates, references
         self.said = candidates if said is None else said
         self.known = references if known is None else known
@@ -119,6 +121,15 @@ def shares(rows: Rows) -> Rows:
     return np.column_stack([counted, counted + part.sum() / total * (1 - weight)])
 
 
+def shown(value: float, digits: int = 4, sign: str = "") -> str:
+    """A number with its metric's digits: a vocabulary of 1,087 words is no 1087.0000.
+
+    >>> shown(0.12345), shown(1087.0, 0), shown(9.5, 2, "+")
+    ('0.1235', '1,087', '+9.50')
+    """
+    return f"{value:{sign},.{digits}f}"
+
+
 def _nothing(texts: Texts | None) -> str | None:
     return None
 
@@ -145,5 +156,6 @@ class Metric(NamedTuple):
     group: Literal["standard", "hidden", "more"] = "more"  # `more`: computed only if named
     lower: bool = False  # whether lower is better
     tokens: str = NAME  # how its texts are tokenized, for the signature
+    digits: int = 4  # that are shown after the point
     resampled: bool = True  # False: no intervals, because an image drawn twice would change the value
     contributions: Callable[[Rows], Rows] | None = None

@@ -15,8 +15,9 @@ from showtell.metrics.clipscore import make_ready
 from showtell.metrics.metric import Metric, PhotosAndTexts, Rows, Texts
 from showtell.metrics.names import DEFAULT, chosen
 from showtell.metrics.significance import LEVEL, RESAMPLES, intervals
-from showtell.metrics.tokenize import tokenize
+from showtell.metrics.tokenize import NAME, WORDS
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.messages import nearest
 
 
 @dataclass(frozen=True)
@@ -55,19 +56,20 @@ def score(
     photos: Mapping[str, Path] | None = None,
     clip: PhotosAndTexts | None = None,
     protocol: Mapping[str, object] | None = None,
+    words: str = NAME,
 ) -> Scores:
     """Compute each metric over all images; by default all metrics of the groups `standard` and `hidden`.
 
     `frequencies_of` gives captions of other images for CIDEr's document frequencies (default: the references).
     `training` are the captions that the model was trained on, for `copied`. `photos` and `clip` are for CLIPScore.
     `resamples` is the number of resamples for intervals (0: no intervals). `protocol` is added to the signatures:
-    `{"split": "val", "seed": 1}`.
+    `{"split": "val", "seed": 1}`. `words` is one of WORDS; `characters` is for scripts without blanks between words.
     """
     names = chosen(DEFAULT if metrics is None else metrics)
     check_texts(candidates, references)
     if photos is not None:
         _check_photos(candidates, photos)
-    texts = read(candidates, references, frequencies_of, training, photos, clip)
+    texts = read(candidates, references, frequencies_of, training, photos, clip, words)
     ready, left_out = had(names, texts)
     scores = of_rows(statistics(ready, texts), texts, list(candidates), resamples, protocol=protocol)
     scores.left_out = left_out
@@ -123,8 +125,12 @@ def read(
     training: Sequence[str] | None = None,
     photos: Mapping[str, Path] | None = None,
     clip: PhotosAndTexts | None = None,
+    words: str = NAME,
 ) -> Texts:
-    """Tokenize all texts, in the order of the candidates."""
+    """Tokenize all texts, in the order of the candidates. Raises InputError if `words` is not one of WORDS."""
+    if words not in WORDS:
+        raise InputError(key="words", value=words, takes=WORDS, near=nearest(words, WORDS))
+    tokenize = WORDS[words]
     said, known = list(candidates.values()), [list(references[image_id]) for image_id in candidates]
     return Texts(
         [tokenize(text) for text in said],
@@ -135,6 +141,7 @@ def read(
         training=training,
         photos=None if photos is None else [photos[image_id] for image_id in candidates],
         clip=clip,
+        words=words,
     )
 
 
@@ -166,7 +173,13 @@ def _signature(name: str, metric: Metric, texts: Texts, protocol: Mapping[str, o
     counts = sorted({len(of_image) for of_image in texts.references})
     some = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     made = f"showtell {version('showtell')}"
-    entries = [name, made, metric.tokens, f"images {len(texts.candidates)}", f"references {some}"]
+    entries = [
+        name,
+        made,
+        texts.words if metric.tokens == NAME else metric.tokens,
+        f"images {len(texts.candidates)}",
+        f"references {some}",
+    ]
     entries.append(metric.facts(texts))
     for key, value in protocol.items():
         if value is not None:

@@ -10,10 +10,13 @@ does not. So `tokenize` returns a string with a space between tokens, and each m
 """
 
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Callable, Iterator
+from functools import cache
 
 from showtell.metrics import ptb
 from showtell.metrics.characters import KINDS
+from showtell.plumbing.scripts import UNSPACED, script
 
 NAME = "ptb"
 LONG = 500  # characters; for longer texts it pays to check first which rules can match
@@ -56,6 +59,28 @@ def tokenize(caption: str) -> str:
     if _LOOKS_FAR.search(caption):
         return read(_NEWLINE.sub(" ", caption))
     return " ".join([tokens for word in caption.split(" ") if (tokens := _WORDS[word])])
+
+
+def characters(caption: str) -> str:
+    """Like `tokenize`, but each letter of a script without blanks between words (Chinese, Thai) is a token.
+
+    >>> characters("一只dog在跑。")
+    '一 只 dog 在 跑'
+    """
+    if caption.isascii():
+        return tokenize(caption)
+    return tokenize("".join(map(_apart, unicodedata.normalize("NFC", caption))))
+
+
+@cache
+def _apart(letter: str) -> str:
+    """The letter between blanks if its script has none; signs of such scripts become blanks."""
+    if script(letter) in UNSPACED:
+        return f" {letter} "
+    return " " if not letter.isascii() and unicodedata.category(letter)[0] == "P" else letter
+
+
+WORDS: dict[str, Callable[[str], str]] = {NAME: tokenize, "characters": characters}
 
 
 def read(text: str) -> str:

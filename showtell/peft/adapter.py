@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from showtell.decoders.decoder import Decoder
 from showtell.layers.dropout import Dropout
 from showtell.peft.freeze import Extended, freeze, replace
-from showtell.settings.bounds import Count, Share
+from showtell.settings.bounds import Share, Size
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU, "tanh": nn.Tanh, "silu": nn.SiLU}
 
@@ -48,7 +48,7 @@ def adapter(
     decoder: Decoder,
     *,
     places: Literal["both", "mlp"] = "both",
-    width: Count = 64,
+    width: Size = 64,
     activation: Literal["gelu", "relu", "tanh", "silu"] = "gelu",
     dropout: Share = 0.1,
     trainable: tuple[str, ...] = (),

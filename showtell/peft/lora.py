@@ -18,7 +18,7 @@ from showtell.layers.dropout import Dropout
 from showtell.peft.freeze import Extended, freeze, replace
 from showtell.plumbing.errors import RecipeError
 from showtell.plumbing.messages import nearest
-from showtell.settings.bounds import Count, Positive, Share
+from showtell.settings.bounds import Positive, Share, Size
 
 
 class Change(nn.Module):
@@ -73,7 +73,7 @@ class LoRA(Extended):
 def lora(
     decoder: Decoder,
     *,
-    rank: Count = 8,
+    rank: Size = 8,
     alpha: Positive | None = None,
     dropout: Share = 0.0,
     targets: tuple[str, ...] = ("attention",),

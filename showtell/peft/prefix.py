@@ -9,12 +9,10 @@ from showtell.decoders.decoder import Decoder
 from showtell.layers.learned import LearnedPrefix, LearnedPrompt
 from showtell.peft.freeze import freeze
 from showtell.plumbing.errors import RecipeError
-from showtell.settings.bounds import Count
+from showtell.settings.bounds import Size
 
 
-def prefix(
-    decoder: Decoder, *, length: Count = 20, hidden: Count | None = None, trainable: tuple[str, ...] = ()
-) -> None:
+def prefix(decoder: Decoder, *, length: Size = 20, hidden: Size | None = None, trainable: tuple[str, ...] = ()) -> None:
     """`hidden` is the width of a network that makes keys and values (reparametrisation); null learns them directly."""
     language = freeze(decoder, trainable)
     _check_room(decoder, length)
@@ -22,7 +20,7 @@ def prefix(
     decoder.learned = LearnedPrefix(length, language.layers, language.heads, language.width, dim, hidden)
 
 
-def prompt(decoder: Decoder, *, length: Count = 20, trainable: tuple[str, ...] = ()) -> None:
+def prompt(decoder: Decoder, *, length: Size = 20, trainable: tuple[str, ...] = ()) -> None:
     """Vectors that begin as the embeddings of random words."""
     language = freeze(decoder, trainable)
     _check_room(decoder, length)

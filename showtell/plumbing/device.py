@@ -3,11 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 
 import torch
 
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.messages import nearest
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 USUAL = ("auto", "cpu", "cuda", "mps")
 
@@ -17,9 +23,28 @@ def device_of(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        return torch.empty(0, device=name).device
+        number = torch.ones(1, device=name)
+        number.cpu()  # `meta` has no numbers
+        return number.device
     except (RuntimeError, AssertionError) as error:
         raise _refused(name, error) from None
+
+
+def free_memory(name: str = "cpu") -> int | None:
+    """Bytes that this process may still take on a device; None if the system does not say."""
+    if name.startswith("cuda") and torch.cuda.is_available():
+        return int(torch.cuda.mem_get_info()[0])
+    free: list[int] = []
+    try:
+        lines = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text("ascii").splitlines())
+        free.append(int(lines["MemAvailable"].split()[0]) * 1024)
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if limit != resource.RLIM_INFINITY:
+            taken = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
+            free.append(max(0, limit - taken))
+    except (OSError, KeyError, ValueError, AttributeError):  # not Linux
+        pass
+    return min(free, default=None)
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

@@ -7,10 +7,13 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterable, Iterator
+from glob import escape
 from pathlib import Path
 from typing import BinaryIO
 
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.lock import locked
+from showtell.plumbing.messages import printable
 
 # Never follow a link at the place of a file, so that nobody can redirect a write. Windows has no such flag.
 NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -34,12 +37,17 @@ def whole(path: Path) -> Iterator[Path]:
 def placed(path: Path) -> Iterator[Path]:
     """Like `whole`, but raises OSError, for callers that have better words for it."""
     _check_ordinary(path)
+    _sweep_killed(path)
     part = path.parent / f".{path.name[:40]}.{secrets.token_hex(8)}.part"
     file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK, 0o666)
     rights = stat.S_IMODE(os.fstat(file).st_mode)  # what the umask leaves; a library may put its own file in its place
-    os.close(file)
+    _hold(file)  # until it is whole: a part that nobody holds is what a kill left
     try:
         yield part
+        again = os.open(part, os.O_RDONLY | NO_LINK)  # a library may have put its own file in its place
+        os.close(file)
+        file = again
+        _hold(file)
         part.chmod(rights)
         if path.is_file() and not path.is_symlink():
             # Copied only now, because the old rights may forbid writing.
@@ -47,8 +55,26 @@ def placed(path: Path) -> Iterator[Path]:
         sync(part)
         part.replace(path)
     finally:
+        os.close(file)
         with contextlib.suppress(OSError):
             part.unlink()
+
+
+def _sweep_killed(path: Path) -> None:
+    """Delete the parts of this file that killed processes left. Without locks nobody knows which these are."""
+    for left in path.parent.glob(f".{escape(path.name[:40])}.*.part"):
+        with contextlib.suppress(OSError):
+            file = os.open(left, os.O_RDONLY | NO_LINK)
+            try:
+                if locked(file):
+                    left.unlink()
+            finally:
+                os.close(file)
+
+
+def _hold(file: int) -> None:
+    with contextlib.suppress(OSError):  # then it is swept if another process writes the same file at the same time
+        locked(file)
 
 
 def _check_ordinary(path: Path) -> None:
@@ -116,8 +142,24 @@ def set_aside(folder: Path) -> Iterator[None]:
         clear(old)
 
 
+def check_writable(values: object, key: str = "") -> None:
+    """Raise InputError for a text with bytes that are not UTF-8, in values that will be written into a file.
+
+    A shell passes such bytes on, for example in the name of a folder: `runs/\\xff`.
+    """
+    if isinstance(values, dict):
+        for name, value in values.items():
+            check_writable(value, f"{key}.{name}" if key else str(name))
+    elif isinstance(values, list | tuple):
+        for value in values:
+            check_writable(value, key)
+    elif isinstance(values, str) and any(0xD800 <= ord(letter) <= 0xDFFF for letter in values):
+        raise InputError(f"is {printable(values)}, which has bytes that are not UTF-8", key=key, advice="rename it")
+
+
 def check_folder(folder: Path, key: str, advice: str = "name another") -> None:
     """Raise InputError about the option `key` if `folder` cannot be written. Called before long work begins."""
+    check_writable(str(folder), key)
     here = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
     whole = f"{key} {folder}" if here == folder else f"{key} {folder} cannot be made: {here}"
     if not here.is_dir():
@@ -154,5 +196,7 @@ def at_home(path: str | Path, key: str | None = None) -> Path:
         return Path(path).expanduser()
     except RuntimeError:
         own = str(path) == "~" or str(path).startswith("~/")
-        wrong = f"is {path}, but this user has no home folder" if own else f"is {path}, but there is no such user"
-        raise InputError(wrong, key=key or "the path", value=str(path), advice="give a whole path") from None
+        advice = "this user has no home folder; give a whole path" if own else "there is no such user"
+        if key is None:
+            raise InputError(f"{path}: {advice}") from None
+        raise InputError(key=key, value=str(path), advice=advice) from None

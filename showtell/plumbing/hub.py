@@ -76,6 +76,7 @@ def hub_file(repository: str, names: Sequence[str], revision: str | None = None)
             cause = "" if offline or error.__cause__ is None else f" ({on_one_line(error.__cause__)})"
             unknown = unknown or f"is not in the local cache, and the Hugging Face Hub is out of reach{cause}"
             offline = True  # it was asked often enough; another file may still be in the cache
+            continue
         except EntryNotFoundError:
             continue
         except Exception as error:  # a proxy that answers with a web page makes the library raise nearly anything
@@ -149,6 +150,8 @@ def _advice(revision: str | None) -> str:
 def on_one_line(error: BaseException) -> str:
     """A library's error on one line, as much of it as a person reads."""
     text = " ".join(str(error).split()) or type(error).__name__
+    if "weights_only" in text or "weights only" in text.lower():  # torch advises to execute the file
+        return "a file of weights that can run code, which is never executed"
     return text if len(text) <= 200 else f"{text[:197]}..."
 
 

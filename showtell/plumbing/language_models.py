@@ -5,17 +5,15 @@ machines without a model hub. A GGUF file is converted once, into the cache: rea
 folder a fifth of a second.
 """
 
-import contextlib
 import importlib.util
-import shutil
-import tempfile
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.files import at_home, cache_folder
-from showtell.plumbing.hub import local_copy
+from showtell.plumbing.half import made_whole
+from showtell.plumbing.hub import local_copy, on_one_line
 from showtell.plumbing.quiet import quiet
 from showtell.plumbing.reading import check_model_files, why_not
 from showtell.plumbing.torchvision_repair import repair_torchvision
@@ -69,15 +67,12 @@ def _converted(file: Path, key: str) -> Path:
     folder = cache_folder() / "language_models" / f"{file.stem}-{_digest(file)}"
     if folder.is_dir():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.parent))
     try:
-        _convert(file, part, key)
-        part.chmod(0o755)  # mkdtemp makes folders that only the owner can read
-        with contextlib.suppress(OSError):  # another process may have been first
-            part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+        with made_whole(folder) as half:
+            _convert(file, half, key)
+    except OSError:
+        if not folder.is_dir():  # else another process was first
+            raise
     return folder
 
 
@@ -112,4 +107,4 @@ def _digest(file: Path) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return on_one_line(error)

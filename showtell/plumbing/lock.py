@@ -45,7 +45,7 @@ class Lock:
         if self._file is not None:
             return
         file = self._open()
-        if not _locked(file, self.shared):
+        if not self._held(file):
             holder = os.read(file, 1000)
             os.close(file)
             advice = "wait until it ends, or choose another folder"
@@ -66,6 +66,13 @@ class Lock:
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)  # not on Windows
         return os.open(self.path, flags, 0o644)
 
+    def _held(self, file: int) -> bool:
+        try:
+            return locked(file, shared=self.shared) is not False
+        except OSError:
+            os.close(file)
+            raise
+
     def _is_ours(self, file: int) -> bool:
         try:
             return os.path.samestat(os.fstat(file), self.path.lstat())
@@ -84,18 +91,22 @@ class Lock:
             self._file = None
 
 
-def _locked(file: int, shared: bool) -> bool:
-    """Lock an open file, if the disk can; False if another process has it. Raises OSError, with the file closed."""
+def locked(file: int, wait: bool = False, shared: bool = False) -> bool | None:
+    """Lock an open file until it is closed. False if another process has it, None if this disk has no locks.
+
+    With `wait`, return when the other process is done. Several processes can have a `shared` lock at once. Raises
+    OSError if the disk refuses.
+    """
     if fcntl is None:
-        return True
+        return None
     try:
-        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
     except OSError as error:
         if error.errno in HELD:
             return False
-        if error.errno not in NO_LOCKS:
-            os.close(file)
-            raise
+        if error.errno in NO_LOCKS:
+            return None
+        raise
     return True
 
 

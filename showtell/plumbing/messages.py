@@ -5,6 +5,7 @@ Text that others wrote (a name, a caption, a value of a recipe) may hold a termi
 """
 
 import difflib
+import re
 import reprlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -32,6 +33,18 @@ def printable(name: str) -> str:
         for letter in name
     )
     return "".join(letters)
+
+
+NOT_FETCHED = "Showtell fetches nothing from links: download it, then name it on this disk"
+
+
+def is_link(name: object) -> bool:
+    """Whether somebody gave a link where a path belongs; `Path` makes one slash of two.
+
+    >>> is_link("https://example.com/cat.jpg"), is_link("s3:/bucket/cat.jpg"), is_link("C:/cat.jpg")
+    (True, True, False)
+    """
+    return bool(re.match("[a-z][a-z0-9+]+:/", str(name), re.IGNORECASE))
 
 
 class _Short(reprlib.Repr):

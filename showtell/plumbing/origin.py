@@ -11,14 +11,33 @@ from pathlib import Path
 from typing import Any
 
 from showtell import __version__
+from showtell.plumbing.errors import InputError
+from showtell.plumbing.reading import RECIPE, read_json
 
-MADE = "made.json"  # in a run folder: what `origin` said when its training began
+MADE = "made.json"  # in a run folder: what `begun` said when its training began
 COMMANDS = ("showtell", "__main__.py")  # names of the program behind which the rest of the command line stands
 
 
 def origin() -> dict[str, Any]:
     """What is needed to make a file again. From Python the command is empty, because nobody typed one."""
     return {"command": command(), "version": __version__, "commit": commit(), "date": time.strftime("%Y-%m-%d")}
+
+
+def begun() -> dict[str, Any]:
+    """`origin`, and the folder in which the command was typed: relative paths of its recipe begin there."""
+    try:
+        return origin() | {"folder": os.getcwd()}  # noqa: PTH109 - the same
+    except OSError:  # it was deleted
+        return origin()
+
+
+def made_in(run: Path) -> Path | None:
+    """The folder in which a run's training was started; None if the run does not say."""
+    try:
+        folder = read_json(run / MADE, RECIPE)["folder"]
+    except (InputError, KeyError, TypeError):
+        return None
+    return Path(folder) if isinstance(folder, str) and Path(folder).is_absolute() else None
 
 
 def command() -> str:
@@ -32,7 +51,7 @@ def public(word: str) -> str:
     """A word of a command or recipe without the folders of this machine, for what others may read.
 
     A path below the working folder becomes relative, one below the home folder begins with `~`, and of any other
-    absolute path the last name is kept: `data.root=/mnt/ana/flickr8k` becomes `data.root=.../flickr8k`.
+    absolute path the last name is kept: `data.root=/srv/ana/flickr8k` becomes `data.root=.../flickr8k`.
     """
     before, mark, path = word.rpartition("=") if "=/" in word else ("", "", word)
     if not Path(path).is_absolute():

@@ -41,18 +41,19 @@ class Bar:
 
     def _start(self) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.table import Column
 
         if self.console.is_jupyter and find_spec("ipywidgets") is None:
             self.console.print(f"{self.title}: {self.total:,} {self.unit}s", markup=False, highlight=False)
             self.show = False
             return
         self.progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, min_width=len(self.title))),
             BarColumn(bar_width=max(6, min(40, self.console.width - BESIDE_BAR))),
-            MofNCompleteColumn(),
+            MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=2 * len(str(self.total)) + 1)),
             TextColumn("left"),
             TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[beside]}"),
+            TextColumn("{task.fields[beside]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
             console=self.console,
             refresh_per_second=4,
         )

@@ -59,9 +59,10 @@ def check_model_files(folder: Path) -> None:
 def open_file(path: Path, most: int = ANY) -> BinaryIO:
     """The open file. Raises InputError if it is not one, too large, or may not be read."""
     try:
-        return os.fdopen(_open(path, most), "rb")
+        number = _open(path, most)
     except _Refused as refused:
         raise InputError(str(refused), key=str(path)) from None
+    return open(path, "rb", opener=lambda *_: number)  # not os.fdopen, so that the file knows its name
 
 
 def read_bytes(path: Path, most: int = BESIDE_MODEL) -> bytes:

@@ -26,10 +26,7 @@ def read_weights(path: Path, key: str) -> dict[str, Tensor]:
     try:
         state = load_file(path) if path.suffix == ".safetensors" else _load(path)
     except Exception as error:  # a damaged file makes torch raise nearly anything
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        if "weights_only" in reason or "Weights only" in reason:  # torch advises to execute it
-            reason = "it is a pickle of other things, which Showtell never executes"
-        wrong = f"is {path}, which is not a file of plain tensors ({reason})"
+        wrong = f"is {path}, which is not a file of plain tensors ({no_tensors(path, error)})"
         raise InputError(wrong, key=key, value=str(path), advice="save it as .safetensors") from error
     for name, tensor in state.items():
         _check(path, key, name, tensor)
@@ -48,12 +45,22 @@ def read_checkpoint(path: Path, key: str) -> dict[str, Any]:
         if not isinstance(content, dict):
             raise ValueError("it holds no dict")
     except Exception as error:  # a damaged file makes torch raise nearly anything
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        if "weights_only" in reason or "Weights only" in reason:  # torch advises to execute it
-            reason = "it is a pickle of whole modules, which can run code, so it is never opened"
+        reason = no_tensors(path, error)
         advice = "save tensors, numbers and texts only, such as model.state_dict()"
         raise InputError(f"is {path}: {reason}", key=key, value=str(path), advice=advice) from error
     return content
+
+
+def no_tensors(path: Path, error: Exception) -> str:
+    """Why a file holds no plain tensors, in our words where torch would advise to execute the file."""
+    if path.is_file() and path.stat().st_size == 0:
+        return "it is empty"
+    text = str(error)
+    if "weights_only" in text or "weights only" in text.lower():
+        if "Unsupported global" in text or "GLOBAL" in text or "find_class" in text:
+            return "it is a pickle of other things than tensors, which can run code, so Showtell never executes it"
+        return "it is no file that torch wrote, or it is damaged"
+    return (text.splitlines() or [type(error).__name__])[0]
 
 
 def _most(path: Path) -> int:

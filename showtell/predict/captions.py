@@ -14,6 +14,7 @@ from rich.console import Console
 from showtell.cache import Source, open_source
 from showtell.captioners.caption import Caption
 from showtell.captioners.captioner import Captioner
+from showtell.captioners.speaking import changed, returns_several
 from showtell.captioners.views import encoder_of_views
 from showtell.data import Record
 from showtell.loading import load
@@ -26,23 +27,25 @@ from showtell.predict.photos import find_photos
 
 def caption(
     photos: str | Path | Sequence[str | Path], model: str | Path | Captioner = "tiny", **decode: Any
-) -> dict[str, str]:
+) -> dict[str, Any]:
     """Caption photos and folders of photos, as `showtell caption` does.
 
     `model` is a packaged model, a run folder, a Hub id, a folder that transformers saved, or a captioner. `decode`
     changes its decoding, for example `num_beams=3`. Returns file name -> caption; for a photo in a given folder, its
-    path within the folder -> caption. A photo that cannot be read is skipped with a warning.
+    path within the folder -> caption. With `num_return_sequences=3`, each photo has a list of up to three captions, the
+    best first. A photo that cannot be read is skipped with a warning.
 
     Raises InputError if a path or the model does not exist; RecipeError if the model does not have a decoding option.
     """
     named = [photos] if isinstance(photos, str | Path) else photos
     captioner = model if isinstance(model, Captioner) else load(model)
-    captions: dict[str, str] = {}
+    several = returns_several(changed(captioner.decode, decode) if captioner.decode else {})
+    captions: dict[str, Any] = {}
     for image_id, result in caption_photos(captioner, find_photos([Path(path) for path in named]), **decode):
         if isinstance(result, Unreadable):
             warnings.warn(f"{image_id} is skipped: {result.reason}", stacklevel=2)
         else:
-            captions[image_id] = result.text
+            captions[image_id] = [each.text for each in (result, *result.others)] if several else result.text
     return captions
 
 

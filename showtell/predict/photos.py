@@ -1,19 +1,21 @@
 """Paths of photos and folders, as a user gives them -> the path of each photo by its image_id."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from showtell.data.folder import bare
+from showtell.data.folder import bare, others_below
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.messages import NOT_FETCHED, is_link
 
 
-def find_photos(paths: Sequence[Path]) -> dict[str, Path]:
+def find_photos(paths: Sequence[Path], say: Callable[[str], None] = lambda line: None) -> dict[str, Path]:
     """The photos at these paths and in these folders. The image_id is the file name, or the path within its folder.
 
     If two photos have the same name, both get their whole paths: `a/x.jpg` and `b/x.jpg`. A broken link, or a folder
     without photos among several paths, stays in the result: opening it fails later with the reason, and the other
-    photos are captioned. (A shell's `*.jpg` may name such things.) Raises InputError if a path does not exist.
+    photos are captioned. (A shell's `*.jpg` may name such things.) `say` hears what in a folder is no photo.
+    Raises InputError if a path does not exist.
     """
     if not paths:
         raise InputError("no photo is given; name photos or folders of photos")
@@ -21,8 +23,12 @@ def find_photos(paths: Sequence[Path]) -> dict[str, Path]:
     for path in paths:
         if path.is_dir():
             pairs += _in_folder(path, only=len(paths) == 1)
+            if others := others_below(path):
+                say(f"passed over in {path}: {others}")
         elif path.exists() or path.is_symlink():
             pairs.append((path.name, path))
+        elif is_link(path):
+            raise InputError("is a link", key=str(path), advice=NOT_FETCHED)
         else:
             raise InputError("does not exist", key=str(path), advice="name photos or folders of photos")
     pairs = list(dict.fromkeys(pairs))

@@ -20,34 +20,41 @@ from showtell.captioners.caption import Caption
 from showtell.plumbing.console import cell
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import NO_LINK, whole
+from showtell.plumbing.lock import locked
 from showtell.plumbing.reading import parse_json
-
-try:
-    import fcntl
-except ImportError:  # Windows: nothing is locked, so users must not start two writers
-    fcntl = None  # type: ignore[assignment]
 
 Row = dict[str, Any]
 
 
 def as_json(rows: Iterable[Row]) -> str:
-    return json.dumps({row["image_id"]: row["caption"] for row in rows}, ensure_ascii=False, indent=1) + "\n"
+    content = {row["image_id"]: _texts(row) if OTHERS in row else row["caption"] for row in rows}
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
 
 
 def as_jsonl(rows: Iterable[Row]) -> str:
-    return "".join(json.dumps({name: row[name] for name in COLUMNS}, ensure_ascii=False) + "\n" for row in rows)
+    lines = ({name: each[name] for name in COLUMNS} for row in rows for each in _each(row))
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
 
 
 def as_csv(rows: Iterable[Row]) -> str:
     text = io.StringIO()
-    csv.writer(text).writerows(
-        [("image_id", "caption"), *((cell(row["image_id"]), cell(row["caption"])) for row in rows)]
-    )
+    lines = ((cell(row["image_id"]), cell(caption)) for row in rows for caption in _texts(row))
+    csv.writer(text).writerows([("image_id", "caption"), *lines])
     return text.getvalue()
+
+
+def _each(row: Row) -> list[Row]:
+    """One row for each caption of the image, the best first."""
+    return [row, *(row | {"caption": text, "log_prob": log_prob} for text, log_prob in row.get(OTHERS, ()))]
+
+
+def _texts(row: Row) -> list[str]:
+    return [each["caption"] for each in _each(row)]
 
 
 USE_THE_SAME = "continue with the same ones, or start again without --resume"
 COLUMNS = ("image_id", "caption", "log_prob")
+OTHERS = "others"  # [caption, log_prob] of each further caption of an image; only with `several`
 FORMS: dict[str, Callable[[Iterable[Row]], str]] = {".json": as_json, ".jsonl": as_jsonl, ".csv": as_csv}
 
 
@@ -68,14 +75,18 @@ class Writer:
         resume: bool = False,
         made_by: str = "",
         photos: Mapping[str, Path] | None = None,
+        several: bool = False,
     ) -> None:
-        """`made_by` is the captioner's fingerprint. `photos` are all photos of the file, in the order of its rows."""
+        """`made_by` is the captioner's fingerprint. `photos` are all photos of the file, in the order of its rows.
+
+        `several`: each image has a list of captions. A .json then has lists, a .csv or .jsonl a line for each caption.
+        """
         if path is not None and path.suffix not in FORMS:
             raise InputError(key="--out", value=str(path), takes="a name that ends in .json, .jsonl or .csv")
         if path is not None and path.is_dir():
             raise InputError(f"is {path}, which is a folder", key="--out", value=str(path), takes="the name of a file")
         self.path, self.resume, self.made_by, self.photos = path, resume, made_by, photos
-        self.rows: dict[str, Row] = {}
+        self.several, self.rows = several, dict[str, Row]()
         self.replaced = False  # whether the captions of an earlier, stopped writer were dropped
         replaceable = path is not None and (path.is_file() or not path.exists())
         self.partial = path.with_name(f"{path.name}.partial") if path is not None and replaceable else None
@@ -88,8 +99,10 @@ class Writer:
     def write(self, image_id: str, caption: Caption) -> None:
         if self.path is None:
             return
-        row = {"image_id": image_id, "caption": caption.text, "log_prob": caption.log_prob}
+        row: Row = {"image_id": image_id, "caption": caption.text, "log_prob": caption.log_prob}
         row |= {"photo": self._digest(image_id), "made_by": self.made_by}
+        if self.several:
+            row[OTHERS] = [[other.text, other.log_prob] for other in caption.others]
         if self.partial is not None:
             self._put((json.dumps(row) + "\n").encode())
         elif self.path.suffix != ".json":
@@ -233,15 +246,9 @@ def _is_at(number: int, path: Path) -> bool:
 
 
 def _lock(number: int, partial: Path) -> None:
-    if fcntl is None:
-        return
-    try:
-        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if locked(number) is False:
         advice = "wait until it ends, or choose another --out"
-        raise InputError("is being written by another process", key=str(partial), advice=advice) from None
-    except OSError:  # a network disk without locks
-        return
+        raise InputError("is being written by another process", key=str(partial), advice=advice)
 
 
 def _row(line: bytes) -> Row | None:
@@ -251,4 +258,11 @@ def _row(line: bytes) -> Row | None:
     except ValueError:
         return None
     is_ours = isinstance(row, dict) and {*COLUMNS, "photo", "made_by"} <= row.keys()
-    return row if is_ours and isinstance(row["image_id"], str) and isinstance(row["caption"], str) else None
+    if not is_ours or not isinstance(row["image_id"], str) or not isinstance(row["caption"], str):
+        return None
+    return row if _are_others(row.get(OTHERS, [])) else None
+
+
+def _are_others(others: Any) -> bool:
+    pairs = others if isinstance(others, list) else [None]
+    return all(isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs)

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from showtell.decoders.decoder import Decoder
 from showtell.encoders.encoder import Encoder
 from showtell.plumbing.errors import ShowtellError
 from showtell.recipe.fits import FITS
+from showtell.recipe.room import TRAINED, check_room
 from showtell.recipe.tables import options, part
 from showtell.settings.text import Recipe
 from showtell.tokenizers.captions import Tokenizer
@@ -33,12 +35,17 @@ def build(recipe: Recipe, section: str, *arguments: Any) -> Any:
 
 
 def build_neural(recipe: Recipe, encoder: Encoder, tokenizer: Tokenizer) -> Neural:
-    """A captioner from the encoder, the tokenizer, and a decoder as the recipe names it."""
-    return Neural(encoder, build_decoder(recipe, encoder, tokenizer), tokenizer, recipe)
+    """A captioner to train, from the encoder, the tokenizer, and a decoder as the recipe names it."""
+    return Neural(encoder, build_decoder(recipe, encoder, tokenizer, TRAINED), tokenizer, recipe)
 
 
-def build_decoder(recipe: Recipe, encoder: Encoder, tokenizer: Tokenizer) -> Decoder:
-    """A decoder for the features of this encoder. Raises RecipeError if the built parts do not fit (`fits.py`)."""
+def build_decoder(recipe: Recipe, encoder: Encoder, tokenizer: Tokenizer, copies: int = 1) -> Decoder:
+    """A decoder for the features of this encoder. Raises RecipeError if the built parts do not fit (`fits.py`).
+
+    Raises InputError if memory has no room for so many `copies` of its weights.
+    """
+    if "weights" not in recipe["decoder"]:
+        check_room("decoder", partial(build, recipe, "decoder", encoder.dim, len(tokenizer)), copies)
     decoder: Decoder = build(recipe, "decoder", encoder.dim, len(tokenizer))
     build(recipe, "peft", decoder)
     for fit in FITS:
@@ -56,6 +63,8 @@ def build_encoder(recipe: Recipe) -> Encoder:
 
 def _build_seeing(recipe: Recipe) -> Encoder:
     try:
+        if "weights" not in recipe["encoder"] and recipe["encoder"]["name"] == "cnn":
+            check_room("encoder", partial(build, recipe, "encoder"), TRAINED)
         encoder: Encoder = build(recipe, "encoder")
     except ShowtellError as error:  # an encoder says `grid_size`, and the user wrote `encoder.grid_size`
         error.within("encoder")

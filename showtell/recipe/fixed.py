@@ -8,7 +8,7 @@ from pydantic import Field
 from showtell.clip import DEFAULT as CLIP
 from showtell.clip.protocols import Name as ClipProtocol
 from showtell.encoders.turned import Views
-from showtell.settings.bounds import Count, Positive, Share
+from showtell.settings.bounds import Count, Positive, Rate, Share
 
 LOSS = "loss"  # what `train.select` calls the validation loss; all its other names are metrics
 
@@ -22,17 +22,17 @@ class Train:
     batch_size: Count = 64
     captions_per_image: Count = 5  # captions of an image in one batch; the image is encoded once for them
     accumulate: Count = 1
-    lr: Positive = 1e-3
-    pretrained_lr: Positive | None = None  # of an encoder that trains, and of pretrained weights; null: the same as lr
+    lr: Rate = 1e-3
+    pretrained_lr: Rate | None = None  # of an encoder that trains, and of pretrained weights; null: the same as lr
     max_trainable: Count | None = None  # more parameters than so many stop before training, with a table
-    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.05
+    weight_decay: Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)] = 0.05
     schedule: Literal["cosine", "milestones", "plateau", "constant"] = "cosine"
     warmup_steps: Annotated[int, Field(ge=0)] = 100
     final_lr: Share = 0.05  # the cosine ends at lr * final_lr
     milestones: tuple[Count, ...] = ()  # epochs or steps after which lr is multiplied by gamma
     milestone_unit: Literal["epoch", "step"] = "epoch"  # what `milestones` counts
     plateau: Count = 8  # validations without a better one, after which lr is multiplied by gamma
-    gamma: Positive = 0.2
+    gamma: Rate = 0.2
     clip: Positive = 1.0
     clip_by: Literal["norm", "value"] = "norm"  # of all gradients together, or of each number by itself
     augment: Views = "none"  # the views of a photo that are used in training
@@ -57,6 +57,7 @@ class Evaluate:
     """What `showtell evaluate` computes."""
 
     metrics: tuple[str, ...] = ("standard", "hidden")
+    words: Literal["ptb", "characters"] = "ptb"  # `characters`: for scripts without blanks between words
     batch_size: Count = 64
     clip: str = CLIP  # the model of CLIPScore, a name for `showtell.clip.Clip`
     clip_protocol: ClipProtocol = "paper"

@@ -18,6 +18,7 @@ from rich.text import Text
 from showtell.data import told
 from showtell.data.images import open_image
 from showtell.metrics import METRICS
+from showtell.metrics.metric import shown
 from showtell.metrics.score import Score
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import write_json
@@ -34,6 +35,7 @@ SHOWN, PICTURED = 3, 8  # photos that a run wins: in the terminal, on the page
 FEW = 200  # with fewer resamples, p is coarse: 1/101 is the smallest for 100
 SIDE = 480  # pixels of the longer side of a photo
 VALUES, SAYS = "Values, with 95 % intervals", "verdict"
+NOT_SHOWN = "not shown"  # `SAME` in a terminal, so that three runs fit into 80 columns
 STRIP, MARGINS = 0.24, 0.42  # inches: height of a run's line in a metric's strip, and space around the lines
 
 
@@ -45,7 +47,9 @@ def lines(result: Comparison) -> Iterator[RenderableType]:
     yield _table(_values(result), breaks=0)
     for other in result.others:
         yield Text(f"\n{other} against {result.first}", style="bold")
-        yield _table(_tests(result, other), breaks=-1)
+        yield _table(
+            [[NOT_SHOWN if each == SAME else each for each in row] for row in _tests(result, other)], breaks=-1
+        )
     for caution in cautions(result):
         yield Text(caution)
     for other in result.others:
@@ -130,7 +134,9 @@ def _values(result: Comparison) -> list[list[str]]:
 
 
 def _spread(score: Score) -> str:
-    return f"{score.value:.4f}" + (f" ({score.interval[0]:.4f} to {score.interval[1]:.4f})" if score.interval else "")
+    digits = METRICS[score.name].digits
+    ends = " to ".join(shown(end, digits) for end in score.interval or ())
+    return shown(score.value, digits) + (f" ({ends})" if ends else "")
 
 
 def _tests(result: Comparison, other: str) -> list[list[str]]:
@@ -142,9 +148,10 @@ def _tests(result: Comparison, other: str) -> list[list[str]]:
         if each is None:
             rows.append([name, *[""] * (4 + several), "not tested"])
             continue
-        interval = f"{each.interval[0]:.4f} to {each.interval[1]:.4f}"
+        digits = METRICS[name].digits
+        interval = " to ".join(shown(end, digits) for end in each.interval)
         ps = [f"{p:.4f}" for p in (each.p_bootstrap, each.p_randomization, *[each.p] * several)]
-        rows.append([name, f"{each.value:+.4f}", interval, *ps, each.verdict])
+        rows.append([name, shown(each.value, digits, "+"), interval, *ps, each.verdict])
     return rows
 
 

@@ -28,7 +28,8 @@ from showtell.scoring.comparison import ALONE, Comparison, compare, method
 from showtell.scoring.formats import read_candidates, read_references
 from showtell.settings.text import override
 
-MODEL = ("evaluate.clip", "evaluate.clip_protocol")  # which model computes CLIPScore, and how
+# What counts as a word; which model computes CLIPScore, and how.
+OPEN = ("evaluate.words", "evaluate.clip", "evaluate.clip_protocol")
 
 
 def compare_runs(
@@ -45,7 +46,7 @@ def compare_runs(
 ) -> Comparison:
     """Compare the captions that `showtell evaluate` wrote into run folders. With `references`, JSON files work too.
 
-    `overrides` may change data, `evaluate.clip` and `evaluate.clip_protocol`. `photos` is the folder of the photos, for
+    `overrides` may change data and the options in OPEN. `photos` is the folder of the photos, for
     use with `references`. Raises InputError if a run was not evaluated, or if two runs have different references of one
     image.
     """
@@ -54,9 +55,10 @@ def compare_runs(
         raise InputError(ALONE)
     seen = gather(runs, split, overrides, references, photos)
     given = dict(seen.given)
-    if given and set(SEEING) & set(names):
-        recipe = {"data": {"name": "scenes"}} if references is not None else read_recipe(runs[0])
-        settings = Evaluate(**options(check_sections(override(recipe, overrides), ["evaluate"]), "evaluate"))
+    recipe = {"data": {"name": "scenes"}} if references is not None else read_recipe(runs[0])
+    settings = Evaluate(**options(check_sections(override(recipe, overrides), ["evaluate"]), "evaluate"))
+    given["words"] = settings.words
+    if seen.given and set(SEEING) & set(names):
         given["clip"] = Clip(settings.clip, settings.clip_protocol, console=console)
     comparison = compare(
         seen.candidates, seen.references, metrics, resamples=resamples, seed=seed, console=console, **given
@@ -102,10 +104,10 @@ def gather(
 def _check(overrides: Sequence[str], references: Path | None, photos: Path | None) -> None:
     keys = {item: item.partition("=")[0] for item in overrides}
     of_data = [item for item, key in keys.items() if key.partition(".")[0] == "data"]
-    if others := [item for item, key in keys.items() if item not in of_data and key not in MODEL]:
+    if others := [item for item, key in keys.items() if item not in of_data and key not in OPEN]:
         raise RecipeError(
             f"{others[0]} cannot be changed here",
-            takes=["data", *MODEL],
+            takes=["data", *OPEN],
             taker="compare changes only",
             advice="for other captions, run `showtell evaluate` again",
         )

@@ -11,16 +11,20 @@ from showtell import checkpoint
 from showtell.cache.contents import digest_file
 from showtell.captioners import Captioner
 from showtell.captioners.huggingface.network import CONFIG
+from showtell.captioners.speaking import returns_several
 from showtell.clip import Clip
 from showtell.data import Record, notes
 from showtell.data.scenes.scenes import check_drawn
 from showtell.loading import DRIVEN, PLACES, load, load_folder, steer
 from showtell.metrics.names import select
 from showtell.metrics.score import Scores, check_ready, score, to_json
+from showtell.metrics.tokenize import NAME
 from showtell.plumbing.device import autocast, device_of
 from showtell.plumbing.errors import InputError, RecipeError, ShowtellError
 from showtell.plumbing.files import check_folder, write_json
-from showtell.plumbing.origin import origin
+from showtell.plumbing.messages import say
+from showtell.plumbing.origin import made_in, origin
+from showtell.plumbing.scripts import unspaced
 from showtell.predict.album.confidence import calibrate
 from showtell.predict.captions import caption_records
 from showtell.recipe.build import build
@@ -66,6 +70,9 @@ def evaluate_run(
     recipe = steer(captioner, overrides)
     own = captioner.recipe or recipe
     _place(captioner, recipe, "train.device" in asked, console)
+    if returns_several(captioner.decode):
+        several = captioner.decode["num_return_sequences"]
+        say(console, f"decode.num_return_sequences={several}: only the best caption of each photo is scored")
     folder = run if out is None else _folder(out, recipe)
     assert isinstance(folder, Path)
     settings = Evaluate(**options(recipe, "evaluate"))
@@ -73,8 +80,15 @@ def evaluate_run(
     check_ready(settings.metrics, clip)
     if "data" in recipe and not any(key.partition(".")[0] == "data" for key in asked):
         check_drawn(recipe["data"])
-    everything, form = _captioned(recipe, console)
+    try:
+        everything, form = _captioned(recipe, console)
+    except InputError as error:
+        if error.key == "data.root" and "data.root" not in asked and isinstance(run, Path):
+            there = f" in {made_in(run)}" if made_in(run) else ""
+            error.advice = f"the run was trained{there}; give data.root=DIR, where its photos are now"
+        raise
     records = _of_split(everything, split)
+    _warn_of_script(records, settings.words, console)
     training = _training(own, recipe, everything, console) if "copied" in select(settings.metrics) else []
     started = time.perf_counter()
     precision = recipe["train"]["precision"] if "train.precision" in asked else "fp32"
@@ -91,6 +105,7 @@ def evaluate_run(
         photos={record.image_id: record.path for record in records},
         clip=clip,
         protocol=signature,
+        words=settings.words,
     )
     write_json(folder / f"captions-{split}.json", candidates)
     scores.captions = digest_file(folder / f"captions-{split}.json") or ""
@@ -99,6 +114,11 @@ def evaluate_run(
     if split == "val" and "CIDEr-D" in scores:
         calibrate(folder, captioner, captions, scores["CIDEr-D"].per_image)
     return scores
+
+
+def _warn_of_script(records: Sequence[Record], words: str, console: Console | None) -> None:
+    if words == NAME and (found := unspaced(text for record in records for text in record.references)):
+        say(console, f"{found}: a whole caption counts as one word; score them with evaluate.words=characters")
 
 
 def _name(run: Path | Captioner) -> str:

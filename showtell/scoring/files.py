@@ -1,5 +1,6 @@
 """JSON files of captions and of references -> scores. Only metrics that look at photos load torch."""
 
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,10 @@ from showtell.metrics.clipscore import SEEING
 from showtell.metrics.names import chosen
 from showtell.metrics.score import Scores, check_ready, to_json
 from showtell.metrics.score import score as score_texts
+from showtell.metrics.tokenize import NAME
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.messages import say
+from showtell.plumbing.scripts import unspaced
 from showtell.scoring.formats import read_candidates, read_frequencies, read_references, read_training
 
 if TYPE_CHECKING:
@@ -21,11 +25,13 @@ def score(
     candidates: Mapping[str, str] | str | Path,
     references: Mapping[str, Sequence[str]] | str | Path,
     metrics: str | Sequence[str] | None = None,
+    words: str = NAME,
 ) -> dict[str, Any]:
     """Score captions with coco-caption's protocol: `showtell score` from Python.
 
     `candidates` has one caption for each image_id, `references` several. Both may also be the path of a file that
     `showtell score` takes. `metrics` are names such as `"CIDEr-D"` or `"BLEU"`; by default, all that need only texts.
+    `words="characters"` makes each Chinese, Japanese or Thai letter a word, because they have no blanks between words.
     Returns `{"scores": {metric: {"value", "interval", "signature"}}, "per_image": {image_id: {metric: value}}}`.
     An empty caption is scored like any other. References of images without a candidate are ignored.
 
@@ -37,7 +43,15 @@ def score(
     captions = candidates if isinstance(candidates, Mapping) else read_candidates(Path(candidates))
     known = references if isinstance(references, Mapping) else read_references(Path(references), captions)
     wanted = {image_id: texts for image_id, texts in known.items() if image_id in captions}
-    return to_json(score_texts(captions, wanted, metrics))
+    if words == NAME and (note := _of_script(wanted)):
+        warnings.warn(f'{note}; use words="characters"', stacklevel=2)
+    return to_json(score_texts(captions, wanted, metrics, words=words))
+
+
+def _of_script(references: Mapping[str, Sequence[str]]) -> str:
+    """A warning if the references have no blanks between words."""
+    found = unspaced(text for texts in references.values() for text in texts if isinstance(text, str))
+    return f"{found}: a whole caption counts as one word" if found else ""
 
 
 def score_files(
@@ -51,6 +65,7 @@ def score_files(
     photos: Path | None = None,
     clip: str | None = None,
     clip_protocol: str = "paper",
+    words: str = NAME,
 ) -> Scores:
     """Score two JSON files. References of images without a candidate are skipped, and a note says how many.
 
@@ -71,10 +86,14 @@ def score_files(
         console.print(
             f"{len(wanted) - len(kept):,} of {len(wanted):,} images with references have no candidate: skipped"
         )
+    if console is not None and words == NAME and (note := _of_script(kept)):
+        say(console, f"{note}; use --words characters (and train with tokenizer=sentencepiece)")
     learned = read_training(training) if training else None
     corpus = read_frequencies(frequencies) if frequencies else None
     seen = _photos(list(captions), photos, metrics, model) if photos and model else None
-    return score_texts(captions, kept, metrics, training=learned, frequencies_of=corpus, photos=seen, clip=model)
+    return score_texts(
+        captions, kept, metrics, training=learned, frequencies_of=corpus, photos=seen, clip=model, words=words
+    )
 
 
 def _model(name: str | None, protocol: str, console: Console | None) -> "Clip":

@@ -23,7 +23,7 @@ from showtell.peft.freeze import inserted
 from showtell.plumbing.device import autocast
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.files import at_home, clear, write_json
-from showtell.plumbing.origin import MADE, origin
+from showtell.plumbing.origin import MADE, begun
 from showtell.recipe.fixed import Train
 from showtell.tokenizers.captions import Captions
 from showtell.training.average import Average
@@ -44,6 +44,7 @@ from showtell.training.resume import (
 from showtell.training.teacher import Teacher
 from showtell.training.validation import Validation, clip_of, goodness
 
+HIGHEST_RATE = 1e12  # a larger one overflows in the optimizer
 KEPT = "epochs"  # the folder of the captioners that `train.keep_every` keeps
 FIT_IMAGES = 512  # training images on which the decoder measures frozen features (`Decoder.fit`)
 
@@ -186,7 +187,7 @@ class Job:
             advice = "choose another folder with --run"
             raise InputError(f"cannot hold a run: {error.strerror}", key=str(self.run), advice=advice) from None
         self.captioner.save_settings(self.run)
-        write_json(self.run / MADE, origin() | {"parameters": self._parameters()})
+        write_json(self.run / MADE, begun() | {"parameters": self._parameters()})
 
     def _parameters(self) -> dict[str, int]:
         """How many numbers the network has, and how many of them this training changes."""
@@ -277,6 +278,10 @@ class Job:
         captioner.encoder.train()
         captioner.decoder.train()
         rate = learning_rate(settings, self.where.step, self.total, self.where.epoch, self.where.lowered)
+        if rate > HIGHEST_RATE:
+            raise InputError(
+                f"is {settings.lr}, and grew to {rate:g}", key="train.lr", advice="lower it, or train.gamma"
+            )
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["scale"]
         self.optimizer.zero_grad(set_to_none=True)

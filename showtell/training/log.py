@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.files import append, inside, write_text
-from showtell.plumbing.reading import TEXT, parse_json, read_text
+from showtell.plumbing.reading import TEXT, parse_json, read_bytes, read_text
 
 Row = dict[str, Any]
 LINES, CSV, WANDB_ID = FILES = "metrics.jsonl", "metrics.csv", "wandb_id.txt"
@@ -19,12 +19,39 @@ def read_log(run: Path) -> list[Row]:
     """The rows of `metrics.jsonl`, up to the first broken line: a killed run may leave half a line."""
     rows: list[Row] = []
     path = run / LINES
-    for line in read_text(path, TEXT).splitlines() if path.exists() else []:
+    for line in read_bytes(path, TEXT).decode("utf-8", "replace").splitlines() if path.exists() else []:
         try:
-            rows.append(parse_json(line))
+            row = parse_json(line)
         except ValueError:
             break
+        if not _is_row(row):
+            break
+        rows.append(row)
     return rows
+
+
+def _is_row(row: Any) -> bool:
+    """Whether this is a row as `Log` writes it: numbers and texts by name, and a step."""
+    if not isinstance(row, dict) or not all(isinstance(value, int | float | str) for value in row.values()):
+        return False
+    step = row.get("step")
+    return isinstance(step, int) and not isinstance(step, bool) and step >= 0
+
+
+def complete_csv(run: Path) -> None:
+    """Write `metrics.csv` again if a kill came before its last rows."""
+    text = as_csv(read_log(run))
+    if not (run / CSV).is_file() or (run / CSV).read_text("utf-8", "replace") != text:
+        write_text(run / CSV, text)
+
+
+def as_csv(rows: list[Row]) -> str:
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 class Log:
@@ -65,13 +92,7 @@ class Log:
             self.wandb.log(numbers, step=row["step"])
 
     def write_csv(self) -> None:
-        rows = read_log(self.run)
-        columns = list(dict.fromkeys(name for row in rows for name in row))
-        text = io.StringIO()
-        writer = csv.DictWriter(text, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        write_text(self.run / CSV, text.getvalue())
+        write_text(self.run / CSV, as_csv(read_log(self.run)))
 
     def close(self) -> None:
         self.write_csv()

@@ -12,7 +12,7 @@ from showtell.checkpoint import MODEL, RECIPE
 from showtell.plumbing.console import Plain
 from showtell.plumbing.device import denormals_flushed
 from showtell.plumbing.errors import Interrupted
-from showtell.plumbing.files import sweep
+from showtell.plumbing.files import check_writable, sweep
 from showtell.plumbing.interrupt import stop_signal
 from showtell.plumbing.lock import NAME, Lock
 from showtell.plumbing.messages import say
@@ -22,7 +22,7 @@ from showtell.recipe.check import check
 from showtell.recipe.rules import trains
 from showtell.settings.text import Recipe
 from showtell.training.job import Job
-from showtell.training.log import FILES, Log, NoLog
+from showtell.training.log import FILES, LINES, Log, NoLog, complete_csv
 from showtell.training.processes import joined
 from showtell.training.remember import remember
 from showtell.training.resume import Checkpoint, check_processes, claim, hold, open_run
@@ -57,6 +57,7 @@ def train(
     """
     run = Path(run)
     recipe = check(recipe)
+    check_writable({"--run": str(run), **recipe})
     with joined() as world, Lock(run) as lock:
         console = console or Plain(stderr=True)
         console = console if world.main else Plain(quiet=True)
@@ -67,6 +68,8 @@ def train(
         recipe = world.from_main(with_metric(recipe, console) if world.main else None)
         saved = world.main_first(partial(open_run, recipe, run, resume, partial(say, console)))
         if saved is not None and saved.where.finished and not _asks_for_more(recipe, saved):
+            if (run / LINES).is_file():
+                complete_csv(run)
             say(console, f"{run} finished at step {saved.where.step}: there is nothing to resume")
             return run
         if saved is not None:

@@ -22,7 +22,7 @@ from showtell.plumbing.files import write_json
 from showtell.plumbing.hub import HUB, place_of
 from showtell.plumbing.lock import Lock
 from showtell.plumbing.messages import say as print_line
-from showtell.plumbing.origin import MADE, origin
+from showtell.plumbing.origin import MADE, begun
 from showtell.recipe.build import build, build_encoder
 from showtell.recipe.fixed import Train
 from showtell.recipe.tables import options
@@ -71,7 +71,7 @@ def remember(recipe: Recipe, run: Path, resume: bool, console: Console, lock: Lo
         chosen = " <- chosen" if k == captioner.neighbours.k else ""
         say(f"k={k}: CIDEr-D {value:.3f} on held-out training photos{chosen}")
     claim(run, lock)
-    write_json(run / MADE, origin())
+    write_json(run / MADE, begun())
     captioner.save_files(run)
     return run
 
@@ -86,7 +86,7 @@ def _adopt(recipe: Recipe, run: Path, resume: bool, say: Callable[[str], None], 
     captioner = HuggingFace.open_model(recipe)
     captioner.check_decoding()
     claim(run, lock)
-    write_json(run / MADE, origin())
+    write_json(run / MADE, begun())
     captioner.save_pretrained(run)
     section = captioner.recipe["captioner"]
     version = f" at revision {section['revision']}" if section["revision"] else ""

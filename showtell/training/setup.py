@@ -15,8 +15,10 @@ from showtell.captioners.views import encoder_of_views
 from showtell.data import Record, notes
 from showtell.encoders import Encoder
 from showtell.losses.loss import Loss
+from showtell.metrics.tokenize import NAME
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.messages import count, say
+from showtell.plumbing.scripts import unspaced
 from showtell.recipe.build import build, build_encoder, build_neural
 from showtell.recipe.fixed import Train
 from showtell.recipe.tables import options
@@ -31,6 +33,8 @@ from showtell.training.processes import ALONE, World
 from showtell.training.resume import differences, start_folder
 from showtell.training.teacher import Teacher
 from showtell.training.validation import check_clip, chooser, clip_of
+
+CUT_AT_BLANKS = ("words", "bern", "listed", "word_map")  # tokenizers
 
 
 def with_metric(recipe: Recipe, console: Console) -> Recipe:
@@ -54,6 +58,7 @@ def set_up(recipe: Recipe, run: Path, goes_on: bool, console: Console, world: Wo
         say(console, line)
     teacher = Teacher(loss.teacher, recipe, encoder, device) if loss.teacher is not None else None
     records = world.main_first(lambda: _records(recipe, console))
+    _warn_of_script(recipe, records, console)
     tokenizer = _tokenizer(recipe, run if goes_on else None, teacher, records)
     captioner = build_neural(recipe, encoder, tokenizer).to(device)
     captioner.check_decoding()
@@ -96,6 +101,18 @@ def _tokenizer(recipe: Recipe, run: Path | None, teacher: Teacher | None, record
     captions = [text for record in records if record.split == "train" for text in record.references]
     learnt: Tokenizer = build(recipe, "tokenizer").fit(captions)
     return learnt
+
+
+def _warn_of_script(recipe: Recipe, records: Sequence[Record], console: Console) -> None:
+    """Say so before training if captions have no blanks between words, but the tokenizer or the scores need them."""
+    found = unspaced(text for record in records for text in record.references)
+    if found is None:
+        return
+    name = recipe["tokenizer"]["name"]
+    if name in CUT_AT_BLANKS:
+        say(console, f"{found}: tokenizer {name!r} makes one word of a whole caption; use tokenizer=sentencepiece")
+    if recipe["evaluate"]["words"] == NAME:
+        say(console, f"{found}: scores count a whole caption as one word; use evaluate.words=characters")
 
 
 def _records(recipe: Recipe, console: Console) -> Sequence[Record]:

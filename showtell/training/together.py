@@ -8,7 +8,8 @@ from showtell.captioners.ensemble import Ensemble, check_members
 from showtell.captioners.neural import Neural
 from showtell.loading import folder_of, load_folder
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.plumbing.lock import Lock
+from showtell.plumbing.files import check_folder
+from showtell.plumbing.half import made_whole
 from showtell.recipe.check import check
 from showtell.settings.text import Recipe
 
@@ -24,6 +25,7 @@ def make_ensemble(runs: Sequence[str | Path], run: Path) -> Ensemble:
         raise InputError(f"an ensemble takes two runs or more; you gave {len(runs)}")
     if run.exists():
         raise InputError("exists", key=str(run), advice="choose another folder with --run")
+    check_folder(run, "--run")
     folders = [folder_of(name) for name in runs]
     recipes = [check(checkpoint.read_recipe(folder)) for folder in folders]
     for recipe, folder in zip(recipes, folders, strict=True):
@@ -38,14 +40,12 @@ def make_ensemble(runs: Sequence[str | Path], run: Path) -> Ensemble:
     members = [member for folder in folders if isinstance(member := load_folder(folder), Neural)]
     ensemble = Ensemble(members, recipe_of(recipes[0], len(members)))
     try:
-        run.mkdir(parents=True)
-        with Lock(run) as lock:
-            lock.take()
-            ensemble.save_pretrained(run)
-    except FileExistsError:
-        advice = "choose another folder with --run"
-        raise InputError("was made by another process meanwhile", key=str(run), advice=advice) from None
+        with made_whole(run) as half:  # so that a kill blocks nothing
+            ensemble.save_pretrained(half)
     except OSError as error:
+        if run.exists():
+            advice = "choose another folder with --run"
+            raise InputError("was made by another process meanwhile", key=str(run), advice=advice) from None
         advice = "choose another folder with --run"
         raise InputError(f"cannot hold an ensemble: {error.strerror}", key=str(run), advice=advice) from None
     return ensemble

@@ -105,5 +105,6 @@ class Validation:
     def _scores(self, texts: Mapping[str, str]) -> dict[str, float]:
         texts = {record.image_id: texts[record.image_id] for record in self.source.records}
         others: dict[str, Any] = {"training": self.training or None, "photos": self.photos, "clip": self.clip}
+        others["words"] = self.captioner.recipe["evaluate"]["words"]
         scores = score(texts, self.references, self.metrics, resamples=0, **others)
         return {name: round(entry.value, 6) for name, entry in scores.items()}

@@ -137,7 +137,7 @@ def test_unreadable_photos_are_left_out_with_a_count_and_a_list(tmp_path: Path) 
     (tmp_path / "photos" / "005.png").write_bytes(b"text")
     said = Console(file=io.StringIO())
     found = open_source(records, lite(), folder=tmp_path / "c", console=said)
-    reasons = ["truncated", "no such file", "not an image (jpeg, png, webp, bmp, gif, tiff can be read)"]
+    reasons = ["truncated", "no such file", "not an image (jpeg, png, webp, bmp, gif, tiff, avif, heif can be read)"]
     assert found.left_out == tuple(zip((records[i].image_id for i in (1, 4, 5)), reasons, strict=True))
     assert "3 of 6 photos cannot be read: 1 truncated (first: " in said.file.getvalue()
     assert found.records == [records[i] for i in (0, 2, 3)] and lines(tmp_path / "c") == 3

@@ -124,3 +124,20 @@ def test_a_link_in_the_place_of_a_file_is_not_followed(tmp_path: Path, name: str
     except OSError as error:
         assert error.errno == ELOOP and name not in ("layout.json", "layout.part")
     assert elsewhere.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        '{"a": ["float16", [1e30]]}',
+        '{"../a": ["float16", [3]]}',
+        '{"a": ["object", [3]]}',
+        '{"a": ["uint8", [-3]]}',
+        "9",
+    ],
+)
+def test_a_damaged_layout_is_no_store(tmp_path, layout):
+    (tmp_path / "layout.json").write_text(layout)
+    (tmp_path / "contents.txt").write_text(f"{'a' * 32} {'b' * 8}\n")
+    (tmp_path / "a.raw").write_bytes(bytes(99))
+    assert Store(tmp_path).rows == {}

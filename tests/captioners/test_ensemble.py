@@ -194,10 +194,14 @@ def test_other_tokenizers_are_refused_and_named(runs, tmp_path):
     shutil.copytree(runs / "b", tmp_path / "other")
     path = tmp_path / "other" / "tokenizer.json"
     path.write_bytes(path.read_bytes() + b"\n")
-    told = f"{runs / 'a'} and {tmp_path / 'other'} have different tokenizers (tokenizer.json and tokenizer.json), "
+    told = f"{runs / 'a'} and {tmp_path / 'other'} have different tokenizers (their options are equal"
     with pytest.raises(InputError, match=f"^{re.escape(told)}"):
         make_ensemble([runs / "a", tmp_path / "other"], tmp_path / "e")
-    assert not (tmp_path / "e").exists()
+    recipe = checkpoint.read_recipe(tmp_path / "other")
+    checkpoint.write_recipe(tmp_path / "other", recipe | {"tokenizer": recipe["tokenizer"] | {"min_count": 6}})
+    with pytest.raises(InputError, match=r"tokenizer.min_count is 1 and 6.*showtell train .* tokenizer.min_count=1 "):
+        make_ensemble([runs / "a", tmp_path / "other"], tmp_path / "e")
+    assert not (tmp_path / "e").exists() and not [*tmp_path.glob(".*")]
 
 
 def test_what_is_no_member_is_refused(runs, tmp_path):

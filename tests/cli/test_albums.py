@@ -43,7 +43,7 @@ def test_an_album_is_captioned_reviewed_and_searched(showtell, album, tmp_path, 
     out = tmp_path / "captions"
     words = ("caption", album, "--model", frozen_run, "--out", f"{out}/")
     code, said, err = showtell(*words, "--review", tmp_path / "review.html")
-    assert code == 3 and f"written: {out} (6 photos, 6 of them now" in said and "bad.png: not an image" in err
+    assert code == 3 and f"written: {out}/ (6 photos, 6 of them now" in said and "bad.png: not an image" in err
     found = [json.loads(line) for line in (out / "part-00000.jsonl").read_text().splitlines()]
     captioner = load(frozen_run)
     for row in found[:5]:
@@ -51,7 +51,7 @@ def test_an_album_is_captioned_reviewed_and_searched(showtell, album, tmp_path, 
         assert row["caption"] == single.text and row["log_prob"] == pytest.approx(single.log_prob, abs=1e-3)
         assert row["mean_log_prob"] == pytest.approx(single.log_prob / (len(single.tokens) - 1), abs=1e-3)
     page = (tmp_path / "review.html").read_text("utf-8")
-    assert page.count('<li class="card"><img') + page.count('<li class="card">\n<img') == 5 and "bad.png" in page
+    assert page.count("<img src=") == 5 and "bad.png" in page
     code, said, err = showtell(*words, "decode.num_beams=1")
     assert code == 2 and "was begun with another decoding" in err and "--overwrite" in err
     word = next(word for row in found[:5] for word in row["caption"].split())

@@ -127,7 +127,7 @@ def test_a_folder_without_photos_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         folder(root=tmp_path)
     assert str(caught.value).startswith(f"{tmp_path}: no photos in it")
-    assert ".jpg .jpeg .png .webp .bmp .gif .tif .tiff" in str(caught.value)
+    assert ".jpg .jpeg .jfif .jpe .png .webp .bmp .gif .tif .tiff .avif" in str(caught.value)
 
 
 def test_no_folder_and_a_file_are_told_apart(tmp_path: Path) -> None:

@@ -122,12 +122,12 @@ def test_a_file_of_other_numbers_is_refused_by_name(tmp_path: Path, ending: str,
 
 
 def test_a_file_that_is_not_there_or_holds_code_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"^encoder.weights=no.pth: there is no such file; it takes hub, random"):
+    with pytest.raises(InputError, match=r"^encoder.weights=no.pth does not exist; it takes hub, random"):
         vit(weights="no.pth")
     torch.save(vit().network, tmp_path / "module.pth")
-    with pytest.raises(InputError, match=r"module.pth: not a file of plain tensors \(its pickle has code"):
+    with pytest.raises(InputError, match=r"module.pth: not a file of plain tensors \(it is a pickle of other things"):
         vit(weights=str(tmp_path / "module.pth"))
-    with pytest.raises(InputError, match=r": it is a folder; it takes hub, random or a file$"):
+    with pytest.raises(InputError, match=r" is a folder, not an ordinary file; it takes hub, random or a file$"):
         vit(weights=str(tmp_path))
     (tmp_path / "cut.safetensors").write_bytes(b"\x10\x00")
     with pytest.raises(InputError, match=r"cut.safetensors: not a file of plain tensors \(.*\); use .safetensors$"):

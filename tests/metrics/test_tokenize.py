@@ -195,3 +195,16 @@ def test_rules_are_left_out_only_where_they_could_not_match(monkeypatch):
 def test_a_long_text_without_a_space_is_spared_the_rules_that_would_search_all_of_it(unit):
     left = module._possible((unit * 500).translate(module.KINDS))
     assert not {ptb.compiled()[at] for at, name in enumerate(RULES) if name in ("a@b.c", "a.com/b")} & set(left)
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("一只dog在跑。", "一 只 dog 在 跑"),
+        ("一只 狗,两只猫!", "一 只 狗 两 只 猫"),
+        ("犬が走る", "犬 が 走 る"),
+        ("A man's dog.", "a man 's dog"),
+    ],
+)
+def test_characters_are_words_where_a_script_has_no_blanks(text, tokens):
+    assert module.characters(text) == tokens

@@ -25,7 +25,7 @@ def test_weights_have_the_rights_of_the_umask(tmp_path, umask, rights):
 
 
 def test_a_user_without_a_home_and_an_unknown_one_are_named(monkeypatch):
-    with pytest.raises(InputError, match=r"data\.root is ~nobody-here/x, but there is no such user"):
+    with pytest.raises(InputError, match=r"data\.root is '~nobody-here/x'; there is no such user"):
         at_home("~nobody-here/x", "data.root")
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # what Python does without a home
     monkeypatch.delenv("SHOWTELL_CACHE", raising=False)

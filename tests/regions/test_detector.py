@@ -138,8 +138,8 @@ def test_the_detector_stays_frozen(lite: Encoder, detr: str) -> None:
     ("model", "said"),
     [
         ("facebook/detr-resnet-50", "which is not in the local cache, .*; set regions.model=FOLDER"),
-        ("./nowhere", "which does not exist"),
-        ("", "which does not exist"),
+        ("./nowhere", "which is no folder"),
+        ("", "which is empty"),
     ],
 )
 def test_a_detector_that_is_not_there_is_told(model: str, said: str, lite: Encoder) -> None:

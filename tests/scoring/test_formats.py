@@ -106,7 +106,6 @@ def test_what_holds_no_captions_is_refused(tmp_path, content):
     [
         {},
         [],
-        [{"image_id": 7, "caption": "a dog"}],
         {"a.jpg": "a dog"},
         {"annotations": []},
         {"annotations": [{"image_id": 7, "bbox": [1, 2, 3, 4]}]},
@@ -150,10 +149,10 @@ def test_what_cannot_be_read_is_told_with_the_reason(tmp_path, read):
     deep.write_text("[" * 200_000)
     for path, reason in (
         (cut, "is not JSON: Expecting value: line 1 column 11 (char 10)"),
-        (photo, "is not JSON: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
-        (deep, "is nested too deep to be captions or references"),
+        (photo, "is no text in UTF-8: byte 0 is 0xff"),
+        (deep, "is not JSON: it is nested deeper than 64 levels"),
         (tmp_path / "none.json", "does not exist"),
-        (tmp_path, "cannot be read: Is a directory"),
+        (tmp_path, "is a folder, not an ordinary file"),
     ):
         with pytest.raises(InputError) as error:
             read(path)
@@ -196,3 +195,46 @@ def test_what_is_no_corpus_is_refused(tmp_path, read, content, told):
     path = written(tmp_path, content)
     with pytest.raises(InputError, match=f"^{re.escape(f'{path}{told}')}"):
         read(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.jsonl", '{"image_id": "7", "caption": "a dog", "log_prob": -1}\n{"image_id": "8", "caption": "a, cat"}\n'),
+        ("a.csv", 'image_id,caption\n7,a dog\n8,"a, cat"\n'),
+        ("captions.txt", 'image,caption\n7,a dog\n8,"a, cat"\n'),
+        ("a.token.txt", "7#0\ta dog\n8#0\ta, cat\n"),
+        ("a.json", '{"7": ["a dog"], "8": ["a, cat"]}'),
+    ],
+)
+def test_candidates_and_references_take_the_same_forms(tmp_path, name, content):
+    (tmp_path / name).write_text(content, "utf-8")
+    assert read_candidates(tmp_path / name) == {"7": "a dog", "8": "a, cat"}
+    assert read_references(tmp_path / name) == {"7": ["a dog"], "8": ["a, cat"]}
+    assert read_frequencies(tmp_path / name) == [["a dog"], ["a, cat"]]
+
+
+def test_several_captions_of_an_image_are_references_and_no_candidates(tmp_path):
+    for name, content in {
+        "a.jsonl": '{"image_id": "7", "caption": "a"}\n{"image_id": "7", "caption": "b"}\n',
+        "a.csv": "image_id,caption\n7,a\n7,b\n",
+        "a.json": '{"7": ["a", "b"]}',
+    }.items():
+        (tmp_path / name).write_text(content)
+        assert read_references(tmp_path / name) == {"7": ["a", "b"]}
+        with pytest.raises(InputError, match=r"twice|2 captions"):
+            read_candidates(tmp_path / name)
+
+
+def test_a_table_with_splits_has_the_training_captions_of_train(tmp_path):
+    (tmp_path / "a.csv").write_text("image_id,caption,split\n7,a,train\n8,b,test\n")
+    assert read_training(tmp_path / "a.csv") == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("a.jsonl", "{\n"), ("a.jsonl", '{"caption": "a"}'), ("a.csv", "x,y\n1,2")]
+)
+def test_lines_and_rows_that_say_nothing_are_refused_with_the_files_name(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=name):
+        read_candidates(tmp_path / name)

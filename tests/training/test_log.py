@@ -9,7 +9,7 @@ import types
 import pytest
 
 from showtell.plumbing.errors import RecipeError
-from showtell.training.log import Log, read_log
+from showtell.training.log import Log, complete_csv, read_log
 
 
 def row(step, **more):
@@ -143,3 +143,31 @@ def test_a_missing_extra_is_named(tmp_path, monkeypatch, module, options, told):
     extra = next(iter(options))
     with pytest.raises(RecipeError, match=rf"^{told}: pip install 'showtell\[{extra}\]'$"):
         Log(tmp_path, **options)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"[]",
+        b"5",
+        b"null",
+        b"{}",
+        b'{"step": "x"}',
+        b'{"step": null}',
+        b'{"step": 3, "loss": [1]}',
+        b"\xff\xfe\0",
+        b"{",
+    ],
+)
+def test_a_damaged_log_is_read_up_to_the_damage(tmp_path, damage):
+    (tmp_path / "metrics.jsonl").write_bytes(b'{"step": 1, "loss": 2.5}\n' + damage + b'\n{"step": 3}\n')
+    assert read_log(tmp_path) == [{"step": 1, "loss": 2.5}]
+    Log(tmp_path, resumed_at=1).write_csv()
+    assert (tmp_path / "metrics.csv").read_text().startswith("step,loss,event\n1,2.5,\n")
+
+
+def test_a_csv_without_its_last_rows_is_completed(tmp_path):
+    (tmp_path / "metrics.jsonl").write_text('{"step": 1, "loss": 2.5}\n{"step": 2, "loss": 2.0}\n')
+    (tmp_path / "metrics.csv").write_text("step,loss\n1,2.5\n")
+    complete_csv(tmp_path)
+    assert (tmp_path / "metrics.csv").read_text() == "step,loss\n1,2.5\n2,2.0\n"

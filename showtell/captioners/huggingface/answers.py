@@ -19,10 +19,11 @@ SPEAKERS = {"blip-2": "language_model", "instructblip": "language_model", "kosmo
 
 
 class Answer(NamedTuple):
-    """The ids after the prompt, up to eos, which is in it unless the answer was cut."""
+    """The ids after the prompt, up to eos (if the answer was not cut). `others` are less likely answers."""
 
     ids: list[int]
     log_probs: list[float]
+    others: "tuple[Answer, ...]" = ()
 
 
 def answers(loaded: Loaded, inputs: Mapping[str, Any], decode: Mapping[str, Any]) -> list[Answer]:
@@ -35,9 +36,11 @@ def answers(loaded: Loaded, inputs: Mapping[str, Any], decode: Mapping[str, Any]
     ids, log_probs = _generated(made)
     rows = zip(ids.tolist(), log_probs.tolist(), strict=True)
     drawn = [_until_end(*row, ends(loaded.network)) for row in rows]
-    each = config.num_return_sequences or 1  # of a photo, of which the likeliest counts
+    each = config.num_return_sequences or 1
     groups = [drawn[at : at + each] for at in range(0, len(drawn), each)]
-    return [max(group, key=lambda answer: sum(answer.log_probs)) for group in groups]
+    if decode["name"] == "sample":  # beam search already returns the best one first
+        groups = [sorted(group, key=lambda answer: -sum(answer.log_probs)) for group in groups]
+    return [best._replace(others=tuple(rest)) for best, *rest in groups]
 
 
 def forced(loaded: Loaded, inputs: Mapping[str, Any], captions: Sequence[Sequence[int]]) -> list[Answer]:
@@ -74,13 +77,13 @@ def _settings(decode: Mapping[str, Any]) -> dict[str, Any]:
         "min_new_tokens": max(decode["min_length"] - 1, 0) or None,
         "no_repeat_ngram_size": decode.get("no_repeat_ngram_size", 0),
         "num_beams": decode.get("num_beams", 1),
-        "num_return_sequences": 1,
+        "num_return_sequences": decode.get("num_return_sequences", 1),
         "do_sample": decode["name"] == "sample",
         "return_dict_in_generate": True,
         "output_logits": True,
     }
     if settings["do_sample"]:
-        settings |= {name: decode[name] for name in ("temperature", "top_k", "top_p", "num_return_sequences")}
+        settings |= {name: decode[name] for name in ("temperature", "top_k", "top_p")}
     elif settings["num_beams"] > 1:
         settings |= {"length_penalty": decode["length_penalty"], "early_stopping": False}
     return settings
@@ -108,7 +111,7 @@ def _generated(made: Any) -> tuple[Tensor, Tensor]:
 def _until_end(ids: list[int], log_probs: list[float], ends: set[int]) -> Answer:
     """
     >>> _until_end([7, 8, 2, 0, 0], [-1.0, -1.0, -0.5, 0.0, 0.0], {2})
-    Answer(ids=[7, 8, 2], log_probs=[-1.0, -1.0, -0.5])
+    Answer(ids=[7, 8, 2], log_probs=[-1.0, -1.0, -0.5], others=())
     """
     for at, word in enumerate(ids):
         if word in ends:

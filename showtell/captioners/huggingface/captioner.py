@@ -142,7 +142,7 @@ class HuggingFace(Captioner):
         text = self.loaded.tokenizer.decode(answer.ids, skip_special_tokens=True).strip()
         if self.settings.clean:
             text = clean(text, self.settings.strip, self.settings.stop)
-        return Caption(text, answer.ids, sum(answer.log_probs))
+        return Caption(text, answer.ids, sum(answer.log_probs), tuple(map(self._caption, answer.others)))
 
     @property
     def prompt(self) -> str | None:

@@ -6,13 +6,11 @@ combination. `judge.py` decides whether a caption is true.
 """
 
 import json
-import shutil
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from random import Random
-from tempfile import mkdtemp
 from typing import Any
 
 from showtell.data.record import Record
@@ -24,10 +22,12 @@ from showtell.data.scenes.words import captions
 from showtell.data.scenes.world import Scene, Thing, sample
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.files import at_home, cache_folder
+from showtell.plumbing.half import made_whole
 from showtell.plumbing.reading import TEXT, parse_json, read_text
 
 INDEX = "scenes.json"
-SMALLEST = 32  # pixels; in a smaller picture, a star is only a blot
+SMALLEST, LARGEST = 32, 1024  # pixels; in a smaller picture, a star is only a blot
+MOST = 100_000  # more scenes would take a day to draw
 
 
 def scenes(
@@ -50,8 +50,10 @@ def scenes(
         ("test_images", test_images, 0),
         ("size", size, SMALLEST),
     ]:
-        if value < least:
-            raise RecipeError(key=f"data.{name}", value=value, takes=f"a whole number of at least {least}")
+        most = LARGEST if name == "size" else MOST
+        if not least <= value <= most:
+            takes = f"a whole number of at least {least} and at most {most}"
+            raise RecipeError(key=f"data.{name}", value=value, takes=takes)
     settings = {"counts": counts, "seed": seed, "size": size, "drawn_by": _fingerprint()}
     folder = at_home(root, "data.root") if root is not None else _default_folder(settings)
     if not (folder / INDEX).is_file():
@@ -92,14 +94,8 @@ def _fingerprint() -> str:
 def _make(folder: Path, settings: dict[str, Any]) -> None:
     """Draw into a temporary folder, then rename it. So a killed or a second process never leaves half a data set."""
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        half = Path(mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
+        with made_whole(folder) as half:
             _draw_all(half, settings)
-            half.chmod(0o755)  # mkdtemp makes folders that only the owner can read
-            half.rename(folder)
-        finally:
-            shutil.rmtree(half, ignore_errors=True)
     except OSError as error:
         if (folder / INDEX).is_file():  # another process was faster
             return

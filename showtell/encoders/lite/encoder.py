@@ -23,6 +23,7 @@ from showtell.encoders.lite.fused import convolve, fuses
 from showtell.encoders.pixels import Normalise, Resize, Square
 from showtell.features import Features
 from showtell.plumbing.errors import RecipeError
+from showtell.settings.bounds import Side
 
 STEM, HEAD, EPSILON = 32, 1280, 1e-3
 
@@ -166,7 +167,7 @@ class Lite(Encoder):
         self,
         *,
         version: Literal[0, 2] = 0,
-        image_size: int = 224,
+        image_size: Side = 224,
         grid_size: int | None = None,
         trainable: Literal["none", "all"] | int = "none",
         resize: Resize = "stretch",

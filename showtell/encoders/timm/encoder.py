@@ -24,6 +24,7 @@ from showtell.layers.batch_norm import spare_lone_values
 from showtell.plumbing.errors import RecipeError
 from showtell.plumbing.messages import nearest
 from showtell.plumbing.torchvision_repair import repair_torchvision
+from showtell.settings.bounds import Side
 
 Build = Callable[..., Any]
 
@@ -39,7 +40,7 @@ class Timm(Encoder):
         *,
         model: str = "vit_small_patch14_dinov2.lvd142m",
         weights: str = "hub",
-        image_size: int | None = 224,
+        image_size: Side | None = 224,
         grid_size: int | None = None,
         trainable: Literal["none", "all"] | int = "none",
         resize: Resize = "stretch",

@@ -15,7 +15,7 @@ from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.files import at_home
 from showtell.plumbing.hub import PAGE, drop_pages, hub_is_out_of_reach, in_hub_cache, on_one_line
 from showtell.plumbing.reading import why_not
-from showtell.plumbing.weights import LARGEST
+from showtell.plumbing.weights import LARGEST, no_tensors
 
 WAYS_OUT = (
     "set encoder.weights=FILE to read a local file, encoder.weights=random to start at random, "
@@ -80,9 +80,7 @@ def read(path: Path) -> dict[str, Tensor]:
             warnings.simplefilter("ignore")  # torch warns about pickles
             state = timm.models.load_state_dict(str(path), weights_only=True)
     except Exception as error:  # a damaged file can make torch raise any exception
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        if "weights_only" in reason:  # torch's text advises to execute the pickle
-            reason = "its pickle has code, which is never executed"
+        reason = no_tensors(path, error)
         raise InputError(f"encoder.weights={path}: not a file of plain tensors ({reason}); use .safetensors") from error
     if not all(isinstance(tensor, Tensor) for tensor in state.values()):
         raise InputError(f"encoder.weights={path}: not only tensors; save the network's state_dict()")

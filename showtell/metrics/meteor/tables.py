@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from showtell.plumbing.console import Plain
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import cache_folder
+from showtell.plumbing.half import made_whole
 from showtell.plumbing.progress import Bar
 from showtell.plumbing.reading import read_json
 
@@ -148,22 +149,14 @@ def _make(folder: Path, jar: Path, paraphrases: Path) -> None:
     """Write the index into a temporary folder and rename that, so that no process sees half an index."""
     _note(f"METEOR: making its tables in {folder}; this happens once and takes half a minute or more")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        half = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        raise _unwritable(folder, error) from None
-    try:
-        for name, part in build(_read_jar(jar), _pairs(paraphrases)).items():
-            np.save(half / f"{name}.npy", part)
-        sums = {name: _checksum(half / f"{name}.npy") for name in _PARTS}
-        (half / SUMS).write_text(json.dumps(sums), "utf-8")
-        half.chmod(0o755)  # mkdtemp makes folders that only the owner can read
-        half.rename(folder)
+        with made_whole(folder) as half:
+            for name, part in build(_read_jar(jar), _pairs(paraphrases)).items():
+                np.save(half / f"{name}.npy", part)
+            sums = {name: _checksum(half / f"{name}.npy") for name in _PARTS}
+            (half / SUMS).write_text(json.dumps(sums), "utf-8")
     except OSError as error:
         if not folder.is_dir():  # if it is there now, another process was quicker
             raise _unwritable(folder, error) from None
-    finally:
-        shutil.rmtree(half, ignore_errors=True)
 
 
 def _unwritable(folder: Path, error: OSError) -> InputError:

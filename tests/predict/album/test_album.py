@@ -5,6 +5,7 @@ import json
 import tarfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from rich.console import Console
@@ -15,12 +16,14 @@ from showtell.plumbing.errors import InputError, Interrupted
 from showtell.plumbing.lock import Lock
 from showtell.predict.album import plan as plans
 from showtell.predict.album.look import least_sure, rows
+from showtell.predict.album.on_ray import Maker
 from showtell.predict.album.pipeline import captioned
 from showtell.predict.album.plan import Plan
 from showtell.predict.album.run import Asked, caption_album
 from showtell.predict.album.shards import Shard, read_shard
 from showtell.predict.album.sources import Source
 from showtell.predict.album.wording import Wording
+from showtell.predict.album.work import Work
 
 
 class Shades(Captioner):
@@ -276,3 +279,14 @@ def test_the_pipeline_ends_its_threads_if_its_reader_stops(album):
     next(steps)
     steps.close()
     assert threading.active_count() <= before
+
+
+def test_an_actor_of_ray_makes_the_same_parts(album, tmp_path, whole):
+    """What each actor does with the numbers that Ray hands it; test_on_ray.py has the cluster."""
+    out = tmp_path / "actor"
+    make(album, out)
+    for path in out.glob("part-*"):
+        path.unlink()
+    made = Maker(Shades, Work(out))({"part": np.array([2, 0, 1])})
+    assert made["part"] == [2, 0, 1] and made["photos"] == [2, 5, 5] and made["failed"] == [0, 1, 0]
+    assert written(out) == whole

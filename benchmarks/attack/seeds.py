@@ -1,0 +1,81 @@
+"""What is damaged: photos in each form, captions in each form, a trained run; made once, small and whole."""
+
+import io
+import json
+import shutil
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import yaml
+from PIL import Image
+
+from showtell.recipe.check import check
+from showtell.training.loop import train
+
+FORMS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "gif": "GIF", "bmp": "BMP", "tif": "TIFF"}
+CAPTIONS = {f"{number}.png": [f"a red thing {number}", "two blue things, and a dog"] for number in range(4)}
+RECIPE = {
+    "data": {"name": "scenes", "images": 24, "val_images": 6, "test_images": 0, "size": 32},
+    "encoder": {"name": "cnn", "image_size": 32, "grid_size": 4, "width": 8, "dim": 24},
+    "tokenizer": {"name": "words", "min_count": 1},
+    "decoder": {"name": "transformer", "dim": 16, "layers": 1, "heads": 2, "mlp_dim": 20},
+    "decode": {"name": "beam", "num_beams": 2, "max_length": 12},
+    "train": {"epochs": 3, "batch_size": 16, "warmup_steps": 4, "lr": 0.01, "save_every": 5},
+}
+
+
+def make(folder: Path, run: Path | None = None) -> None:
+    """`photos/`, `captions/FORM/`, `recipe.yaml`, `run/`. A finished run may be given, to save its training."""
+    (folder / "photos").mkdir(parents=True)
+    picture = Image.fromarray(np.linspace(0, 255, 40 * 48 * 3).reshape(40, 48, 3).astype(np.uint8))
+    for ending, form in FORMS.items():
+        picture.save(folder / f"photos/{ending}.{ending}", form)
+    picture.save(folder / "photos/scans.jpg", "JPEG", progressive=True)
+    for form, write in (("coco", _coco), ("karpathy", _karpathy), ("csv", _csv), ("jsonl", _jsonl), ("tar", _tar)):
+        home = folder / "captions" / form
+        home.mkdir(parents=True)
+        if form != "tar":
+            for name in CAPTIONS:
+                picture.save(home / name)
+        write(home, picture)
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(RECIPE))
+    if run is None:
+        train(check(RECIPE), folder / "run")
+    else:
+        shutil.copytree(run, folder / "run")
+
+
+def _coco(home: Path, _: Image.Image) -> None:
+    images = [{"id": number, "file_name": name} for number, name in enumerate(CAPTIONS)]
+    rows = [{"image_id": n, "caption": text} for n, texts in enumerate(CAPTIONS.values()) for text in texts]
+    (home / "captions_train.json").write_text(json.dumps({"images": images, "annotations": rows}))
+
+
+def _karpathy(home: Path, _: Image.Image) -> None:
+    images = [
+        {"filename": name, "split": "train", "sentences": [{"raw": text} for text in texts]}
+        for name, texts in CAPTIONS.items()
+    ]
+    (home / "dataset_seed.json").write_text(json.dumps({"images": images}))
+
+
+def _csv(home: Path, _: Image.Image) -> None:
+    rows = [f'{name},"{text}"' for name, texts in CAPTIONS.items() for text in texts]
+    (home / "captions.csv").write_text("\n".join(["image,caption", *rows]))
+
+
+def _jsonl(home: Path, _: Image.Image) -> None:
+    lines = [json.dumps({"file_name": name, "text": texts[0]}) for name, texts in CAPTIONS.items()]
+    (home / "metadata.jsonl").write_text("\n".join(lines))
+
+
+def _tar(home: Path, picture: Image.Image) -> None:
+    with tarfile.open(home / "train-000000.tar", "w") as tar:
+        for name, texts in CAPTIONS.items():
+            content = io.BytesIO()
+            picture.save(content, "PNG")
+            for member, data in ((name, content.getvalue()), (name.replace("png", "txt"), texts[0].encode())):
+                entry = tarfile.TarInfo(member)
+                entry.size = len(data)
+                tar.addfile(entry, io.BytesIO(data))

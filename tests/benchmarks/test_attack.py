@@ -1,0 +1,52 @@
+"""The short form of `make attack`: each kind of damaged input once, one kill, and failures that it must notice."""
+
+import os
+import shutil
+import signal
+from random import Random
+
+import pytest
+
+from benchmarks.attack import __main__ as campaign
+from benchmarks.attack.forked import Child, wrong
+from benchmarks.attack.inputs import KINDS
+from benchmarks.attack.mutate import MUTATORS, mutated
+from benchmarks.attack.seeds import make
+
+
+@pytest.fixture(scope="module")
+def seeds(cnn_run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("attack") / "seeds"
+    make(folder, cnn_run)
+    shutil.copytree(folder / "run", folder / "second")
+    return folder
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "features"])  # its cache is that of all tests
+def test_a_damaged_input_ends_in_one_line(kind, seeds, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert campaign.try_input(kind, seeds, tmp_path / "work", seed=1)
+
+
+def test_a_killed_ensemble_is_made_by_the_same_line(seeds, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert campaign.try_kill("ensemble", seeds, tmp_path / "work", seed=4)
+
+
+def fails():
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("work", "reason"),
+    [(fails, "a traceback"), (lambda: os.kill(os.getpid(), signal.SIGKILL), "signal 9"), (lambda: os._exit(5), "5")],
+)
+def test_a_failure_is_noticed(work, reason, tmp_path):
+    assert reason in wrong(Child(work, tmp_path / "said").wait())
+    assert not wrong(Child(lambda: None, tmp_path / "said").wait())
+
+
+def test_damage_repeats_with_its_seed():
+    for mutator in MUTATORS:
+        assert mutator(b"some bytes, 1 2 3", Random(5)) == mutator(b"some bytes, 1 2 3", Random(5))
+    assert len({mutated(b"some bytes, 1 2 3", Random(seed)) for seed in range(50)}) > 30
