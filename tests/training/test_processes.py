@@ -39,14 +39,14 @@ def test_the_shares_of_a_batch_have_the_gradient_of_the_whole_batch(tmp_path):
 
 def test_a_run_of_two_processes_is_not_resumed_by_one_unless_asked(tmp_path, monkeypatch):
     run = tmp_path / "run"
-    few = [*STILL, "train.max_steps=2", "train.schedule=constant"]
+    few = [*STILL, "data.val_images=0", "train.max_steps=2", "train.schedule=constant"]
     with monkeypatch.context() as patch:  # a checkpoint as if another process had been there
         patch.setattr(World, "gather", lambda self, value: [value, value])
         patch.setattr(World, "from_main", lambda self, value: value)
         patch.setattr("showtell.training.job.Where", lambda **given: Where(**given | {"processes": 2}))
         train_one(run, *few)
     assert state(run)["processes"] == 2 and (run / "last" / "random-1.safetensors").exists()
-    more = [*STILL, "train.max_steps=3", "train.schedule=constant"]
+    more = [*STILL, "data.val_images=0", "train.max_steps=3", "train.schedule=constant"]
     with pytest.raises(InputError, match=r"trained by 2 processes, not 1.*--other-world"):
         train_one(run, *more, resume=True)
     train_one(run, *more, resume=True, other_world=True)
