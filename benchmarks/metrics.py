@@ -24,7 +24,7 @@ from showtell.scoring.formats import read_references
 
 OURS = """
 import json, sys
-from showtell.metrics import score
+from showtell.metrics.score import score
 texts = json.load(open(sys.argv[1]))
 found = score(texts["candidates"], texts["references"], "standard", resamples=0)
 values = {name: entry.value for name, entry in found.items()}
