@@ -91,7 +91,8 @@ def _start(name: str, seeds: Path, folder: Path, again: bool, number: int = 1) -
 
 
 def _ends_well(name: str, seeds: Path, folder: Path, whole: Path, run_again: bool = True) -> str:
-    if run_again and not all((folder / file).exists() for file in LINES[name][1]):
+    ended_before = all((folder / file).exists() for file in LINES[name][1])
+    if run_again and not ended_before:
         ended = _start(name, seeds, folder, again=True).wait()
         if reason := wrong(ended, codes=(0,), megabytes=PLENTY):
             return f"the same line again: {reason}"
@@ -101,6 +102,8 @@ def _ends_well(name: str, seeds: Path, folder: Path, whole: Path, run_again: boo
         if file != "run/metrics.csv" and (folder / file).read_bytes() != (whole / file).read_bytes():
             return f"{file} differs from that of a run without a kill"
     left = [path.name for pattern in LEFT for path in folder.rglob(pattern)]
+    if ended_before:  # killed at its very end: its lock is free, and the file goes with the next training
+        left = [name for name in left if name != ".lock"]
     return f"left behind: {', '.join(left)}" if left and run_again else ""
 
 
