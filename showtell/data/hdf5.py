@@ -160,7 +160,11 @@ def _ids(words: Sequence[str], ids: Mapping[str, int], max_len: int) -> list[int
 
 def _write_photos(path: Path, photos: Sequence[Path], captions_per_image: int, console: Console | None) -> None:
     console = console or Plain(stderr=True)
-    with whole(path) as part, h5py().File(part, "w") as file, Bar(console, path.name[:5], len(photos), "photo") as bar:
+    with (
+        whole(path) as part,
+        h5py().File(part, "w", locking=False) as file,  # `whole` has the file's lock
+        Bar(console, path.name[:5], len(photos), "photo") as bar,
+    ):
         file.attrs["captions_per_image"] = captions_per_image
         images = file.create_dataset("images", (len(photos), 3, SIDE, SIDE), dtype="uint8")
         for row, photo in enumerate(photos):
