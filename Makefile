@@ -11,7 +11,7 @@ demo: .venv/ready
 # Two workers with one thread each. Hashes are not random, so that both workers collect the same tests.
 PYTEST := OMP_NUM_THREADS=1 PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-# All tests but those that take longer than five seconds: under 3 minutes on two quiet cores
+# All tests but the slow ones: under 3 minutes on two quiet cores
 test: .venv/ready
 	$(PYTEST) -m "not slow"
 
@@ -19,7 +19,7 @@ test: .venv/ready
 test-fast: .venv/ready
 	$(PYTEST) -m "not slow and not trains and not pages" --ignore=tests/benchmarks
 
-# What takes longer than five seconds
+# What takes longer than a quarter of a second, or repeats a test with other options: about 10 minutes
 test-slow: .venv/ready
 	$(PYTEST) -m slow
 

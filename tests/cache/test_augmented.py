@@ -51,6 +51,7 @@ def test_a_corner_has_four_fifths_of_either_side_and_something_of_a_photo_of_one
     assert all(view.of(photo.crop((0, 0, 1, 1))).size == (1, 1) for view in VIEWS["crops"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turns", ["flip", "crops", "d4"])
 def test_every_image_is_seen_upright_and_in_every_turn_and_each_is_the_live_encoding_of_the_turned_photo(
     tmp_path, turns

@@ -90,6 +90,7 @@ def test_an_encoder_that_trains_gets_its_pixels_and_gradients(tmp_path: Path) ->
     assert not live.tokens.requires_grad
 
 
+@pytest.mark.slow
 def test_nothing_is_made_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     records = draw(tmp_path / "photos", 5)
     source(records[:3], lite(), tmp_path / "c")
@@ -113,6 +114,7 @@ def test_photos_with_the_same_content_share_a_row(tmp_path: Path) -> None:
     assert torch.equal(features[0], features[1]) and not torch.equal(features[0], features[2])
 
 
+@pytest.mark.slow
 def test_a_changed_photo_is_never_stale(tmp_path: Path) -> None:
     records = draw(tmp_path / "photos", 2)
     before = source(records, lite(), tmp_path / "c")([0, 1]).pooled
@@ -130,6 +132,7 @@ def test_changed_weights_are_never_stale(tmp_path: Path) -> None:
     assert not torch.equal(before, source(records, encoder, tmp_path / "c")([0]).pooled)
 
 
+@pytest.mark.slow
 def test_unreadable_photos_are_left_out_with_a_count_and_a_list(tmp_path: Path) -> None:
     records = draw(tmp_path / "photos", 6)
     records[1].path.write_bytes(records[1].path.read_bytes()[:200])
@@ -164,6 +167,7 @@ def test_a_disk_that_is_too_small_is_noticed_before_it_is_filled(
     assert lines(tmp_path / "c") == 0
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_keeps_what_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("showtell.cache.fill.FLUSH_SECONDS", 1e9)  # a slow machine flushes oftener
     records, before = draw(tmp_path / "photos", 100), resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -189,6 +193,7 @@ def test_a_folder_that_cannot_be_written_names_the_way_out(tmp_path: Path) -> No
         source(draw(tmp_path / "photos", 1), lite(), tmp_path / "file" / "c")
 
 
+@pytest.mark.slow
 def test_after_a_kill_the_good_part_is_kept_and_the_rest_made(tmp_path: Path) -> None:
     records = draw(tmp_path / "photos", 200)
     job = [sys.executable, "-c", FILL, str(tmp_path / "photos"), str(tmp_path / "c"), "128"]
@@ -207,6 +212,7 @@ def test_after_a_kill_the_good_part_is_kept_and_the_rest_made(tmp_path: Path) ->
     torch.testing.assert_close(cached(places).tokens, live.tokens, rtol=2e-3, atol=4e-3)
 
 
+@pytest.mark.slow
 def test_two_processes_share_the_work_of_one(tmp_path: Path) -> None:
     draw(tmp_path / "photos", 80)
     job = [sys.executable, "-c", FILL, str(tmp_path / "photos"), str(tmp_path / "c"), "96"]
@@ -233,6 +239,7 @@ def test_the_folder_is_the_users_choice(tmp_path: Path, monkeypatch: pytest.Monk
     assert default_folder() == Path.home() / ".cache" / "showtell"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ['it\'s "so".png', "two\nlines.png", "照片.png", "\udcff\udcfe.png"])
 def test_photos_of_any_name_are_cached_and_remembered(tmp_path: Path, name: str) -> None:
     (record,) = draw(tmp_path / "photos", 1)
@@ -251,6 +258,7 @@ def test_photos_of_any_name_are_cached_and_remembered(tmp_path: Path, name: str)
     assert lines(tmp_path / "c") == 1
 
 
+@pytest.mark.slow
 def test_what_several_encoders_see_is_known_by_the_content_of_all(tmp_path: Path) -> None:
     """The second one's features change, and the first one's photos do not."""
     records, contents = draw(tmp_path / "photos", 2), []
@@ -281,6 +289,7 @@ def flipped(content: bytes, place: int) -> bytes:
     return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", list(DAMAGES))
 def test_a_damaged_cache_gives_the_same_features_or_a_way_out(tmp_path: Path, damage: str) -> None:
     records, encoder = draw(tmp_path / "photos", 5), lite()

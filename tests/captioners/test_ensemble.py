@@ -69,6 +69,7 @@ def probabilities(captioner, features, tokens):
         return captioner.decoder(memory, captioner.decoder.widen(state, tokens.shape[1]), tokens).logits.softmax(-1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", ["ab", "ac", "abc", "cba"])
 def test_probabilities_are_the_mean_of_the_members(runs, photos, names):
     ensemble = joined(runs, names)
@@ -82,6 +83,7 @@ def test_probabilities_are_the_mean_of_the_members(runs, photos, names):
     torch.testing.assert_close(logits.log_softmax(-1), logits, atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_a_run_twice_says_what_it_says(runs, photos):
     alone, twice = load(runs / "a"), joined(runs, "aa")
     for one, two in zip(alone.caption(photos), twice.caption(photos), strict=True):
@@ -89,6 +91,7 @@ def test_a_run_twice_says_what_it_says(runs, photos):
         assert two.log_prob == pytest.approx(one.log_prob, abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("names", "other"), [("ab", "ba"), ("abc", "cab")])
 def test_the_order_of_the_members_does_not_matter(runs, photos, names, other):
     first, second = joined(runs, names).caption(photos), joined(runs, other).caption(photos)
@@ -97,6 +100,7 @@ def test_the_order_of_the_members_does_not_matter(runs, photos, names, other):
     assert [c.text for c in first] != [c.text for c in load(runs / names[0]).caption(photos)]
 
 
+@pytest.mark.slow
 def test_members_with_the_same_frozen_encoder_share_it(runs, photos):
     assert not isinstance(joined(runs, "ab").encoder, Joined)
     ensemble = joined(runs, "abc")
@@ -114,6 +118,7 @@ def test_encoders_that_trained_are_never_shared(cnn_run, tmp_path):
     assert len(load(tmp_path / "twice").encoder.encoders) == 2
 
 
+@pytest.mark.slow
 def test_each_encoder_keeps_its_own_cache(runs, tmp_path, photos):
     ensemble = joined(runs, "ac")
     settings = {name: value for name, value in RECIPE["data"].items() if name != "name"}
@@ -130,6 +135,7 @@ def test_each_encoder_keeps_its_own_cache(runs, tmp_path, photos):
     assert torch.equal(select(found, torch.tensor([1]))[1].pooled, found[1].pooled[1:])
 
 
+@pytest.mark.slow
 def test_an_ensemble_goes_anywhere(runs, tmp_path, photos):
     make_ensemble([runs / "a", runs / "c"], tmp_path / "ac")
     said = load(tmp_path / "ac").caption(photos)
@@ -139,6 +145,7 @@ def test_an_ensemble_goes_anywhere(runs, tmp_path, photos):
     assert [c.text for c in load(tmp_path / "again").caption(photos)] == [c.text for c in said]
 
 
+@pytest.mark.slow
 def test_every_strategy_decodes_an_ensemble(runs, photos):
     ensemble = joined(runs, "abc")
     ways = [{"name": name, **({"seed": 1} if name == "sample" else {})} for name in STRATEGIES]
@@ -148,6 +155,7 @@ def test_every_strategy_decodes_an_ensemble(runs, photos):
     assert all("star" in caption.text.split() for caption in captions)
 
 
+@pytest.mark.slow
 def test_runs_are_put_together_scored_and_explained_like_any(frozen_run, tmp_path):
     train_small(tmp_path / "two", *FROZEN, "train.seed=2")
     result = CliRunner().invoke(app, ["ensemble", str(frozen_run), str(tmp_path / "two"), "--run", str(tmp_path / "e")])
@@ -162,6 +170,7 @@ def test_runs_are_put_together_scored_and_explained_like_any(frozen_run, tmp_pat
     assert len(explanation.maps) == len(explanation.words) > 0
 
 
+@pytest.mark.slow
 def test_maps_are_the_mean_of_those_who_see_through_the_first_encoder(runs, photos):
     ensemble, members = joined(runs, "abc"), [load(runs / name) for name in "ab"]
     tokens = torch.tensor([[[1, 5, 6]]])
@@ -183,6 +192,7 @@ def test_an_ensemble_reads_no_more_words_than_its_shortest_member(runs):
     assert MeanDecoder(decoders, [0, 1]).max_length == decoders[0].max_length == 256
 
 
+@pytest.mark.slow
 def test_longer_captions_than_a_member_has_positions_for_are_refused(runs, photos):
     told = "decode.max_length is 258; it takes at most 257 if decoder.max_length is 256"
     for captioner in (load(runs / "a"), joined(runs, "ca")):

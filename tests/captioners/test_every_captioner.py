@@ -105,6 +105,7 @@ def sure(captions):
     return [caption.log_prob or 0.0 for caption in captions]
 
 
+@pytest.mark.slow
 def test_every_captioner_of_the_table_is_made_here():
     assert {type(make()) for make in MADE.values()} == set(CAPTIONERS.values())
     assert all(captioner.name == name for name, captioner in CAPTIONERS.items())
@@ -133,6 +134,7 @@ def test_a_photo_gives_the_caption_that_its_cached_features_give(records, photos
     assert sure(cached.values()) == pytest.approx(sure(live), abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("made", list(MADE))
 def test_a_caption_depends_neither_on_the_batch_nor_on_its_place_there(photos, made):
     captioner = MADE[made]()
@@ -160,6 +162,7 @@ def test_a_caption_has_its_ids_from_bos_to_eos(photos):
         assert caption.log_prob < 0
 
 
+@pytest.mark.slow
 def test_decoding_may_be_changed_for_one_call(photos):
     captioner = talkative(*FROZEN)
     usual, wider = captioner.caption(photos), captioner.caption(photos, num_beams=6)
@@ -192,6 +195,7 @@ def test_a_decoding_that_does_not_exist_is_refused(photos, changes, told):
         talkative(*FROZEN).caption(photos[:1], **changes)
 
 
+@pytest.mark.slow
 def test_pictures_of_pillow_are_captioned_like_files(tmp_path, photos):
     """Also grey ones, see-through ones and those that a camera was turned for."""
     captioner = talkative(*FROZEN)
@@ -221,6 +225,7 @@ def test_a_photo_that_cannot_be_read_is_named(tmp_path):
         talkative(*FROZEN).caption([tmp_path / "a.jpg"])
 
 
+@pytest.mark.slow
 def test_a_run_folder_is_a_captioner(frozen_run, cnn_run, records, photos, tmp_path):
     for run in (frozen_run, cnn_run):
         captioner = showtell.load(run)
@@ -275,6 +280,7 @@ def test_pushing_without_a_network_says_what_can_be_done():
         talkative(*FROZEN).push_to_hub("somebody/captioner")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(packaged_models()))
 def test_every_packaged_model_captions(name, photos):
     captions = load(name).caption(photos[:1])

@@ -56,6 +56,7 @@ def captioner(request, tmp_path_factory):
     return load(folder / "both")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("views", VIEWS)
 def test_probabilities_are_the_mean_over_the_views(captioner, pictures, views):
     tokens = torch.randint(4, len(captioner.tokenizer), (len(pictures), 2, 5))
@@ -81,6 +82,7 @@ WAYS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way["name"])
 def test_captions_from_the_cache_are_those_of_live_photos_and_not_those_of_one_view(captioner, pictures, way, cache):
     records = [record for record in scenes(**SETTINGS) if record.split == "test"]
@@ -100,6 +102,7 @@ def test_words_are_explained_on_the_upright_photo(captioner, pictures):
     torch.testing.assert_close(views.maps.sum(1), torch.ones(len(views.words)))
 
 
+@pytest.mark.slow
 def test_a_run_is_evaluated_with_views_and_its_signature_says_so(frozen_run, tmp_path):
     scores = evaluate_run(frozen_run, "val", ["captioner.views=flip"], out=tmp_path / "flip")
     assert "|mean over views (flip): beam(num_beams=2," in scores["CIDEr-D"].signature
@@ -111,6 +114,7 @@ def test_a_run_is_evaluated_with_views_and_its_signature_says_so(frozen_run, tmp
         evaluate_run(frozen_run, "val", ["captioner.name=nearest"])
 
 
+@pytest.mark.slow
 def test_an_ensemble_looks_at_the_views_of_its_first_member(tmp_path):
     for name, views in (("a", "flip"), ("b", "none")):
         seeing(talkative(*FROZEN), views).save_pretrained(tmp_path / name)

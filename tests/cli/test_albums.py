@@ -39,6 +39,7 @@ def album(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_an_album_is_captioned_reviewed_and_searched(showtell, album, tmp_path, frozen_run):
     out = tmp_path / "captions"
     words = ("caption", album, "--model", frozen_run, "--out", f"{out}/")

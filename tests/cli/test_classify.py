@@ -28,6 +28,7 @@ def run(showtell, taipei, *words, model="tiny"):  # noqa: F811
     return showtell("classify", taipei / "val", "--labels", taipei / "id2label.json", "--model", model, *words)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["clip", "captioner"])
 def test_taipeis_csv_is_exact(showtell, taipei, folder, kind):  # noqa: F811
     model = folder if kind == "clip" else "tiny"
@@ -40,12 +41,14 @@ def test_taipeis_csv_is_exact(showtell, taipei, folder, kind):  # noqa: F811
     assert {label for _, label in rows} <= {"0", "1", "2"}
 
 
+@pytest.mark.slow
 def test_without_ids_the_label_is_the_name(showtell, taipei):  # noqa: F811
     showtell("classify", taipei / "val", "--labels", "cat,tennis court", "--out", taipei / "pred.csv")
     rows = list(csv.DictReader((taipei / "pred.csv").open()))
     assert {row["label"] for row in rows} <= {"cat", "tennis court"}
 
 
+@pytest.mark.slow
 def test_without_a_file_each_photo_is_a_line(showtell, taipei):  # noqa: F811
     code, out, err = run(showtell, taipei, "--top", "2")
     lines = out.splitlines()
@@ -53,6 +56,7 @@ def test_without_a_file_each_photo_is_a_line(showtell, taipei):  # noqa: F811
     assert all(line.startswith(("0_", "1_", "2_")) and line.count(",") == 1 for line in lines)
 
 
+@pytest.mark.slow
 def test_a_photo_that_cannot_be_read_gets_the_first_label(showtell, taipei):  # noqa: F811
     (taipei / "val" / "1_777.png").write_bytes(b"no photo")
     code, _, err = run(showtell, taipei, "--out", taipei / "pred.csv")
@@ -63,6 +67,7 @@ def test_a_photo_that_cannot_be_read_gets_the_first_label(showtell, taipei):  # 
     assert "1_777.png" not in (taipei / "pred.csv").read_text()
 
 
+@pytest.mark.slow
 def test_prompts_are_compared_where_the_truth_is_known(showtell, taipei):  # noqa: F811
     code, out, _ = run(showtell, taipei, "--truth", "name", "--top", "2", "--prompt", "a {}", "--prompt", "{} {}")
     assert code == 0 and "accuracy on 5 photos of 3 classes" in out
@@ -72,11 +77,13 @@ def test_prompts_are_compared_where_the_truth_is_known(showtell, taipei):  # noq
     assert "Holm" not in out and "top-" not in out and "a photo of a {}" in out
 
 
+@pytest.mark.slow
 def test_a_set_of_prompts_and_own_ones_go_together(showtell, taipei):  # noqa: F811
     _, out, _ = run(showtell, taipei, "--truth", "name", "--prompts", "none", "--prompt", "a {}")
     assert "ensemble" in out and "a {}" in out
 
 
+@pytest.mark.slow
 def test_folders_are_labels_and_the_truth(showtell, tmp_path):  # noqa: F811
     for name, path in zip(["red_car", "dog", "dog"], draw_photos(tmp_path / "drawn", count=3), strict=True):
         (tmp_path / "album" / name).mkdir(parents=True, exist_ok=True)
@@ -85,6 +92,7 @@ def test_folders_are_labels_and_the_truth(showtell, tmp_path):  # noqa: F811
     assert code == 0 and "3 photos of 2 classes" in out and "dog, red car" in err
 
 
+@pytest.mark.slow
 def test_long_rows_say_what_else_is_known(showtell, taipei):  # noqa: F811
     (taipei / "val" / "9_777.png").write_bytes(b"no photo")
     run(showtell, taipei, "--truth", "name", "--long", "--out", taipei / "pred.csv")
@@ -98,6 +106,7 @@ def test_long_rows_say_what_else_is_known(showtell, taipei):  # noqa: F811
     assert rows["9_777.png"]["probability"] == "" and rows["9_777.png"]["label"] == "0"
 
 
+@pytest.mark.slow
 def test_bars_are_a_picture_for_each_photo(showtell, taipei):  # noqa: F811
     code, out, _ = run(showtell, taipei, "--truth", "name", "--bars", taipei / "bars")
     assert code == 0 and "5 pictures" in out
@@ -107,6 +116,7 @@ def test_bars_are_a_picture_for_each_photo(showtell, taipei):  # noqa: F811
         assert picture.width > 2 * picture.height
 
 
+@pytest.mark.slow
 def test_photos_are_encoded_once(showtell, taipei, folder, monkeypatch):  # noqa: F811
     run(showtell, taipei, model=folder)
     monkeypatch.setattr("showtell.cache.source.fill", lambda *_: pytest.fail("encoded again"))
@@ -150,6 +160,7 @@ def test_a_folder_without_photos_and_a_photo_that_there_is_not_are_one_line(show
         assert code == 2 and word in err and len(err.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_captioner_that_repeats_captions_cannot_score(showtell, taipei, tmp_path, monkeypatch):  # noqa: F811
     few = ["data.images=20", "data.val_images=4", "data.test_images=0", "encoder.image_size=64"]
     showtell("train", "nearest", "data=scenes", *few, "--run", tmp_path / "nearest")

@@ -107,6 +107,7 @@ def test_recipes_lists_all_with_what_they_are_and_prints_one(showtell, recipe):
     assert showtell("recipes", recipe) == (0, recipe.read_text(), "")
 
 
+@pytest.mark.slow
 def test_a_recipe_becomes_a_run_scores_captions_and_pictures(showtell, recipe, album, tmp_path, monkeypatch):
     """The whole way, by the commands alone."""
     monkeypatch.chdir(tmp_path)
@@ -152,6 +153,7 @@ def test_features_say_what_is_left_out_and_take_recipes_that_take_no_steps(showt
     assert "data: karpathy" in err and "skipped: 1 no such photo" in err
 
 
+@pytest.mark.slow
 def test_features_draw_the_same_random_weights_as_training(showtell, recipe, tmp_path):
     random = ("encoder=timm", "encoder.model=test_vit", "encoder.weights=random", "encoder.image_size=32")
     code, out, _ = showtell("features", recipe, *random, "train.seed=3")
@@ -162,6 +164,7 @@ def test_features_draw_the_same_random_weights_as_training(showtell, recipe, tmp
     assert sorted(path.name for path in folder.parent.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_features_fill_every_view_of_every_encoder_that_training_reads(showtell, recipe, tmp_path):
     parts = "encoder.parts=[{image_size: 64}, {image_size: 64, version: 2}]"
     overrides = ("encoder=concat", parts, "train.augment=flip", "train.max_steps=1")
@@ -172,6 +175,7 @@ def test_features_fill_every_view_of_every_encoder_that_training_reads(showtell,
     assert code == 0 and "to encode" not in err
 
 
+@pytest.mark.slow
 def test_every_photo_gets_a_line(showtell, album, frozen_run, monkeypatch):
     monkeypatch.chdir(album.parent)
     code, out, err = showtell("caption", "my album", "--model", frozen_run)
@@ -182,6 +186,7 @@ def test_every_photo_gets_a_line(showtell, album, frozen_run, monkeypatch):
     assert [line.partition(": ")[0] for line in out.splitlines()] == ["my album/a.png", "my album/trip/a.png"]
 
 
+@pytest.mark.slow
 def test_decoding_may_be_changed_between_the_photos(showtell, album, frozen_run):
     photo = album / "a.png"
     usual = showtell("caption", photo, "--model", frozen_run)[1]
@@ -190,6 +195,7 @@ def test_decoding_may_be_changed_between_the_photos(showtell, album, frozen_run)
     assert showtell("caption", "decode=greedy", photo, "--model", frozen_run)[0] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["json", "jsonl", "csv"])
 def test_captions_go_into_the_file_that_is_asked_for(showtell, album, frozen_run, tmp_path, suffix):
     path = tmp_path / f"my captions.{suffix}"
@@ -206,6 +212,7 @@ def test_captions_go_into_the_file_that_is_asked_for(showtell, album, frozen_run
     assert content == dict(line.split(": ", 1) for line in lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["caption", "explain"])
 def test_a_photo_that_cannot_be_read_costs_only_itself(showtell, album, frozen_run, tmp_path, command):
     (album / "bad.png").write_bytes((album / "a.png").read_bytes()[:200])
@@ -225,6 +232,7 @@ def test_a_photo_that_cannot_be_read_costs_only_itself(showtell, album, frozen_r
         assert len(list(out.glob("*.png"))) == len(list(out.glob("*.npz"))) == 3 and (out / "explained.html").is_file()
 
 
+@pytest.mark.slow
 def test_names_of_files_that_are_no_text_are_printed_escaped(showtell, album, frozen_run):
     (album / "a.png").rename(album / os.fsdecode(b"b\xe4r.png"))
     code, out, _ = showtell("caption", album, "--model", frozen_run)
@@ -232,6 +240,7 @@ def test_names_of_files_that_are_no_text_are_printed_escaped(showtell, album, fr
     assert r"b\udce4r.png: " in out
 
 
+@pytest.mark.slow
 def test_every_photo_that_cannot_be_read_is_listed_by_its_place(showtell, album, frozen_run):
     (album / "below").mkdir()
     for number in range(12):
@@ -241,6 +250,7 @@ def test_every_photo_that_cannot_be_read_is_listed_by_its_place(showtell, album,
     assert code == 3 and listed == [rf"not read: below/{number:02}\n.png: empty file" for number in range(12)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["caption", "explain"])
 def test_links_and_folders_that_a_shell_names_among_photos_cost_only_themselves(
     showtell, album, frozen_run, tmp_path, command
@@ -313,6 +323,7 @@ def test_wrong_use_is_exit_code_2(showtell, words):
     assert code == 2 and "Usage: showtell" in err
 
 
+@pytest.mark.slow
 def test_a_mistake_leaves_earlier_captions_as_they_are(showtell, album, tmp_path):
     path = tmp_path / "captions.json"
     path.write_text('{"a": "a dog"}')
@@ -338,6 +349,7 @@ def test_help_does_not_wait_for_torch():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
+@pytest.mark.slow
 def test_ctrl_c_is_exit_code_130_and_the_run_goes_on(showtell, recipe, tmp_path):
     run = tmp_path / "run"
     words = ["train", recipe, "train.epochs=300", "train.validate_every=300", "train.save_every=2", "--run", run]
@@ -356,6 +368,7 @@ def test_ctrl_c_is_exit_code_130_and_the_run_goes_on(showtell, recipe, tmp_path)
     assert code == 2 and err.startswith(f"error: {run} was trained with train.max_steps=None, not 3;")
 
 
+@pytest.mark.slow
 def test_the_module_runs_as_the_command():
     found = subprocess.run([sys.executable, "-m", "showtell", "recipes"], capture_output=True, text=True, check=True)
     assert found.stdout.startswith("bern-1")

@@ -35,6 +35,7 @@ def caption_of(here, name="a"):
     return captioner.caption([here / "album" / f"{name}.png"])[0].text.split()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["relevance", "attention", "occlusion"])
 def test_every_method_writes_picture_numbers_and_page_directly_into_out(here, how):
     code, out, _ = run("album", "--how", how, "--out", "maps")
@@ -45,6 +46,7 @@ def test_every_method_writes_picture_numbers_and_page_directly_into_out(here, ho
         assert str(arrays["how"]) == how
 
 
+@pytest.mark.slow
 def test_a_layer_and_a_head_of_attention(here):
     assert run("album/a.png", "--layer", "-1", "--head", "1", "--out", "one")[0] == 0
     assert run("album/a.png", "--layer", "0", "--head", "mean", "--out", "two")[0] == 0
@@ -53,12 +55,14 @@ def test_a_layer_and_a_head_of_attention(here):
         assert not np.allclose(one["maps"], two["maps"])
 
 
+@pytest.mark.slow
 def test_only_some_words(here):
     said = caption_of(here)
     code, out, _ = run("album/a.png", "--words", f"{said[0]}, {said[1]}", "--out", "maps")
     assert code == 0 and "written: maps/a.png" in out
 
 
+@pytest.mark.slow
 def test_words_that_one_caption_says_and_another_does_not(here, capfd):
     only = next((word for word in caption_of(here) if word not in caption_of(here, "b")), None)
     code, out, error = run("album", "--words", only or "giraffe", "--out", "maps")
@@ -68,6 +72,7 @@ def test_words_that_one_caption_says_and_another_does_not(here, capfd):
         assert code == 0 and "written: maps/a.png" in out and "maps/b.png" not in out
 
 
+@pytest.mark.slow
 def test_a_check_prints_the_table_and_writes_its_numbers(here):
     (here / "album/broken.png").write_bytes(b"none")
     code, out, _ = run("--check", "album", "--out", "maps")

@@ -56,6 +56,7 @@ def imported(tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_captioning_a_photo_imports_only_what_the_model_needs(imported, tmp_path):
     Image.effect_noise((300, 240), 60).save(tmp_path / "photo.png")
     said, modules = imported("caption", tmp_path / "photo.png")

@@ -43,6 +43,7 @@ def test_vectors_are_those_of_transformers_itself(clip, folder, photos):
     torch.testing.assert_close(clip.embed_texts(CAPTIONS), read, atol=1e-6, rtol=0)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_vectors_are_those_of_open_clip_itself(open_clip_folder, photos):
     import open_clip
@@ -65,12 +66,14 @@ def test_both_libraries_give_the_same_for_the_same_weights(clip, open_clip_folde
     torch.testing.assert_close(clip.embed_texts(CAPTIONS), other.embed_texts(CAPTIONS), atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_a_tokenizer_in_one_file_gives_the_same(clip, folder, tmp_path):
     other = shutil.copytree(folder, tmp_path / "other")
     assert write_tokenizer_in_one_file(other).is_file()
     assert torch.equal(Clip(str(other), device="cpu").embed_texts(CAPTIONS), clip.embed_texts(CAPTIONS))
 
 
+@pytest.mark.slow
 def test_batches_do_not_change_vectors(clip, folder, photos, monkeypatch):
     seen, read = clip.embed_photos(photos), clip.embed_texts([*CAPTIONS, "a " * 60])
     for size, name in ((1, "showtell.clip.model.BATCH_SIZE"), (2, "showtell.clip.model.BATCH_SIZE")):
@@ -83,6 +86,7 @@ def test_batches_do_not_change_vectors(clip, folder, photos, monkeypatch):
         torch.testing.assert_close(other.embed_photos(photos), seen, atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_a_photo_is_seen_once_and_the_cache_gives_the_same(folder, photos, tmp_path, monkeypatch):
     monkeypatch.setenv("SHOWTELL_CACHE", str(tmp_path))
     live = Clip(str(folder), device="cpu").embed_photos(photos)
@@ -92,12 +96,14 @@ def test_a_photo_is_seen_once_and_the_cache_gives_the_same(folder, photos, tmp_p
     assert live.dtype == torch.float32
 
 
+@pytest.mark.slow
 def test_other_weights_are_other_photos_in_the_cache(clip, tmp_path):
     other = Clip(str(write_transformers(tmp_path / "tiny-clip", seed=8)), device="cpu")
     assert other.tower.fingerprint != clip.tower.fingerprint
     assert other.signature != clip.signature
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "before", "after"),
     [
@@ -136,6 +142,7 @@ def test_photos_of_a_pixel_or_two_are_seen(clip, open_clip_folder, tmp_path):
     assert torch.isfinite(found).all()
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_texts_are_cut_at_77_tokens_and_keep_their_end(clip, open_clip_folder):
     long = "a dog " * 60
@@ -146,6 +153,7 @@ def test_texts_are_cut_at_77_tokens_and_keep_their_end(clip, open_clip_folder):
     torch.testing.assert_close(clip.embed_texts([long]), other, atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_texts_are_remembered_while_they_are_the_same(clip, monkeypatch):
     read = clip.embed_texts(CAPTIONS)
     monkeypatch.setattr("torch.nn.functional.normalize", lambda *a, **o: pytest.fail("a text was read again"))
@@ -167,6 +175,7 @@ def test_photos_that_cannot_be_read_are_named(clip, photos, tmp_path):
     assert "(first: broken.jpg)" in told and "(first: lost.jpg)" in told
 
 
+@pytest.mark.slow
 def test_a_signature_says_model_library_weights_and_protocol(folder, open_clip_folder):
     first = Clip(str(folder), "paper", device="cpu").signature
     assert first.startswith("clip tiny-clip (transformers ") and str(folder.parent) not in first

@@ -39,6 +39,7 @@ def architecture(open_clip_folder, tmp_path):
     return "showtell-tiny"
 
 
+@pytest.mark.slow
 def test_an_architecture_of_open_clip_takes_a_file(open_clip_folder, architecture, tmp_path):
     weights = load_file(open_clip_folder / "open_clip_model.safetensors")
     torch.save(weights, tmp_path / "weights.pt")
@@ -51,6 +52,7 @@ def test_an_architecture_of_open_clip_takes_a_file(open_clip_folder, architectur
     assert "cannot be loaded" in told and "text_projection" in told
 
 
+@pytest.mark.slow
 def test_weights_in_half_precision_are_computed_with_in_full(copy, folder):
     weights = load_file(copy / "model.safetensors")
     save_file({name: tensor.half() for name, tensor in weights.items()}, copy / "model.safetensors", {"format": "pt"})
@@ -59,6 +61,7 @@ def test_weights_in_half_precision_are_computed_with_in_full(copy, folder):
     torch.testing.assert_close(found, whole, atol=1e-3, rtol=0)
 
 
+@pytest.mark.slow
 def test_weights_of_pytorch_are_read_as_tensors(copy, folder):
     torch.save(load_file(copy / "model.safetensors"), copy / "pytorch_model.bin")
     (copy / "model.safetensors").unlink()
@@ -122,6 +125,7 @@ def test_a_folder_that_is_no_clip_is_refused(copy, tmp_path):
     assert "cannot be loaded" in refused(copy)
 
 
+@pytest.mark.slow
 def test_a_tokenizer_of_another_model_is_refused(copy, tmp_path):
     path = write_tokenizer_in_one_file(copy)
     config = json.loads(path.read_text())

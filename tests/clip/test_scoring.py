@@ -47,6 +47,7 @@ def files(folder, tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_run_is_scored_by_its_photos(run, folder):
     found = evaluate_run(run, "val", [BOTH, f"evaluate.clip={folder}", "evaluate.clip_protocol=taipei"])
     captions = json.loads((run / "captions-val.json").read_text())
@@ -96,6 +97,7 @@ def test_a_model_is_loaded_only_where_a_metric_needs_it(run, folder, monkeypatch
         evaluate_run(run, "val", [f"evaluate.metrics=[{name}]", f"evaluate.clip={folder}"])
 
 
+@pytest.mark.slow
 def test_training_chooses_the_epoch_by_it(folder, tmp_path):
     train_small(tmp_path / "run", *FROZEN, "train.select=CLIPScore", f"evaluate.clip={folder}", "train.epochs=2")
     rows = [row for row in read_log(tmp_path / "run") if "val_loss" in row]
@@ -126,6 +128,7 @@ def test_training_is_refused_at_once_where_the_libraries_are(tmp_path, monkeypat
         train_small(tmp_path / "run", "train.select=CLIPScore")
 
 
+@pytest.mark.slow
 def test_the_same_training_is_the_same_whatever_chooses_its_epoch(folder, tmp_path):
     """Loading a CLIP model draws no random numbers that training would miss."""
     train_small(tmp_path / "one", *FROZEN)
@@ -134,6 +137,7 @@ def test_the_same_training_is_the_same_whatever_chooses_its_epoch(folder, tmp_pa
     assert one == two
 
 
+@pytest.mark.slow
 def test_it_is_a_reward_of_the_drawn_captions_own_photos(folder, photos, monkeypatch):
     clip, said = Clip(str(folder), device="cpu"), ["a red car", "two dogs run"]
     records = [Record(path.name, path, ("a black dog runs", "Two dogs."), "train") for path in photos]
@@ -153,6 +157,7 @@ def test_it_is_a_reward_of_the_drawn_captions_own_photos(folder, photos, monkeyp
         assert row == pytest.approx([wanted] * 2, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_training_is_rewarded_by_it(folder, tmp_path):
     reward = ["loss=self_critical", "loss.reward={CLIPScore: 1, CIDEr-D: 1}", f"evaluate.clip={folder}"]
     train_small(tmp_path / "run", *FROZEN, *reward, "train.epochs=1")
@@ -182,6 +187,7 @@ def test_files_are_scored_with_a_folder_of_photos(files, folder):
     assert list(made) == ["CLIPScore", "BLEU-1"] and len(made["CLIPScore"].per_image) == 6
 
 
+@pytest.mark.slow
 def test_the_command_line_scores_photos(files, folder):
     words = ["--candidates", "c.json", "--references", "r.json", "--metrics", "CLIPScore", "--photos", "photos"]
     with pytest.MonkeyPatch.context() as patch:
@@ -206,6 +212,7 @@ def test_photos_that_nobody_looks_at_and_looks_without_photos_are_told(files, fo
     assert refused(files, clip_protocol="x", photos=files / "photos").startswith("protocol is 'x'; CLIPScore takes")
 
 
+@pytest.mark.slow
 def test_every_candidate_needs_a_photo_that_can_be_read(files, folder, monkeypatch):
     monkeypatch.setattr("showtell.scoring.files.score", lambda *a, **o: pytest.fail("something was scored"))
     first = min((files / "photos").iterdir())
@@ -217,6 +224,7 @@ def test_every_candidate_needs_a_photo_that_can_be_read(files, folder, monkeypat
     assert told.startswith("--photos is ") and "1 of 6 candidates" in told and repr(first.name) in told
 
 
+@pytest.mark.slow
 def test_photos_that_are_made_ready_are_announced_once(files, folder, monkeypatch):
     monkeypatch.setenv("SHOWTELL_CACHE", str(files / "cache"))
     for wanted in (1, 0):

@@ -51,6 +51,7 @@ def test_a_batch_is_what_forward_takes_and_the_result_is_one_tensor(course, batc
     assert batch["tokens"][0, 0] == 50256 and not batch["mask"].all()
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss_and_moves_no_encoder(course, batches, model):
     before = {name: part.clone() for name, part in model.encoder.state_dict().items()}
     trained = [part for part in model.parameters() if part.requires_grad]
@@ -82,6 +83,7 @@ def test_patches_are_whole_and_the_image_stays(course, shape):
     assert (course.occlude_image(image, 0) == image).all()
 
 
+@pytest.mark.slow
 def test_zero_shot_names_any_captioner(course, folder):
     assert course.zero_shot_captioning(folder / "train" / "train_1.jpg", model_name="tiny")
 
@@ -138,6 +140,7 @@ def test_the_classifiers_scores_are_macro_and_photos_are_not_shared(monkeypatch)
     assert [len(part) for part in parts] == [7, 1, 2] and len(set.union(*parts)) == 10
 
 
+@pytest.mark.slow
 def test_the_hand_in_lists_what_is_missing_and_packs_what_is_there(tmp_path):
     mine = tmp_path / "mine"
     shutil.copytree(HERE, mine)

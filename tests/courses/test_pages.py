@@ -32,6 +32,7 @@ def test_a_hand_in_lists_all_that_is_missing(course, tmp_path):
     assert len(done.stderr.splitlines()) > 3 and not [*tmp_path.glob("*.zip")]
 
 
+@pytest.mark.slow
 def test_berns_hand_in_has_the_files_that_the_course_names(tmp_path):
     for name in ("models", "configs", "report_utils"):
         shutil.copytree(COURSES / "bern" / name, tmp_path / name)

@@ -108,6 +108,7 @@ def test_the_report_and_the_hand_in(trained, tmp_path):
     assert "uses rm" in call("taipei", folder / "hand_in.py", "--id", "R1", cwd=tmp_path).stderr
 
 
+@pytest.mark.slow
 def test_the_names_of_the_course_decoder_and_tokenizer(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "courses" / "taipei"))
     from decoder import Config, Decoder

@@ -8,6 +8,7 @@ from showtell.coursework.hand_in import pages
 from showtell.coursework.sections import two_curves
 
 
+@pytest.mark.slow
 def test_pieces_that_do_not_fit_begin_a_new_page(tmp_path):
     with Booklet(tmp_path / "r.pdf") as book:
         book.title("A title with $dollars$")

@@ -28,6 +28,7 @@ def test_a_jpeg_of_many_scans_is_ended_and_one_of_few_is_no_case(tmp_path, monke
     assert open_image(tmp_path / "few.jpg").size == (256, 256)
 
 
+@pytest.mark.slow
 def test_a_picture_comes_out_of_the_process_as_it_is_made_here(tmp_path, monkeypatch):
     image = Image.linear_gradient("L").convert("RGB")
     image.putpixel((3, 5), (255, 0, 9))

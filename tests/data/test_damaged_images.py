@@ -11,6 +11,7 @@ import pytest
 COUNT = int(os.environ.get("SHOWTELL_FUZZ", 300))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is limited and measured as Linux does")
 def test_damaged_files_give_a_picture_or_a_reason_within_time_and_memory(tmp_path: Path) -> None:
     job = [sys.executable, "-m", "tests.data.damage", str(COUNT), str(tmp_path)]

@@ -197,6 +197,7 @@ def damaged(content: bytes, kind: int, seed: int) -> bytes:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 @given(kind=st.integers(0, 3), seed=st.integers(0, 2**32))
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -245,6 +246,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "name"), [("karpathy", "dataset_x.json"), ("coco", "captions.json"), ("folder", "metadata.jsonl")]
 )
@@ -261,6 +263,7 @@ def test_any_json_is_records_or_an_input_error(
         DATA[form](root=root)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["captions.csv", "captions.txt", "x.token.txt", "metadata.jsonl", "train-0.tar"])
 @given(
     content=st.binary(max_size=600)

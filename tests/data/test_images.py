@@ -214,6 +214,7 @@ def giant_jpeg(path: Path, side: int, progressive: bool = False) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_giant_jpeg_is_only_tried_where_it_shrinks_while_it_is_decoded(tmp_path: Path) -> None:
     path = giant_jpeg(tmp_path / "giant.jpg", 30_000)
     assert refusal(path) == f"giant.jpg: {TOO_LARGE}"
@@ -318,6 +319,7 @@ def test_a_link_is_followed_or_said_to_lead_nowhere(tmp_path: Path) -> None:
         assert refusal(tmp_path / name) == f"{name}: a link that leads nowhere"
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(["jpg", "png", "gif", "webp", "tif"]), st.data())
 def test_any_damage_gives_a_picture_or_an_input_error(tmp_path: Path, suffix: str, data: st.DataObject) -> None:

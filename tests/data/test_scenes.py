@@ -46,6 +46,7 @@ def test_more_images_leave_the_first_ones_as_they_are(tmp_path: Path) -> None:
     assert all(more[name] == few[name] for name in few if name.endswith(".png"))
 
 
+@pytest.mark.slow
 def test_train_has_no_held_out_combination_and_every_other_scene_has_one(tmp_path: Path) -> None:
     records = scenes(root=tmp_path / "s", images=900, val_images=60, test_images=60)
     truth = read_scenes(tmp_path / "s")
@@ -165,6 +166,7 @@ def draw_in_a_process(root: Path, waiting: multiprocessing.Queue) -> None:
     waiting.put(len(scenes(root=root, images=60, val_images=0, test_images=0)))
 
 
+@pytest.mark.slow
 def test_several_processes_may_draw_at_once(tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
     counts: multiprocessing.Queue = context.Queue()

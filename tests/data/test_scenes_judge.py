@@ -56,6 +56,7 @@ def test_the_judge_shares_nothing_with_the_patterns() -> None:
     assert not [node for node in ast.walk(imported) if isinstance(node, ast.ImportFrom) and "showtell" in node.module]
 
 
+@pytest.mark.slow
 def test_every_reference_is_right() -> None:
     for seed in range(400):
         for caption in captions(scene(seed), Random(seed), count=6):
@@ -72,6 +73,7 @@ def test_references_are_worded_differently_and_tell_sizes_at_times() -> None:
     assert len(bare) > 200
 
 
+@pytest.mark.slow
 def test_another_colour_or_shape_is_wrong() -> None:
     for truth, caption, random in references(200):
         for names, kind in ((COLOURS, "colour"), (SHAPES, "shape")):
@@ -244,6 +246,7 @@ SENTENCE = (
 WORDS = SENTENCE.split()
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(st.text() | st.lists(st.sampled_from(WORDS), max_size=25).map(" ".join))
 def test_any_text_gets_a_verdict_with_a_reason(text: str) -> None:
@@ -251,6 +254,7 @@ def test_any_text_gets_a_verdict_with_a_reason(text: str) -> None:
     assert verdict.right == (verdict.reason == "")
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from(WORDS), max_size=300).map(" ".join))
 def test_what_is_understood_speaks_only_of_things_it_names(text: str) -> None:

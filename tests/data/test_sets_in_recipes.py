@@ -64,6 +64,7 @@ def test_a_folder_alone_or_with_its_format_suits_every_recipe(name: str, form: s
         assert len(build(check(load_recipe(name, overrides)), "data")) == 4
 
 
+@pytest.mark.slow
 def test_training_and_evaluation_say_what_the_set_was_taken_for_and_need_no_option(tmp_path: Path) -> None:
     photos = [Photo(f"{number}.jpg", "train", ("A dog runs.", "A dog.")) for number in range(4)]
     photos += [Photo("v.jpg", "val", ("A cat.",)), Photo("gone.jpg", "train", ("A bird.",))]

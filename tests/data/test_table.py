@@ -104,6 +104,7 @@ def test_a_cell_whose_quote_closed_an_open_one_keeps_its_lines(rows: int) -> Non
 CELL = st.text(st.characters(exclude_characters="\r\0", exclude_categories=["Cs"]), max_size=8)
 
 
+@pytest.mark.slow
 @given(rows=st.lists(st.lists(CELL, min_size=1, max_size=3), max_size=6), delimiter=st.sampled_from(",;\t"))
 def test_what_a_writer_of_csv_wrote_comes_back(rows: list[list[str]], delimiter: str) -> None:
     stream = io.StringIO()
@@ -112,6 +113,7 @@ def test_what_a_writer_of_csv_wrote_comes_back(rows: list[list[str]], delimiter:
     assert [cells for _, cells in read_rows(stream.getvalue(), delimiter)] == wanted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", ['a.jpg","A dog runs.\n', 'a.jpg,"A dog runs.\n', 'a.jpg,"A ""dog runs.\n'])
 def test_a_file_of_open_quotes_alone_is_read_in_time(line: str) -> None:
     started = time.process_time()

@@ -66,6 +66,7 @@ def test_what_in_a_folder_is_no_photo_is_told_and_thumbnails_of_machines_are_pas
     assert "2 files that are no photo (.mp4, .txt)" in line and "@eaDir" in line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("link", ["https://example.com/cat.jpg", "s3://bucket/cats", "file:///cat.jpg"])
 def test_links_are_not_fetched_and_it_says_so(link: str, tmp_path: Path) -> None:
     draw(tmp_path / "1.jpg")

@@ -70,6 +70,7 @@ def test_no_contrast_is_beam_search_with_every_decoder(decoder, way):
     assert_close(plain.log_probs, found.log_probs, atol=1e-4, rtol=0)
 
 
+@pytest.mark.slow
 @every_way
 def test_members_of_an_ensemble_and_views_are_contrasted_by_their_mean(way):
     first, second = (build((DECODERS[name], {}), seed) for seed, name in enumerate(("recurrent", "transformer")))

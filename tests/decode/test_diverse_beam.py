@@ -101,6 +101,7 @@ def different_words(captioner, decoded):
     return sum(shares) / len(shares)
 
 
+@pytest.mark.slow
 def test_a_penalty_makes_captions_of_the_packaged_model_more_different(seen):
     captioner, found = seen
     special = captioner.tokenizer.special

@@ -113,6 +113,7 @@ def test_enough_beams_find_the_likeliest_of_all_captions_behind_a_prompt(penalty
         assert [caption.log_prob for caption in found] == pytest.approx([everything[t] for t in best], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_samples_behind_a_prompt_are_as_likely_as_they_should_be():
     special, decoder, batch = Special((1, 4, 3), 2, 0, (0, 1)), Tree(6, seed=4, spread=2.0), features(1, seed=1)
     drawn = captions(sample(decoder, batch, special, num_return_sequences=20_000, max_length=5, seed=0))[0]

@@ -29,12 +29,16 @@ DEAD_OVER_ONE = ("cross_attention.query.", "cross_attention.key.", "cross_norm."
 
 
 def variants():
+    """Every combination of choices. Those that differ from the defaults in more than one choice are slow tests."""
     for name, decoder in DECODERS.items():
-        hints = get_type_hints(decoder.__init__)
+        hints, defaults = get_type_hints(decoder.__init__), inspect.signature(decoder.__init__).parameters
         choices = {option: get_args(hint) for option, hint in hints.items() if get_origin(hint) is Literal}
         choices.pop("initialisation", None)  # `large` draws every parameter anew
-        for chosen in product(*choices.values()):
-            yield pytest.param((decoder, dict(zip(choices, chosen, strict=True))), id="-".join((name, *chosen)))
+        for values in product(*choices.values()):
+            chosen = dict(zip(choices, values, strict=True))
+            changed = sum(value != defaults[option].default for option, value in chosen.items())
+            marks = [pytest.mark.slow] * (changed > 1)
+            yield pytest.param((decoder, chosen), id="-".join((name, *values)), marks=marks)
 
 
 def build(variant, seed=0, **options):

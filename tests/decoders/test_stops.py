@@ -13,6 +13,7 @@ END = 10
 CAPTIONS = [[[3, 4, 5, 6, 7]], [[8, 2]]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prompt", [(), (1, 9)])
 def test_it_learns_where_captions_end(prompt):
     torch.manual_seed(0)

@@ -57,6 +57,7 @@ def names(copies):
     return {frozenset(int(r.path.stem) for r in group.records) for group in copies}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_changed_copy_is_found_and_nothing_else(tmp_path, change):
     originals = [drawing(seed) for seed in range(12)]
@@ -65,6 +66,7 @@ def test_a_changed_copy_is_found_and_nothing_else(tmp_path, change):
     assert {group.kind for group in copies} == {NEAR}
 
 
+@pytest.mark.slow
 def test_two_hundred_different_photos_have_no_copies(tmp_path):
     assert find_copies(look(tmp_path, [drawing(seed, (64, 64)) for seed in range(200)])) == ([], 0)
 

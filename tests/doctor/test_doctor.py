@@ -100,6 +100,7 @@ def test_everything_that_is_wrong_is_reported_with_advice(doctor, broken, tmp_pa
     assert found["to_do"] and found["vocabulary"]["at"][0]["min_count"] == 1
 
 
+@pytest.mark.slow
 def test_the_page_holds_the_copies_and_every_name_and_asks_nothing_of_the_network(doctor, broken, tmp_path):
     assert doctor(broken, "--out", tmp_path / "page.html")[0] == 3
     html = (tmp_path / "page.html").read_text("utf-8")
@@ -179,6 +180,7 @@ def test_wrong_use_is_one_line(doctor, clean, tmp_path, words, told):
     assert err.startswith(told) and len(err.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_training_says_who_lists_the_photos_that_it_leaves_out(broken, tmp_path):
     Image.new("RGB", (40, 40)).save(broken / "images" / "gone.jpg")
     small = ["encoder=lite", "encoder.image_size=32", "train.max_steps=1", "decoder.dim=8", "decoder.layers=1"]

@@ -91,6 +91,7 @@ def test_a_folder_of_hostile_files_gives_a_reason_each_and_never_hangs(tmp_path)
     assert len({photo.digest for photo in seen}) == 1
 
 
+@pytest.mark.slow
 def test_a_giant_jpeg_that_training_reads_is_read_here_too(tmp_path):
     Image.new("RGB", (16, 16)).save(tmp_path / "giant.jpg")
     content = bytearray((tmp_path / "giant.jpg").read_bytes())

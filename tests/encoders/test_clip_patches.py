@@ -20,6 +20,7 @@ def seen(encoder, paths):
     return encode(encoder, [Image.open(path).convert("RGB") for path in paths])
 
 
+@pytest.mark.slow
 def test_tokens_and_vector_are_those_of_transformers(folder, photos):  # noqa: F811
     from transformers import CLIPModel
 
@@ -40,6 +41,7 @@ def test_tokens_and_vector_are_those_of_transformers(folder, photos):  # noqa: F
     torch.testing.assert_close(of_joint.pooled, vectors, atol=4e-3, rtol=2e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("space", ["vision", "joint"])
 def test_both_libraries_agree_on_the_same_weights(folder, open_clip_folder, photos, space):  # noqa: F811
     ours, theirs = (
@@ -61,6 +63,7 @@ def test_pixels_are_normalised_by_the_models_own_numbers(folder):  # noqa: F811
     )
 
 
+@pytest.mark.slow
 def test_of_siglip_the_vector_is_what_its_attention_pools(libraries, tmp_path, photos):  # noqa: F811
     from transformers import SiglipConfig, SiglipImageProcessor, SiglipModel
 
@@ -87,6 +90,7 @@ def test_the_text_tower_is_dropped(folder):  # noqa: F811
     assert not [name for name in ClipPatches(model=str(folder)).state_dict() if "text" in name]
 
 
+@pytest.mark.slow
 def test_a_recipe_trains_on_it_and_the_run_finds_a_folder_that_moved(folder, photos, tmp_path):  # noqa: F811
     few = ["data.images=20", "data.val_images=4", "data.test_images=4", "train.max_steps=2", "tokenizer.min_count=1"]
     small = ["decoder.dim=8", "decoder.heads=2", "decoder.layers=1", "decoder.mlp_dim=12", "decode.max_length=6"]
@@ -103,6 +107,7 @@ def test_a_recipe_trains_on_it_and_the_run_finds_a_folder_that_moved(folder, pho
     assert again.caption([photos[0]]) == said
 
 
+@pytest.mark.slow
 def test_it_stands_beside_other_encoders(folder, photos):  # noqa: F811
     both = showtell.ENCODERS["concat"](parts=[{"name": "clip", "model": str(folder)}] * 2)
     assert seen(both, photos[:1]).tokens.shape == (1, CELLS, 2 * VISION)

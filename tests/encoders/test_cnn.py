@@ -22,6 +22,7 @@ def test_a_size_without_whole_halvings_is_refused() -> None:
         ConvNet(image_size=8)
 
 
+@pytest.mark.slow
 def test_it_learns_where_a_dot_is() -> None:
     torch.manual_seed(0)
     encoder = ConvNet(image_size=16, grid_size=4, width=4, dim=1)

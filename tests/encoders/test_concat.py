@@ -50,12 +50,14 @@ def test_every_cell_has_the_channels_of_all_parts() -> None:
     assert torch.equal(seen.pooled, torch.cat([first.pooled, second.pooled], dim=-1))
 
 
+@pytest.mark.slow
 def test_what_a_part_is_changes_what_is_cached() -> None:
     names = {ENCODERS["concat"](parts=parts).fingerprint for parts in ((SMALL, SMALL), (SMALL, SMALL, SMALL))}
     resized = {**SMALL, "resize": "crop"}
     assert len(names | {ENCODERS["concat"](parts=(resized, resized)).fingerprint}) == 3
 
 
+@pytest.mark.slow
 def test_every_part_is_cached_once_for_all_that_have_it(tmp_path: Path) -> None:
     torch.manual_seed(0)
     first, second = ENCODERS["lite"](image_size=96), ENCODERS["timm"](**{k: v for k, v in VIT.items() if k != "name"})
@@ -88,6 +90,7 @@ def test_parts_that_cannot_stand_together(parts: str) -> None:
         build(recipe, "encoder")
 
 
+@pytest.mark.slow
 def test_a_run_trains_on_them_and_is_loaded_again(tmp_path: Path) -> None:
     import showtell
 

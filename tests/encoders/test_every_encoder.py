@@ -43,7 +43,15 @@ TINY: dict[str, list[dict[str, Any]]] = {
         {"parts": [{"image_size": 96, "resize": "crop"}] * 2, "grid_size": 2},
     ],
 }
-CASES = [(name, settings) for name in ENCODERS for settings in TINY.get(name, [{}])]
+CASES = [  # after the first case of each encoder come slow tests
+    pytest.param(
+        (name, settings),
+        id="-".join([name, *(str(value) for value in settings.values())]),
+        marks=[pytest.mark.slow] * (number > 0),
+    )
+    for name in ENCODERS
+    for number, settings in enumerate(TINY.get(name, [{}]))
+]
 
 
 @functools.cache
@@ -63,7 +71,7 @@ def build(name: str, settings: dict[str, Any]) -> Encoder:
     return ENCODERS[name](**{**settings, **model})
 
 
-@pytest.fixture(params=CASES, ids=lambda case: "-".join([case[0], *(str(value) for value in case[1].values())]))
+@pytest.fixture(params=CASES)
 def encoder(request: pytest.FixtureRequest) -> Encoder:
     torch.manual_seed(0)
     return build(*request.param)

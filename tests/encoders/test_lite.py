@@ -24,6 +24,7 @@ def reference(version: int) -> torch.nn.Module:
     return network.eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", [0, 2])
 def test_the_folded_network_equals_the_original_one(version: Literal[0, 2]) -> None:
     with torch.no_grad():
@@ -74,6 +75,7 @@ def test_fused_layers_give_the_plain_ones_features(monkeypatch: pytest.MonkeyPat
     torch.testing.assert_close(fast, plain, rtol=1e-3, atol=1e-3)  # one rounding to fp16
 
 
+@pytest.mark.slow
 @needs_fused
 def test_a_photos_features_do_not_depend_on_its_batch() -> None:
     pixels = torch.randint(0, 256, (7, 3, 96, 96), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)

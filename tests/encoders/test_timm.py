@@ -61,6 +61,7 @@ def test_the_last_blocks_train_and_the_first_do_not() -> None:
     assert not encoder.network.cls_token.requires_grad
 
 
+@pytest.mark.slow
 def test_a_last_norm_that_is_a_group_of_its_own_trains_with_its_block() -> None:
     encoder = vit(model="swin_tiny_patch4_window7_224", image_size=56, trainable=1)
     trained = {name for name, p in encoder.named_parameters() if p.requires_grad}
@@ -73,6 +74,7 @@ def test_no_size_and_zero_are_the_networks_own() -> None:
         assert vit(image_size=image_size).image_size == 160
 
 
+@pytest.mark.slow
 def test_weights_from_a_file_are_read(tmp_path: Path) -> None:
     source = vit()
     save_file(source.network.state_dict(), tmp_path / "w.safetensors")
@@ -209,11 +211,13 @@ def test_trainable_is_none_all_or_a_number_of_blocks() -> None:
         assert str(caught.value).endswith("'test_vit' takes none, all or 1 to 7")
 
 
+@pytest.mark.slow
 def test_importing_the_encoders_imports_no_network_library() -> None:
     code = "import sys, showtell.encoders; print([m for m in ('timm', 'torchvision') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
 
 
+@pytest.mark.slow
 def test_torchvision_imports_after_the_repair_and_only_broken_ones_are_touched() -> None:
     code = """
 from showtell.plumbing.torchvision_repair import repair_torchvision

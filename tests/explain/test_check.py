@@ -34,6 +34,7 @@ def photos(tmp_path):
     return paths | {"broken.png": tmp_path / "broken.png"}
 
 
+@pytest.mark.slow
 def test_all_methods_are_measured_on_the_same_words(photos):
     found = check(small_captioner(), photos, resamples=50)
     assert list(found.table) == ["relevance", "attention", LAST, "occlusion", RANDOM]
@@ -145,6 +146,7 @@ def test_scenes_have_a_truth_and_photos_have_none(tmp_path):
     assert hits(parts, {"some": torch.rand(2, 16)}, None) == {}
 
 
+@pytest.mark.slow
 def test_a_check_of_scenes_says_how_often_maps_point_into_things(tmp_path):
     records = scenes(root=tmp_path / "scenes", images=4, val_images=0, test_images=0, size=32)
     captioner = small_captioner()

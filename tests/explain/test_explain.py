@@ -25,6 +25,7 @@ def every(part):
     return torch.ones(1, len(part.boxes), dtype=torch.bool)
 
 
+@pytest.mark.slow
 def test_relevance_is_the_default_for_attention_and_occlusion_for_the_rest():
     assert explain(small_captioner(), PHOTO).how == "relevance"
     assert explain(small_captioner(decoder=POOLED), PHOTO).how == "occlusion"
@@ -123,6 +124,7 @@ def test_an_empty_caption_has_no_maps():
         assert found.words == [] and found.maps.shape == (0, 16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["blip", "git", "vision-encoder-decoder", "llava"])
 def test_foreign_models_are_explained_by_teacher_forcing(kind):
     captioner = showtell.load(folder(kind))

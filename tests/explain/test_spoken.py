@@ -103,6 +103,7 @@ def test_a_word_of_several_pieces_has_their_sum_and_the_mean_of_their_maps():
     ]
 
 
+@pytest.mark.slow
 def test_a_foreign_captioner_has_words_of_its_whole_answer():
     captioner = load(str(folder("git")))
     for spoken, caption in zip(speak(captioner, PHOTOS, maps=True), captioner.caption(PHOTOS), strict=True):

@@ -42,6 +42,7 @@ def test_half_a_letter_and_its_other_half_are_one_piece():
     assert [(word.text, word.ids) for word in found] == [("é", (0, 1)), ("au", (2,))]
 
 
+@pytest.mark.slow
 def test_a_tokenizer_that_joins_clitics_and_hyphens_later_is_understood():
     tokenizer = Words(min_count=1).fit(["The dog's ball and a t-shirt, red."])
     ids = tokenizer.encode("the dog's t-shirt.")

@@ -112,6 +112,7 @@ def test_tiny_is_exported_with_bytes_and_runs_without_showtell(tmp_path):
     assert again.returncode == 2 and "--out" in again.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["words", "gpt2", "sentencepiece"])
 def test_ids_become_the_same_text(name):
     texts = [f"a dog's t-shirt, number {i} (red) . don't" for i in range(40)]
@@ -135,6 +136,7 @@ def test_what_the_runner_cannot_do_is_refused(overrides, key, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_folder_of_something_else_stays(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(InputError, match=r"thesis\.txt"):

@@ -139,6 +139,7 @@ def test_one_id_is_taught_where_a_caption_ends_and_nowhere_behind(features):
     assert ends.nonzero().tolist() == [[0, 0, 1], [0, 1, 3], [1, 0, 1]]
 
 
+@pytest.mark.slow
 def test_a_model_whose_bos_eos_and_pad_are_one_id_learns_to_stop(decoder, features):
     captions = batch([[[3, 4]], [[5]]], ONE_ID)
     optimizer = torch.optim.Adam(decoder.parameters(), lr=0.05)
@@ -307,6 +308,7 @@ def test_equal_rewards_teach_nothing(decoder, features):
         assert gradient is None or not gradient.any()
 
 
+@pytest.mark.slow
 def test_what_is_rewarded_becomes_likelier(decoder, features):
     torch.manual_seed(0)
     optimizer = torch.optim.Adam(decoder.parameters(), lr=0.02)

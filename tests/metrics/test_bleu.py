@@ -46,6 +46,7 @@ def test_no_match_of_an_order_is_almost_nothing_not_an_error():
     assert whole(bleu(3), rows) == pytest.approx((1e-15 / 1e-9) ** (1 / 3), rel=1e-6)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(pairs)
 def test_counts_are_those_of_the_definition(pairs):

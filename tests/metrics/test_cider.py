@@ -43,6 +43,7 @@ def weigh(text, having, images):
     return {gram: times * math.log(images / max(1, having[gram])) for gram, times in grams(text).items()}
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(pairs)
 def test_values_are_those_of_the_definition(pairs):

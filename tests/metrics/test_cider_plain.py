@@ -43,6 +43,7 @@ def grams(sentence, n):
     return [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(images, st.data())
 def test_values_are_those_of_the_paper(references, data):
@@ -51,6 +52,7 @@ def test_values_are_those_of_the_paper(references, data):
     assert statistics(Texts(said, references))[:, 0] == pytest.approx(wanted, abs=1e-9)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(images, images, st.data())
 def test_document_frequencies_may_be_those_of_another_corpus(references, corpus, data):

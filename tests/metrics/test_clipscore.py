@@ -49,6 +49,7 @@ def cosines(clip, photos, prefix=""):  # noqa: F811
     return (images * clip.embed_texts([prefix + text for text in SAID.values()])).sum(-1).double().numpy()
 
 
+@pytest.mark.slow
 def test_the_papers_score_is_two_and_a_half_cosines_of_a_photo_that_depicts(clips, seen):
     cosine = cosines(clips["paper"], seen, "A photo depicts ")
     assert (cosine > 0).any() and (cosine < 0).any()
@@ -56,12 +57,14 @@ def test_the_papers_score_is_two_and_a_half_cosines_of_a_photo_that_depicts(clip
     assert not np.allclose(values(clips["paper"], seen), values(clips["taipei"], seen), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_taipeis_score_has_no_prefix_and_torchmetrics_another_scale(clips, seen):
     cosine = cosines(clips["taipei"], seen)
     assert values(clips["taipei"], seen) == pytest.approx(2.5 * np.maximum(cosine, 0), abs=1e-6)
     assert values(clips["torchmetrics"], seen) == pytest.approx(40 * values(clips["taipei"], seen), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_torchmetrics_lets_a_negative_cosine_count_in_the_mean(clips, seen):
     cosine, made = cosines(clips["taipei"], seen), {}
     for name, clip in clips.items():
@@ -72,6 +75,7 @@ def test_torchmetrics_lets_a_negative_cosine_count_in_the_mean(clips, seen):
     assert cosine[4] < 0 and worst["CLIPScore"].value == 0
 
 
+@pytest.mark.slow
 def test_the_score_is_torchmetrics_own(clips, photos):  # noqa: F811
     """By torchmetrics 1.9.0 on transformers 5.23.0: the same weights and captions, one photo for all, then its own."""
     clip, one = clips["torchmetrics"], dict.fromkeys(SAID, photos[3])
@@ -82,6 +86,7 @@ def test_the_score_is_torchmetrics_own(clips, photos):  # noqa: F811
     assert score(SAID, KNOWN, "CLIPScore", photos=own, clip=clip, resamples=0)["CLIPScore"].value == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("protocol", "prefix"), [("paper", "A photo depicts "), ("taipei", "")])
 def test_ref_clipscore_is_the_harmonic_mean_with_the_nearest_reference(clips, seen, protocol, prefix):
     clip = clips[protocol]
@@ -95,6 +100,7 @@ def test_ref_clipscore_is_the_harmonic_mean_with_the_nearest_reference(clips, se
     assert np.count_nonzero(wanted) >= 2
 
 
+@pytest.mark.slow
 def test_another_photos_caption_scores_otherwise(clips, seen):
     swapped = SAID | {"a": SAID["b"], "b": SAID["a"]}
     before, after = values(clips["paper"], seen), values(clips["paper"], seen, said=swapped)
@@ -102,6 +108,7 @@ def test_another_photos_caption_scores_otherwise(clips, seen):
     assert before[2:] == pytest.approx(after[2:], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_texts_are_read_as_they_were_written(clips, seen):
     """Case does not matter to CLIP, punctuation does; a tokenizer of words would have dropped it."""
     before = values(clips["paper"], seen)
@@ -109,6 +116,7 @@ def test_texts_are_read_as_they_were_written(clips, seen):
     assert abs(values(clips["paper"], seen, said=SAID | {"a": SAID["a"] + "."})[0] - before[0]) > 1e-4
 
 
+@pytest.mark.slow
 def test_the_signature_says_model_and_protocol(clips, seen):
     found = score(SAID, KNOWN, ["CLIPScore", "RefCLIPScore"], photos=seen, clip=clips["paper"])
     for name in ("CLIPScore", "RefCLIPScore"):

@@ -32,6 +32,7 @@ def share(part, everything):
     return part / everything if everything else 0
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(st.lists(captions, min_size=1, max_size=6))
 def test_values_are_those_of_the_definitions(said):

@@ -141,6 +141,7 @@ def test_a_metric_says_what_it_lacks_or_that_this_machine_has_it(name):
     assert reason is None or (reason and "\n" not in reason)
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(st.lists(st.tuples(captions, st.lists(captions, min_size=1, max_size=4)), min_size=1, max_size=5), st.data())
 def test_order_of_images_and_references_does_not_matter(pairs, data):
@@ -157,6 +158,7 @@ def test_order_of_images_and_references_does_not_matter(pairs, data):
         assert whole(metric, one) == pytest.approx(whole(metric, other))
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(st.lists(st.tuples(captions, st.lists(captions, min_size=1, max_size=4)), min_size=1, max_size=5))
 def test_scores_lie_between_nothing_and_perfect(pairs):

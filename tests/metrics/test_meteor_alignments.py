@@ -101,6 +101,7 @@ def plainly(found, fixed, beam, length):
     return paths[0][-1]
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.lists(st.sampled_from("abcde"), max_size=9), min_size=2, max_size=2), st.sampled_from([1, 2, 5, 40]))
 def test_arrays_find_what_a_search_in_loops_finds(texts, beam):

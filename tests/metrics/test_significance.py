@@ -170,6 +170,7 @@ def test_the_paired_interval_and_both_p_of_a_mean_are_what_statistics_expects():
     assert found.p_randomization == pytest.approx(p, abs=0.015)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [0.05, 0.2])
 def test_of_equal_systems_a_test_errs_as_often_as_its_level_says(level):
     """600 pairs of systems without a difference: the share that is called different, within 3.3 standard errors."""

@@ -134,6 +134,7 @@ def test_no_rule_is_idle(rule, monkeypatch):
     assert any(read(caption) != tokens for caption, tokens in PINNED + hard if "\x85" not in caption)
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_any_text_gives_lower_case_tokens_one_space_apart(caption):
     tokens = tokenize(caption).split(" ")

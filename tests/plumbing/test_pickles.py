@@ -247,6 +247,7 @@ for path in sorted(Path(sys.argv[1]).glob("*.pkl")):
 """
 
 
+@pytest.mark.slow
 def test_what_repeats_its_parts_takes_neither_memory_nor_time(tmp_path: Path) -> None:
     for what, content in BOMBS.items():
         written(tmp_path / f"{what}.pkl", b"\x80\x02" + content)
@@ -300,6 +301,7 @@ def fuzz(first: int, count: int, folder: Path) -> None:
     assert done.returncode == 0, f"seed {last}: {done.stderr[-500:]}"
 
 
+@pytest.mark.slow
 def test_flipped_bits_are_read_or_an_error(tmp_path: Path) -> None:
     fuzz(0, 500, tmp_path)
 

@@ -32,6 +32,7 @@ def read(path):
     return found
 
 
+@pytest.mark.slow
 def test_all_captions_are_in_text_python_and_every_file(cnn_run, album, tmp_path):  # noqa: F811
     photos = [str(album / "a.png"), str(album / "b.png")]
     python = showtell.caption(photos, cnn_run, num_beams=3, num_return_sequences=3)

@@ -192,6 +192,7 @@ def test_only_a_writer_that_throws_captions_away_says_so(tmp_path):
         assert not writer.replaced
 
 
+@pytest.mark.slow
 def test_two_networks_with_one_recipe_do_not_go_on_for_each_other(frozen_run):
     import torch
 
@@ -324,6 +325,7 @@ def test_a_stopped_command_goes_on_to_the_file_that_it_would_have_written(tmp_pa
     assert out.read_bytes() == (tmp_path / f"whole.{suffix}").read_bytes() and not partial.exists()
 
 
+@pytest.mark.slow
 def test_a_photo_that_could_not_be_read_is_tried_again(tmp_path, frozen_run, album):
     photos = tmp_path / "photos"
     photos.mkdir()

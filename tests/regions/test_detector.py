@@ -109,6 +109,7 @@ def test_live_and_cached_agree(lite: Encoder, detr: str, tmp_path: Path) -> None
         assert torch.equal(live, kept)
 
 
+@pytest.mark.slow
 def test_the_fingerprint_knows_what_the_crops_depend_on(lite: Encoder, detr: str) -> None:
     first = Detector(lite, model=detr)
     assert first.fingerprint == Detector(lite, model=detr, pool="mean").fingerprint

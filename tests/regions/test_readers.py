@@ -189,6 +189,7 @@ def test_an_archive_whose_header_claims_more_than_it_has_is_refused(tmp_path: Pa
         open_features(tmp_path / "each").features("a")
 
 
+@pytest.mark.slow
 def test_an_archive_that_inflates_beyond_all_measure_is_refused(tmp_path: Path) -> None:
     path = claiming(tmp_path / "all.npz", "a.npy", (16, 2**20), 16 * 2**20, zipfile.ZIP_BZIP2)
     with pytest.raises(ValueError, match="'a' claims"):

@@ -38,6 +38,7 @@ def captioner(run: Path) -> Captioner:
     return found
 
 
+@pytest.mark.slow
 def test_windows_with_topdown_train_save_caption_and_explain(tmp_path: Path) -> None:
     run = tmp_path / "run"
     train_small(run, *WINDOWS, *TOPDOWN, "train.max_steps=2", "decode.max_length=6")
@@ -54,12 +55,14 @@ def test_windows_with_topdown_train_save_caption_and_explain(tmp_path: Path) -> 
     assert explained.maps.shape == (len(explained.words), 10)
 
 
+@pytest.mark.slow
 def test_windows_train_with_a_grid_decoder_and_with_one_vector(tmp_path: Path) -> None:
     for name, decoder in {"tokens": [], "attend": ATTEND, "pooled": RECURRENT}.items():
         train_small(tmp_path / name, *WINDOWS, *decoder, "train.max_steps=2", "regions.pool=mean")
         assert captioner(tmp_path / name).caption([photos("val")[0].path])[0].tokens
 
 
+@pytest.mark.slow
 def test_nearest_compares_windows(tmp_path: Path) -> None:
     from showtell.recipe.check import check
     from showtell.training.loop import train
@@ -103,7 +106,12 @@ def computed(root: Path, *, boxes: bool = False, splits: tuple[str, ...] = ("tra
 
 
 @pytest.mark.parametrize(
-    "decoder", [RECURRENT, [*TOPDOWN, "decoder.regions=4"], ATTEND], ids=["recurrent", "topdown", "attend"]
+    "decoder",
+    [
+        pytest.param(RECURRENT, id="recurrent", marks=pytest.mark.slow),
+        pytest.param([*TOPDOWN, "decoder.regions=4"], id="topdown"),
+        pytest.param(ATTEND, id="attend", marks=pytest.mark.slow),
+    ],
 )
 @pytest.mark.parametrize("form", ["npz", pytest.param("h5", marks=pytest.mark.slow)])
 def test_precomputed_features_train_resume_and_are_scored(decoder: list[str], form: str, tmp_path: Path) -> None:
@@ -132,6 +140,7 @@ def test_precomputed_features_train_resume_and_are_scored(decoder: list[str], fo
         captioner(run).caption([photos("val")[0].path])
 
 
+@pytest.mark.slow
 def test_a_transformer_reads_their_boxes_and_is_refused_without(tmp_path: Path) -> None:
     changes = ["regions=precomputed", "train.max_steps=2", f"regions.file={tmp_path / 'all.npz'}"]
     WRITERS["npz"](tmp_path, computed(tmp_path, boxes=True))
@@ -148,6 +157,7 @@ def test_a_transformer_reads_their_boxes_and_is_refused_without(tmp_path: Path) 
     train_small(tmp_path / "attend", *changes, "decoder=attend")
 
 
+@pytest.mark.slow
 def test_a_run_does_not_go_on_with_other_features(tmp_path: Path) -> None:
     changes = [
         "regions=precomputed",
@@ -176,11 +186,13 @@ def test_another_number_of_regions_than_the_decoder_has_is_told_before_anything_
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_the_card_says_what_is_seen(tmp_path: Path) -> None:
     train_small(tmp_path / "run", *WINDOWS, *TOPDOWN, "train.max_steps=1")
     assert captioner(tmp_path / "run").parts == "`lite` encoder on `windows`, `topdown` decoder"
 
 
+@pytest.mark.slow
 def test_training_that_begins_with_a_run_of_other_regions_is_refused(tmp_path: Path) -> None:
     train_small(tmp_path / "run", *WINDOWS, *TOPDOWN, "train.max_steps=1")
     with pytest.raises(InputError, match=r"^train.start is .*regions is windows, not none; set the old value"):
@@ -207,6 +219,7 @@ def test_what_is_wrong_is_told_before_anything_is_written(tmp_path: Path) -> Non
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_going_on_with_other_regions_is_refused(tmp_path: Path) -> None:
     run = tmp_path / "run"
     train_small(run, *WINDOWS, *TOPDOWN, "train.max_steps=2")

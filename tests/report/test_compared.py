@@ -82,6 +82,7 @@ def test_many_tests_and_few_images_are_cautioned_about():
     assert "few images differ in length" in caution
 
 
+@pytest.mark.slow
 def test_the_page_holds_values_tests_a_picture_and_the_photos(tmp_path, photos):
     found = compare(TWO, KNOWN, "standard", photos=photos)
     write_comparison(tmp_path / "page.html", found, "showtell compare good bad")

@@ -18,6 +18,7 @@ def photo(path: Path, colour: str = "red") -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_every_photo_gets_its_picture_and_an_unreadable_one_its_reason(tmp_path):
     (tmp_path / "broken.jpg").write_bytes(b"no image")
     photos = {
@@ -64,6 +65,7 @@ def test_photos_of_the_same_name_get_different_pictures():
     assert names == ["a_dog.png", "a_dog-2.png", "a_dog-3.png", "A_DOG-4.png"]
 
 
+@pytest.mark.slow
 def test_a_picture_never_replaces_a_photo(tmp_path):
     dog = photo(tmp_path / "dog.png")
     before = dog.read_bytes()
@@ -79,6 +81,7 @@ def test_a_model_without_attention_stops_at_once_if_attention_is_asked_for(tmp_p
     assert not (tmp_path / "maps").exists()
 
 
+@pytest.mark.slow
 def test_numbers_are_those_of_the_explanation_without_pickles(tmp_path):
     captioner = small_captioner()
     list(explain_photos(captioner, {"dog.png": photo(tmp_path / "dog.png")}, tmp_path / "maps"))
@@ -93,6 +96,7 @@ def test_numbers_are_those_of_the_explanation_without_pickles(tmp_path):
         np.testing.assert_allclose(arrays["random_falls"], found.deletion.chance)
 
 
+@pytest.mark.slow
 def test_words_that_a_caption_does_not_say_are_one_line_and_the_others_are_drawn(tmp_path):
     captioner = small_captioner()
     path = photo(tmp_path / "dog.png")
@@ -115,6 +119,7 @@ def test_a_file_of_somebody_else_is_never_replaced(tmp_path, name):
     assert [(path.name, path.read_bytes()) for path in maps.iterdir()] == [(name, b"precious")]
 
 
+@pytest.mark.slow
 def test_a_second_time_its_own_files_are_replaced(tmp_path):
     photos = {"dog.png": photo(tmp_path / "dog.png")}
     for _ in range(2):

@@ -68,6 +68,7 @@ def test_regions_are_drawn_with_their_borders_and_cells_of_a_grid_are_not():
     assert picture.getpixel((50, 10)) == (0, 0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("photo", [(600, 400), (400, 600), (2000, 200), (100, 900)])
 @pytest.mark.parametrize("words", [1, 14, 40])
 def test_figures_of_any_photo_fit_a_page_and_no_panel_leaves_it(photo, words):
@@ -82,6 +83,7 @@ def test_figures_of_any_photo_fit_a_page_and_no_panel_leaves_it(photo, words):
         assert 0 <= box.y0 < box.y1 <= 1
 
 
+@pytest.mark.slow
 def test_a_wide_photo_has_fewer_panels_in_a_row_than_a_tall_one():
     said = explanation("red star left blue heart green circle black square star")
     wide, tall = (attention_figure(Image.new("RGB", photo), said) for photo in [(60, 40), (40, 60)])

@@ -61,6 +61,7 @@ def test_runs_of_one_name_are_told_apart(runs):
     assert list(compare_runs([beam, beam, beam]).candidates) == [str(beam), f"{beam} (2)", f"{beam} (3)"]
 
 
+@pytest.mark.slow
 def test_other_data_may_be_named(runs, tmp_path):
     folders, _ = runs
     overrides = write_karpathy(tmp_path / "data")
@@ -182,6 +183,7 @@ def test_quick_work_shows_no_bar(runs):
     assert console.file.getvalue() == ""
 
 
+@pytest.mark.slow
 def test_the_command_prints_and_leaves_a_page(runs, tmp_path):
     folders, _ = runs
     page = tmp_path / "deep/page.html"

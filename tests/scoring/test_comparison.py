@@ -66,6 +66,7 @@ def test_a_run_against_itself_shows_no_difference():
     assert found.wins("same", 5) == ([], [])
 
 
+@pytest.mark.slow
 def test_equal_captioners_are_rarely_called_different():
     """50 pairs that err as often, each in places of its own: at the level .05 two or three, hardly more than seven."""
     shown = 0

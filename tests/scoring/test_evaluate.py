@@ -104,6 +104,7 @@ def copied_by(signature):
     return next(part for part in signature.split("|") if part.endswith("different training captions"))
 
 
+@pytest.mark.slow
 def test_copies_are_those_of_the_captions_that_the_run_was_trained_on(run, tmp_path):
     own = copied_by(evaluate_run(run, "val")["copied"].signature)
     overrides, said = write_karpathy(tmp_path / "data"), io.StringIO()
@@ -115,6 +116,7 @@ def test_copies_are_those_of_the_captions_that_the_run_was_trained_on(run, tmp_p
     assert copied_by(there) != own and "the run's own data is not here" in said.getvalue()
 
 
+@pytest.mark.slow
 def test_the_runs_own_data_is_read_for_copies_alone_and_may_be_anywhere(run, tmp_path, monkeypatch):
     import showtell.scoring.evaluate
 
@@ -137,6 +139,7 @@ def test_the_recipe_of_the_run_stays_as_it_is(run):
     assert (run / "recipe.yaml").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_what_is_found_may_go_into_a_folder_of_its_own_that_compare_takes(run, tmp_path):
     evaluate_run(run, "val")
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
@@ -150,6 +153,7 @@ def test_what_is_found_may_go_into_a_folder_of_its_own_that_compare_takes(run, t
     evaluate_run(run, "val", ["decode=greedy"], out=out)  # again
 
 
+@pytest.mark.slow
 def test_a_packaged_model_is_scored_into_a_folder_and_a_folder_of_its_name_is_a_run(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     overrides = write_karpathy(tmp_path / "data")
@@ -191,6 +195,7 @@ def test_a_word_that_the_model_cannot_say_is_told_before_anything_is_made(frozen
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_features_that_were_moved_are_found_where_the_user_says(tmp_path):
     records = build(check(RECIPE), "data")
     generator = np.random.default_rng(0)
@@ -212,6 +217,7 @@ def on_a_gpu(run):
     checkpoint.write_recipe(run, recipe)
 
 
+@pytest.mark.slow
 def test_a_run_of_a_device_that_is_not_here_is_scored_on_what_is(run):
     wanted = evaluate_run(run, "val")["BLEU-4"]
     on_a_gpu(run)
@@ -225,6 +231,7 @@ def test_a_run_of_a_device_that_is_not_here_is_scored_on_what_is(run):
         evaluate_run(run, "val", ["train.device=cuda:77"])
 
 
+@pytest.mark.slow
 def test_scores_are_computed_in_fp32_unless_asked_otherwise(run, monkeypatch):
     seen = []
 

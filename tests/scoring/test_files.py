@@ -92,10 +92,12 @@ def loaded_by(code, *words):
     return set(done.stdout.splitlines()[-1].split())
 
 
+@pytest.mark.slow
 def test_metrics_are_there_without_torch():
     assert "torch" not in loaded_by("import showtell.metrics, showtell.scoring.files")
 
 
+@pytest.mark.slow
 def test_the_command_scores_texts_without_torch(tmp_path):
     candidates, references = files(tmp_path, {"a": "a dog", "b": "a cat"}, {"a": ["a dog"], "b": ["a cow"]})
     words = ["score", "--candidates", candidates, "--references", references, "--out", tmp_path / "s.json"]

@@ -25,6 +25,7 @@ def client():
         yield client
 
 
+@pytest.mark.slow
 def test_the_python_of_the_page_runs(client, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photo.jpg").write_bytes(encoded(photo(0, (300, 200)), "JPEG"))
@@ -37,6 +38,7 @@ def test_the_python_of_the_page_runs(client, tmp_path, monkeypatch, capsys):
     assert first and first == second
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_curl_commands_of_the_page_run(client, tmp_path):
     (tmp_path / "photo.jpg").write_bytes(encoded(photo(0, (300, 200)), "JPEG"))
@@ -51,6 +53,7 @@ def test_the_curl_commands_of_the_page_run(client, tmp_path):
         assert json.loads(done.stdout)["captions"][0]["text"]
 
 
+@pytest.mark.slow
 def test_the_answer_has_the_form_that_the_page_shows(client):
     (shown,) = [json.loads(block.text) for block in blocks(PAGE) if block.language == "json"]
     given = client.post("/v1/caption", files={"file": encoded(photo(0, (300, 200)))}).json()

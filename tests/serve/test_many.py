@@ -41,6 +41,7 @@ def address_of(client):
     return client.base_url.host, client.base_url.port
 
 
+@pytest.mark.slow
 def test_32_clients_with_good_and_bad_files():
     names = [*HOSTILE]
     contents = [encoded(photo(seed)) for seed in range(6)]
@@ -91,6 +92,7 @@ def held(monkeypatch):
     event.set()
 
 
+@pytest.mark.slow
 def test_a_full_queue_is_503_with_the_time_to_come_again(held):
     with running(queue=3, batch=1) as client, ThreadPoolExecutor(8) as pool:
         first = pool.submit(send, client, encoded())

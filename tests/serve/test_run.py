@@ -31,6 +31,7 @@ WRONG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", WRONG)
 def test_wrong_use_is_one_clear_line(showtell, case):  # noqa: F811
     words, word = WRONG[case]

@@ -45,6 +45,7 @@ def test_yaml_means_what_people_mean(text, value):
     assert (found, type(found)) == (value, type(value))
 
 
+@pytest.mark.slow
 @given(
     st.none()
     | st.booleans()
@@ -118,6 +119,7 @@ def test_what_is_not_an_override_is_said(written):
         override(RECIPE, [written])
 
 
+@pytest.mark.slow
 @given(st.text())
 @settings(deadline=None, max_examples=300)
 def test_any_text_is_an_override_or_refused(text):

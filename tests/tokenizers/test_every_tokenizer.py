@@ -96,6 +96,7 @@ def test_any_text_becomes_ids_in_range_that_are_words_and_the_same_after_loading
     assert isinstance(pair.fitted.decode(ids), str)
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=200, deadline=None)
 def test_any_ids_become_text(pair, data):

@@ -56,6 +56,7 @@ def test_bos_eos_and_pad_are_one_id_that_may_be_said(ours):
     assert ours.special == ((END,), END, END, ()) and len(ours) == END + 1
 
 
+@pytest.mark.slow
 @given(HARD_TEXT)
 @settings(max_examples=1500, deadline=None)
 def test_ids_and_text_equal_those_of_an_independent_implementation(ours, independent, text):
@@ -64,12 +65,14 @@ def test_ids_and_text_equal_those_of_an_independent_implementation(ours, indepen
     assert ours.decode(ids) == independent.decode(ids) == text
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, END - 1)))
 @settings(max_examples=300, deadline=None)
 def test_ids_that_make_no_text_are_read_like_an_independent_implementation(ours, independent, ids):
     assert ours.decode(ids) == independent.decode(ids)
 
 
+@pytest.mark.slow
 @given(st.text())
 @settings(max_examples=300, deadline=None)
 def test_any_text_comes_back_as_it_was(ours, text):
@@ -113,6 +116,7 @@ def join(word, pair):
     return joined
 
 
+@pytest.mark.slow
 @given(st.lists(st.text("abc", min_size=1, max_size=12), min_size=1), st.text("abc", max_size=20), st.integers(0, 30))
 @settings(max_examples=300, deadline=None)
 def test_pairs_are_merged_in_the_order_in_which_they_were_learnt(words, text, count):

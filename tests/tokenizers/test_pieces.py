@@ -36,6 +36,7 @@ def test_the_first_ids_are_pad_bos_eos_unk_and_only_eos_may_be_said():
     assert [pieces.processor.is_control(i) for i in range(3)] == [True] * 3 and pieces.processor.is_unknown(3)
 
 
+@pytest.mark.slow
 @given(corpora, st.sampled_from(["bpe", "unigram"]))
 @settings(max_examples=40, deadline=None)
 def test_the_largest_vocabulary_that_is_named_works_and_one_more_does_not(captions, model):

@@ -31,6 +31,7 @@ def test_ids_are_those_of_transformers(tokenizer, text):
     assert tokenizer.decode(tokenizer.encode(text)) == text
 
 
+@pytest.mark.slow
 @given(st.text(max_size=30))
 def test_any_text_comes_back(text):
     tokenizer = Pretrained(model=tiny_language_model())

@@ -163,7 +163,7 @@ def test_explain_has_maps_of_the_captions_words_only(run, photo):
 
 
 @pytest.mark.parametrize("name", ["words", pytest.param("gpt2", marks=pytest.mark.slow)])  # a word for each of 50,257
-@pytest.mark.parametrize("loss", ["cross_entropy", "self_critical"])
+@pytest.mark.parametrize("loss", ["cross_entropy", pytest.param("self_critical", marks=pytest.mark.slow)])
 def test_training_with_a_prompt_goes_on_to_the_same_end(tmp_path, name, loss):
     overrides = [f"tokenizer={name}", *OPTIONS[name], *FEW, "train.max_steps=5", f"loss={loss}"]
     train_small(tmp_path / "whole", *overrides)

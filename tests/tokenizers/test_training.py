@@ -44,6 +44,7 @@ def test_a_run_captions_photos_within_its_vocabulary(run, photo):
         assert caption.text == captioner.tokenizer.decode(words)
 
 
+@pytest.mark.slow
 def test_a_caption_may_end_at_once_or_never(run, photo):
     for favour, length in ((1e4, 2), (-1e4, 7)):
         captioner = showtell.load(run)
@@ -65,6 +66,7 @@ def test_explain_gives_every_word_that_was_said_its_map(run, photo):
     assert len(found.maps) == len(found.words) <= len(caption.tokens) - 1 - ended
 
 
+@pytest.mark.slow
 def test_gpt2s_run_is_loaded_and_goes_on_without_its_files(tmp_path, monkeypatch):
     run = tmp_path / "run"
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):

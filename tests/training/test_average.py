@@ -46,6 +46,7 @@ def test_frozen_weights_are_not_averaged_and_running_statistics_are():
     assert Average([norm], 0.0).live == []
 
 
+@pytest.mark.slow
 def test_training_itself_does_not_change(tmp_path):
     train_small(tmp_path / "plain", *EMA, "train.ema=0")
     train_small(tmp_path / "averaged", *EMA)
@@ -55,6 +56,7 @@ def test_training_itself_does_not_change(tmp_path):
     assert not all(torch.equal(averaged["model"][name], tensor) for name, tensor in plain["model"].items())
 
 
+@pytest.mark.slow
 def test_the_average_is_validated_and_saved(tmp_path, monkeypatch):
     weights, step = [], Job.step
 
@@ -80,6 +82,7 @@ def test_the_average_is_validated_and_saved(tmp_path, monkeypatch):
     assert losses[0] != losses[1]
 
 
+@pytest.mark.slow
 def test_without_validation_the_average_is_what_is_left(tmp_path):
     run = tmp_path / "run"
     train_small(run, *EMA, "data.val_images=0")

@@ -2,6 +2,7 @@
 
 import io
 
+import pytest
 import torch
 from rich.console import Console
 
@@ -10,6 +11,7 @@ from showtell.training.loop import train
 from tests.small import FROZEN, small_recipe, train_small
 
 
+@pytest.mark.slow
 def test_a_kept_epoch_is_a_captioner_and_the_last_one_has_the_last_weights(tmp_path):
     options = [*FROZEN, "train.keep_every=2", "train.epochs=4", "train.select=loss", "train.max_steps=40"]
     train_small(tmp_path / "run", *options)
@@ -18,6 +20,7 @@ def test_a_kept_epoch_is_a_captioner_and_the_last_one_has_the_last_weights(tmp_p
     assert any(not torch.equal(kept[0][name], kept[1][name]) for name in kept[0])
 
 
+@pytest.mark.slow
 def test_a_resumed_run_keeps_the_same_epochs(tmp_path):
     train_small(tmp_path / "run", *FROZEN, "train.keep_every=1", "train.epochs=2")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "epochs").rglob("*.safetensors")}
@@ -25,6 +28,7 @@ def test_a_resumed_run_keeps_the_same_epochs(tmp_path):
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "epochs").rglob("*.safetensors")}
 
 
+@pytest.mark.slow
 def test_after_each_epoch_a_function_gets_the_job_and_its_row(tmp_path):
     calls = []
     quiet = Console(file=io.StringIO())

@@ -64,6 +64,7 @@ def tensors(run, name="model"):
     return load_file(Path(run) / f"{name}.safetensors")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decoder", ["language_model", "gpt2"])
 @pytest.mark.parametrize("way", WAYS)
 def test_a_run_saves_only_what_it_trained_and_captions_when_it_is_loaded(tmp_path, way, decoder, photos):
@@ -75,6 +76,7 @@ def test_a_run_saves_only_what_it_trained_and_captions_when_it_is_loaded(tmp_pat
     assert len(caption(photos, tmp_path / "run")) == len(photos)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decoder", ["language_model", "gpt2"])
 @pytest.mark.parametrize("way", ["lora", "adapter", "prefix", "all"])
 def test_a_resumed_run_equals_one_that_was_never_stopped(tmp_path, way, decoder):
@@ -88,6 +90,7 @@ def test_a_resumed_run_equals_one_that_was_never_stopped(tmp_path, way, decoder)
         assert torch.equal(whole[name], cut[name]), name
 
 
+@pytest.mark.slow
 def test_a_budget_stops_before_anything_is_written_and_says_where_the_parameters_are(tmp_path):
     with pytest.raises(RecipeError) as caught:
         train_small(tmp_path / "run", *changes(), "train.max_trainable=1000")
@@ -99,6 +102,7 @@ def test_a_budget_stops_before_anything_is_written_and_says_where_the_parameters
     assert sum(trains for name, (trains, _) in parts.items() if ".lora" not in name and "visual" not in name) == 0
 
 
+@pytest.mark.slow
 def test_pretrained_weights_have_a_rate_of_their_own(tmp_path):
     train_small(tmp_path / "run", *changes("all"), "train.pretrained_lr=1e-4", "train.max_steps=1")
     captioner = load(tmp_path / "run")
@@ -109,12 +113,14 @@ def test_pretrained_weights_have_a_rate_of_their_own(tmp_path):
     assert {scales[id(p)] for p in decoder.visual.parameters()} == {1.0}
 
 
+@pytest.mark.slow
 def test_lora_may_start_from_a_run_of_a_map_alone(tmp_path):
     train_small(tmp_path / "map", *changes("none"), "train.max_steps=3")
     train_small(tmp_path / "lora", *changes("lora"), f"train.start={tmp_path / 'map'}", "train.max_steps=1")
     assert any(".lora." in name for name in tensors(tmp_path / "lora"))
 
 
+@pytest.mark.slow
 def test_lora_refuses_a_run_that_trained_what_it_would_freeze(tmp_path):
     """The frozen weights come back from their source when the run is loaded, not from the run it started with."""
     train_small(tmp_path / "all", *changes("all"), "train.max_steps=1")
@@ -122,6 +128,7 @@ def test_lora_refuses_a_run_that_trained_what_it_would_freeze(tmp_path):
         train_small(tmp_path / "lora", *changes("lora"), f"train.start={tmp_path / 'all'}")
 
 
+@pytest.mark.slow
 def test_another_model_in_the_same_place_is_noticed(tmp_path):
     model = tmp_path / "model"
     shutil.copytree(tiny_language_model("gpt2"), model)
@@ -160,6 +167,7 @@ def test_a_recipe_without_the_section_trains_all():
     assert check({"data": {"root": "x"}})["peft"] == {"name": "all"}
 
 
+@pytest.mark.slow
 def test_freezing_weights_that_are_drawn_at_random_is_reported(tmp_path):
     options = ["decoder=gpt2", "decoder.weights=random", "decoder.dim=8", "decoder.heads=2", "decoder.layers=1"]
     said = train_small(tmp_path / "run", *FROZEN, *options, "peft=lora", "train.max_steps=1")

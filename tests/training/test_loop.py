@@ -38,6 +38,7 @@ def test_every_epoch_is_logged_with_its_validation(cnn_run):
         assert [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)] == rows
 
 
+@pytest.mark.slow
 def test_long_epochs_are_logged_every_20_steps(tmp_path):
     rows = trained(tmp_path / "run", *STILL, "train.batch_size=5", "train.epochs=1")
     assert [row["step"] for row in rows] == [20, 24]
@@ -49,6 +50,7 @@ def test_training_learns(cnn_run):
     assert last < first < 3.5
 
 
+@pytest.mark.slow
 def test_one_seed_gives_one_run_and_another_gives_another(tmp_path, frozen_run):
     overrides = [*FROZEN, "train.accumulate=2"]
     train_small(tmp_path / "same", *overrides)
@@ -59,6 +61,7 @@ def test_one_seed_gives_one_run_and_another_gives_another(tmp_path, frozen_run):
     assert same == before != other
 
 
+@pytest.mark.slow
 def test_two_accumulated_batches_are_one_batch_of_both(tmp_path):
     overrides = [*STILL, *ONE_STEP, "train.max_steps=1", "train.clip=1000"]
     one = trained(tmp_path / "one", *overrides)
@@ -76,6 +79,7 @@ def test_the_clip_bounds_the_gradient(tmp_path):
     assert float(gradient.norm()) == pytest.approx(0.01, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_labels_are_smoothed_in_training_and_not_in_validation(tmp_path):
     rows = {}
     for smoothing in (0.0, 0.4):
@@ -88,12 +92,14 @@ def test_labels_are_smoothed_in_training_and_not_in_validation(tmp_path):
     assert rows[0.4]["loss"] == pytest.approx(torch.tensor(float(vocabulary)).log().item(), rel=0.05)
 
 
+@pytest.mark.slow
 def test_the_rate_that_is_logged_is_the_rate_that_was_used(tmp_path):
     overrides = ["train.schedule=milestones", "train.milestones=[1]", "train.gamma=0.5", "train.epochs=3"]
     rows = trained(tmp_path / "run", *STILL, *ONE_STEP, *overrides)
     assert [row["lr"] for row in rows] == pytest.approx([0.01, 0.005, 0.005])
 
 
+@pytest.mark.slow
 def test_epochs_end_where_they_end_also_with_uneven_captions(tmp_path):
     """Packing captions by chance makes one epoch a step longer than another."""
     overrides = write_karpathy(tmp_path / "data")
@@ -115,6 +121,7 @@ def test_a_frozen_encoders_weights_stay_with_their_source(frozen_run, cnn_run):
     assert any("running_mean" in name for name in own)
 
 
+@pytest.mark.slow
 def test_bf16_works_on_a_cpu_and_keeps_weights_in_fp32(tmp_path):
     losses = {}
     for precision in ("fp32", "bf16"):
@@ -147,6 +154,7 @@ def test_a_thread_that_is_not_the_main_one_trains_too(tmp_path):
     assert state(tmp_path / "run")["finished"]
 
 
+@pytest.mark.slow
 def test_numbers_too_small_for_a_normal_float_are_zero_while_it_trains_and_no_longer(tmp_path, monkeypatch):
     """A CPU takes many times as long for them."""
     small, step, found = torch.tensor([1e-30]), Job.step, []

@@ -22,6 +22,7 @@ def old(run):
     (run / "recipe.yaml").write_text(yaml.safe_dump(recipe))
 
 
+@pytest.mark.slow
 def test_a_run_of_0_1_is_refused_with_the_line_that_trains_it_anew(tmp_path, cnn_run, capsys, monkeypatch):
     run = shutil.copytree(cnn_run, tmp_path / "my run")
     old(run)
@@ -53,6 +54,7 @@ def made_anew(run, monkeypatch):
     return showtell.load(f"{run}-anew")
 
 
+@pytest.mark.slow
 def test_a_run_of_0_1_that_began_with_another_is_made_anew_after_that_one(tmp_path, cnn_run, monkeypatch):
     first, second = (shutil.copytree(cnn_run, tmp_path / name) for name in ("first", "second"))
     old(first)
@@ -63,6 +65,7 @@ def test_a_run_of_0_1_that_began_with_another_is_made_anew_after_that_one(tmp_pa
     assert made_anew(second, monkeypatch).recipe["train"]["start"] == f"{first}-anew"
 
 
+@pytest.mark.slow
 def test_an_ensemble_of_0_1_is_made_anew_of_its_members(tmp_path, cnn_run, monkeypatch):
     for name in ("1", "2"):
         old(shutil.copytree(cnn_run, tmp_path / "both" / "members" / name))

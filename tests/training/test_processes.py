@@ -37,6 +37,7 @@ def test_the_shares_of_a_batch_have_the_gradient_of_the_whole_batch(tmp_path):
         torch.testing.assert_close(gradient, found[0][1], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_run_of_two_processes_is_not_resumed_by_one_unless_asked(tmp_path, monkeypatch):
     run = tmp_path / "run"
     few = [*STILL, "data.val_images=0", "train.max_steps=2", "train.schedule=constant"]

@@ -37,6 +37,7 @@ CNN = {  # moment of the kill -> the step that the run goes on from
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", list(CNN))
 def test_a_run_killed_at_any_moment_goes_on_to_the_same_end(tmp_path, cnn_run, moment):
     point, nth, step = CNN[moment]
@@ -52,6 +53,7 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_end(tmp_path, cnn_run, m
     assert equal(tmp_path / "run", cnn_run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("save_every", "nth"), [(3, 6), (4, 7)], ids=["inside an epoch", "at an epoch's end"])
 def test_a_frozen_run_with_accumulation_goes_on_to_the_same_end(tmp_path, save_every, nth):
     overrides = [*ACCUMULATED, f"train.save_every={save_every}"]
@@ -61,6 +63,7 @@ def test_a_frozen_run_with_accumulation_goes_on_to_the_same_end(tmp_path, save_e
     assert equal(tmp_path / "run", tmp_path / "whole")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", [[], FROZEN], ids=["cnn", "frozen"])
 def test_a_run_that_averages_its_weights_goes_on_to_the_same_end(tmp_path, overrides):
     overrides = [*overrides, "train.ema=0.9", "train.save_every=3", "train.max_steps=11"]
@@ -70,6 +73,7 @@ def test_a_run_that_averages_its_weights_goes_on_to_the_same_end(tmp_path, overr
     assert equal(tmp_path / "run", tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_a_run_that_draws_how_its_photos_lie_goes_on_to_the_same_end(tmp_path):
     overrides = [*write_folder(tmp_path / "data"), *FROZEN, "train.augment=d4", "train.epochs=5", "train.save_every=3"]
     train_small(tmp_path / "whole", *overrides)
@@ -87,6 +91,7 @@ def test_the_runs_that_are_compared_draw_at_random(cnn_run, frozen_run):
         assert decoder["dropout"] > 0 and decoder["feature_dropout"] > 0
 
 
+@pytest.mark.slow
 def test_a_run_killed_twice_from_outside_goes_on_to_the_same_end(tmp_path, cnn_run):
     """Whenever the kill comes, without any moment chosen."""
     run = tmp_path / "run"
@@ -101,6 +106,7 @@ def test_a_run_killed_twice_from_outside_goes_on_to_the_same_end(tmp_path, cnn_r
     assert equal(run, cnn_run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_sigterm_leave_a_resumable_run(tmp_path, monkeypatch, cnn_run, number):
     run, before = tmp_path / "run", signal.getsignal(number)
@@ -115,6 +121,7 @@ def test_ctrl_c_and_sigterm_leave_a_resumable_run(tmp_path, monkeypatch, cnn_run
     assert equal(run, cnn_run)
 
 
+@pytest.mark.slow
 def test_ctrl_c_right_after_the_first_checkpoint_is_told_like_any(tmp_path, monkeypatch, cnn_run):
     """Before any step the folder holds a run already, so nobody may be told less than that it can go on."""
     run = tmp_path / "run"
@@ -127,6 +134,7 @@ def test_ctrl_c_right_after_the_first_checkpoint_is_told_like_any(tmp_path, monk
     assert equal(run, cnn_run)
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_stops_at_once(tmp_path, monkeypatch, cnn_run):
     monkeypatch.setattr(train.Job, "step", train.Job.step)
     nth_call(train.Job, "step", 7, lambda: [signal.raise_signal(signal.SIGINT) for _ in range(2)])
@@ -137,6 +145,7 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path, monkeypatch, cnn_run):
     assert equal(tmp_path / "run", cnn_run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("point", "nth", "told"),
     [
@@ -160,6 +169,7 @@ def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_room(tmp_path, mo
     assert equal(tmp_path / "run", cnn_run)
 
 
+@pytest.mark.slow
 def test_starting_anew_drops_what_the_run_before_the_first_checkpoint_left(tmp_path, frozen_run):
     run = tmp_path / "run"
     run.mkdir()
@@ -171,6 +181,7 @@ def test_starting_anew_drops_what_the_run_before_the_first_checkpoint_left(tmp_p
     assert equal(run, frozen_run)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_on_another_machine(tmp_path, frozen_run):
     """As if a GPU had trained the first half: device and precision do not bind, its generator's state is not read."""
     run, overrides = tmp_path / "run", [*ACCUMULATED, "train.save_every=3"]

@@ -60,6 +60,7 @@ def test_another_setting_is_refused_by_name(frozen_run, changed, told):
     assert str(error.value).startswith(f"{frozen_run} was trained with {told}; resume with ")
 
 
+@pytest.mark.slow
 def test_photos_named_by_another_path_are_the_same_and_other_photos_are_refused(tmp_path, monkeypatch):
     overrides = [*write_karpathy(tmp_path / "data"), *FROZEN, "train.save_every=1"]
     killed(tmp_path / "run", overrides, "Job.step", 2)
@@ -70,6 +71,7 @@ def test_photos_named_by_another_path_are_the_same_and_other_photos_are_refused(
     assert "resuming" in train_small(tmp_path / "run", *overrides, "data.root=./data", resume=True)
 
 
+@pytest.mark.slow
 def test_sets_that_are_joined_may_be_named_by_other_paths_too(tmp_path, monkeypatch):
     write_karpathy(tmp_path / "data")
     joined = ["data=join", *FROZEN, "train.save_every=1"]
@@ -104,6 +106,7 @@ def test_another_tokenizer_than_before_is_refused(tmp_path):
         train_small(run, *ACCUMULATED, "train.save_every=1", resume=True)
 
 
+@pytest.mark.slow
 def test_another_teacher_than_before_is_refused(tmp_path, frozen_run):
     teacher, run = shutil.copytree(frozen_run, tmp_path / "teacher"), tmp_path / "run"
     overrides = [*ACCUMULATED, "train.save_every=1", f"loss.teacher={teacher}"]
@@ -117,6 +120,7 @@ def test_another_teacher_than_before_is_refused(tmp_path, frozen_run):
     assert "resuming" in train_small(run, *overrides, resume=True)
 
 
+@pytest.mark.slow
 def test_other_weights_of_a_frozen_encoder_than_before_are_refused(tmp_path, monkeypatch):
     """As where `encoder.weights=FILE` is another file by now, or a hub has other weights of that name."""
     run, overrides = tmp_path / "run", [*ACCUMULATED, "train.save_every=1"]

@@ -13,6 +13,7 @@ from tests.small import FROZEN, train_small, write_karpathy
 from tests.training.short import STILL
 
 
+@pytest.mark.slow
 def test_an_unreadable_photo_is_left_out_before_training(tmp_path):
     overrides = write_karpathy(tmp_path / "data")
     photo = sorted((tmp_path / "data" / "images").iterdir())[0]
@@ -23,6 +24,7 @@ def test_an_unreadable_photo_is_left_out_before_training(tmp_path):
     assert (tmp_path / "run" / "model.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_options_without_effect_are_told(tmp_path):
     options = ["loss=self_critical", "loss.samples=2", "train.captions_per_image=3"]
     said = train_small(tmp_path / "run", *FROZEN, *options, "train.milestones=[1]", "train.pretrained_lr=1e-4")
@@ -59,6 +61,7 @@ def test_a_caption_that_is_too_long_for_the_decoder_is_refused_before_a_step(tmp
     train_small(tmp_path / "run", *overrides, "decoder.max_length=41", "train.max_steps=1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", [[], FROZEN], ids=["trained", "frozen"])
 def test_regions_that_do_not_fit_the_grid_leave_no_folder_behind(tmp_path, encoder):
     topdown = [*encoder, "decoder=topdown", "decoder.dim=8", "train.max_steps=1"]
@@ -104,6 +107,7 @@ def test_a_missing_extra_is_told_before_anything_is_made(tmp_path, monkeypatch, 
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decoder", [["decoder.sees=pooled"], ["decoder=recurrent"]], ids=" ".join)
 def test_a_decoder_without_attention_cannot_even_it_out(tmp_path, monkeypatch, capsys, decoder):
     monkeypatch.setattr("showtell.training.setup._sources", lambda *a: pytest.fail("photos were encoded"))

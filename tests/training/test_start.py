@@ -36,6 +36,7 @@ def test_self_critical_training_from_a_run_goes_on_to_the_same_end(tmp_path, beg
     assert equal(tmp_path / "run", tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_training_begins_with_the_weights_of_a_run_at_home(tmp_path, begun, monkeypatch):
     monkeypatch.setenv("HOME", str(begun.parent))
     train_small(tmp_path / "run", *FROZEN, "train.start=~/begun", "train.max_steps=1", "train.lr=1e-12")
@@ -44,6 +45,7 @@ def test_training_begins_with_the_weights_of_a_run_at_home(tmp_path, begun, monk
     assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in before)
 
 
+@pytest.mark.slow
 def test_an_encoder_that_was_frozen_trains_on_from_its_source_and_the_decoder_from_the_run(tmp_path, begun):
     tuned = [*FROZEN, "encoder.trainable=2", "train.lr=1e-12", f"train.start={begun}"]
     train_small(tmp_path / "one", *tuned, "train.max_steps=1")
@@ -96,6 +98,7 @@ def test_another_network_is_refused_where_its_weights_would_fit(tmp_path, begun)
         start_folder(str(begun), other)
 
 
+@pytest.mark.slow
 def test_what_a_stage_changes_is_said(tmp_path, begun):
     staged = [f"train.start={begun}", "train.max_steps=1", "encoder.image_size=96", "decoder.dropout=0.1"]
     said = train_small(tmp_path / "run", *FROZEN, *staged)

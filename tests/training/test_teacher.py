@@ -47,6 +47,7 @@ def read():
     return Recurrent(6, 11, embedding_dim=9, dim=8).eval(), features
 
 
+@pytest.mark.slow
 def test_who_is_taught_begins_with_the_weights_of_who_is_not(run, tmp_path):
     begun = []
     for name, taught in {"alone": [], "taught": [f"loss.teacher={run}"]}.items():
@@ -109,6 +110,7 @@ def test_training_with_an_ensemble_as_teacher_goes_on_to_the_same_end(tmp_path, 
     assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sight",
     [
@@ -126,6 +128,7 @@ def test_who_learns_may_see_by_another_encoder_than_its_teacher(tmp_path, run, s
     assert load(tmp_path / "run").encoder.fingerprint != load(run).encoder.fingerprint
 
 
+@pytest.mark.slow
 def test_a_teacher_that_pools_otherwise_keeps_its_own_sight(tmp_path):
     """Both share one cache of maps, so the fingerprint is the same."""
     train_small(tmp_path / "finer", *FROZEN, "encoder.grid_size=2", "train.max_steps=1")
@@ -136,6 +139,7 @@ def test_a_teacher_that_pools_otherwise_keeps_its_own_sight(tmp_path):
     assert Teacher(str(tmp_path / "finer"), recipe, same, torch.device("cpu")).encoder is None
 
 
+@pytest.mark.slow
 def test_a_teacher_with_an_encoder_of_its_own_says_what_it_would_of_the_same_view(tmp_path, run):
     captioner = load(run)
     sight = Lite(image_size=96)
@@ -174,6 +178,7 @@ def test_a_teacher_that_does_not_fit_is_refused_by_name(tmp_path, run, changed, 
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_teacher_without_probabilities_and_none_at_all_are_refused(tmp_path, run):
     other = shutil.copytree(run, tmp_path / "other")
     with pytest.raises(InputError, match="absent is no folder"):
@@ -187,6 +192,7 @@ def test_a_teacher_without_probabilities_and_none_at_all_are_refused(tmp_path, r
         train_small(tmp_path / "run", *FROZEN, f"loss.teacher={run}", f"train.start={other}")
 
 
+@pytest.mark.slow
 def test_its_words_are_those_that_are_learnt(tmp_path, run):
     few = [*FROZEN, "train.max_steps=1", "data.images=2"]
     train_small(tmp_path / "run", *few, f"loss.teacher={run}")

@@ -110,6 +110,7 @@ def test_a_link_in_the_place_of_the_lock_is_an_error_with_a_way_out(tmp_path, fr
     assert (tmp_path / "elsewhere").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_of_two_ensembles_that_begin_together_one_is_refused(tmp_path, frozen_run):
     words = ["ensemble", str(frozen_run), str(frozen_run), "--run", str(tmp_path / "both")]
     command = [sys.executable, "-m", "showtell", *words]
@@ -137,6 +138,7 @@ def test_a_stranger_run_writes_nothing_elsewhere(tmp_path, frozen_run):
     assert [path.name for path in elsewhere.iterdir()] == ["file"] and (elsewhere / "file").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_a_stranger_run_draws_no_scenes_where_its_recipe_says(tmp_path, frozen_run):
     run, elsewhere = shutil.copytree(frozen_run, tmp_path / "run"), tmp_path / "new" / "elsewhere"
     quick = ["evaluate.metrics=[BLEU-1]"]
@@ -152,6 +154,7 @@ def test_a_stranger_run_draws_no_scenes_where_its_recipe_says(tmp_path, frozen_r
     assert (elsewhere / "scenes.json").exists()
 
 
+@pytest.mark.slow
 def test_an_ensemble_that_names_itself_is_refused(tmp_path, frozen_run):
     from showtell.training.together import make_ensemble
 

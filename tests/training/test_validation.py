@@ -19,17 +19,20 @@ from tests.small import train_small
 from tests.training.short import ONE_STEP, STILL, state, trained
 
 
+@pytest.mark.slow
 def test_the_last_step_validates_in_the_middle_of_an_epoch_too(tmp_path):
     rows = trained(tmp_path / "run", *STILL, "train.max_steps=10", "train.validate_every=5")
     assert [(row["step"], row["epoch"], "val_loss" in row) for row in rows] == [(8, 1, False), (10, 1, True)]
     assert state(tmp_path / "run")["finished"] and state(tmp_path / "run")["best_step"] == 10
 
 
+@pytest.mark.slow
 def test_validation_may_be_rarer_than_epochs(tmp_path):
     rows = trained(tmp_path / "run", *STILL, *ONE_STEP, "train.epochs=5", "train.validate_every=2")
     assert [row["step"] for row in rows if "val_loss" in row] == [2, 4, 5]
 
 
+@pytest.mark.slow
 def test_training_stops_early_where_nothing_gets_better(tmp_path):
     overrides = ["train.lr=1e-30", "train.epochs=9", "train.patience=2", "train.select=loss"]
     rows = trained(tmp_path / "run", *STILL, *ONE_STEP, *overrides)
@@ -53,6 +56,7 @@ def test_of_several_metrics_the_first_that_is_here_chooses_the_epoch(monkeypatch
         chooser("ROUGE-L", said.append)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("select", "best"), [("loss", 1), ("BLEU-4", 2), ("CIDEr-D", 3)])
 def test_the_best_weights_are_those_that_the_chosen_metric_names(tmp_path, monkeypatch, select, best):
     found = [{"val_loss": 1.0 + i, "BLEU-4": (0.1, 0.3, 0.2)[i], "CIDEr-D": (0.1, 0.1, 0.9)[i]} for i in range(3)]
@@ -72,6 +76,7 @@ def test_the_best_weights_are_those_that_the_chosen_metric_names(tmp_path, monke
     assert state(tmp_path / "run")["best_step"] == best
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("losses", "best"), [([math.nan, 1.0, 2.0], 2), ([2.0, math.inf, math.nan], 1)])
 def test_a_validation_without_a_finite_figure_is_never_the_best(tmp_path, monkeypatch, losses, best):
     found = iter(losses)
@@ -80,6 +85,7 @@ def test_a_validation_without_a_finite_figure_is_never_the_best(tmp_path, monkey
     assert (state(tmp_path / "run")["best_step"], state(tmp_path / "run")["best"]) == (best, -losses[best - 1])
 
 
+@pytest.mark.slow
 def test_the_best_weights_give_the_loss_that_was_logged(tmp_path):
     rows = trained(tmp_path / "run", *STILL, "train.select=loss")
     captioner = load_folder(tmp_path / "run")
@@ -88,6 +94,7 @@ def test_the_best_weights_give_the_loss_that_was_logged(tmp_path):
     assert found["val_loss"] == min(row["val_loss"] for row in rows) == -state(tmp_path / "run")["best"]
 
 
+@pytest.mark.slow
 def test_validation_is_greedy_with_the_lengths_of_the_recipes_decoding(tmp_path, monkeypatch):
     asked = {}
 
@@ -101,6 +108,7 @@ def test_validation_is_greedy_with_the_lengths_of_the_recipes_decoding(tmp_path,
     assert asked == {"name": "greedy", "max_length": 12, "min_length": 3, "no_repeat_ngram_size": 0}
 
 
+@pytest.mark.slow
 def test_without_validation_photos_the_last_weights_count(tmp_path):
     run = tmp_path / "run"
     said = train_small(run, *STILL, *ONE_STEP, "data.val_images=0", "train.patience=1")

@@ -47,6 +47,7 @@ def slowly(captioner, photo, text):
     return sum(said) / len(said)
 
 
+@pytest.mark.slow
 def test_scores_are_those_of_a_slow_loop(tiny, album):
     scorer = ByCaptioner(tiny, "tiny")
     found = classify_photos(scorer, find_photos(album), LABELS, PROMPTS[:1])
@@ -55,6 +56,7 @@ def test_scores_are_those_of_a_slow_loop(tiny, album):
         assert found.scores[row].tolist() == pytest.approx(wanted, abs=2e-4)
 
 
+@pytest.mark.slow
 def test_an_ensemble_is_the_mean_of_its_prompts(tiny, album):
     found = classify_photos(ByCaptioner(tiny, "tiny"), find_photos(album[:1]), LABELS, PROMPTS)
     wanted = [
@@ -63,6 +65,7 @@ def test_an_ensemble_is_the_mean_of_its_prompts(tiny, album):
     assert found.scores[0].tolist() == pytest.approx(wanted, abs=2e-4)
 
 
+@pytest.mark.slow
 def test_pieces_of_any_size_give_the_same_scores(tiny, album, monkeypatch):
     ids = [tiny.tokenizer.encode(text) for text in ("a dog", "a photo of a dog", "a red car", "dog", "two dogs run")]
     features = encode(tiny.encoder, [Image.open(path).convert("RGB") for path in album])
@@ -80,6 +83,7 @@ def test_a_run_whose_encoder_learns_scores_too(cnn_run, album):
     assert found.scores[0].tolist() == pytest.approx([slowly(captioner, album[0], name) for name in names], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_every_view_of_a_photo_counts(tiny, album):
     flipped = Neural(tiny.encoder, tiny.decoder, tiny.tokenizer, tiny.recipe)
     flipped.views = "flip"

@@ -31,6 +31,7 @@ def by_open_clip(folder, photos, prompts):
         return 100.0 * network.encode_image(pixels, normalize=True) @ weights
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prompts", [PROMPTS, PROMPTS[:1]], ids=["ensemble", "one prompt"])
 def test_logits_are_those_of_open_clips_rule(open_clip_folder, photos, prompts):
     scorer = ByClip(Clip(f"open_clip:{open_clip_folder}", device="cpu"), scale=100.0)
@@ -41,6 +42,7 @@ def test_logits_are_those_of_open_clips_rule(open_clip_folder, photos, prompts):
     assert found.order[:, 0].tolist() == wanted.argmax(-1).tolist()
 
 
+@pytest.mark.slow
 def test_probabilities_are_those_of_transformers_own_model(folder, tmp_path):
     from transformers import CLIPImageProcessor, CLIPModel, CLIPTokenizer
 
@@ -54,6 +56,7 @@ def test_probabilities_are_those_of_transformers_own_model(folder, tmp_path):
     torch.testing.assert_close(torch.tensor(found.probabilities), wanted.softmax(-1).double(), atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_each_prompt_by_itself_is_a_way_of_its_own(open_clip_folder, photos):
     scorer = ByClip(Clip(f"open_clip:{open_clip_folder}", device="cpu"), scale=100.0)
     found = classify_photos(scorer, find_photos(photos), LABELS, PROMPTS, truth={path.name: 1 for path in photos})
@@ -71,6 +74,7 @@ def test_the_door_says_the_same_of_paths_and_of_pictures(folder, photos):
         assert one.probability == pytest.approx(other.probability, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_both_libraries_give_the_same_labels(folder, open_clip_folder, tmp_path):
     photos = draw_photos(tmp_path, size=(32, 32))  # needs no crop, in which the two differ by a pixel
     ours = showtell.classify(photos, list(LABELS.names), model=str(folder))
@@ -87,6 +91,7 @@ def test_the_scale_is_the_models_own_and_at_most_100(folder):
     assert "100" in ByClip(clip).notes[0]
 
 
+@pytest.mark.slow
 def test_texts_are_embedded_once_for_all_calls(folder, monkeypatch):
     ways = ways_of(LABELS, ("once {}",))
     first = ByClip(Clip(str(folder), device="cpu"))
@@ -97,6 +102,7 @@ def test_texts_are_embedded_once_for_all_calls(folder, monkeypatch):
     assert torch.equal(first.wanted, again.wanted)
 
 
+@pytest.mark.slow
 def test_a_damaged_file_of_vectors_is_made_again(folder, monkeypatch, tmp_path):
     monkeypatch.setenv("SHOWTELL_CACHE", str(tmp_path))
     ways = ways_of(LABELS, ("damaged {}",))

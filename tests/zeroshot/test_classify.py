@@ -28,6 +28,7 @@ def test_a_guess_is_a_label_and_its_probability(tiny, album):
         assert label in ("dog", "red car") and 0.5 <= probability <= 1
 
 
+@pytest.mark.slow
 def test_one_photo_a_folder_and_pictures_are_taken(tiny, album):
     of_list = showtell.classify(album, ["dog", "red car"], model=tiny)
     assert showtell.classify(album[0].parent, "dog,red car", model=tiny) == of_list
@@ -39,6 +40,7 @@ def test_one_photo_a_folder_and_pictures_are_taken(tiny, album):
     assert showtell.classify([], ["dog", "cat"], model=tiny) == []
 
 
+@pytest.mark.slow
 def test_labels_with_ids_give_ids(tiny, album, tmp_path):
     (tmp_path / "id2label.json").write_text(json.dumps({"4": "dog", "5": "red car"}))
     by_file = showtell.classify(album, tmp_path / "id2label.json", model=tiny)

@@ -184,6 +184,7 @@ def test_a_photo_among_others_that_cannot_be_read_costs_only_itself(tmp_path):
     assert "bad.jpg" in found.stderr
 
 
+@pytest.mark.slow
 def test_a_photo_that_the_model_refuses_costs_only_itself(tmp_path):
     """Qwen2-VL takes no photo that is 200 times as wide as high."""
     for number, size in enumerate([(20, 30), (2, 900), (30, 20)]):

@@ -24,6 +24,7 @@ def test_batches_shrink_until_memory_has_room():
     assert sizes == [7, 4, 2, 2, 2, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")]
 )

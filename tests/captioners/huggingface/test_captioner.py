@@ -31,6 +31,7 @@ def test_caption_in_python_says_the_same():
     assert text == showtell.load(folder("blip")).caption([path], max_length=7)[0].text
 
 
+@pytest.mark.slow
 def test_a_run_is_evaluated_and_compared_like_any(tmp_path):
     said = made(tmp_path / "run", f"captioner.model={folder('blip')}", *FEW)
     assert "nothing was trained" in said
@@ -45,6 +46,7 @@ def test_a_run_is_evaluated_and_compared_like_any(tmp_path):
     assert compared.exit_code == 0, compared.output
 
 
+@pytest.mark.slow
 def test_a_model_is_evaluated_by_its_name_alone(tmp_path):
     words = ("evaluate", str(folder("git")), *DATA, *FEW)
     scored = run_command(*words, "--out", str(tmp_path / "git"))
@@ -83,6 +85,7 @@ def test_saved_and_loaded_it_is_driven_as_before(tmp_path):
         again.push_to_hub("you/blip")
 
 
+@pytest.mark.slow
 def test_a_model_that_moved_is_found_where_it_is_now(tmp_path, copy):
     made(tmp_path / "run", f"captioner.model={copy}")
     moved = copy.rename(tmp_path / "elsewhere")
@@ -133,6 +136,7 @@ def test_a_model_that_reads_no_text_refuses_a_prompt():
         captioner.caption(paths())
 
 
+@pytest.mark.slow
 def test_cleaning_is_in_the_signature(monkeypatch):
     captioner = showtell.load(folder("blip"))
     monkeypatch.setattr(captioner.loaded.tokenizer, "decode", lambda *_, **__: "The image shows a dog. Well")
@@ -146,6 +150,7 @@ def test_cleaning_is_in_the_signature(monkeypatch):
     assert "clean=no" in captioner.manner
 
 
+@pytest.mark.slow
 def test_a_seed_draws_the_same_in_any_batch_and_other_seeds_draw_another(blip):
     photos = paths("train")[:5]
 
@@ -158,6 +163,7 @@ def test_a_seed_draws_the_same_in_any_batch_and_other_seeds_draw_another(blip):
     assert torch.equal(torch.get_rng_state(), before)  # nobody else's dice are touched
 
 
+@pytest.mark.slow
 def test_of_several_samples_the_likeliest_counts(blip):
     one = blip.caption(paths(), name="sample", seed=1, max_length=6)
     best = blip.caption(paths(), name="sample", seed=1, max_length=6, num_return_sequences=20)

@@ -49,6 +49,7 @@ def test_a_name_of_the_hub_is_a_model(cache, tmp_path, monkeypatch):
     assert showtell.load("hf:you/blip").manner == captioner.manner
 
 
+@pytest.mark.slow
 def test_a_run_keeps_the_commit(cache, tmp_path):
     recipe = check(load_recipe("huggingface", [*DATA, "captioner.model=you/blip"]))
     run = train(recipe, tmp_path / "run", console=Console(quiet=True))

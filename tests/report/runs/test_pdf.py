@@ -27,6 +27,7 @@ def test_words_of_any_script_are_kept():
     assert "Äpfel und Öl" in texts(pdf("Äpfel und Öl", "", []))
 
 
+@pytest.mark.slow
 def test_a_report_has_selectable_text_and_vector_figures(found, looks):
     parts = without_script(sections(found, Asked(looks)))
     document = pdfium.PdfDocument(pdf("Title", "Lead", parts))

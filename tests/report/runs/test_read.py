@@ -44,6 +44,7 @@ def test_one_run_is_a_report_too(scored):
     assert found.best == "frozen" and found.comparison.differences.get("CIDEr-D", {}) == {}
 
 
+@pytest.mark.slow
 def test_test_is_reported_before_val_if_all_were_scored_on_it(scored, tmp_path):
     copies = [shutil.copytree(scored.frozen, tmp_path / name) for name in ("a", "b")]
     evaluate_run(copies[0], "test")

@@ -56,6 +56,7 @@ def test_maps_are_figures_too(found, looks):
     assert len(set(names)) == len(names) and sum(name.startswith("maps-frozen-") for name in names) == len(looks)
 
 
+@pytest.mark.slow
 def test_runs_of_the_same_name_have_their_paths_as_names(scored, tmp_path):
     for home in ("a", "b"):
         shutil.copytree(scored.frozen, tmp_path / home / "run")
@@ -65,6 +66,7 @@ def test_runs_of_the_same_name_have_their_paths_as_names(scored, tmp_path):
     assert len(set(names)) == len(names) and not any("/" in name for name in names)
 
 
+@pytest.mark.slow
 def test_photos_that_a_run_lacks_are_skipped_and_counted(scored, tmp_path):
     few = shutil.copytree(scored.human, tmp_path / "few")
     captions = json.loads((few / "captions-val.json").read_text("utf-8"))
@@ -117,6 +119,7 @@ def test_without_typst_the_pdf_is_refused_before_any_work(scored, tmp_path, monk
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_the_command_says_what_it_wrote(scored, tmp_path):
     words = ["report", str(scored.frozen), str(scored.trained), "--out", str(tmp_path / "out"), "--maps", "none"]
     result = CliRunner().invoke(app, words)
@@ -130,6 +133,7 @@ def test_a_mistake_is_one_line(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_photos_of_a_folder_and_an_unreadable_one_stand_on_the_page(scored, found, tmp_path):
     photos = tmp_path / "photos"
     photos.mkdir()
