@@ -1,6 +1,7 @@
 """`python -m benchmarks.results NAME=ROOT ...`: train and score what the plan lacks, and write its tables.
 
-If it is stopped or killed, the same command continues.
+If it is stopped or killed, the same command continues. What a finished run measured is kept in `--measured`, so a run
+whose folder is gone is not made again; delete its file there to make it anew.
 """
 
 import argparse
@@ -10,11 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.results.effects import effect_section
+from benchmarks.results.measured import PLACE, gather, is_kept
 from benchmarks.results.page import check_markers, write_sections
 from benchmarks.results.plan import PACKAGED, Effect, Plan, read_plan
 from benchmarks.results.runs import Run, given_of, runs_of
 from benchmarks.results.table import section
-from benchmarks.results.work import is_scored, is_trained, missing, with_needs, work
+from benchmarks.results.work import missing, with_needs, work
 from showtell.plumbing.errors import ShowtellError
 from showtell.recipe.build import build
 
@@ -27,18 +29,19 @@ def main() -> int:
         if given.split:
             plan.split = given.split
         runs = {name: runs_of(plan, name, root, given.runs, files) for name, root in roots.items()}
-        chosen = with_needs(_possible(plan, runs, given.only))
+        asked = _possible(plan, runs, given.only)
+        chosen = with_needs(run for run in asked if run.folder.exists() or not is_kept(run, given.measured))
         if given.dry_run:
             for run in chosen:
                 for command in missing(run):
                     print(shlex.join(["showtell", *command]))
             return 0
-        shown = [name for name in roots if not given.only or name in {run.dataset for run in chosen}]
+        shown = [name for name in roots if not given.only or name in {run.dataset for run in asked}]
         check_markers(given.out, [place for name in shown for place in (name, *_effects(plan, name))])
         failures = work(chosen, given.jobs, _say)
         sections: dict[str, str] = {}
         for name in shown:
-            sections |= _sections(plan, name, runs[name])
+            sections |= _sections(plan, name, runs[name], given.measured)
         write_sections(given.out, sections)
     except ShowtellError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -71,12 +74,12 @@ def _effects(plan: Plan, name: str) -> dict[str, Effect]:
     return {f"{key} on {name}": effect for key, effect in plan.effects.items() if name in effect.datasets}
 
 
-def _sections(plan: Plan, name: str, runs: Sequence[Run]) -> dict[str, str]:
-    ready = [run for run in runs if is_trained(run) and is_scored(run)]
+def _sections(plan: Plan, name: str, runs: Sequence[Run], measured: Path) -> dict[str, str]:
     records = [record for record in build(runs[0].checked, "data") if record.references]
+    ready = gather(plan, runs, records, measured)
     sections = {name: section(plan, name, runs, ready, records)}
     for place, effect in _effects(plan, name).items():
-        sections[place] = effect_section(plan, effect, name, runs, ready, records)
+        sections[place] = effect_section(plan, effect, name, runs, ready)
     return sections
 
 
@@ -90,6 +93,8 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--plan", type=Path, default=PACKAGED, help="a YAML; benchmarks/results/plan.yaml unless given")
     parser.add_argument("--runs", type=Path, default=Path("runs/results"), help="the folder of the run folders")
+    told = "the folder of the figures of finished runs, which are not made again"
+    parser.add_argument("--measured", type=Path, default=PLACE, help=told)
     parser.add_argument("--out", type=Path, default=Path("docs/results.md"), help="the page with the markers")
     parser.add_argument("--split", choices=["train", "val", "test"], help="a split other than the plan's")
     parser.add_argument(

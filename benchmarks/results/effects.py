@@ -10,17 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.results.measured import Measured
 from benchmarks.results.page import head, number, row, shown_runs, typed
 from benchmarks.results.plan import Effect, Plan
 from benchmarks.results.runs import Run
-from showtell.data import Record
 from showtell.metrics import METRICS
 from showtell.metrics.metric import Metric, Rows
-from showtell.metrics.score import read, statistics
 from showtell.metrics.significance import Paired, holm, intervals, paired
-from showtell.scoring.formats import read_candidates
-
-References = Mapping[str, Sequence[str]]
+from showtell.plumbing.errors import InputError
 
 
 class Side(NamedTuple):
@@ -30,9 +27,7 @@ class Side(NamedTuple):
     rows: list[Rows]
 
 
-def effect_section(
-    plan: Plan, effect: Effect, name: str, wanted: Sequence[Run], ready: Sequence[Run], records: Sequence[Record]
-) -> str:
+def effect_section(plan: Plan, effect: Effect, name: str, wanted: Sequence[Run], ready: Mapping[Run, Measured]) -> str:
     """Protocol, table and commands of one effect on one data set; of the seeds that all its entries have."""
     of_entry = {entry: [run for run in ready if run.entry == entry] for entry in effect.of}
     left = [run.name for run in wanted if run.entry in effect.of and run not in ready]
@@ -40,18 +35,21 @@ def effect_section(
     seeds = _common(list(of_entry.values()))
     if not seeds:
         return "\n".join(said)
-    chosen = {entry: [_of_seed(runs, seed) for seed in seeds] for entry, runs in of_entry.items()}
-    known = {r.image_id: r.references for r in records if r.split == plan.split}
-    told = {run: read_candidates(run.folder / f"captions-{run.split}.json") for runs in chosen.values() for run in runs}
-    images = [image_id for image_id in known if all(image_id in captions for captions in told.values())]
-    references = {image_id: list(known[image_id]) for image_id in images}
-    lacking = {each: reason for each in effect.metrics if (reason := METRICS[each].missing(None))}
+    chosen = {entry: [ready[_of_seed(runs, seed)] for seed in seeds] for entry, runs in of_entry.items()}
+    lacking = [each for each in effect.metrics if not all(each in m.rows for own in chosen.values() for m in own)]
     names = [each for each in effect.metrics if each not in lacking]
-    sides = [Side(entry, _rows(runs, told, references, names)) for entry, runs in chosen.items()]
-    head_line = f"{effect.title}: {plan.datasets[name].title}, {len(images):,} photos ({plan.split})"
+    every = [measured for own in chosen.values() for measured in own]
+    if len({measured.photos for measured in every}) > 1:
+        raise InputError(f"{effect.title}: the runs of {name} were scored on different photos or captions")
+    captioned = np.all([~np.isnan(rows).any(axis=1) for each in every for rows in each.rows.values()], axis=0)
+    sides = [
+        Side(entry, [np.hstack([each.rows[metric][captioned] for each in own]) for metric in names])
+        for entry, own in chosen.items()
+    ]
+    head_line = f"{effect.title}: {plan.datasets[name].title}, {captioned.sum():,} photos ({plan.split})"
     head_line += f", seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}." if seeds != [None] else "."
     more = f" p is corrected for {len(effect.pairs)} comparisons (Holm)." * (len(effect.pairs) > 1)
-    said = [f"{each} is skipped: it {reason}." for each, reason in lacking.items()] + said
+    said = [f"{each} is skipped: not all runs have it." for each in lacking] + said
     lines = [head_line + more, "", *_table(effect, sides, names, len(seeds)), "", *_commands(plan, effect, name, seeds)]
     return "\n".join([*lines, *(["", *said] if said else [])])
 
@@ -66,13 +64,6 @@ def _common(runs: Sequence[Sequence[Run]]) -> list[int | None]:
 
 def _of_seed(runs: Sequence[Run], seed: int | None) -> Run:
     return next(run for run in runs if run.seed in (seed, None))
-
-
-def _rows(
-    runs: Sequence[Run], told: Mapping[Run, Mapping[str, str]], references: References, names: Sequence[str]
-) -> list[Rows]:
-    each = {run: statistics(names, read({i: told[run][i] for i in references}, references)) for run in set(runs)}
-    return [np.hstack([each[run][name] for run in runs]) for name in names]
 
 
 def _over_seeds(metric: Metric, seeds: int) -> Metric:

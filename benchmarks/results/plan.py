@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from yaml import YAMLError
 
 from showtell.metrics import METRICS
@@ -20,7 +20,7 @@ Seeds = Annotated[list[int], Field(min_length=1)]
 
 
 class Own(BaseModel):
-    """What an entry has of its own; a list alone is its overrides."""
+    """What an entry has of its own; a list alone is its overrides. Lists inside it are shared by several entries."""
 
     model_config = ConfigDict(extra="forbid")
     overrides: list[str] = []
@@ -30,6 +30,13 @@ class Own(BaseModel):
     @classmethod
     def _overrides(cls, given: Any) -> Any:
         return {"overrides": given} if isinstance(given, list) else given
+
+    @field_validator("overrides", mode="before")
+    @classmethod
+    def _flat(cls, given: Any) -> Any:
+        if not isinstance(given, list):
+            return given
+        return [item for each in given for item in (each if isinstance(each, list) else [each])]
 
 
 class Entry(Own):

@@ -49,16 +49,23 @@ def is_trained(run: Run) -> bool:
 
 
 def _check_same(folder: Path, wanted: Recipe) -> None:
-    made = check(checkpoint.read_recipe(folder))
+    if wrong := differs(check(checkpoint.read_recipe(folder)), wanted):
+        key, before, now = wrong
+        raise InputError(
+            f"{folder} was made with {key}={before}, and the plan says {now}; move it away, or "
+            "name another folder with --runs"
+        )
+
+
+def differs(made: Recipe, wanted: Recipe) -> tuple[str, object, object] | None:
+    """The first key by which two recipes make other weights, with both values; None if there is none."""
     for section in {**wanted, **made}.keys() - {"evaluate"}:  # that one may change: it makes no weights
         old, new = made.get(section, {}), wanted.get(section, {})
         for key in old | new:
             before, now = old.get(key), new.get(key)
             if not _same(f"{section}.{key}", before, now):
-                raise InputError(
-                    f"{folder} was made with {section}.{key}={before}, and the plan says {now}; move it away, or "
-                    "name another folder with --runs"
-                )
+                return f"{section}.{key}", before, now
+    return None
 
 
 def _same(key: str, before: object, now: object) -> bool:

@@ -15,8 +15,10 @@ from math import log
 
 import torch
 from jaxtyping import Bool, Float, Int
+from PIL import Image
 from torch import Tensor
 
+from showtell.cache import encode
 from showtell.captioners.captioner import Captioner
 from showtell.captioners.views import decoder_of_views, encoder_of_views
 from showtell.decoders.decoder import Decoder
@@ -24,7 +26,7 @@ from showtell.encoders.encoder import Encoder
 from showtell.features import Seen, first, to
 from showtell.plumbing.errors import InputError
 from showtell.tokenizers.captions import Special, Tokenizer, batch
-from showtell.zeroshot.ways import Way, texts_of
+from showtell.zeroshot.ways import Way, shares_of, texts_of
 
 AT_ONCE = 2**25  # logits in memory: 128 MB
 SHOWN = 3  # texts that a note names
@@ -56,11 +58,10 @@ class ByCaptioner:
         self.ids = [self.tokenizer.encode(text) for text in texts]
         _check(texts, self.ids, self.tokenizer.special, self.decoder.max_length)
         self.notes = _notes(texts, self.ids, ways[-1], self.tokenizer.special)
-        place = {text: row for row, text in enumerate(texts)}
-        self.shares = torch.zeros(len(ways), len(ways[0].texts), len(texts))
-        for number, way in enumerate(ways):
-            for label, of_label in enumerate(way.texts):
-                self.shares[number, label, [place[text] for text in of_label]] = 1 / len(of_label)
+        self.shares = shares_of(ways, texts)
+
+    def scores_of(self, pictures: Sequence[Image.Image]) -> Float[Tensor, "B W L"]:
+        return self.scores(encode(self.encoder, pictures))
 
     @torch.no_grad()
     def scores(self, seen: Seen) -> Float[Tensor, "B W L"]:

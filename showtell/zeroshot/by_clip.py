@@ -11,12 +11,13 @@ from functools import cached_property
 
 import torch
 from jaxtyping import Float
+from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from showtell.cache import default_folder
+from showtell.cache import default_folder, encode
 from showtell.clip import Clip
 from showtell.encoders.encoder import Encoder
 from showtell.encoders.frozen import digest
@@ -43,6 +44,9 @@ class ByClip:
     @property
     def encoder(self) -> Encoder:
         return self.clip.tower
+
+    def scores_of(self, pictures: Sequence[Image.Image]) -> Float[Tensor, "B W L"]:
+        return self.scores(encode(self.encoder, pictures))
 
     @cached_property
     def scale(self) -> float:

@@ -1,7 +1,7 @@
 """Photos, labels and a model -> a label for each photo, and what is needed to judge them."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,23 +12,24 @@ from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
 
-from showtell.cache import Source, encode, open_source
+from showtell.cache import Source, open_source
 from showtell.captioners.captioner import Captioner
 from showtell.clip import Clip
-from showtell.data.images import upright_rgb
+from showtell.data.images import open_image, upright_rgb
 from showtell.data.record import Record
 from showtell.plumbing.console import Plain
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.progress import Bar
 from showtell.predict.photos import find_photos
 from showtell.zeroshot.labels import Labels, read_labels
-from showtell.zeroshot.models import Scorer, open_model
+from showtell.zeroshot.models import Scorer, SeesOnce, open_model
 from showtell.zeroshot.prompts import DEFAULT, read_prompts
 from showtell.zeroshot.truth import Truth, read_truth
 from showtell.zeroshot.ways import Way, ways_of
 
 BATCH_SIZE = 16  # photos
 Floats = NDArray[np.float64]
+Scored = tuple[list[str], torch.Tensor]  # image_ids, and their scores (B W L)
 
 
 class Guess(NamedTuple):
@@ -138,17 +139,25 @@ def classify_photos(
     scorer.ask(ways)
     records = [Record(image_id, path, (), "") for image_id, path in photos.items()]
     quiet = console or Plain(stderr=True, quiet=True)
-    source = open_source(records, scorer.encoder, console=quiet, progress=console is not None, announce=False)
-    scores, ranks = _score(scorer, source, truth or {}, console)
+    failed: dict[str, str] = {}
+    if isinstance(scorer, SeesOnce):
+        source = open_source(records, scorer.encoder, console=quiet, progress=console is not None, announce=False)
+        records, failed = source.records, {each.name: each.reason for each in source.left_out}
+        scored = _from_cache(scorer, source)
+    else:
+        scored = _from_photos(scorer, records, failed)
+    image_ids, scores, ranks = _score(scored, len(records), truth or {}, console)
+    if not image_ids:
+        raise InputError(f"none of {len(photos):,} photos can be read: {next(iter(failed.values()))}")
     return Classified(
         photos=dict(photos),
         labels=labels,
         ways=ways,
-        image_ids=[record.image_id for record in source.records],
+        image_ids=image_ids,
         scores=scores,
         ranks=ranks,
         truth=truth or {},
-        failed={each.name: each.reason for each in source.left_out},
+        failed=failed,
         scale=scorer.scale,
         model=scorer.name,
         notes=scorer.notes,
@@ -173,7 +182,7 @@ def classify_pictures(
     rows = []
     for start in range(0, len(pictures), BATCH_SIZE):
         some = [upright_rgb(picture) for picture in pictures[start : start + BATCH_SIZE]]
-        rows.append(scorer.scores(encode(scorer.encoder, some))[:, -1])
+        rows.append(scorer.scores_of(some)[:, -1])
     ids = [str(number) for number in range(len(pictures))]
     return Classified(
         photos=dict.fromkeys(ids, Path()),
@@ -188,19 +197,40 @@ def classify_pictures(
 
 
 @torch.no_grad()  # an encoder that trains would keep what its gradients need, of every photo
-def _score(scorer: Scorer, source: Source, truth: Truth, console: Console | None) -> tuple[Floats, NDArray[np.int64]]:
-    """The scores of the last way, and the ranks of the truth by every way."""
-    last, ranks = [], []
-    with Bar(console or Plain(stderr=True), "classifying", len(source), "photo", show=console is not None) as bar:
-        for start in range(0, len(source), BATCH_SIZE):
-            rows = range(start, min(start + BATCH_SIZE, len(source)))
-            scores = scorer.scores(source(list(rows))).double().cpu().numpy()
+def _score(
+    scored: Iterable[Scored], photos: int, truth: Truth, console: Console | None
+) -> tuple[list[str], Floats, NDArray[np.int64]]:
+    """Who was scored, the scores of the last way, and the ranks of the truth by every way."""
+    image_ids, last, ranks, ways = list[str](), list[Floats](), list[NDArray[np.int64]](), 1
+    with Bar(console or Plain(stderr=True), "classifying", photos, "photo", show=console is not None) as bar:
+        for some, found in scored:
+            bar.advance(len(some))
+            scores, ways = found.double().cpu().numpy(), found.shape[1]
+            image_ids += some
             last.append(scores[:, -1])
-            places = [truth.get(source.records[row].image_id) for row in rows]
+            places = [truth.get(image_id) for image_id in some]
             ranks += [rank_of(scores[row], place) for row, place in enumerate(places) if place is not None]
-            bar.advance(len(rows))
-    ways = scores.shape[1]
-    return np.concatenate(last), np.array(ranks, dtype=np.int64).reshape(-1, ways)
+    every = np.concatenate(last) if last else np.zeros((0, 0))
+    return image_ids, every, np.array(ranks, dtype=np.int64).reshape(-1, ways)
+
+
+def _from_cache(scorer: SeesOnce, source: Source) -> Iterator[Scored]:
+    for start in range(0, len(source), BATCH_SIZE):
+        rows = range(start, min(start + BATCH_SIZE, len(source)))
+        yield [source.records[row].image_id for row in rows], scorer.scores(source(list(rows)))
+
+
+def _from_photos(scorer: Scorer, records: Sequence[Record], failed: dict[str, str]) -> Iterator[Scored]:
+    """A photo that cannot be read goes into `failed`."""
+    for start in range(0, len(records), BATCH_SIZE):
+        opened: dict[str, Image.Image] = {}
+        for record in records[start : start + BATCH_SIZE]:
+            try:
+                opened[record.image_id] = open_image(record.path)
+            except InputError as error:
+                failed[record.image_id] = error.wrong
+        if opened:
+            yield list(opened), scorer.scores_of(list(opened.values()))
 
 
 def rank_of(scores: Floats, place: int) -> NDArray[np.int64]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from heapq import nlargest
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from rich.console import Console
@@ -28,7 +28,7 @@ from showtell.predict.album.items import Fetch, Item, fetches, open_picture
 from showtell.predict.album.look import is_captioned, rows
 from showtell.predict.album.settings import read_settings
 from showtell.predict.album.sources import Source
-from showtell.zeroshot.models import Scorer, is_captioner, open_model
+from showtell.zeroshot.models import Scorer, SeesOnce, is_captioner, open_model
 from showtell.zeroshot.ways import Way
 
 SHORTLIST = 200  # photos that a captioner is asked about, or ten times as many as wanted
@@ -123,8 +123,10 @@ def _stems(text: str) -> set[str]:
 def _scored(scorer: Scorer, chosen: Sequence[Candidate], console: Console | None) -> Iterable[Hit]:
     """Photos that can no longer be read are passed over."""
 
-    def prepared(item: Item, fetch: Fetch) -> object:
+    def prepared(item: Item, fetch: Fetch) -> Any:
         try:
+            if not isinstance(scorer, SeesOnce):
+                return open_picture(item.image_id, fetch(), None)
             at_least = None if scorer.encoder.exact else 2 * scorer.encoder.image_size
             return prepare(scorer.encoder, open_picture(item.image_id, fetch(), at_least))
         except InputError:
@@ -141,7 +143,11 @@ def _scored(scorer: Scorer, chosen: Sequence[Candidate], console: Console | None
             opened = list(pool.map(prepared, items, list(fetches(items))))
             good = [(pair, photo) for pair, photo in zip(some, opened, strict=True) if photo is not None]
             if good:
-                seen = encode_prepared(scorer.encoder, [photo for _, photo in good])
-                scores = scorer.scores(seen)[:, -1, 0].tolist()
-                yield from (Hit(item, caption, score) for ((item, caption), _), score in zip(good, scores, strict=True))
+                photos = [photo for _, photo in good]
+                if isinstance(scorer, SeesOnce):
+                    scores = scorer.scores(encode_prepared(scorer.encoder, photos))
+                else:
+                    scores = scorer.scores_of(photos)
+                best = scores[:, -1, 0].tolist()
+                yield from (Hit(item, caption, score) for ((item, caption), _), score in zip(good, best, strict=True))
             bar.advance(len(some))

@@ -10,6 +10,10 @@ Example: the labels cat and dog with the prompts `a {}` and `the {}` give three 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
 from showtell.zeroshot.labels import Labels
 from showtell.zeroshot.prompts import fill
 
@@ -32,6 +36,16 @@ def ways_of(labels: Labels, prompts: Sequence[str]) -> list[Way]:
         every = tuple(tuple(fill(prompt, name) for prompt in prompts) for name in labels.names)
         ways.append(Way(ENSEMBLE, every))
     return ways
+
+
+def shares_of(ways: Sequence[Way], texts: Sequence[str]) -> Float[Tensor, "W L M"]:
+    """How much each of M texts counts for each label, asked each way: 1 over the number of the label's texts."""
+    place = {text: row for row, text in enumerate(texts)}
+    shares = torch.zeros(len(ways), len(ways[0].texts), len(texts))
+    for number, way in enumerate(ways):
+        for label, of_label in enumerate(way.texts):
+            shares[number, label, [place[text] for text in of_label]] = 1 / len(of_label)
+    return shares
 
 
 def texts_of(ways: Sequence[Way]) -> list[str]:

@@ -13,11 +13,13 @@ import pytest
 
 from benchmarks.results import __main__ as command
 from benchmarks.results import work as working
+from benchmarks.results.measured import measure
 from benchmarks.results.page import _markers, check_markers, write_sections
 from benchmarks.results.plan import read_plan
 from benchmarks.results.runs import runs_of
 from benchmarks.results.work import is_scored, is_trained, missing, with_needs, work
 from showtell.plumbing.errors import InputError
+from showtell.recipe.build import build
 from tests.benchmarks.planned import copied, make_planned, planned_runs
 from tests.pages import ROOT
 
@@ -32,6 +34,10 @@ def made(tmp_path_factory):
     return make_planned(tmp_path_factory.mktemp("results") / "made")
 
 
+def sections_of(folder, measured):
+    return command._sections(read_plan(folder / "plan.yaml"), "small", planned_runs(folder), measured)
+
+
 def named(folder):
     return {run.name.removeprefix("small-"): run for run in planned_runs(folder)}
 
@@ -41,7 +47,8 @@ def results(monkeypatch, capsys, made, tmp_path):
     """`results("--dry-run")` -> (exit code, standard output, standard error)."""
 
     def run(*words):
-        given = ["--plan", made / "plan.yaml", "--runs", made / "runs", "--out", tmp_path / "page.md", *words]
+        given = ["--plan", made / "plan.yaml", "--runs", made / "runs", "--out", tmp_path / "page.md"]
+        given += ["--measured", tmp_path / "measured", *words]
         monkeypatch.setattr(sys, "argv", ["results", f"small={made / 'small'}", *map(str, given)])
         code = command.main()
         return code, *capsys.readouterr()
@@ -116,12 +123,13 @@ def test_a_metric_that_few_runs_lack_is_a_blank(made, results, tmp_path):
     path.write_text(json.dumps(content))
     plan, runs = read_plan(folder / "plan.yaml"), planned_runs(folder)
     page = tmp_path / "page.md"
-    page.write_text(command._sections(plan, "small", runs)["small"])
+    page.write_text(command._sections(plan, "small", runs, tmp_path / "m")["small"])
     assert "Not made yet: small-bern-1-2." in page.read_text()  # it is to be scored again
     assert "\n| `bern-1` (seed 1) | " in page.read_text() and "\n| `longer` | " in page.read_text()
     plan.recipes = {name: plan.recipes[name] for name in ("bern-1", "nearest")}
     runs = runs_of(plan, "small", str(folder / "small"), folder / "runs")
-    page.write_text(command.section(plan, "small", runs, runs, []))
+    records = [record for record in build(runs[0].checked, "data") if record.references]
+    page.write_text(command.section(plan, "small", runs, {run: measure(plan, run, records) for run in runs}, []))
     rows = table(page)
     place = rows["recipe"].index("ROUGE-L")
     assert rows["`bern-1`"][place] == "" and rows["`bern-1`"][place + 1] != ""
@@ -131,14 +139,14 @@ def test_a_run_that_is_missing_is_named_and_has_no_figures(made, tmp_path):
     folder = copied(made, tmp_path / "copy")
     for name in ("bern-1-1", "bern-1-2"):
         shutil.rmtree(folder / f"runs/small-{name}")
-    text = command._sections(read_plan(folder / "plan.yaml"), "small", planned_runs(folder))["small"]
+    text = sections_of(folder, tmp_path / "m")["small"]
     assert "Not made yet: small-bern-1-1, small-bern-1-2, small-wider-1, small-wider-2." in text
     assert "| `bern-1`" not in text and "| `longer`" in text
 
 
 def test_before_anything_is_made_the_page_has_commands_and_people(made, tmp_path):
     runs = runs_of(read_plan(made / "plan.yaml"), "small", str(made / "small"), tmp_path)
-    sections = command._sections(read_plan(made / "plan.yaml"), "small", runs)
+    sections = command._sections(read_plan(made / "plan.yaml"), "small", runs, tmp_path / "m")
     assert f"Not made yet: {', '.join(f'small-{name}' for name in NAMES)}." in sections["small"]
     assert "| one human against the rest | " in sections["small"] and "Decoding" not in sections["small"]
     assert sections["beams on small"].startswith("Not made yet: small-bern-1-1, ")
@@ -230,7 +238,7 @@ def test_the_tables_of_what_is_not_asked_for_stay_as_they_are(made, results, tmp
 def test_a_table_of_the_same_photos_says_how_it_alone_is_made(made):
     plan = read_plan(made / "plan.yaml")
     plan.datasets["other"].root_of = "small"
-    text = command.section(plan, "other", runs_of(plan, "other", str(made / "small"), made / "none"), [], [])
+    text = command.section(plan, "other", runs_of(plan, "other", str(made / "small"), made / "none"), {}, [])
     assert 'make results SMALL=datasets/small RESULTS="--only other"  # does all of this' in text
 
 
@@ -324,3 +332,26 @@ def test_makes_target_is_the_command():
     told = " ".join(told.stdout.replace("\\\n", " ").split())
     given = "ucm=datasets/ucm kharagpur=k vgg16=vgg16.ckpt"
     assert f"-m benchmarks.results {given} --runs runs/results --jobs 2" in told
+
+
+def test_what_was_measured_outlives_its_folder(made, results, tmp_path):
+    folder = copied(made, tmp_path / "copy")
+    with_folders = sections_of(folder, tmp_path / "measured")
+    assert str(folder) not in "".join(path.read_text() for path in (tmp_path / "measured").glob("*.json"))
+    shutil.rmtree(folder / "runs")
+    assert sections_of(folder, tmp_path / "measured") == with_folders
+    code, out, _ = results("--runs", folder / "runs", "--measured", tmp_path / "measured")
+    assert code == 0 and "0 runs: 0 are there, 0 to make" in out
+
+
+def test_figures_of_another_recipe_are_told(made, tmp_path):
+    folder = copied(made, tmp_path / "copy")
+    sections_of(folder, tmp_path / "measured")
+    shutil.rmtree(folder / "runs")
+    path = tmp_path / "measured/small-bern-1-1.json"
+    content = json.loads(path.read_text())
+    content["recipe"]["train"]["max_steps"] = 9
+    path.write_text(json.dumps(content))
+    told = r"small-bern-1-1.json was made with train.max_steps=9, and the plan says 2; delete it"
+    with pytest.raises(InputError, match=told):
+        sections_of(folder, tmp_path / "measured")

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from benchmarks.results import __main__ as command
-from benchmarks.results import effects
+from benchmarks.results import measured as measuring
 from benchmarks.results.effects import _common, _over_seeds, _signed, effect_section
+from benchmarks.results.measured import measure
 from benchmarks.results.page import number
 from benchmarks.results.plan import Effect, read_plan
 from showtell.cache.contents import digest_file
@@ -42,8 +43,10 @@ def made(tmp_path_factory):
 def section(folder, *of, ready=None, **more):
     plan, runs = read_plan(folder / "plan.yaml"), planned_runs(folder)
     effect = Effect(title="Title", datasets=["small"], of=list(of), **({"metrics": SHOWN} | more))
+    plan.effects = {"title": effect}
     records = [record for record in build(runs[0].checked, "data") if record.references]
-    return effect_section(plan, effect, "small", runs, runs if ready is None else ready, records)
+    measured = {run: measure(plan, run, records) for run in (runs if ready is None else ready)}
+    return effect_section(plan, effect, "small", runs, measured)
 
 
 def cells(text):
@@ -158,13 +161,13 @@ def test_photos_that_one_run_has_no_caption_of_are_left_out(made, tmp_path):
 
 def test_a_metric_that_cannot_be_had_here_is_said(made, monkeypatch):
     less = METRICS["METEOR"]._replace(missing=lambda texts: "needs what is not here")
-    monkeypatch.setitem(effects.METRICS, "METEOR", less)
+    monkeypatch.setitem(measuring.METRICS, "METEOR", less)
     text = section(made, "bern-1", "wider", metrics=["METEOR", "ROUGE-L"])
-    assert "METEOR is skipped: it needs what is not here." in text and list(cells(text)["`wider`"]) == ["ROUGE-L"]
+    assert "METEOR is skipped: not all runs have it." in text and list(cells(text)["`wider`"]) == ["ROUGE-L"]
 
 
-def test_an_effects_place_is_named_after_it_and_the_data_set(made):
-    sections = command._sections(read_plan(made / "plan.yaml"), "small", planned_runs(made))
+def test_an_effects_place_is_named_after_it_and_the_data_set(made, tmp_path):
+    sections = command._sections(read_plan(made / "plan.yaml"), "small", planned_runs(made), tmp_path)
     assert list(sections) == ["small", "beams on small"]
     assert sections["beams on small"].startswith("Two beams: Small, 2 photos (val), seeds 1, 2.\n")
 

@@ -109,6 +109,16 @@ def _check_config(transformers: Any, name: str, path: Path) -> None:
     raise refused(name, wrong, taker="captioner 'huggingface' takes", takes=SUCH_AS)
 
 
+def captions(config: Path) -> bool:
+    """Whether a config.json is that of a model that says text about photos; False for a CLIP, and for no file."""
+    try:
+        kind = read_json(config).get("model_type")
+    except (InputError, AttributeError):
+        return False
+    known = _library().models.auto.modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+    return kind in known
+
+
 def _network(transformers: Any, name: str, source: str, dtype: str, options: dict[str, Any]) -> Any:
     wanted = DTYPES.get(dtype) or ("auto" if device_of("auto").type != "cpu" else torch.float32)
     try:
