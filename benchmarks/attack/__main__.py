@@ -20,7 +20,7 @@ import torch
 import showtell
 from benchmarks.attack.forked import Child, wrong
 from benchmarks.attack.inputs import KINDS
-from benchmarks.attack.kills import LINES, fill, kill, twice
+from benchmarks.attack.kills import LINES, change, fill, kill, twice
 from benchmarks.attack.seeds import make
 
 KEPT = Path("attack")
@@ -74,8 +74,10 @@ def try_input(kind: str, seeds: Path, work: Path, seed: int) -> bool:
 
 
 def try_kill(name: str, seeds: Path, work: Path, seed: int) -> bool:
-    """Kill a command; for some seeds also run it twice at once and on a full disk. Whether all ended well."""
-    ways = (kill, twice, fill) if seed // len(LINES) % TWICE_AND_FULL == 0 else (kill,)
+    """Kill a command at a random moment, or before a change of its files; for some seeds also run it twice at once and
+    on a full disk. Whether all ended well."""
+    turn = seed // len(LINES)
+    ways = (kill, twice, fill) if turn % TWICE_AND_FULL == 0 else (change,) if turn % 2 else (kill,)
     well = True
     for way in ways:
         case, _ = _prepared(work)

@@ -79,6 +79,14 @@ def features(seeds: Path, folder: Path, random: Random) -> Work:
     return work
 
 
+def regions(seeds: Path, folder: Path, random: Random) -> Work:
+    shutil.copytree(seeds / "regions", folder / "regions")
+    chosen = random.choice(sorted((folder / "regions").iterdir()))
+    _damage([chosen], random)
+    data = ("data=karpathy", f"data.root={seeds / 'captions' / 'karpathy'}")
+    return command("features", seeds / "recipe.yaml", *data, "regions=precomputed", f"regions.file={chosen}")
+
+
 KINDS: dict[str, Callable[[Path, Path, Random], Work]] = {
     "photos": photos,
     "captions": captions,
@@ -89,6 +97,7 @@ KINDS: dict[str, Callable[[Path, Path, Random], Work]] = {
     "tokenizers": tokenizers,
     "runs": runs,
     "features": features,
+    "regions": regions,
 }
 
 

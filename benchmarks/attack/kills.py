@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,6 +53,16 @@ def kill(name: str, seeds: Path, folder: Path, random: Random) -> str:
     return _ends_well(name, seeds, folder, folder.parent / "whole")
 
 
+def change(name: str, seeds: Path, folder: Path, random: Random) -> str:
+    """What is wrong after a kill just before a rename, an unlink or an fsync, and the same line again."""
+    _whole(name, seeds, folder.parent / "whole")
+    changes = int((folder.parent / "whole" / f"{name}.changes").read_text())
+    ended = _start(name, seeds, folder, again=False, ends_at=random.randrange(changes)).wait()
+    if ended.code not in (-signal.SIGKILL, 0):  # 0: it made fewer changes this time
+        return f"killed at a change: {wrong(ended) or ended.code}"
+    return _ends_well(name, seeds, folder, folder.parent / "whole")
+
+
 def twice(name: str, seeds: Path, folder: Path, random: Random) -> str:
     """What is wrong if the same line runs twice at once; the second may be refused."""
     _whole(name, seeds, folder.parent / "whole")
@@ -82,19 +93,21 @@ def _whole(name: str, seeds: Path, folder: Path) -> float:
         ended = _start(name, seeds, folder, again=False).wait()
         if ended.code:
             raise RuntimeError(f"{name} fails without any kill: {ended.said}")
+        shutil.copyfile(folder.parent / "said-1.changes", folder / f"{name}.changes")
         (folder / f"{name}.seconds").write_text(str(ended.seconds))
     return float((folder / f"{name}.seconds").read_text())
 
 
-def _start(name: str, seeds: Path, folder: Path, again: bool, number: int = 1) -> Child:
-    return Child(command(*LINES[name][0](seeds, folder, again)), folder.parent / f"said-{number}.txt")
+def _start(name: str, seeds: Path, folder: Path, again: bool, number: int = 1, ends_at: int | None = None) -> Child:
+    return Child(command(*LINES[name][0](seeds, folder, again)), folder.parent / f"said-{number}.txt", ends_at)
 
 
 def _ends_well(name: str, seeds: Path, folder: Path, whole: Path, run_again: bool = True) -> str:
-    ended_before = all((folder / file).exists() for file in LINES[name][1])
-    if run_again and not ended_before:
+    if run_again:
+        # If it was killed at its very end, all is made: then it may say that there is nothing to do.
+        codes = (0, 2) if all((folder / file).exists() for file in LINES[name][1]) else (0,)
         ended = _start(name, seeds, folder, again=True).wait()
-        if reason := wrong(ended, codes=(0,), megabytes=PLENTY):
+        if reason := wrong(ended, codes=codes, megabytes=PLENTY):
             return f"the same line again: {reason}"
     for file in LINES[name][1]:
         if not (folder / file).is_file():
@@ -102,8 +115,6 @@ def _ends_well(name: str, seeds: Path, folder: Path, whole: Path, run_again: boo
         if file != "run/metrics.csv" and (folder / file).read_bytes() != (whole / file).read_bytes():
             return f"{file} differs from that of a run without a kill"
     left = [path.name for pattern in LEFT for path in folder.rglob(pattern)]
-    if ended_before:  # killed at its very end: its lock is free, and the file goes with the next training
-        left = [name for name in left if name != ".lock"]
     return f"left behind: {', '.join(left)}" if left and run_again else ""
 
 

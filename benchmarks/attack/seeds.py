@@ -2,13 +2,16 @@
 
 import io
 import json
+import pickle
 import shutil
 import tarfile
 from pathlib import Path
 
+import h5py
 import numpy as np
 import yaml
 from PIL import Image
+from safetensors.numpy import save_file
 
 from showtell.recipe.check import check
 from showtell.training.loop import train
@@ -26,7 +29,7 @@ RECIPE = {
 
 
 def make(folder: Path, run: Path | None = None) -> None:
-    """`photos/`, `captions/FORM/`, `recipe.yaml`, `run/`. A finished run may be given, to save its training."""
+    """`photos/`, `captions/FORM/`, `regions/`, `recipe.yaml`, `run/`. A finished run saves its training."""
     (folder / "photos").mkdir(parents=True)
     picture = Image.fromarray(np.linspace(0, 255, 40 * 48 * 3).reshape(40, 48, 3).astype(np.uint8))
     for ending, form in FORMS.items():
@@ -39,11 +42,30 @@ def make(folder: Path, run: Path | None = None) -> None:
             for name in CAPTIONS:
                 picture.save(home / name)
         write(home, picture)
+    _regions(folder / "regions")
     (folder / "recipe.yaml").write_text(yaml.safe_dump(RECIPE))
     if run is None:
         train(check(RECIPE), folder / "run")
     else:
         shutil.copytree(run, folder / "run")
+
+
+def _regions(home: Path) -> None:
+    """Features of regions and their boxes, of the photos that have captions, in each form."""
+    home.mkdir()
+    draw = np.random.default_rng(0)
+    names = [name.removesuffix(".png") for name in CAPTIONS]
+    boxes = np.array([[0.1, 0.2, 0.6, 0.9]] * 3, dtype=np.float32)
+    arrays = {name: draw.standard_normal((3, 8), dtype=np.float32) for name in names}
+    flat = arrays | {f"{name}:boxes": boxes for name in names}
+    np.savez(home / "all.npz", **flat)  # type: ignore[arg-type]
+    save_file(flat, home / "all.safetensors")
+    (home / "all.pkl").write_bytes(
+        pickle.dumps({name: {"features": array, "boxes": boxes} for name, array in arrays.items()})
+    )
+    with h5py.File(home / "all.h5", "w") as file:
+        for name, array in flat.items():
+            file[name] = array
 
 
 def _coco(home: Path, _: Image.Image) -> None:

@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from benchmarks.attack import __main__ as campaign
+from benchmarks.attack import inputs
 from benchmarks.attack.forked import Child, wrong
 from benchmarks.attack.inputs import KINDS
 from benchmarks.attack.mutate import MUTATORS, mutated
@@ -28,10 +29,30 @@ def test_a_damaged_input_ends_in_one_line(kind, seeds, tmp_path, monkeypatch):
     assert campaign.try_input(kind, seeds, tmp_path / "work", seed=1)
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "features"])
+def test_an_input_without_damage_is_read(kind, seeds, tmp_path, monkeypatch):
+    monkeypatch.setattr(inputs, "mutated", lambda data, random: data)
+    case, _ = campaign._prepared(tmp_path / "work")
+    ended = Child(KINDS[kind](seeds, case, Random(1)), tmp_path / "said").wait()
+    assert ended.code == 0, ended.said
+
+
+def test_a_kill_comes_just_before_the_change(tmp_path):
+    def work():
+        for name in "abc":
+            (tmp_path / f"{name}.new").touch()
+            os.replace(tmp_path / f"{name}.new", tmp_path / name)
+
+    ended = Child(work, tmp_path / "said", ends_at=1).wait()
+    assert ended.code == -signal.SIGKILL
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b.new", "said"]
+
+
 @pytest.mark.slow
 def test_a_killed_ensemble_is_made_by_the_same_line(seeds, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert campaign.try_kill("ensemble", seeds, tmp_path / "work", seed=4)
+    assert campaign.try_kill("ensemble", seeds, tmp_path / "work", seed=8)  # at a random moment
+    assert campaign.try_kill("ensemble", seeds, tmp_path / "work", seed=4)  # before a change of a file
 
 
 def fails():
