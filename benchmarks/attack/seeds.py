@@ -13,7 +13,9 @@ import yaml
 from PIL import Image
 from safetensors.numpy import save_file
 
+from showtell.plumbing.console import Plain
 from showtell.recipe.check import check
+from showtell.scoring.evaluate import evaluate_run
 from showtell.training.loop import train
 
 FORMS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "gif": "GIF", "bmp": "BMP", "tif": "TIFF"}
@@ -48,6 +50,7 @@ def make(folder: Path, run: Path | None = None) -> None:
         train(check(RECIPE), folder / "run")
     else:
         shutil.copytree(run, folder / "run")
+    evaluate_run(folder / "run", "val", ["evaluate.metrics=[CIDEr-D]"], Plain(quiet=True))  # a report reads the scores
 
 
 def _regions(home: Path) -> None:
