@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import attention, beam, cached_decoding, epoch, exported, generate, metrics, reading, start
+from benchmarks import attention, beam, cached_decoding, epoch, exported, generate, limit, metrics, reading, start
 from benchmarks.timing import CLOCKS, clock
 
 BENCHMARKS = {
@@ -20,6 +20,7 @@ BENCHMARKS = {
     "cached_decoding": cached_decoding.run,
     "generate": generate.run,
     "exported": exported.run,
+    "limit": limit.run,
     "reading": reading.run,
     "metrics": metrics.run,
     "start": start.run,

@@ -22,12 +22,12 @@ TORCH = "import torch"
 def run(quick: bool = False) -> list[Ratio]:
     repeats, more = (1, 1) if quick else (5, MORE)
     with tempfile.TemporaryDirectory() as folder:
-        photos = _photos(Path(folder), 1 + more)
+        paths = photos(Path(folder), 1 + more)
         commands = {
             TORCH: ["-c", TORCH],
             "--help": ["-m", "showtell", "--help"],
-            "caption one photo": ["-m", "showtell", "caption", photos[0]],
-            "caption all": ["-m", "showtell", "caption", *photos],
+            "caption one photo": ["-m", "showtell", "caption", paths[0]],
+            "caption all": ["-m", "showtell", "caption", *paths],
         }
         turns = [{name: _seconds(words) for name, words in commands.items()} for _ in range(1 + repeats)][1:]
     took = {name: [turn[name] for turn in turns] for name in commands}
@@ -55,7 +55,7 @@ def _seconds(words: list[str]) -> float:
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
-def _photos(folder: Path, count: int) -> list[str]:
+def photos(folder: Path, count: int) -> list[str]:
     """Clouds of noise in colour: the model says something of each."""
     paths = [folder / f"{number}.jpg" for number in range(count)]
     for number, path in enumerate(paths):

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.__main__ import BENCHMARKS
 
-SLOW = {"start", "generate", "reading", "epoch", "exported"}
+SLOW = {"start", "generate", "reading", "epoch", "exported", "limit"}
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW)) for n in BENCHMARKS])
