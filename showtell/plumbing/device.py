@@ -1,6 +1,7 @@
 """`train.device` and `train.precision` of a recipe -> the torch device and autocast."""
 
-from collections.abc import Iterator
+import ctypes
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -68,6 +69,24 @@ def denormals_flushed() -> Iterator[None]:
         yield
     finally:
         torch.set_flush_denormal(before)
+
+
+def give_back_memory() -> None:
+    """Give freed memory back to the system, which glibc does not do by itself: it takes 20 ms.
+
+    Batches of different lengths leave gaps of different sizes. After 150 steps of bern-6 they had .35 of .94 GB.
+    """
+    if (trim := _trim()) is not None:
+        trim(0)
+
+
+@cache
+def _trim() -> Callable[[int], int] | None:
+    """glibc's malloc_trim; None where there is another C library."""
+    try:
+        return ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):
+        return None
 
 
 def _refused(name: str, error: Exception) -> InputError:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from showtell.checkpoint import MODEL, RECIPE
 from showtell.plumbing.console import Plain
-from showtell.plumbing.device import denormals_flushed
+from showtell.plumbing.device import denormals_flushed, give_back_memory
 from showtell.plumbing.errors import Interrupted
 from showtell.plumbing.files import check_writable, sweep
 from showtell.plumbing.interrupt import stop_signal
@@ -124,6 +124,7 @@ def _steps(job: Job, log: Log | NoLog, console: Console, stop: list[int], after_
             bar.advance(1, **job.shown(row))
             if where.step % LOG_EVERY == 0 or job.epoch_ended or job.over:
                 log.write(row)
+                give_back_memory()
             job.keep()
             where.finished = job.over
             stopping = job.world.sum(len(stop)) != [0]  # a signal may reach the processes at different steps
