@@ -33,6 +33,7 @@ from showtell.data.photos import SUFFIXES, existing_folder
 from showtell.data.record import LeftOut, Records
 from showtell.data.splits import Division, Split, split_in
 from showtell.data.table import CAPTION
+from showtell.data.tars import DAMAGED, is_link_or_device, members
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import cache_folder
 from showtell.plumbing.half import made_whole
@@ -46,9 +47,6 @@ TEXTS = (".txt", ".caption", ".json")
 CAPTION_WORD = re.compile(rf"(?:{'|'.join(CAPTION)})[ _-]?\d*")  # as in `0001.caption.txt`, `0001.text_2.txt`
 TEXT_LARGEST = 2**20  # bytes of a text
 SPARE = 2**28  # bytes that must stay free on the disk
-BLOCK = 2**20  # bytes that are read at once
-
-DAMAGED = (tarfile.TarError, OSError, EOFError, ValueError, OverflowError, RecursionError)
 
 
 def webdataset(*, root: Path, split: Split | None = None, val_share: Share = 0.1, test_share: Share = 0.1) -> Records:
@@ -228,41 +226,17 @@ def _cut(stem: str) -> str:
 def _members(shard: Path, left_out: list[LeftOut]) -> Iterator[tuple[str, bytes]]:
     """(name, content) of the photos and texts of a tar, up to the first damage."""
     try:
-        with tarfile.open(shard, "r:") as tar:
-            last = -1
-            while (member := tar.next()) is not None:
-                if member.offset <= last or member.size < 0:  # a damaged tar may lead back to its start: endless loop
-                    raise tarfile.ReadError("damaged")
-                last = member.offset
-                tar.members.clear()  # type: ignore[attr-defined]  # tarfile would keep all of them in memory
-                stem, ending = _split(member.name)
-                if not member.isreg() or member.issparse():
-                    if not member.isdir():
-                        left_out.append(
-                            LeftOut(f"{shard.name} {whole_letters(member.name[:200])}", "link or device in a tar")
-                        )
-                elif ending and member.size > (TEXT_LARGEST if ending in TEXTS else LARGEST):
-                    left_out.append(LeftOut(f"{shard.name} {stem}", "file too large"))
-                elif ending:
-                    yield member.name, _content(tar, member)
-            _check_end(shard, tar.offset)
+        for tar, member in members(shard):
+            stem, ending = _split(member.name)
+            if is_link_or_device(member):
+                name = whole_letters(member.name[:200])
+                left_out.append(LeftOut(f"{shard.name} {name}", "link or device in a tar"))
+            elif ending and member.size > (TEXT_LARGEST if ending in TEXTS else LARGEST):
+                left_out.append(LeftOut(f"{shard.name} {stem}", "file too large"))
+            elif ending and not member.isdir():
+                yield member.name, _content(tar, member)
     except DAMAGED:
         left_out.append(LeftOut(shard.name, "damaged or truncated tar"))
-
-
-def _check_end(shard: Path, offset: int) -> None:
-    """Raises ReadError if a tar is damaged or truncated. A complete tar ends with blocks of zeros.
-
-    tarfile also stops at a bad header or at the end of the file, so this reads the rest of the file: it must be zeros.
-    The zeros may be long: some tools write over a megabyte, and in a broken download they may stand for a lost part.
-    """
-    if shard.stat().st_size < offset + tarfile.BLOCKSIZE:
-        raise tarfile.ReadError("damaged")
-    with shard.open("rb") as file:
-        file.seek(offset)
-        while block := file.read(BLOCK):
-            if block.strip(b"\0"):
-                raise tarfile.ReadError("damaged")
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -3,12 +3,12 @@
 Nothing is unpacked, and only names are kept in memory: of a folder, those of one folder at a time.
 """
 
-import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from showtell.data.folder import is_photo, walk
 from showtell.data.photos import SUFFIXES
+from showtell.data.tars import DAMAGED, members
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.reading import whole_letters
 from showtell.predict.album.items import Item
@@ -16,7 +16,6 @@ from showtell.predict.album.tables import open_table, photo_column, rows
 from showtell.predict.photos import find_photos
 
 LARGEST = 2**30  # bytes of a photo in a tar
-DAMAGED = (tarfile.TarError, OSError, EOFError, ValueError, OverflowError)
 
 
 class Source:
@@ -121,23 +120,15 @@ def _base(path: Path) -> Path:
 def _members(path: Path) -> Iterator[tuple[str, list[object]]]:
     """(name, place) of the photos of a tar. Damage ends it, and is an entry of its own."""
     try:
-        with tarfile.open(path, "r:") as tar:
-            last = -1
-            while (member := tar.next()) is not None:
-                if member.offset <= last or member.size < 0:  # a damaged tar may lead back to its start: endless loop
-                    raise tarfile.ReadError("damaged")
-                last = member.offset
-                tar.members.clear()  # type: ignore[attr-defined]  # tarfile would keep all of them in memory
-                if not _is_photo_name(member.name):
-                    continue
-                if not member.isreg() or member.issparse():
-                    yield member.name, ["bad", "a link or device in a tar"]
-                elif member.size > LARGEST:
-                    yield member.name, ["bad", "too large"]
-                else:
-                    yield member.name, ["tar", str(path), member.offset_data, member.size]
-            if path.stat().st_size < tar.offset + tarfile.BLOCKSIZE:
-                raise tarfile.ReadError("truncated")
+        for _, member in members(path):
+            if not _is_photo_name(member.name):
+                continue
+            if not member.isreg() or member.issparse():
+                yield member.name, ["bad", "a link or device in a tar"]
+            elif member.size > LARGEST:
+                yield member.name, ["bad", "too large"]
+            else:
+                yield member.name, ["tar", str(path), member.offset_data, member.size]
     except DAMAGED:
         yield path.name, ["bad", "damaged or truncated tar"]
 
