@@ -28,13 +28,18 @@ class Side(NamedTuple):
 
 
 def effect_section(plan: Plan, effect: Effect, name: str, wanted: Sequence[Run], ready: Mapping[Run, Measured]) -> str:
-    """Protocol, table and commands of one effect on one data set; of the seeds that all its entries have."""
+    """Protocol, table and commands of one effect on one data set, of what is made of it.
+
+    The seeds are those that all its entries have. Without the first entry, or any other, there is nothing to compare.
+    """
     of_entry = {entry: [run for run in ready if run.entry == entry] for entry in effect.of}
     left = [run.name for run in wanted if run.entry in effect.of and run not in ready]
     said = [f"Not made yet: {', '.join(left)}."] if left else []
+    of_entry = {entry: runs for entry, runs in of_entry.items() if runs}
     seeds = _common(list(of_entry.values()))
-    if not seeds:
+    if not seeds or len(of_entry) < 2 or effect.of[0] not in of_entry:
         return "\n".join(said)
+    effect = effect.model_copy(update={"of": list(of_entry)})
     chosen = {entry: [ready[_of_seed(runs, seed)] for seed in seeds] for entry, runs in of_entry.items()}
     lacking = [each for each in effect.metrics if not all(each in m.rows for own in chosen.values() for m in own)]
     names = [each for each in effect.metrics if each not in lacking]
