@@ -1,32 +1,12 @@
 """`showtell caption ALBUM --out FOLDER/` and `showtell find`, by the command line, with a trained captioner."""
 
 import json
-import sys
 
 import pytest
 from PIL import Image
 
-from showtell.cli import main
 from showtell.loading import load
 from tests.chromium import chromium, opened, violations
-
-
-@pytest.fixture
-def showtell(monkeypatch, capsys):
-    """`showtell("caption", "a.jpg")` -> (exit code, standard output, standard error), in this process."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["showtell", *map(str, words)])
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err
-        return code, said.out, said.err
-
-    return run
 
 
 @pytest.fixture

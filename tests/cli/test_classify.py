@@ -7,7 +7,6 @@ import shutil
 import pytest
 from PIL import Image
 
-from tests.cli.test_cli import showtell  # noqa: F401 - a fixture
 from tests.clip.conftest import folder, libraries  # noqa: F401 - fixtures
 from tests.clip.tiny import draw_photos
 
@@ -24,7 +23,7 @@ def taipei(tmp_path):
     return tmp_path
 
 
-def run(showtell, taipei, *words, model="tiny"):  # noqa: F811
+def run(showtell, taipei, *words, model="tiny"):
     return showtell("classify", taipei / "val", "--labels", taipei / "id2label.json", "--model", model, *words)
 
 
@@ -42,14 +41,14 @@ def test_taipeis_csv_is_exact(showtell, taipei, folder, kind):  # noqa: F811
 
 
 @pytest.mark.slow
-def test_without_ids_the_label_is_the_name(showtell, taipei):  # noqa: F811
+def test_without_ids_the_label_is_the_name(showtell, taipei):
     showtell("classify", taipei / "val", "--labels", "cat,tennis court", "--out", taipei / "pred.csv")
     rows = list(csv.DictReader((taipei / "pred.csv").open()))
     assert {row["label"] for row in rows} <= {"cat", "tennis court"}
 
 
 @pytest.mark.slow
-def test_without_a_file_each_photo_is_a_line(showtell, taipei):  # noqa: F811
+def test_without_a_file_each_photo_is_a_line(showtell, taipei):
     code, out, err = run(showtell, taipei, "--top", "2")
     lines = out.splitlines()
     assert code == 0 and len(lines) == 5 and "tiny" in err
@@ -57,7 +56,7 @@ def test_without_a_file_each_photo_is_a_line(showtell, taipei):  # noqa: F811
 
 
 @pytest.mark.slow
-def test_a_photo_that_cannot_be_read_gets_the_first_label(showtell, taipei):  # noqa: F811
+def test_a_photo_that_cannot_be_read_gets_the_first_label(showtell, taipei):
     (taipei / "val" / "1_777.png").write_bytes(b"no photo")
     code, _, err = run(showtell, taipei, "--out", taipei / "pred.csv")
     assert "left out" not in err and code == 3 and "not read: 1_777.png" in err and "first label, 0" in err
@@ -68,7 +67,7 @@ def test_a_photo_that_cannot_be_read_gets_the_first_label(showtell, taipei):  # 
 
 
 @pytest.mark.slow
-def test_prompts_are_compared_where_the_truth_is_known(showtell, taipei):  # noqa: F811
+def test_prompts_are_compared_where_the_truth_is_known(showtell, taipei):
     code, out, _ = run(showtell, taipei, "--truth", "name", "--top", "2", "--prompt", "a {}", "--prompt", "{} {}")
     assert code == 0 and "accuracy on 5 photos of 3 classes" in out
     for word in ("a {}", "{} {}", "ensemble", "top-2", "class recall", "best", "Holm"):
@@ -78,13 +77,13 @@ def test_prompts_are_compared_where_the_truth_is_known(showtell, taipei):  # noq
 
 
 @pytest.mark.slow
-def test_a_set_of_prompts_and_own_ones_go_together(showtell, taipei):  # noqa: F811
+def test_a_set_of_prompts_and_own_ones_go_together(showtell, taipei):
     _, out, _ = run(showtell, taipei, "--truth", "name", "--prompts", "none", "--prompt", "a {}")
     assert "ensemble" in out and "a {}" in out
 
 
 @pytest.mark.slow
-def test_folders_are_labels_and_the_truth(showtell, tmp_path):  # noqa: F811
+def test_folders_are_labels_and_the_truth(showtell, tmp_path):
     for name, path in zip(["red_car", "dog", "dog"], draw_photos(tmp_path / "drawn", count=3), strict=True):
         (tmp_path / "album" / name).mkdir(parents=True, exist_ok=True)
         shutil.copy(path, tmp_path / "album" / name)
@@ -93,7 +92,7 @@ def test_folders_are_labels_and_the_truth(showtell, tmp_path):  # noqa: F811
 
 
 @pytest.mark.slow
-def test_long_rows_say_what_else_is_known(showtell, taipei):  # noqa: F811
+def test_long_rows_say_what_else_is_known(showtell, taipei):
     (taipei / "val" / "9_777.png").write_bytes(b"no photo")
     run(showtell, taipei, "--truth", "name", "--long", "--out", taipei / "pred.csv")
     rows = {row["filename"]: row for row in csv.DictReader((taipei / "pred.csv").open())}
@@ -107,7 +106,7 @@ def test_long_rows_say_what_else_is_known(showtell, taipei):  # noqa: F811
 
 
 @pytest.mark.slow
-def test_bars_are_a_picture_for_each_photo(showtell, taipei):  # noqa: F811
+def test_bars_are_a_picture_for_each_photo(showtell, taipei):
     code, out, _ = run(showtell, taipei, "--truth", "name", "--bars", taipei / "bars")
     assert code == 0 and "5 pictures" in out
     pictures = sorted((taipei / "bars").iterdir())
@@ -153,7 +152,7 @@ def test_wrong_use_is_one_line(showtell, taipei, monkeypatch, libraries, case): 
     assert (code, out) == (2, "") and word in err and len(err.splitlines()) == 1
 
 
-def test_a_folder_without_photos_and_a_photo_that_there_is_not_are_one_line(showtell, tmp_path):  # noqa: F811
+def test_a_folder_without_photos_and_a_photo_that_there_is_not_are_one_line(showtell, tmp_path):
     (tmp_path / "empty").mkdir()
     for photos, word in (("empty", "no photos"), ("nowhere.jpg", "does not exist")):
         code, _, err = showtell("classify", tmp_path / photos, "--labels", "a,b")
@@ -161,7 +160,7 @@ def test_a_folder_without_photos_and_a_photo_that_there_is_not_are_one_line(show
 
 
 @pytest.mark.slow
-def test_a_captioner_that_repeats_captions_cannot_score(showtell, taipei, tmp_path, monkeypatch):  # noqa: F811
+def test_a_captioner_that_repeats_captions_cannot_score(showtell, taipei, tmp_path, monkeypatch):
     few = ["data.images=20", "data.val_images=4", "data.test_images=0", "encoder.image_size=64"]
     showtell("train", "nearest", "data=scenes", *few, "--run", tmp_path / "nearest")
     code, _, err = run(showtell, taipei, model=tmp_path / "nearest")

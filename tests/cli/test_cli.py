@@ -15,7 +15,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from showtell.cli import app, main
+from showtell.cli import app
 from showtell.plumbing.errors import InputError
 from showtell.settings.text import packaged_recipes
 from tests.small import FROZEN, RECIPE, write_karpathy
@@ -38,27 +38,6 @@ COMMANDS = [
     "features",
     "doctor",
 ]
-
-
-@pytest.fixture
-def showtell(monkeypatch, capsys):
-    """`showtell("caption", "a.jpg")` -> (exit code, standard output, standard error), in this process."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["showtell", *map(str, words)])
-        monkeypatch.setattr(
-            "showtell.plumbing.progress.QUIET_SECONDS", 600
-        )  # no bar, however slow the machine is today
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err
-        return code, said.out, said.err
-
-    return run
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from showtell.plumbing.errors import InputError
 from showtell.serve.run import is_this_machine, listen, short_names
-from tests.cli.test_cli import showtell  # noqa: F401
+from tests.cli.conftest import showtell  # noqa: F401 - a fixture
 from tests.serve.running import small_models
 
 
