@@ -105,7 +105,7 @@ def _photographs_explained(photos: PhotoResults) -> Section:
     looked = [_looked(photos.captioner, photos.paths[name]) for name in chosen]
     text = (
         "For each word, the bright part is what made the word likelier (attention x gradient). For small words such as "
-        "`a`, it is often anywhere, because the words before are enough to predict them."
+        "a or the, it is often anywhere, because the words before are enough to predict them."
     )
     command = f"showtell explain PHOTO --model {photos.model}"
     return Section(f"What {photos.model} looked at", text, looked=looked, protocol=[("command", command)])

@@ -68,6 +68,8 @@ def train(
         recipe = world.from_main(with_metric(recipe, console) if world.main else None)
         saved = world.main_first(partial(open_run, recipe, run, resume, partial(say, console)))
         if saved is not None and saved.where.finished and not _asks_for_more(recipe, saved):
+            if world.main:
+                _sweep(run)  # it may have been killed while it wrote its last file
             if (run / LINES).is_file():
                 complete_csv(run)
             say(console, f"{run} finished at step {saved.where.step}: there is nothing to resume")
@@ -89,9 +91,13 @@ def _asks_for_more(recipe: Recipe, saved: Checkpoint) -> bool:
     return patient and all(limit is None or reached < limit for reached, limit in limits)
 
 
+def _sweep(run: Path) -> None:
+    sweep(run, (*FILES, MODEL, RECIPE, MADE))
+
+
 def _learn(job: Job, saved: Checkpoint | None, console: Console, after_epoch: AfterEpoch) -> None:
     if job.world.main:
-        sweep(job.run, (*FILES, MODEL, RECIPE, MADE))
+        _sweep(job.run)
     # Before begin(), which writes the first checkpoint, so that Ctrl-C cannot break it.
     with stop_signal(echoes=job.world.size > 1) as stop:
         if saved is None:

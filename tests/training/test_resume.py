@@ -203,3 +203,10 @@ def test_a_finished_run_is_left_as_it_is(tmp_path, frozen_run):
     said = train_small(run, *ACCUMULATED, resume=True)
     assert said.startswith(f"{run} finished at step 8: ") and said.endswith("nothing to resume\n")
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == times
+
+
+def test_what_a_kill_at_the_very_end_left_is_swept(tmp_path, frozen_run):
+    run = shutil.copytree(frozen_run, tmp_path / "run")
+    (run / ".metrics.csv.0123456789abcdef.part").write_text("half")
+    train_small(run, *ACCUMULATED, resume=True)
+    assert not list(run.glob(".*.part"))
