@@ -2,6 +2,7 @@
 
 import functools
 import os
+import sys
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
 
@@ -52,4 +53,25 @@ def frozen_run(tmp_path_factory):
     """A finished run of 8 steps on cached features, two batches a step; not to be changed."""
     run = tmp_path_factory.mktemp("frozen") / "run"
     train_small(run, *FROZEN, "train.accumulate=2")
+    return run
+
+
+@pytest.fixture
+def showtell(monkeypatch, capsys):
+    """`showtell("caption", "a.jpg")` -> (exit code, standard output, standard error), in this process."""
+    from showtell.cli import main  # not before `shapes`
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["showtell", *map(str, words)])
+        # No bar, however slow the machine is today
+        monkeypatch.setattr("showtell.plumbing.progress.QUIET_SECONDS", 600)
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code or 0
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return code, said.out, said.err
+
     return run

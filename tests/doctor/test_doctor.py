@@ -1,15 +1,14 @@
 """`showtell doctor` as people type it: what it prints, writes and returns, on clean sets and on broken ones."""
 
+import functools
 import io
 import json
 import os
-import sys
 
 import pytest
 from PIL import Image
 from rich.console import Console
 
-from showtell.cli import main
 from showtell.recipe.check import check
 from showtell.settings.text import load_recipe
 from showtell.training.loop import train
@@ -19,22 +18,9 @@ CAPTIONS = ["a brown dog runs over the grass", "the dog is running fast over gra
 
 
 @pytest.fixture
-def doctor(monkeypatch, capsys):
+def doctor(showtell):
     """`doctor(...)` -> (exit code, standard output, standard error)."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["showtell", "doctor", *map(str, words)])
-        monkeypatch.setattr("showtell.plumbing.progress.QUIET_SECONDS", 600)
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err
-        return code, said.out, said.err
-
-    return run
+    return functools.partial(showtell, "doctor")
 
 
 @pytest.fixture

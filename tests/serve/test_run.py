@@ -10,11 +10,10 @@ import pytest
 
 from showtell.plumbing.errors import InputError
 from showtell.serve.run import is_this_machine, listen, short_names
-from tests.cli.conftest import showtell  # noqa: F401 - a fixture
 from tests.serve.running import small_models
 
 
-def test_a_port_in_use_is_one_line(showtell):  # noqa: F811
+def test_a_port_in_use_is_one_line(showtell):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -33,14 +32,14 @@ WRONG = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", WRONG)
-def test_wrong_use_is_one_clear_line(showtell, case):  # noqa: F811
+def test_wrong_use_is_one_clear_line(showtell, case):
     words, word = WRONG[case]
     code, _, err = showtell("serve", *words)
     lines = [line for line in err.splitlines() if not line.startswith("loading")]
     assert code == 2 and word in err and len(lines) == 1
 
 
-def test_without_the_extra_the_error_names_it(showtell, monkeypatch):  # noqa: F811
+def test_without_the_extra_the_error_names_it(showtell, monkeypatch):
     for name in [name for name in sys.modules if name.startswith("showtell.serve")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
