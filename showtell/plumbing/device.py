@@ -72,9 +72,9 @@ def denormals_flushed() -> Iterator[None]:
 
 
 def give_back_memory() -> None:
-    """Give freed memory back to the system, which glibc does not do by itself: it takes 20 ms.
+    """Give freed memory back to the system, which glibc does not do by itself.
 
-    Batches of different lengths leave gaps of different sizes. After 150 steps of bern-6 they had .35 of .94 GB.
+    Batches of different lengths leave gaps of different sizes: after 150 steps of bern-6 a third of what it holds.
     """
     if (trim := _trim()) is not None:
         trim(0)
