@@ -15,11 +15,11 @@ PYTEST := OMP_NUM_THREADS=1 PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 2 --dist
 test: .venv/ready
 	$(PYTEST) -m "not slow"
 
-# For daily work, under 90 seconds: also without those that train, follow a page of the docs, or test benchmarks
+# For daily work, about two minutes: also without those that train, follow a page of the docs, or test benchmarks
 test-fast: .venv/ready
 	$(PYTEST) -m "not slow and not trains and not pages" --ignore=tests/benchmarks
 
-# What takes longer than a quarter of a second, or repeats a test with other options: about 10 minutes
+# What takes longer than a quarter of a second, or repeats a test with other options
 test-slow: .venv/ready
 	$(PYTEST) -m slow
 

@@ -5,6 +5,8 @@ A share of 0.5 means: the machine's own best would need half of our time.
 - A training step of bern-6 at its sizes, features in memory: the same number of products as large square matrices.
 - Captions of `tiny` from JPEGs, as of an album: only its encoder, on squares in memory.
 - Beam search at GPT-2 small's size: only reading its weights once for each word.
+
+The JPEGs are drawn; `SHOWTELL_BENCH_PHOTOS=FOLDER` takes real ones.
 """
 
 import os
@@ -61,7 +63,8 @@ def _training(quick: bool) -> Ratio:
     with FlopCounterMode(display=False) as counter:
         step()
     operations = counter.get_total_flops()
-    dtype = torch.bfloat16 if precision._enabled else torch.float32
+    with precision:
+        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
     note = f"{operations / 1e9:.1f} billion operations, {str(dtype).removeprefix('torch.')}"
     return compare("step of bern-6: the same products / ours", step, _products(operations, dtype), 3, 0.5, note)
 

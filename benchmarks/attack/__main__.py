@@ -74,8 +74,10 @@ def try_input(kind: str, seeds: Path, work: Path, seed: int) -> bool:
 
 
 def try_kill(name: str, seeds: Path, work: Path, seed: int) -> bool:
-    """Kill a command at a random moment, or before a change of its files; for some seeds also run it twice at once and
-    on a full disk. Whether all ended well."""
+    """Kill a command at a random moment, or before a change of its files. Whether all ended well.
+
+    For some seeds it also runs twice at once, and on a full disk.
+    """
     turn = seed // len(LINES)
     ways = (kill, twice, fill) if turn % TWICE_AND_FULL == 0 else (change,) if turn % 2 else (kill,)
     well = True

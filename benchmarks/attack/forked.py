@@ -17,13 +17,8 @@ from showtell.plumbing.errors import ShowtellError
 SECONDS = 20.0  # after which a command hangs
 MEGABYTES = 1500
 POLL = 0.005  # seconds
-CHANGES = (
-    "os.rename",
-    "os.remove",
-    "os.rmdir",
-    "os.truncate",
-    "os.link",
-)  # as Python reports them; replace is a rename
+# Changes of files, as Python reports them: a replace is a rename
+CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.truncate", "os.link")
 DONE = (0, 2, 3)  # exit codes: done, a user's mistake, some photos cannot be read
 
 

@@ -1,7 +1,7 @@
 """A finished run -> its figures, in two small files of the project, so that a table needs no run folder.
 
-Training all runs of the plan takes longer than a machine may be there. `NAME.json` has the recipe, the scores and the
-costs; `NAME.npz` has what each photo adds to each metric, for the tables that compare runs.
+Training all runs of the plan takes longer than a machine may be there. `NAME-SPLIT.json` has the recipe, the scores
+and the costs; `NAME-SPLIT.npz` has what each photo adds to each metric, for the tables that compare runs.
 """
 
 import json
@@ -80,7 +80,12 @@ def measure(plan: Plan, run: Run, records: Sequence[Record]) -> Measured:
 
 def is_kept(run: Run, place: Path) -> bool:
     """Whether there are figures of the run."""
-    return (place / f"{run.name}.json").is_file()
+    return _file(run, place).is_file()
+
+
+def _file(run: Run, place: Path) -> Path:
+    """The scores of another split are another file."""
+    return place / f"{run.name}-{run.split}.json"
 
 
 def gather(plan: Plan, runs: Sequence[Run], records: Sequence[Record], place: Path) -> dict[Run, Measured]:
@@ -89,26 +94,26 @@ def gather(plan: Plan, runs: Sequence[Run], records: Sequence[Record], place: Pa
     for run in runs:
         if is_trained(run) and is_scored(run):
             found[run] = measure(plan, run, records)
-            write(place, run.name, found[run])
+            write(_file(run, place), found[run])
         elif (kept := read_kept(plan, run, place)) is not None:
             found[run] = kept
     return found
 
 
-def write(place: Path, name: str, measured: Measured) -> None:
+def write(path: Path, measured: Measured) -> None:
     """Write both files, first the rows, so that a file of figures is never without them."""
-    place.mkdir(parents=True, exist_ok=True)
-    with whole(place / f"{name}.npz") as part, part.open("wb") as file:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole(path.with_suffix(".npz")) as part, part.open("wb") as file:
         small: dict[str, Any] = {name: rows.astype(np.float32) for name, rows in measured.rows.items()}
         np.savez_compressed(file, **small)
     content = asdict(measured)
     del content["rows"]
-    write_json(place / f"{name}.json", content)
+    write_json(path, content)
 
 
 def read_kept(plan: Plan, run: Run, place: Path) -> Measured | None:
     """What is kept of a run, None if nothing is. Raises InputError if another recipe made it."""
-    path = place / f"{run.name}.json"
+    path = _file(run, place)
     if not is_kept(run, place):
         return None
     content = read_json(path, LIMIT)

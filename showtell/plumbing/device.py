@@ -74,7 +74,7 @@ def denormals_flushed() -> Iterator[None]:
 def give_back_memory() -> None:
     """Give freed memory back to the system, which glibc does not do by itself.
 
-    Batches of different lengths leave gaps of different sizes: after 150 steps of bern-6 a third of what it holds.
+    Batches of different lengths leave gaps in its heap. They grow to a large part of what a training holds.
     """
     if (trim := _trim()) is not None:
         trim(0)

@@ -10,7 +10,7 @@ from rich.console import Console
 from torch import Tensor
 
 from showtell.captioners.captioner import Captioner
-from showtell.captioners.huggingface.network import CONFIG, captions
+from showtell.captioners.huggingface.network import CONFIG, is_of_captioner
 from showtell.checkpoint import RECIPE
 from showtell.clip import Clip
 from showtell.encoders.clip.towers import OPEN_CLIP
@@ -87,7 +87,7 @@ def is_captioner(name: str) -> bool:
         return _has_recipe(name) or _hub_captions(name)
     folder = at_home(name, "--model")
     if folder.exists() or name.count("/") != 1 or is_path(name):
-        return (folder / RECIPE).is_file() or captions(folder / CONFIG)
+        return (folder / RECIPE).is_file() or is_of_captioner(folder / CONFIG)
     return _has_recipe(name) or _hub_captions(name)
 
 
@@ -96,7 +96,7 @@ def _hub_captions(repository: str) -> bool:
         config = hub_file(repository, [CONFIG])
     except InputError:  # who loads it has the words for it
         return False
-    return config is not None and captions(config)
+    return config is not None and is_of_captioner(config)
 
 
 def _has_recipe(repository: str) -> bool:

@@ -344,14 +344,26 @@ def test_what_was_measured_outlives_its_folder(made, results, tmp_path):
     assert code == 0 and "0 runs: 0 are there, 0 to make" in out
 
 
+def test_figures_of_another_split_are_not_those_of_this_one(made, tmp_path):
+    plan = read_plan(made / "plan.yaml")
+    place = tmp_path / "measured"
+    command._sections(plan, "small", planned_runs(made), place)
+    plan.split = "test"
+    runs = runs_of(plan, "small", str(made / "small"), tmp_path / "none")
+    assert (
+        f"Not made yet: {', '.join(f'small-{name}' for name in NAMES)}."
+        in command._sections(plan, "small", runs, place)["small"]
+    )
+
+
 def test_figures_of_another_recipe_are_told(made, tmp_path):
     folder = copied(made, tmp_path / "copy")
     sections_of(folder, tmp_path / "measured")
     shutil.rmtree(folder / "runs")
-    path = tmp_path / "measured/small-bern-1-1.json"
+    path = tmp_path / "measured/small-bern-1-1-val.json"
     content = json.loads(path.read_text())
     content["recipe"]["train"]["max_steps"] = 9
     path.write_text(json.dumps(content))
-    told = r"small-bern-1-1.json was made with train.max_steps=9, and the plan says 2; delete it"
+    told = r"small-bern-1-1-val.json was made with train.max_steps=9, and the plan says 2; delete it"
     with pytest.raises(InputError, match=told):
         sections_of(folder, tmp_path / "measured")

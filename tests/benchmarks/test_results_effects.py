@@ -16,6 +16,7 @@ from benchmarks.results.plan import Effect, read_plan
 from showtell.cache.contents import digest_file
 from showtell.metrics import METRICS
 from showtell.metrics.significance import holm, intervals, paired
+from showtell.plumbing.errors import InputError
 from showtell.recipe.build import build
 from showtell.scoring.compare import compare_runs
 from tests.benchmarks.planned import copied, make_planned, planned_runs
@@ -147,6 +148,22 @@ def test_seeds_that_one_of_them_lacks_are_left_out_and_said(made):
     assert "Title: Small, 2 photos (val), seed 2.\n" in text and "Not made yet: small-wider-1." in text
     assert "showtell compare runs/results/small-bern-1-2 runs/results/small-wider-2 --split" in text
     assert section(made, "bern-1", "wider", ready=ready[:2]) == "Not made yet: small-wider-1, small-wider-2."
+
+
+def test_what_is_made_is_compared_and_the_rest_is_named(made):
+    ready = [run for run in planned_runs(made) if run.entry != "wider"]
+    text = section(made, "bern-1", "wider", "nearest", ready=ready)
+    assert list(cells(text)) == ["`bern-1`", "`nearest`", "`nearest` - `bern-1`"]
+    assert "Not made yet: small-wider-1, small-wider-2." in text
+    only = [run for run in ready if run.entry == "nearest"]  # the first, with which all are compared, is missing
+    assert section(made, "bern-1", "nearest", ready=only) == "Not made yet: small-bern-1-1, small-bern-1-2."
+
+
+def test_figures_of_other_photos_are_refused(made, monkeypatch):
+    digests = iter("abcdefgh")
+    monkeypatch.setattr(measuring, "digest_of", lambda references: next(digests))
+    with pytest.raises(InputError, match="different photos or captions"):
+        section(made, "bern-1", "nearest")
 
 
 def test_photos_that_one_run_has_no_caption_of_are_left_out(made, tmp_path):

@@ -97,7 +97,7 @@ def _check_config(transformers: Any, name: str, path: Path) -> None:
     kind = config.get("model_type") if isinstance(config, dict) else None
     if kind is None:
         raise refused(name, f"has a {CONFIG} without model_type, so it is no model of transformers")
-    if kind in transformers.models.auto.modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES:
+    if _captions(transformers, kind):
         return
     if "auto_map" in config:
         wrong = f"is a {kind!r}, which brings code of its own, and Showtell never runs such code"
@@ -109,14 +109,16 @@ def _check_config(transformers: Any, name: str, path: Path) -> None:
     raise refused(name, wrong, taker="captioner 'huggingface' takes", takes=SUCH_AS)
 
 
-def captions(config: Path) -> bool:
-    """Whether a config.json is that of a model that says text about photos; False for a CLIP, and for no file."""
+def is_of_captioner(config: Path) -> bool:
+    """Whether a config.json is that of a model that captions. It is not for a CLIP, or if the file is missing."""
     try:
-        kind = read_json(config).get("model_type")
+        return _captions(_library(), read_json(config).get("model_type"))
     except (InputError, AttributeError):
         return False
-    known = _library().models.auto.modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
-    return kind in known
+
+
+def _captions(transformers: Any, kind: str | None) -> bool:
+    return kind in transformers.models.auto.modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 
 
 def _network(transformers: Any, name: str, source: str, dtype: str, options: dict[str, Any]) -> Any:
