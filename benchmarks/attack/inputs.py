@@ -11,6 +11,7 @@ import showtell
 from benchmarks.attack.forked import command
 from benchmarks.attack.mutate import mutated
 from benchmarks.attack.seeds import CAPTIONS
+from showtell.plumbing.language_models import language_model
 
 Work = Callable[[], object]
 OF_RUN = ("recipe.yaml", "metrics.jsonl", "made.json", "last/state.json", "last/random.safetensors", "metrics.csv")
@@ -87,6 +88,18 @@ def regions(seeds: Path, folder: Path, random: Random) -> Work:
     return command("features", seeds / "recipe.yaml", *data, "regions=precomputed", f"regions.file={chosen}")
 
 
+def language_models(seeds: Path, folder: Path, random: Random) -> Work:
+    """A GGUF file, which is converted into the cache."""
+    file = folder / "model.gguf"
+    file.write_bytes(mutated((seeds / "model.gguf").read_bytes(), random))
+
+    def work() -> None:
+        os.environ["SHOWTELL_CACHE"] = str(folder / "cache")
+        language_model(str(file), "decoder.model")
+
+    return work
+
+
 KINDS: dict[str, Callable[[Path, Path, Random], Work]] = {
     "photos": photos,
     "captions": captions,
@@ -98,6 +111,7 @@ KINDS: dict[str, Callable[[Path, Path, Random], Work]] = {
     "runs": runs,
     "features": features,
     "regions": regions,
+    "language_models": language_models,
 }
 
 

@@ -7,6 +7,7 @@ import shutil
 import tarfile
 from pathlib import Path
 
+import gguf
 import h5py
 import numpy as np
 import yaml
@@ -14,6 +15,7 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from showtell.plumbing.console import Plain
+from showtell.plumbing.language_models import language_model
 from showtell.recipe.check import check
 from showtell.scoring.evaluate import evaluate_run
 from showtell.training.loop import train
@@ -31,7 +33,7 @@ RECIPE = {
 
 
 def make(folder: Path, run: Path | None = None) -> None:
-    """`photos/`, `captions/FORM/`, `regions/`, `recipe.yaml`, `run/`. A finished run saves its training."""
+    """`photos/`, `captions/FORM/`, `regions/`, `recipe.yaml`, `model.gguf` and `run/`, which saves its training."""
     (folder / "photos").mkdir(parents=True)
     picture = Image.fromarray(np.linspace(0, 255, 40 * 48 * 3).reshape(40, 48, 3).astype(np.uint8))
     for ending, form in FORMS.items():
@@ -46,6 +48,8 @@ def make(folder: Path, run: Path | None = None) -> None:
         write(home, picture)
     _regions(folder / "regions")
     (folder / "recipe.yaml").write_text(yaml.safe_dump(RECIPE))
+    _llama(folder / "model.gguf")
+    language_model(str(folder / "model.gguf"), "decoder.model")  # imports what reads it, once for all attacks
     if run is None:
         train(check(RECIPE), folder / "run")
     else:
@@ -69,6 +73,43 @@ def _regions(home: Path) -> None:
     with h5py.File(home / "all.h5", "w") as file:
         for name, array in flat.items():
             file[name] = array
+
+
+def _llama(file: Path) -> None:
+    """A language model of one layer with random weights, and its tokenizer."""
+    tokens = ["<s>", "</s>", *map(chr, range(ord("a"), ord("z") + 1)), "Ġ", "Ġa"]
+    width, inner = 16, 24
+    writer = gguf.GGUFWriter(str(file), "llama")
+    writer.add_block_count(1)
+    writer.add_context_length(32)
+    writer.add_embedding_length(width)
+    writer.add_feed_forward_length(inner)
+    writer.add_head_count(2)
+    writer.add_head_count_kv(2)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_vocab_size(len(tokens))
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(tokens)
+    writer.add_token_merges(["Ġ a"])
+    writer.add_bos_token_id(0)
+    writer.add_eos_token_id(1)
+    shapes = {
+        "token_embd": (len(tokens), width),
+        "output_norm": (width,),
+        "blk.0.attn_norm": (width,),
+        "blk.0.ffn_norm": (width,),
+        "blk.0.ffn_gate": (inner, width),
+        "blk.0.ffn_up": (inner, width),
+        "blk.0.ffn_down": (width, inner),
+        **{f"blk.0.attn_{name}": (width, width) for name in ("q", "k", "v", "output")},
+    }
+    draw = np.random.default_rng(0)
+    for name, shape in shapes.items():
+        writer.add_tensor(f"{name}.weight", draw.standard_normal(shape, dtype=np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
 
 
 def _coco(home: Path, _: Image.Image) -> None:
