@@ -5,6 +5,7 @@ and its part is made again, from the rows that are on disk; Ray moves only numbe
 """
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,22 +14,37 @@ from showtell.plumbing.errors import InputError, ShowtellError
 from showtell.predict.album.run import Engine, Steps
 from showtell.predict.album.work import Step, Work, make_parts
 
+ERROR = re.compile(r"[\w.]*(Error|Exception)\b")
 Load = Callable[[], Captioner]
 
 
 class Maker:
-    """An actor: it loads the captioner once and makes the parts that it is given."""
+    """An actor: it loads the captioner once and makes the parts that it is given.
+
+    Our own errors are handed on as text. Raised here, Ray would retry them and hide their words in its own.
+    """
 
     def __init__(self, load: Load, work: Work) -> None:
-        self.captioner, self.work = load(), work
+        self.load, self.work = load, work
+        self.captioner: Captioner | None = None
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        made = [_summed(number, self.captioner, self.work) for number in batch["part"].tolist()]
+        made = [self._make(number) for number in batch["part"].tolist()]
         return {name: [each[name] for each in made] for name in made[0]}
 
+    def _make(self, number: int) -> dict[str, Any]:
+        steps: list[Step] = []
+        error = ""
+        try:
+            if self.captioner is None:
+                self.captioner = self.load()
+            steps += make_parts(self.captioner, self.work, [number])
+        except ShowtellError as wrong:
+            error = str(wrong)
+        return _summed(number, steps) | {"error": error}
 
-def _summed(number: int, captioner: Captioner, work: Work) -> dict[str, Any]:
-    steps = list(make_parts(captioner, work, [number]))
+
+def _summed(number: int, steps: list[Step]) -> dict[str, Any]:
     sums = {name: sum(getattr(step, name) for step in steps) for name in ("photos", "failed", "before")}
     kept = [image_id for step in steps for image_id in step.kept]
     return {"part": number, **sums, "kept": json.dumps(kept)}
@@ -59,11 +75,13 @@ def engine(load: Load) -> Engine:
         )
         try:
             for row in made.iter_rows():
+                if row["error"]:
+                    raise InputError(row["error"])
                 yield Step(
                     row["part"], row["photos"], row["failed"], row["before"], tuple(json.loads(row["kept"])), True
                 )
         except ray.exceptions.RayError as error:
-            raise _own(error) from None
+            raise InputError(_line(error), key="--engine ray") from None
 
     return make
 
@@ -82,11 +100,7 @@ def _ray() -> Any:
     return ray
 
 
-def _own(error: BaseException) -> Exception:
-    """Our own error inside Ray's, with its words, or else the first line of Ray's."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ShowtellError):
-            return InputError(str(cause))
-        cause = getattr(cause, "cause", None) or cause.__cause__
-    return InputError(str(error).strip().splitlines()[-1], key="--engine ray")
+def _line(error: BaseException) -> str:
+    """The line of Ray's long text that names the error; its last line may be advice."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return next((line for line in reversed(lines) if ERROR.match(line)), lines[-1] if lines else type(error).__name__)

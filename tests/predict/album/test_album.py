@@ -290,3 +290,13 @@ def test_an_actor_of_ray_makes_the_same_parts(album, tmp_path, whole):
     made = Maker(Shades, Work(out))({"part": np.array([2, 0, 1])})
     assert made["part"] == [2, 0, 1] and made["photos"] == [2, 5, 5] and made["failed"] == [0, 1, 0]
     assert written(out) == whole
+
+
+def test_an_actor_of_ray_hands_on_our_errors_in_their_words(album, tmp_path):
+    def load():
+        raise InputError("has no weights", key="--model", value="x")
+
+    out = tmp_path / "actor"
+    make(album, out)
+    made = Maker(load, Work(out))({"part": np.array([0])})
+    assert made["error"] == [str(InputError("has no weights", key="--model", value="x"))] and made["photos"] == [0]

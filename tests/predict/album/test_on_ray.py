@@ -60,7 +60,8 @@ def cluster():
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, **ports()})
     made.add_node(num_cpus=1, **ports())
     root = Path(__file__).parents[3]
-    ray.init(made.address, log_to_driver=False, runtime_env={"env_vars": {"PYTHONPATH": str(root)}})
+    path = os.pathsep.join([str(root), str(root / "tests")])  # pytest calls this file predict.album.test_on_ray
+    ray.init(made.address, log_to_driver=False, runtime_env={"env_vars": {"PYTHONPATH": path}})
     yield made
     ray.shutdown()
     made.shutdown()
