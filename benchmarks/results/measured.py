@@ -11,6 +11,7 @@ from hashlib import blake2b
 from pathlib import Path
 from statistics import median
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -117,13 +118,17 @@ def read_kept(plan: Plan, run: Run, place: Path) -> Measured | None:
     if not is_kept(run, place):
         return None
     content = read_json(path, LIMIT)
-    if wrong := differs(content["recipe"], _shown(plan, run)):
+    try:
+        with np.load(path.with_suffix(".npz"), allow_pickle=False) as rows:
+            kept = Measured(**content, rows={name: rows[name].astype(np.float64) for name in rows.files})
+    except (TypeError, ValueError, OSError, BadZipFile) as error:
+        raise InputError(f"{path} or its .npz is damaged ({error}); delete both to make the run anew") from None
+    if wrong := differs(kept.recipe, _shown(plan, run)):
         key, before, now = wrong
         raise InputError(
             f"{path} was made with {key}={before}, and the plan says {now}; delete it to make the run anew"
         )
-    with np.load(path.with_suffix(".npz"), allow_pickle=False) as rows:
-        return Measured(**content, rows={name: rows[name].astype(np.float64) for name in rows.files})
+    return kept
 
 
 def digest_of(references: Mapping[str, Sequence[str]]) -> str:

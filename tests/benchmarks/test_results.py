@@ -367,3 +367,13 @@ def test_figures_of_another_recipe_are_told(made, tmp_path):
     told = r"small-bern-1-1-val.json was made with train.max_steps=9, and the plan says 2; delete it"
     with pytest.raises(InputError, match=told):
         sections_of(folder, tmp_path / "measured")
+
+
+@pytest.mark.parametrize(("ending", "content"), [(".npz", b"PK nothing"), (".json", b"{}"), (".json", b'{"recipe": 3')])
+def test_a_damaged_file_of_figures_is_told(made, tmp_path, ending, content):
+    folder = copied(made, tmp_path / "copy")
+    sections_of(folder, tmp_path / "measured")
+    shutil.rmtree(folder / "runs")
+    (tmp_path / f"measured/small-bern-1-1-val{ending}").write_bytes(content)
+    with pytest.raises(InputError, match="small-bern-1-1-val"):
+        sections_of(folder, tmp_path / "measured")
