@@ -15,9 +15,10 @@ PYTEST := OMP_NUM_THREADS=1 PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 2 --dist
 test: .venv/ready
 	$(PYTEST) -m "not slow"
 
-# For daily work, about two minutes: also without those that train, follow a page of the docs, or test benchmarks
+# For daily work: also without those that train, follow a page of the docs, test benchmarks, or ask every part of a
+# table the same questions
 test-fast: .venv/ready
-	$(PYTEST) -m "not slow and not trains and not pages" --ignore=tests/benchmarks
+	$(PYTEST) -m "not slow and not trains and not pages" --ignore=tests/benchmarks --ignore-glob='*/test_every_*.py'
 
 # What takes longer than a quarter of a second, or repeats a test with other options
 test-slow: .venv/ready
