@@ -10,6 +10,7 @@ from itertools import accumulate
 from math import ceil
 from typing import Literal, NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from PIL import Image
@@ -141,7 +142,8 @@ def load_folded(network: nn.Module, state: dict[str, Tensor]) -> None:
     weights = [tensor for tensor in state.values() if tensor.ndim == 4]
     norms = [name.removesuffix("running_mean") for name in state if name.endswith("running_mean")]
     for convolution, weight, norm in zip(convolutions, weights, norms, strict=True):
-        scale = state[norm + "weight"] / (state[norm + "running_var"] + EPSILON).sqrt()
+        # numpy rounds roots correctly; those of torch, and so the fingerprint, differ between machines in the last bit
+        scale = state[norm + "weight"] / torch.from_numpy(np.sqrt((state[norm + "running_var"] + EPSILON).numpy()))
         bias = state[norm + "bias"] - state[norm + "running_mean"] * scale
         convolution.load_state_dict({"weight": weight * scale[:, None, None, None], "bias": bias})
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from showtell.captioners.caption import Caption
-from showtell.loading import load
+from showtell.loading import load, packaged_models
 from showtell.plumbing.errors import InputError
 from showtell.predict.album.confidence import FILE, calibrate, fit, mean_log_prob, read_calibration
 
@@ -33,3 +33,8 @@ def test_a_run_keeps_its_curve_and_another_decoding_has_none(frozen_run, tmp_pat
     (tmp_path / FILE).write_text("{}")
     with pytest.raises(InputError, match="damaged"):
         read_calibration(tmp_path, captioner)
+
+
+def test_the_packaged_model_has_its_curve_on_every_machine():
+    curve = read_calibration(packaged_models()["tiny"], load("tiny"))
+    assert curve is not None and curve(-0.1) > curve(-1.0)
