@@ -16,7 +16,7 @@ from showtell.plumbing.errors import InputError, Interrupted
 from showtell.plumbing.lock import Lock
 from showtell.predict.album import plan as plans
 from showtell.predict.album.look import least_sure, rows
-from showtell.predict.album.on_ray import Maker
+from showtell.predict.album.on_ray import Maker, _line
 from showtell.predict.album.pipeline import captioned
 from showtell.predict.album.plan import Plan
 from showtell.predict.album.run import Asked, caption_album
@@ -300,3 +300,9 @@ def test_an_actor_of_ray_hands_on_our_errors_in_their_words(album, tmp_path):
     make(album, out)
     made = Maker(load, Work(out))({"part": np.array([0])})
     assert made["error"] == [str(InputError("has no weights", key="--model", value="x"))] and made["photos"] == [0]
+
+
+def test_of_a_long_text_of_ray_the_line_with_the_error_is_told():
+    told = "Exception in an actor, with its stack:\n  a.py, line 3\nValueError: no such photo\nTo retry, configure x."
+    assert _line(RuntimeError(told)) == "ValueError: no such photo"
+    assert _line(RuntimeError("only this")) == "only this" and _line(RuntimeError("")) == "RuntimeError"
