@@ -45,8 +45,8 @@ def main() -> None:
     parser.add_argument("sizes", type=int, nargs="+", metavar="SIZE")
     parser.add_argument("--model")
     given = parser.parse_args()
-    sizes = ("photos", "seconds", "processor time", "for each photo", "anonymous memory, first part to last")
-    print("\n".join(head(sizes)), flush=True)
+    columns = ("photos", "seconds", "processor time", "for each photo", "anonymous memory, first part to last")
+    print("\n".join(head(columns)), flush=True)
     for size in given.sizes:
         child = os.fork()
         if not child:
@@ -68,7 +68,7 @@ def measure(photos: Path, size: int, model: str | None) -> None:
         seconds, spent = time.perf_counter() - began, time.process_time() - spent
         memory.append(anonymous())
         pace = f"{1000 * spent / report.photos:.1f} ms"
-        kept = " to ".join(f"{value:.0f}" for value in dict.fromkeys((memory[0], memory[-1])))
+        kept = " to ".join(dict.fromkeys(f"{value:.0f}" for value in (memory[0], memory[-1])))
         print(row([f"{report.photos:,}", f"{seconds:.1f}", f"{spent:.1f} s", pace, f"{kept} MB"]), flush=True)
 
 
