@@ -1,5 +1,6 @@
 """What a config names -> the class of its model, and the section `data` of Showtell's recipe for its photos."""
 
+import csv
 from importlib import import_module
 from pathlib import Path
 
@@ -18,7 +19,7 @@ def model_of(name: str) -> type:
 def data_of(split: str, images_folder_path: str, captions_file_path: str, **_: object) -> dict:
     """The section `data` of one split; its first column is the photo, its second the caption."""
     captions = Path(captions_file_path).resolve()
-    with captions.open(encoding="utf-8") as file:
-        photo, caption = file.readline().strip().split(",")[:2]
+    with captions.open(encoding="utf-8-sig", newline="") as file:
+        photo, caption = next(csv.reader(file))[:2]
     places = {"root": str(captions.parent), "file": captions.name, "images": str(Path(images_folder_path).resolve())}
     return {"name": "csv", "split": split, "photo_column": photo, "caption_column": caption, "delimiter": ","} | places

@@ -16,6 +16,7 @@ from showtell.cli.words import run
 from showtell.metrics.bleu_nltk import bleu_of_ids
 from showtell.plumbing.files import write_text
 from showtell.plumbing.progress import Bar
+from showtell.settings.text import override
 from showtell.tokenizers.bern import read_column
 
 
@@ -27,7 +28,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--val-images-folder-path", default="./flickr8k/val_images")
     parser.add_argument("--val-captions-file-path", default="./flickr8k/val_captions.txt")
     parser.add_argument("--seed", type=int, default=0)
-    return parser.parse_args()
+    parser.add_argument("recipe", nargs="*", metavar="key=value", help="of decoding, for example decode.num_beams=1")
+    return parser.parse_intermixed_args()
 
 
 def main(args: argparse.Namespace) -> None:
@@ -35,6 +37,7 @@ def main(args: argparse.Namespace) -> None:
     device = f"cuda:{args.device_id}" if torch.cuda.is_available() else "cpu"
     words = Vocabulary(args.vocabulary_captions_file_path)
     model = load_model(Path(args.checkpoint_path), words).to(device)
+    model.search = override({"decode": model.search}, args.recipe)["decode"]
     captions = Path(args.val_captions_file_path)
     references: dict[str, list[list[int]]] = {}
     for name, text in zip(read_column(captions, number=0), read_column(captions, number=1), strict=True):

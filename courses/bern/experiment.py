@@ -37,8 +37,7 @@ def begun(path: Path, words: list[str], **train: object) -> tuple[dict, dict]:
     sections["train"] = TRAIN | {"lr": config["optimizer"]["lr"], "batch_size": size} | train
     recipe = override(sections, words)
     changed = {key: value for key, value in recipe["decoder"].items() if sections["decoder"].get(key) != value}
-    if recipe["encoder"] != sections["encoder"]:
-        changed["encoder"] = recipe["encoder"]
+    changed |= {section: recipe[section] for section in ("encoder", "decode") if recipe[section] != sections[section]}
     return check(recipe), {"name": config["model"]["name"], "parameters": parameters | changed}
 
 
@@ -48,4 +47,6 @@ def resumed(own: Path, folder: Path, more: int, words: list[str]) -> tuple[dict,
         raise InputError(f"needs {own}, which train.py leaves", key="--resume", advice="train without --resume")
     recipe = override(load_recipe(str(own / "recipe.yaml")), words)
     recipe["train"]["epochs"] += more
+    if not any(word.startswith("train.max_steps=") for word in words):
+        recipe["train"]["max_steps"] = None  # of the training before; it would end this one before it began
     return check(recipe), read_checkpoint(folder / "model.pth.tar", "--resume")["model_config"]

@@ -4,13 +4,14 @@ import argparse
 from pathlib import Path
 
 from showtell.cli.words import run
-from showtell.coursework.hand_in import missing, not_run, pages, write_zip
+from showtell.coursework.hand_in import Places, missing, not_run, pages, write_zip
 
 HERE = Path(__file__).resolve().parent
 
 
-def names(folder: Path):
-    if "Names: ..." in (folder / "TEAM.md").read_text("utf-8") if (folder / "TEAM.md").is_file() else True:
+def names(places: Places):
+    team = places.glob("TEAM.md").get("TEAM.md")
+    if team is None or "Names: ..." in team.read_text("utf-8"):
         yield "TEAM.md has no names: write the names and roll numbers of the team into it"
 
 
@@ -22,9 +23,10 @@ def main() -> None:
     team = f"team_id_{asked.id}"
     wanted = [*(f"{team}_{part}.ipynb" for part in asked.parts), f"{team}_report.pdf", "captioning.py"]
     wanted += ["classifier.py"] if "c" in asked.parts else []
-    file = HERE / f"{team}_project.zip"
+    places, file = Places(HERE, Path()), HERE / f"{team}_project.zip"
     checks = [missing(*wanted), not_run(f"{team}_*.ipynb"), names, pages(f"{team}_report.pdf", 4)]
-    print(f"written: {file}: {', '.join(write_zip(HERE, file, [*wanted, 'TEAM.md'], checks))}")
+    packed = write_zip(places, file, [*wanted, "TEAM.md"], checks, {"TEAM.md": "README.md"})  # as the course calls it
+    print(f"written: {file}: {', '.join(packed)}")
 
 
 if __name__ == "__main__":

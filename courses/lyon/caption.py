@@ -6,7 +6,7 @@ Prints the caption, and leaves a picture in the working folder: where the model 
 import argparse
 from pathlib import Path
 
-from checkpoint import captioner_of
+from captioner import captioner_of
 from PIL import Image
 
 from showtell.cli.words import run
@@ -26,12 +26,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--word_map", "-wm", required=True, help="the WORDMAP_*.json")
     parser.add_argument("--beam_size", "-b", default=5, type=int, help="5 by default")
     parser.add_argument("--dont_smooth", dest="smooth", action="store_false", help="draw the cells with hard edges")
-    return parser.parse_args()
+    parser.add_argument("recipe", nargs="*", metavar="key=value", help="of decoding, for example decode.max_length=20")
+    return parser.parse_intermixed_args()
 
 
 def main() -> None:
     args = arguments()
-    captioner = captioner_of(args.model, args.word_map)
+    captioner = captioner_of(args.model, args.word_map, args.recipe)
     photo = open_image(args.img)
     seen = photo.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
     explanation = explain(captioner, seen, how="attention", num_beams=args.beam_size)

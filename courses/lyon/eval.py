@@ -7,7 +7,8 @@ import argparse
 from pathlib import Path
 
 from bleu import score_of
-from checkpoint import captioner_of, read
+from captioner import captioner_of
+from checkpoint import read
 
 from showtell.cli.words import run
 
@@ -18,9 +19,10 @@ def main() -> None:
     parser.add_argument("--data_folder", default="data")
     parser.add_argument("--beam_size", "-b", default=5, type=int)
     parser.add_argument("--split", default="test", choices=("train", "val", "test"))
-    args = parser.parse_args()
+    parser.add_argument("recipe", nargs="*", metavar="key=value", help="of decoding, for example decode.max_length=20")
+    args = parser.parse_intermixed_args()
     base = read(args.model, "--model")["recipe"]["data"]["base"]
-    captioner = captioner_of(args.model, str(Path(args.data_folder, f"WORDMAP_{base}.json")))
+    captioner = captioner_of(args.model, str(Path(args.data_folder, f"WORDMAP_{base}.json")), args.recipe)
     scores = score_of(captioner, args.data_folder, base, args.split, args.beam_size)
     for n, value in scores.items():
         print(f"BLEU-{n} score @ beam size of {args.beam_size} is {value:.4f}.")

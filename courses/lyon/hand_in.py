@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from showtell.cli.words import run
-from showtell.coursework.hand_in import missing, not_run, write_zip
+from showtell.coursework.hand_in import Places, missing, not_run, write_zip
 
 TARGET = Path("hand_in.zip")
 MADE = {"report.ipynb": "run report.py", "*_attention.png": "run caption.py"}
@@ -12,7 +12,7 @@ MADE |= {"BEST_checkpoint_*.pth.tar": "run train.py", "report_utils/**/*": "", "
 
 def main() -> None:
     checks = [missing(pattern, advice=advice) for pattern, advice in MADE.items()]
-    names = write_zip(Path(), TARGET, [*MADE], [*checks, not_run("report.ipynb", "run report.py")])
+    names = write_zip(Places(Path()), TARGET, [*MADE], [*checks, not_run("report.ipynb", "run report.py")])
     print(f"written: {TARGET} ({len(names)} files)")
 
 

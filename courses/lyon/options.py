@@ -1,9 +1,9 @@
 """The constants of the tutorial's train.py -> Showtell's recipe."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
-from showtell.plumbing.errors import InputError, RecipeError
 from showtell.recipe.check import check
 from showtell.settings.text import load_recipe, override
 
@@ -12,6 +12,7 @@ NUMBERS |= {"batch_size": 32, "workers": 1, "encoder_lr": 1e-4, "decoder_lr": 4e
 NUMBERS |= {"print_freq": 100}
 SEARCH = {"length_penalty": 0.0, "max_length": 52, "min_length": 2}  # <start>, 1 to 50 words, <end>
 LAYERS_2_TO_4 = 3  # of timm's groups, as the tutorial fine-tunes
+NO_CLIP = 1e30  # no gradient is larger
 SIDE = 256  # of the photos in the HDF5 files
 RATE = {"schedule": "plateau", "plateau": 8, "gamma": 0.8, "patience": 20, "warmup_steps": 0, "weight_decay": 0.0}
 
@@ -22,17 +23,13 @@ def truth(text: str) -> bool:
     return text.lower() == "true"
 
 
-def recipe_of(args: argparse.Namespace, run: Path | None) -> dict:
-    """The recipe for these constants; with `run`, the recipe of that run, for more epochs."""
-    if run is not None:
-        if not (run / "recipe.yaml").is_file():
-            raise InputError(f"needs {run}, which train.py leaves", key="--checkpoint", advice="train without it")
-        recipe = override(load_recipe(str(run / "recipe.yaml")), args.recipe)
-        if args.epochs < recipe["train"]["epochs"]:
-            takes = f"{recipe['train']['epochs']} or more, the epochs that the checkpoint's training asked for"
-            raise RecipeError(key="--epochs", value=args.epochs, takes=takes)
-        recipe["train"]["epochs"] = args.epochs
-        return check(recipe)
+def number(usual: float) -> Callable[[str], float | None]:
+    """Reads a flag: a number of the type of its usual value. `None` is none, as in the tutorial's grad_clip."""
+    return lambda text: None if text == "None" else type(usual)(text)
+
+
+def recipe_of(args: argparse.Namespace) -> dict:
+    """The recipe for these constants."""
     recipe = load_recipe("lyon")
     data, tuned = Path(args.data_folder).resolve(), args.fine_tune_encoder
     recipe["data"] = {"name": "hdf5", "root": str(data), "base": args.data_name}
@@ -43,7 +40,7 @@ def recipe_of(args: argparse.Namespace, run: Path | None) -> dict:
     recipe["decode"] |= SEARCH
     recipe["loss"] |= {"attend_all": args.alpha_c}
     train = {"epochs": args.epochs, "batch_size": args.batch_size, "lr": args.decoder_lr, "select": "BLEU-4"}
-    train |= {"clip": args.grad_clip, "clip_by": "value"}
+    train |= {"clip": args.grad_clip or NO_CLIP, "clip_by": "value"}
     train |= {"pretrained_lr": args.encoder_lr} if tuned else {}
     recipe["train"] = RATE | train
     return check(override(recipe, _with_size(args.recipe)))

@@ -9,35 +9,38 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from checkpoint import Saver, read
-from options import NUMBERS, recipe_of, truth
+from going_on import Stage, next_stage
+from options import NUMBERS, number, recipe_of, truth
 
 import showtell
 from showtell.cli.words import err, run
 from showtell.plumbing.files import set_aside
 
 
-def arguments() -> argparse.Namespace:
+def flags() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data_folder", default="data", help="folder with the files of create_input_files.py")
     parser.add_argument("--data_name", default="flickr8k_5_cap_per_img_5_min_word_freq", help="their common name")
     for name, value in NUMBERS.items():
-        parser.add_argument(f"--{name}", type=type(value), default=value)
+        parser.add_argument(f"--{name}", type=number(value), default=value)
     parser.add_argument("--fine_tune_encoder", type=truth, default=False, metavar="True|False")
-    parser.add_argument("--checkpoint", metavar="FILE", help="continue the training of this checkpoint up to --epochs")
+    parser.add_argument(
+        "--checkpoint", metavar="FILE", help="continue this training up to --epochs; other flags change it"
+    )
     parser.add_argument("recipe", nargs="*", metavar="key=value")
-    return parser.parse_intermixed_args()
+    return parser
 
 
 def main() -> None:
-    args = arguments()
-    own = (
-        Path(f".showtell_{args.data_name}")
-        if args.checkpoint is None
-        else Path(read(args.checkpoint, "--checkpoint")["run"])
-    )
-    recipe = recipe_of(args, own if args.checkpoint else None)
-    with nullcontext() if args.checkpoint else set_aside(own):
-        showtell.train(recipe, own, args.checkpoint is not None, err, after_epoch=Saver(args.data_name, recipe))
+    args = flags().parse_intermixed_args()
+    if args.checkpoint in (None, "None"):
+        stage = Stage(recipe_of(args), Path(f".showtell_{args.data_name}"), False, 0)
+    else:
+        usual = flags().parse_args(["--data_folder", args.data_folder, "--data_name", args.data_name])
+        stage = next_stage(args, usual, read(args.checkpoint, "--checkpoint"))
+    with nullcontext() if stage.resume else set_aside(stage.run):
+        saver = Saver(args.data_name, stage.recipe, stage.began)
+        showtell.train(stage.recipe, stage.run, stage.resume, err, after_epoch=saver)
 
 
 if __name__ == "__main__":

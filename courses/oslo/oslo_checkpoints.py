@@ -1,55 +1,49 @@
 """The course's checkpoints: `<modelsDir><modelName>last_epoch<N>.pt` and `best_epoch<N>.pt`, weights only."""
 
 import importlib
-import json
-from pathlib import Path
 
 import torch
+from oslo_files import checkpoints, place
 from oslo_names import to_course, to_showtell
 
 from showtell import checkpoint
 from showtell.captioners.neural import Neural
 from showtell.loading import load_folder
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.files import whole
 from showtell.plumbing.weights import read_weights
 from showtell.recipe.build import Parts, build
-from showtell.training.log import read_log
+from showtell.training.job import Job
 
 NETWORKS = {4: "cocoSource_xcnnfused_attention"}
 
 
-def place(param: dict, begin: str) -> tuple[Path, str]:
-    """The course joins the texts: `storedModels/` and `model_0/` name a folder, `storedModels/` and `a` a begin."""
-    folder, _, name = f"{param['modelsDir']}{param['modelName']}{begin}".rpartition("/")
-    return Path(folder), name
+def write_checkpoints(task: int, config: dict, param: dict, job: Job) -> None:
+    """The weights of this epoch, also as the best if they are. Epochs count from 0, as in the course.
 
-
-def write_checkpoints(task: int, config: dict, param: dict, run: Path) -> list[Path]:
-    """Epochs count from 0, as in the course. The optimizer begins anew if the course's trainer goes on."""
-    where = json.loads((run / "last" / checkpoint.STATE).read_text("utf-8"))
-    best = next((row["epoch"] for row in read_log(run) if row["step"] == where["best_step"] and "val_loss" in row), 0)
-    states = {"last_epoch": (where["epoch"], run / "last"), "best_epoch": (best, run)}
+    The optimizer begins anew if the course's trainer goes on.
+    """
     network = importlib.import_module(NETWORKS.get(task, "cocoSource_xcnnfused")).ImageCaptionModel(config)
-    written = []
-    for begin, (epoch, source) in states.items():
+    with job.average.in_place():
+        weights = checkpoint.weights(job.captioner.encoder, job.captioner.decoder)
+        network.load_state_dict(to_course(task, weights, config["vocabulary_size"]))
+    optimizer = torch.optim.AdamW(network.parameters(), config["learningRate"]["lr"])
+    epoch = max(0, job.where.epoch - 1)
+    content = {"epoch": epoch, "model_state_dict": network.state_dict(), "optimizer_state_dict": optimizer.state_dict()}
+    for begin in ["last_epoch", "best_epoch"] if job.where.stale == 0 else ["last_epoch"]:
         folder, name = place(param, begin)
         folder.mkdir(parents=True, exist_ok=True)
+        with whole(folder / f"{name}{epoch}.pt") as part:
+            torch.save(content, part)
         for old in folder.glob(f"{name}*.pt"):
-            old.unlink()
-        network.load_state_dict(
-            to_course(task, checkpoint.read_tensors(source / checkpoint.MODEL), config["vocabulary_size"])
-        )
-        optimizer = torch.optim.AdamW(network.parameters(), config["learningRate"]["lr"])
-        content = {"epoch": max(0, epoch - 1), "model_state_dict": network.state_dict()}
-        written.append(folder / f"{name}{max(0, epoch - 1)}.pt")
-        torch.save(content | {"optimizer_state_dict": optimizer.state_dict()}, written[-1])
-    return written
+            if old.name != f"{name}{epoch}.pt":
+                old.unlink()
 
 
 def read_best(task: int, param: dict, recipe: dict) -> Neural:
-    folder, name = place(param, "best_epoch")
-    files = sorted(folder.glob(f"{name}*.pt"))
+    files = checkpoints(param, "best_epoch")
     if not files:
+        folder, name = place(param, "best_epoch")
         raise InputError("is missing", key=str(folder / f"{name}N.pt"), advice=f"run train_task{task}.py first")
     encoder, tokenizer = build(recipe, "regions"), build(recipe, "tokenizer")
     decoder = Parts(recipe, load_folder)("decoder", encoder, tokenizer)

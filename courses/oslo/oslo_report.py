@@ -26,9 +26,10 @@ class Trained:
         if not scored:
             raise InputError("is not trained", key=f"task {task}", advice=f"run train_task{task}.py, or set --tasks")
         best = max(scored, key=lambda row: row["METEOR-ids"])
-        self.best = {name: best[name] for name in ("BLEU-4", "METEOR-ids", "CIDEr-D", "ROUGE-L")}
+        self.best = {name: best[name] for name in ("BLEU-ids-4", "METEOR-ids", "CIDEr-D", "ROUGE-L")}
         self.best |= {"epoch": best["epoch"] - 1}
-        self.settings = {name: config[name] for name in SHOWN} | {"batch_size": param["batch_size"]}
+        self.settings = {name: config[name] for name in SHOWN}
+        self.settings |= {name: param[name] for name in ("batch_size", "numbOfEpochs")}
         recipe = recipe_of(task, config, param)
         self.captioner = read_best(task, param, recipe)
         self.photos = [each for each in build(recipe, "data") if each.split == "val" and each.path.is_file()]

@@ -5,6 +5,7 @@ from pathlib import Path
 from showtell.cli.words import err, run
 
 LINE, LONGEST = "Evaluation results, BLEU-4: {}, Cider: {},  ROUGE: {}, Meteor: {}", 40  # words at most
+SCORES = ("BLEU-ids-4", "CIDEr-D", "ROUGE-L", "METEOR-ids")  # BLEU and METEOR of numbers, as the course computes them
 
 
 def main(task: int, config: dict, modelParam: dict) -> None:
@@ -13,6 +14,7 @@ def main(task: int, config: dict, modelParam: dict) -> None:
 
 def learn(task: int, config: dict, param: dict) -> None:
     from oslo_checkpoints import write_checkpoints
+    from oslo_files import checkpoints
     from oslo_recipe import recipe_of
 
     from showtell.coursework.sections import two_curves, write_figure
@@ -20,20 +22,19 @@ def learn(task: int, config: dict, param: dict) -> None:
     from showtell.training.log import read_log
     from showtell.training.loop import train
 
-    run = Path(param["modelsDir"], "runs", param["modelName"].strip("/"))
+    name = param["modelName"].strip("/")
+    run, picture = Path(param["modelsDir"], "runs", name), Path(param["img_dir"], f"{name}.png")
     if not param["restoreModelLast"]:
         clear(run)
 
-    def show(_: object, row: dict) -> None:
+    def leave(job: object, row: dict) -> None:
         if "METEOR-ids" in row:
-            print(LINE.format(*(row[name] for name in ("BLEU-4", "CIDEr-D", "ROUGE-L", "METEOR-ids"))), flush=True)
+            print(LINE.format(*(row[name] for name in SCORES)), flush=True)
+        write_checkpoints(task, config, param, job)
+        write_figure(two_curves(read_log(run), "METEOR-ids"), picture)
 
-    train(recipe_of(task, config, param), run, bool(param["restoreModelLast"]), err, show)
-    for file in write_checkpoints(task, config, param, run):
-        print(f"written: {file}")
-    write_figure(
-        two_curves(read_log(run), "METEOR-ids"), Path(param["img_dir"], f"{param['modelName'].strip('/')}.png")
-    )
+    train(recipe_of(task, config, param), run, bool(param["restoreModelLast"]), err, leave)
+    print("\n".join(f"written: {file}" for file in [*checkpoints(param), picture]))
 
 
 def validate(task: int, config: dict, param: dict) -> None:
@@ -55,6 +56,5 @@ def validate(task: int, config: dict, param: dict) -> None:
     special, source = captioner.tokenizer.special, open_source(records, captioner.encoder, console=err)
     said = describe_all(captioner, source, 64, err)
     numbers = {key: " ".join(map(str, words_of(one.tokens, special)[:LONGEST])) for key, one in said.items()}
-    names = ("BLEU-ids-4", "CIDEr-D", "ROUGE-L", "METEOR-ids")
-    found = score(numbers, known, names, resamples=0)
-    print(LINE.format(*(found[name].value for name in names)))
+    found = score(numbers, known, SCORES, resamples=0)
+    print(LINE.format(*(found[name].value for name in SCORES)))

@@ -2,7 +2,7 @@
 
 from oslo_task import main
 
-data_dir = "data/coco/"
+data_dir = 'data/coco/'
 
 modelParam = {
     "batch_size": 128,

@@ -1,17 +1,40 @@
 """Task 4, LSTM with attention over ten boxes: validation of the best epoch. Set `data_dir`; there are no arguments."""
 
 from oslo_task import main
-from train_task4 import config, modelParam
 
-data_dir = "data/coco/"
+data_dir = 'data/coco/'
 
-modelParam |= {
-    "data_dir": data_dir,
+modelParam = {
     "batch_size": 64,
+    "cuda": {"use_cuda": True, "device_idx": 0},  # without a GPU it runs on the CPU
+    "numbOfCPUThreadsUsed": 10,
+    "numbOfEpochs": 50,
+    "data_dir": "",  # set below
+    "img_dir": "loss_images/",
+    "modelsDir": "storedModels_test/",
+    "modelName": "model_task4/",
+    "restoreModelLast": 0,
     "restoreModelBest": 1,
     "modeSetups": [["val", False]],
+    "inNotebook": False,
     "inference": True,
 }
+config = {
+    "optimizer": "adamW",
+    "learningRate": {"lr": 0.001},
+    "weight_decay": 0.00001,
+    "number_of_cnn_features": 2048,
+    "embedding_size": 300,
+    "vocabulary_size": 10000,
+    "truncated_backprop_length": 25,
+    "hidden_state_sizes": 512,
+    "num_rnn_layers": 2,
+    "scheduler_milestones": [38, 45],
+    "scheduler_factor": 0.2,
+    "featurepathstub": "detectron2_lim10features",
+    "cellType": "LSTM",
+}
+modelParam["data_dir"] = data_dir
 
 if __name__ == "__main__":
     main(4, config, modelParam)

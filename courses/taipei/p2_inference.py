@@ -10,10 +10,11 @@ HERE = Path(__file__).resolve().parent
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(usage="bash hw3_2.sh <photo folder> <out.json> <decoder weights>")
+    parser = argparse.ArgumentParser(usage="bash hw3_2.sh <photo folder> <out.json> <decoder weights> [key=value ..]")
     for name in ("photos", "out", "decoder"):
         parser.add_argument(name, type=Path)
-    asked = parser.parse_args()
+    parser.add_argument("recipe", nargs="*", metavar="key=value")
+    asked = parser.parse_intermixed_args()
     beside = HERE / "p2_checkpoint"
     folder = Path(os.environ.get("TAIPEI_CHECKPOINT", beside if beside.is_dir() else HERE))
 
@@ -26,7 +27,7 @@ def main() -> None:
     from showtell.predict.captions import caption_photos
     from showtell.predict.photos import find_photos
 
-    captioner = read_trained(folder, moved(folder, asked.decoder)).to(device_of("auto"))
+    captioner = read_trained(folder, [*moved(folder, asked.decoder), *asked.recipe]).to(device_of("auto"))
     captions = {}
     for image_id, result in caption_photos(captioner, find_photos([asked.photos]), console=err):
         captions[Path(image_id).stem] = getattr(result, "text", "")

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -102,6 +103,23 @@ def test_a_checkpoint_is_trained_further(place):
     done = run("lyon", "train.py", "--epochs=3", f"--checkpoint=checkpoint_{BASE}.pth.tar", at=place)
     assert done.returncode == 0, done.stderr
     assert torch.load(place / f"checkpoint_{BASE}.pth.tar", weights_only=True)["epoch"] == 2
+
+
+def test_flags_beside_a_checkpoint_begin_a_next_stage_anywhere(place, tmp_path):
+    moved = tmp_path / "moved"
+    shutil.copytree(place, moved)
+    (moved / "data").rename(tmp_path / "aside")  # the data stay where they were; only the student's files moved
+    file = f"checkpoint_{BASE}.pth.tar"
+    begun = torch.load(moved / file, weights_only=True)
+    flags = ["--data_folder", str(place / "data"), "--decoder_lr=0.001", "--dropout=0.3"]
+    done = run("lyon", "train.py", f"--epochs={begun['epoch'] + 2}", f"--checkpoint={file}", *flags, at=moved)
+    assert done.returncode == 0, done.stderr
+    after = torch.load(moved / file, weights_only=True)
+    assert after["recipe"]["train"]["lr"] == 0.001 and after["epoch"] == begun["epoch"] + 1
+    assert after["recipe"]["train"]["batch_size"] == begun["recipe"]["train"]["batch_size"]
+    done = run("lyon", "train.py", f"--epochs={begun['epoch'] + 3}", f"--checkpoint={file}", at=moved)
+    assert done.returncode == 0, done.stderr
+    assert torch.load(moved / file, weights_only=True)["epoch"] == begun["epoch"] + 2
 
 
 @pytest.mark.parametrize("words", [["-b", "2"], ["--beam_size=3", "--dont_smooth"]])

@@ -79,7 +79,7 @@ def test_training_leaves_the_course_files_and_validation_scores_them(folder, tas
     done = call("oslo", train, cwd=folder)
     assert done.returncode == 0, done.stderr
     line = r"Evaluation results, BLEU-4: \S+, Cider: \S+,  ROUGE: \S+, Meteor: \S+"
-    assert len(re.findall(line, done.stdout)) == 2
+    assert len(re.findall(line, done.stdout)) == 2 and "last_epoch1.pt" in done.stdout
     assert (folder / f"loss_images/model_task{task}.png").read_bytes()[:4] == b"\x89PNG"
     (last,) = (folder / f"storedModels_test/model_task{task}").glob("last_epoch1.pt")
     (best,) = (folder / f"storedModels_test/model_task{task}").glob("best_epoch?.pt")
@@ -133,6 +133,31 @@ def test_the_course_network_and_our_decoder_are_one(cell, layers, width, monkeyp
     assert (back["output_layer.bias"][50:] < -100).all()
     total, mean = source.loss_fn(logits, torch.zeros(2, 4, dtype=torch.long), torch.ones(2, 4))
     assert float(total.detach()) == pytest.approx(8 * float(mean.detach()), rel=1e-4)
+
+
+@pytest.mark.parametrize("task", [1, 2, 3, 4])
+@pytest.mark.parametrize("kind", ["train", "validate"])
+def test_start_scripts_hold_their_two_dictionaries_in_full(kind, task):
+    text = (ROOT / "courses" / "oslo" / f"{kind}_task{task}.py").read_text()
+    assert len(re.findall(r"^data_dir = '[^']*'$", text, re.MULTILINE)) == 1
+    held = {
+        node.targets[0].id: ast.literal_eval(node.value)
+        for node in ast.parse(text).body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+    assert held["modelParam"]["inference"] is (kind == "validate") and held["modelParam"]["numbOfEpochs"]
+    assert held["config"]["cellType"] in ("RNN", "GRU", "LSTM")
+
+
+def test_the_best_file_is_the_one_of_the_highest_epoch(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "courses" / "oslo"))
+    from oslo_files import checkpoints
+
+    for name in ("best_epoch9.pt", "best_epoch10.pt", "last_epoch11.pt"):
+        (tmp_path / name).touch()
+    param = {"modelsDir": f"{tmp_path}/", "modelName": ""}
+    assert [path.name for path in checkpoints(param)] == ["last_epoch11.pt", "best_epoch9.pt", "best_epoch10.pt"]
+    assert checkpoints(param, "best_epoch")[-1].name == "best_epoch10.pt"
 
 
 def test_the_simplified_network_takes_one_layer_of_vanilla_cells(monkeypatch):

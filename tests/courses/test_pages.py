@@ -16,7 +16,7 @@ from tests.courses.places import COURSES, run, write_bern
 from tests.pages import blocks
 
 # no scripts: the courses' own functions and classes, by their names
-OWN = {"captioning.py", "classifier.py", "cocoSource_xcnnfused.py"}
+OWN = {"captioning.py", "classifier.py", "cocoSource_xcnnfused.py", "decoder.py"}
 
 
 def test_the_scripts_are_thin():

@@ -111,7 +111,7 @@ def test_the_report_and_the_hand_in(trained, tmp_path):
 @pytest.mark.slow
 def test_the_names_of_the_course_decoder_and_tokenizer(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "courses" / "taipei"))
-    from decoder import Config, Decoder
+    from decoder import Attention, Block, Config, Decoder
     from tokenizer import BPETokenizer
 
     from showtell.tokenizers.gpt2 import _packaged
@@ -121,6 +121,17 @@ def test_the_names_of_the_course_decoder_and_tokenizer(monkeypatch):
     model = Decoder(cfg).eval()
     assert model(torch.zeros(2, 9, dtype=torch.long)).shape == (2, 7, 31)
     assert model.lm_head.weight is model.transformer.wte.weight and len(model.transformer.h) == 2
+    maps = ["ln_1", "attn.c_attn", "attn.c_proj", "ln_2", "mlp.c_fc", "mlp.c_proj"]
+    names = {f"h.{i}.{name}.{kind}" for i in (0, 1) for name in maps for kind in ("weight", "bias")}
+    names |= {"wte.weight", "wpe.weight", "ln_f.weight", "ln_f.bias"}  # those of decoder_model.bin
+    assert {name for name in model.transformer.state_dict() if "cross_" not in name} == names
+    x = torch.randn(2, 5, 12)
+    by_layers, (theirs, *_) = Block(cfg)(x), Attention(cfg)(x)
+    assert by_layers.shape == (2, 5, 12) and theirs.shape == (5, 12)
+    embedded = model.transformer.wte(ids := torch.randint(31, (2, 6))) + model.transformer.wpe.weight[:6]
+    for block in model.transformer.h:
+        embedded = block(embedded)
+    assert torch.allclose(model.lm_head(model.transformer.ln_f(embedded)), model(ids), atol=1e-5)
     words = BPETokenizer(_packaged() / "encoder.json", _packaged() / "vocab.bpe")
     text = "a kitchen with a sink and many cooking machines and a pot of food"
     ids = [64, 9592, 351, 257, 14595, 290, 867, 10801, 8217, 290, 257, 1787, 286, 2057]

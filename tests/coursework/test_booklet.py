@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from showtell.coursework.booklet import BOTTOM, LINE, Booklet
-from showtell.coursework.hand_in import pages
+from showtell.coursework.hand_in import Places, pages
 from showtell.coursework.sections import two_curves
 
 
@@ -21,7 +21,7 @@ def test_pieces_that_do_not_fit_begin_a_new_page(tmp_path):
         book.picture(Image.new("RGB", (10, 400)))
         assert book.count == 3
     assert (tmp_path / "r.pdf").read_bytes().startswith(b"%PDF")
-    assert not list(pages("*.pdf", 3)(tmp_path)) and list(pages("*.pdf", 2)(tmp_path))
+    assert not list(pages("*.pdf", 3)(Places(tmp_path))) and list(pages("*.pdf", 2)(Places(tmp_path)))
 
 
 def test_long_titles_wrap_and_a_picture_keeps_its_name_on_its_page(tmp_path):

@@ -21,20 +21,20 @@ SECTIONS = ("encoder", "regions", "decoder", "peft", "decode")
 class Captioner(torch.nn.Module):
     """`parameters` are those of the config. `encoder` is a name such as lite, or a section such as {name: lite}."""
 
-    def __init__(self, vocabulary, encoder=None, **parameters):
+    def __init__(self, vocabulary, encoder=None, decode=None, **parameters):
         super().__init__()
         self.vocabulary = vocabulary
-        recipe = check_sections(self.sections(encoder, **parameters), SECTIONS)
+        recipe = check_sections(self.sections(encoder, decode, **parameters), SECTIONS)
         self.image_encoder = build_encoder(recipe)
         self.caption_generator = build_decoder(recipe, self.image_encoder, vocabulary)
         self.search = recipe["decode"]
         self.register_buffer("measured", torch.tensor(False))  # whether the decoder knows the features' deviations
 
     @classmethod
-    def sections(cls, encoder=None, **parameters):
+    def sections(cls, encoder=None, decode=None, **parameters):
         """The sections `encoder`, `decoder` and `decode` of Showtell's recipe for these parameters."""
         chosen = {"name": encoder} if isinstance(encoder, str) else encoder or cls.encoder
-        decode = {"name": "beam", "num_beams": 5, "length_penalty": 0.7}
+        decode = decode or {"name": "beam", "num_beams": 5, "length_penalty": 0.7}
         return {"encoder": chosen, "decoder": cls.decoder(**parameters), "decode": decode}
 
     def freeze(self):
@@ -67,7 +67,7 @@ class Captioner(torch.nn.Module):
         special = self.special
         options = {name: value for name, value in self.search.items() if name not in ("name", "max_length")}
         search = STRATEGIES[self.search["name"]]
-        found = search(self.caption_generator, self.look(image), special, max_length=max_length, **options)
+        found = search(self.caption_generator, self.look(image), special, max_length=max_length + 1, **options)  # + bos
         ids = found.tokens[0, 0][found.mask[0, 0]].tolist()
         return self.vocabulary.to_tokens(indices=words_of(ids, special), remove_special_tokens=True)
 

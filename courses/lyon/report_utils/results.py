@@ -13,7 +13,8 @@ from showtell.training.log import read_log
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from bleu import score_of
-from checkpoint import captioner_of, read
+from captioner import captioner_of
+from checkpoint import read
 
 
 def checkpoints() -> dict[str, tuple[dict, object]]:
