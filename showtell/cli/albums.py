@@ -94,9 +94,11 @@ def caption_album(words: Sequence[Path], changes: list[str], model: str, output:
     pace = f", {made / report.seconds:.1f} photos/s" if made else ""
     out.print(f"written: {output} ({count(report.photos, 'photo')}, {made:,} of them now{pace})")
     _report_kept(report)
-    if options.review is not None:
-        _write_review(options.review, asked.folder)
     _report_failures(report)
+    if options.review is not None:
+        _write_review(options.review, asked.folder, must=not report.failures)
+    if report.failures:
+        raise typer.Exit(SOME_UNREADABLE)
 
 
 def _check_page(path: Path, key: str) -> None:
@@ -139,13 +141,20 @@ def _report_failures(report: Any) -> None:
         for image_id, reason in report.failed.items():
             say(err, f"not read: {printable(image_id)}: {reason}")
         say(err, f"{report.failures:,} of {count(report.photos, 'photo')} cannot be read: their rows have the reason")
-        raise typer.Exit(SOME_UNREADABLE)
 
 
-def _write_review(path: Path, folder: Path) -> None:
+def _write_review(path: Path, folder: Path, must: bool) -> None:
+    """Raises InputError if the page cannot be written; unless it `must` be, the error is only reported."""
     from showtell.report.album import write_review
 
-    out.print(f"written: {path} ({count(write_review(path, folder), 'photo')} to look at first)")
+    try:
+        shown = write_review(path, folder)
+    except (InputError, OSError) as error:
+        if must:
+            raise
+        say(err, f"no review: {error}")
+        return
+    out.print(f"written: {path} ({count(shown, 'photo')} to look at first)")
 
 
 def find(

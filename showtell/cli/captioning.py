@@ -179,7 +179,7 @@ def explain(
         from showtell.captioners.speaking import returns_several
         from showtell.explain.explain import check_method
         from showtell.predict.photos import find_photos
-        from showtell.report.explained import UnsaidWord, explain_photos
+        from showtell.report.explained import NeverSaid, UnsaidWord, explain_photos
 
     one_head = _head(head)
     check_method(how, layer, one_head)
@@ -199,16 +199,21 @@ def explain(
         err.print(f"decode.num_return_sequences={several}: only the best caption of each photo is explained")
     failed: dict[str, Unreadable] = {}
     unsaid: list[UnsaidWord] = []
+    never: list[NeverSaid] = []
     asked: dict[str, Any] = {"model": model, "how": how, "layer": layer, "head": one_head, "words": wanted}
     for image_id, picture in explain_photos(captioner, paths, output, err, **asked):
         if isinstance(picture, Unreadable):
             failed[image_id] = picture
         elif isinstance(picture, UnsaidWord):
             unsaid.append(picture)
+        elif isinstance(picture, NeverSaid):
+            never.append(picture)
         else:
             out.print(f"written: {picture}")
     for error in unsaid:
         err.print(f"not drawn: {error}", markup=False, soft_wrap=True)
+    for word in never:
+        err.print(str(word), markup=False, soft_wrap=True)
     if unsaid and len(unsaid) + len(failed) == len(paths):
         raise InputError("names words that no caption says", key="--words", advice="remove it, or name others")
     report_unreadable(failed, len(paths))

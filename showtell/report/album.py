@@ -29,6 +29,7 @@ def write_review(path: Path, folder: Path) -> int:
             failures += 1
             failed += [(item.image_id, row["error"])][: FAILED - len(failed)]
     lead = f"The {count(len(chosen), 'caption')} of {total:,} that the model is least sure of, the least sure first."
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_page(
         path,
         "Look at these first",
@@ -97,6 +98,7 @@ def write_found(path: Path, found: Found) -> Path:
         for hit in found.hits
     ]
     sections = [Section("Photos", " ".join(found.notes), cards=cards)]
+    path.parent.mkdir(parents=True, exist_ok=True)
     return write_page(path, found.sentence, lead, sections)
 
 

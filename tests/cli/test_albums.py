@@ -5,6 +5,8 @@ import json
 import pytest
 from PIL import Image
 
+from showtell.captioners.caption import Caption
+from showtell.captioners.captioner import Captioner
 from showtell.loading import load
 from tests.chromium import chromium, opened, violations
 
@@ -74,3 +76,32 @@ def test_the_page_to_review_reads_well_in_a_browser(showtell, album, tmp_path, f
             with opened(browser, page, color_scheme=scheme) as shown:
                 assert not violations(shown)
                 assert shown.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+class _Sure(Captioner):
+    """It gives every photo the same caption."""
+
+    name = "sure"
+
+    def caption(self, images, **decode):
+        return [Caption("a dog", [5, 6], -1.0) for _ in images]
+
+    def save_pretrained(self, folder, *, half=False):
+        raise NotImplementedError
+
+    @property
+    def fingerprint(self):
+        return "sure"
+
+
+def test_failures_are_named_whether_or_not_there_is_a_page_to_review(showtell, album, tmp_path, monkeypatch):
+    monkeypatch.setattr("showtell.cli.albums.load_model", lambda model, changes: _Sure())
+    page = tmp_path / "new/folder/review.html"
+    words = ("--model", "sure", "--review", page)
+    code, said, err = showtell("caption", album, "--out", tmp_path / "a", *words)
+    assert code == 3 and "bad.png: not an image" in err and page.is_file() and str(page) in said
+    page.unlink()
+    for path in album.iterdir():
+        path.write_bytes(b"no photo")
+    code, _, err = showtell("caption", album, "--out", tmp_path / "b", *words)
+    assert code == 3 and err.count("not an image") == 6 and "no captions to review" in err and not page.exists()

@@ -16,12 +16,31 @@ from PIL import Image
 from showtell.captioners.captioner import Captioner
 from showtell.data.images import FORMATS, open_image, read_image
 from showtell.plumbing.errors import Unreadable
-from showtell.predict.album.tables import cells
+from showtell.predict.album.tables import NoPhoto, cells
 
 
 class Item(NamedTuple):
     image_id: str
     place: Sequence[Any]
+
+
+# What follows the kind of a place.
+PLACES: dict[str, tuple[type, ...]] = {
+    "file": (str,),
+    "tar": (str, int, int),
+    "table": (str, str, int, int),
+    "bad": (str,),
+}
+
+
+def is_place(place: Any) -> bool:
+    """Whether this is such a list, and no number in it is negative; a file may hold anything."""
+    if not isinstance(place, list) or not place or not isinstance(place[0], str):
+        return False
+    kind, *rest = place
+    if tuple(map(type, rest)) != PLACES.get(kind):
+        return False
+    return all(type(each) is str or each >= 0 for each in rest)
 
 
 Content = Path | bytes  # a file, or the bytes of one
@@ -30,7 +49,7 @@ Fetch = Callable[[], Content]  # reads a photo's content, in any thread; raises 
 
 def fetches(items: Sequence[Item]) -> Iterator[Fetch]:
     """How to get at each photo's content. Rows of tables are read here, one after the other."""
-    tables: dict[tuple[str, str], Iterator[bytes | str | None]] = {}
+    tables: dict[tuple[str, str], Iterator[bytes | str | NoPhoto]] = {}
     for kind, *place in (item.place for item in items):
         if kind == "file":
             yield _file(Path(place[0]))
@@ -84,14 +103,11 @@ def _in_tar(path: str, offset: int, size: int) -> Fetch:
     return fetch
 
 
-def _in_table(path: Path, following: Iterator[bytes | str | None]) -> Fetch:
+def _in_table(path: Path, following: Iterator[bytes | str | NoPhoto]) -> Fetch:
     """The next cell, taken now: the rows of a table come in order, whatever the threads do."""
-    try:
-        cell = next(following, None)
-    except Exception as error:  # pyarrow has many errors for damaged files
-        return _bad(f"the table cannot be read ({type(error).__name__})")
-    if cell is None:
-        return _bad("no photo in this row")
+    cell = next(following)
+    if isinstance(cell, NoPhoto):
+        return _bad(cell.reason)
     if isinstance(cell, str):
         return _file(path.parent / cell)
     content = cell

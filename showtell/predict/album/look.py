@@ -22,13 +22,24 @@ def rows(folder: Path) -> Iterator[tuple[Item, Row]]:
     for number in range(len(plan.counts)):
         part = Part(folder, number, form)
         if part.done:
-            yield from zip(plan.items(number), part.rows(), strict=False)
+            items = plan.items(number)
+            yield from zip(items, part.rows(items), strict=True)
 
 
 def least_sure(folder: Path, most: int) -> list[tuple[Item, Row]]:
     """The captions with the lowest mean log-probability, the lowest first."""
-    known = (pair for pair in rows(folder) if pair[1]["mean_log_prob"] is not None)
-    found = nsmallest(most, known, key=lambda pair: pair[1]["mean_log_prob"])
+    captioned = 0
+
+    def known() -> Iterator[tuple[Item, Row]]:
+        nonlocal captioned
+        for item, row in rows(folder):
+            captioned += row["caption"] is not None
+            if row["mean_log_prob"] is not None:
+                yield item, row
+
+    found = nsmallest(most, known(), key=lambda pair: pair[1]["mean_log_prob"])
+    if not captioned:
+        raise InputError("has no captions to review", key=str(folder), advice="its rows say why")
     if not found:
         advice = "its rows have captions only, so no page of the least sure ones can be made"
         raise InputError("has no log-probabilities", key=str(folder), advice=advice)

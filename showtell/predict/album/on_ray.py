@@ -7,6 +7,7 @@ and its part is made again, from the rows that are on disk; Ray moves only numbe
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from showtell.captioners.captioner import Captioner
@@ -67,7 +68,7 @@ def engine(load: Load) -> Engine:
         parts = ray.data.from_items([{"part": number} for number in numbers], override_num_blocks=len(numbers))
         made = parts.map_batches(
             Maker,
-            fn_constructor_args=(load, Work(work.folder.absolute(), *_rest(work))),
+            fn_constructor_args=(load, replace(work, folder=work.folder.absolute())),
             batch_size=1,
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most),
             num_cpus=0 if gpus else 1,
@@ -84,10 +85,6 @@ def engine(load: Load) -> Engine:
             raise InputError(_line(error), key="--engine ray") from None
 
     return make
-
-
-def _rest(work: Work) -> tuple[Any, ...]:
-    return work.form, work.wording, work.sidecars, work.overwrite, work.calibration
 
 
 def _ray() -> Any:

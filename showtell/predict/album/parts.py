@@ -11,11 +11,14 @@ from typing import Any
 
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import open_end, whole
+from showtell.plumbing.reading import TEXT, check_file, open_file, read_bytes
 from showtell.predict.album.items import Item
 from showtell.predict.album.tables import parquet
 
 Row = dict[str, Any]
 COLUMNS = ("image_id", "caption", "log_prob", "mean_log_prob", "probability", "error")
+COLUMN_SET = frozenset(COLUMNS)
+NUMBERS = COLUMNS[2:5]
 OTHERS = "others"  # [caption, log_prob] of each further caption, if the decoding gives several
 
 
@@ -27,19 +30,24 @@ def as_parquet(path: Path, rows: Sequence[Row]) -> None:
     writer = parquet()
     import pyarrow
 
-    kinds = {name: pyarrow.float64() if name in COLUMNS[2:5] else pyarrow.string() for name in COLUMNS}
+    kinds = {name: pyarrow.float64() if name in NUMBERS else pyarrow.string() for name in COLUMNS}
     if any(OTHERS in row for row in rows):
         kinds[OTHERS] = pyarrow.list_(pyarrow.struct({"caption": pyarrow.string(), "log_prob": pyarrow.float64()}))
-        rows = [row | {OTHERS: [dict(zip(COLUMNS[1:3], each, strict=True)) for each in row[OTHERS]]} for row in rows]
+        rows = [row | {OTHERS: [_other(each) for each in row.get(OTHERS, ())]} for row in rows]  # a failure has none
     writer.write_table(pyarrow.Table.from_pylist(list(rows), schema=pyarrow.schema(kinds)), path)
 
 
+def _other(pair: Sequence[Any]) -> Row:
+    return dict(zip(COLUMNS[1:3], pair, strict=True))
+
+
 def of_jsonl(path: Path) -> Iterator[Row]:
-    with path.open("rb") as file:
+    with open_file(path, TEXT) as file:
         yield from map(json.loads, file)
 
 
 def of_parquet(path: Path) -> Iterator[Row]:
+    check_file(path, TEXT)
     for batch in parquet().ParquetFile(path).iter_batches(1000):
         yield from batch.to_pylist()
 
@@ -65,10 +73,10 @@ class Part:
         rows: list[Row] = []
         length = 0
         try:
-            lines = self.partial.read_bytes().splitlines(keepends=True) if self.partial.is_file() else []
+            lines = read_bytes(self.partial, TEXT).splitlines(keepends=True) if self.partial.is_file() else []
             for item, line in zip(items, lines, strict=False):
                 row = _row(line)
-                if row is None or row["image_id"] != item.image_id:
+                if not _is_of(row, item):
                     break
                 rows.append(row)
                 length += len(line)
@@ -91,19 +99,25 @@ class Part:
             WRITERS[self.form](path, rows)
         self.partial.unlink(missing_ok=True)
 
-    def rows(self) -> Iterator[Row]:
-        """The rows of a part that is done. Raises InputError if it is damaged."""
+    def rows(self, items: Sequence[Item]) -> Iterator[Row]:
+        """The rows of a part that is done, one of each of its photos. Raises InputError if it is damaged."""
+        number = 0
         try:
-            yield from READERS[self.form](self.path)
+            for row in READERS[self.form](self.path):
+                if number == len(items) or not _is_of(row, items[number]):
+                    raise self._damaged(f"row {number + 1:,} is not that of its photo")
+                yield row
+                number += 1
         except InputError:
             raise
         except Exception as error:  # pyarrow has many errors for damaged files
-            advice = "delete it, and run again: it is made anew"
-            raise InputError(f"is damaged ({type(error).__name__})", key=str(self.path), advice=advice) from None
+            raise self._damaged(type(error).__name__) from None
+        if number < len(items):
+            raise self._damaged(f"{number:,} of {len(items):,} rows")
 
-    def failures(self) -> Iterator[Row]:
-        """The rows without a caption."""
-        return (row for row in self.rows() if row["error"] is not None)
+    def _damaged(self, why: str) -> InputError:
+        advice = "delete it, and run again: it is made anew"
+        return InputError(f"is damaged ({why})", key=str(self.path), advice=advice)
 
     def _unwritable(self, error: OSError) -> InputError:
         return InputError(f"cannot be written: {error.strerror}", key=str(self.partial), advice="then run again")
@@ -113,9 +127,18 @@ def _line(row: Row) -> str:
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 
-def _row(line: bytes) -> Row | None:
+def _row(line: bytes) -> Any:
+    """What a line holds, or None if it is damaged."""
     try:
-        row = json.loads(line)
-    except ValueError:
+        return json.loads(line) if line.endswith(b"\n") else None
+    except (ValueError, RecursionError):
         return None
-    return row if line.endswith(b"\n") and isinstance(row, dict) and row.keys() >= {*COLUMNS} else None
+
+
+def _is_of(row: Any, item: Item) -> bool:
+    """Whether this is a row of that photo: either with a caption or with an error, and numbers where numbers stand."""
+    if not isinstance(row, dict) or not row.keys() >= COLUMN_SET or row["image_id"] != item.image_id:
+        return False
+    caption, error = row["caption"], row["error"]
+    words = isinstance(caption, str) if error is None else isinstance(error, str) and caption is None
+    return words and all(row[name] is None or type(row[name]) in (float, int) for name in NUMBERS)

@@ -7,17 +7,17 @@ of its own at the end. Only one part of the plan is in memory at a time.
 
 import json
 from collections.abc import Iterable, Iterator
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from pathlib import Path
-from typing import BinaryIO
 
 from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import write_json
-from showtell.plumbing.reading import read_json
-from showtell.predict.album.items import Item
+from showtell.plumbing.reading import open_file, read_json
+from showtell.predict.album.items import Item, is_place
 
 LINES, INDEX = "plan.jsonl", "plan.json"
 PHOTOS = 2000  # of a part
+LONGEST = 2**21  # bytes of a line; a list's line of 65,536 letters stands in it twice, each letter at most 12 bytes
 
 
 class Plan:
@@ -37,12 +37,8 @@ class Plan:
 
     def items(self, part: int) -> list[Item]:
         """The photos of a part. Raises InputError if the plan is damaged."""
-        try:
-            with (self.folder / LINES).open("rb") as file:
-                file.seek(self.starts[part])
-                return [_item(file.readline()) for _ in range(self.counts[part])]
-        except (OSError, ValueError) as error:
-            raise self._damaged(error) from None
+        end = self.starts[part + 1] if part + 1 < len(self.starts) else self.end
+        return list(self._read(self.starts[part], end, self.counts[part]))
 
     def extend(self, photos: Iterable[Item], size: int = PHOTOS) -> int:
         """Add parts at the end, of `size` photos each; returns how many photos came in."""
@@ -64,40 +60,65 @@ class Plan:
     def new(self, photos: Iterable[Item]) -> list[Item]:
         """The photos that the plan does not have. If nothing has changed, no list of names is made."""
         seen = iter(photos)
-        for ours, theirs in zip_longest(self._every(), seen):
+        for ours, theirs in zip_longest(self.every(), seen):
             if ours is None or theirs is None or ours.place != theirs.place:
                 rest = [] if theirs is None else [theirs, *seen]
-                known = {json.dumps(item.place) for item in self._every()} if rest else set()
+                known = {json.dumps(item.place) for item in self.every()} if rest else set()
                 return [item for item in rest if json.dumps(item.place) not in known]
         return []
 
-    def _every(self) -> Iterator[Item]:
-        with (self.folder / LINES).open("rb") as file:
-            yield from _read(file, sum(self.counts))
+    def every(self) -> Iterator[Item]:
+        """All photos. Raises InputError if the plan is damaged."""
+        yield from self._read(0, self.end, sum(self.counts))
+
+    def _read(self, start: int, end: int, number: int) -> Iterator[Item]:
+        """The photos of these bytes, which must be so many."""
+        try:
+            with open_file(self.folder / LINES) as file:
+                file.seek(start)
+                for _ in range(number):
+                    yield _item(file.readline(LONGEST))
+                if file.tell() != end:
+                    raise ValueError("its numbers do not fit")
+        except InputError:
+            raise
+        except (OSError, ValueError, RecursionError) as error:
+            raise self._damaged(error) from None
 
     def _read_index(self) -> None:
         index = read_json(self.folder / INDEX, 2**28)
         try:
             self.starts, self.counts, self.end = index["starts"], index["counts"], index["end"]
-            whole = all(type(number) is int for number in [*self.starts, *self.counts, self.end])
-            if not whole or len(self.starts) != len(self.counts) or (self.folder / LINES).stat().st_size < self.end:
+            if not self._fits() or (self.folder / LINES).stat().st_size < self.end:
                 raise ValueError("its numbers do not fit")
         except (TypeError, KeyError, ValueError, OSError) as error:
             raise self._damaged(error) from None
+
+    def _fits(self) -> bool:
+        """Whether the numbers are those of parts that follow each other, none of them empty."""
+        whole = all(type(number) is int for number in [*self.starts, *self.counts, self.end])
+        bounds = [*self.starts, self.end]
+        return (
+            whole
+            and len(self.starts) == len(self.counts)
+            and bounds[0] == 0
+            and all(start < end for start, end in pairwise(bounds))
+            and all(number > 0 for number in self.counts)
+        )
 
     def _damaged(self, error: Exception) -> InputError:
         advice = "begin anew with --overwrite, or name another folder"
         return InputError(f"is damaged ({error})", key=str(self.folder / LINES), advice=advice)
 
 
-def _read(file: BinaryIO, count: int) -> Iterator[Item]:
-    for _ in range(count):
-        yield _item(file.readline())
-
-
 def _item(line: bytes) -> Item:
-    image_id, place = json.loads(line)
-    return Item(image_id, place)
+    """Raises ValueError if the line is damaged."""
+    content = json.loads(line)
+    if not isinstance(content, list) or len(content) != 2 or not isinstance(content[0], str):
+        raise ValueError("a line is not a photo and its place")
+    if not is_place(content[1]):
+        raise ValueError("a place is none")
+    return Item(*content)
 
 
 def part_size(photos: int, shards: int | None) -> int:

@@ -1,7 +1,7 @@
 """An album, a captioner and a folder -> captions: what `showtell caption ALBUM --out FOLDER/` does."""
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,13 +14,14 @@ from showtell.plumbing.errors import InputError, Interrupted
 from showtell.plumbing.files import check_folder, clear
 from showtell.plumbing.interrupt import stop_signal
 from showtell.plumbing.lock import Lock
-from showtell.plumbing.messages import count, say
+from showtell.plumbing.messages import count, printable, say
 from showtell.predict.album import settings
 from showtell.predict.album.confidence import Calibration
 from showtell.predict.album.live import Live
-from showtell.predict.album.parts import WRITERS
+from showtell.predict.album.parts import WRITERS, Row
 from showtell.predict.album.plan import Plan, part_size
 from showtell.predict.album.shards import Shard
+from showtell.predict.album.sidecars import sharing
 from showtell.predict.album.sources import Source
 from showtell.predict.album.tables import parquet
 from showtell.predict.album.wording import AS_IT_IS, Wording
@@ -53,6 +54,8 @@ class Asked:
         self.wording.check()
         check_folder(self.folder, "--out")
         settings.check_free(self.folder)
+        if self.overwrite or not (self.folder / settings.FILE).is_file():
+            source.check_some()
         if self.sidecars and not source.has_files:
             raise InputError(f"needs photos that are files; these are rows of {source.kind}", key="--sidecar")
         if self.overwrite and self.shard is not None:
@@ -80,6 +83,14 @@ class Report:
             self.first_kept = image_ids[0]
         self.kept += len(image_ids)
 
+    def fail(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            if row["error"] is None:
+                continue
+            self.failures += 1
+            if len(self.failed) < SHOWN:
+                self.failed[row["image_id"]] = row["error"]
+
 
 def caption_album(
     captioner: Captioner,
@@ -93,23 +104,23 @@ def caption_album(
     """Caption what has no row yet. Raises InputError if the folder is in use or was begun with other settings;
     Interrupted after Ctrl-C, when everything so far is on disk."""
     asked.folder.mkdir(parents=True, exist_ok=True)
-    work = Work(asked.folder, asked.form, asked.wording, asked.sidecars, asked.overwrite, calibration)
     started = time.perf_counter()
     with _locked(asked):
         plan = _planned(captioner, model, source, asked, console)
+        owner = _owners(plan, source, console) if asked.sidecars else {}
+        work = Work(asked.folder, asked.form, asked.wording, asked.sidecars, asked.overwrite, calibration, owner)
         numbers = [number for number in range(len(plan.counts)) if asked.shard is None or asked.shard.has(number)]
         left = [number for number in numbers if not work.part(number).done]
         done = [number for number in numbers if work.part(number).done]
         photos, before = (sum(plan.counts[number] for number in some) for some in (numbers, done))
         report = Report(photos, before)
+        _look_back(work, plan, done, report)
         _announce(report, asked, console)
-        if work.sidecars:
-            _add_sidecars(work, plan, done, report)
         steps = engine(work, left) if engine is not None else make_parts(captioner, work, left)
         _follow(steps, report, console)
         if elsewhere := sum(not work.part(number).done for number in left):
             say(console, f"{count(elsewhere, 'part')} left to other processes, which are making them")
-        _count_failures(work, numbers, report)
+        _count_failures(work, plan, left, report)
     report.seconds = time.perf_counter() - started
     return report
 
@@ -168,6 +179,16 @@ def _settings(captioner: Captioner, model: str, source: Source, asked: Asked) ->
     }
 
 
+def _owners(plan: Plan, source: Source, console: Console | None) -> dict[str, str]:
+    """Which photo has a text that several would have."""
+    lists = source.paths if source.kind == "list" else []
+    shared = sharing(plan.every, lists)
+    if shared.photos:
+        first = f"first: {printable(shared.first)}"
+        say(console, f"{count(shared.photos, 'photo')} would have the text of another photo, and get none ({first})")
+    return shared.owner
+
+
 def _announce(report: Report, asked: Asked, console: Console | None) -> None:
     shard = f"shard {asked.shard}: " if asked.shard is not None else ""
     if report.before:
@@ -176,10 +197,13 @@ def _announce(report: Report, asked: Asked, console: Console | None) -> None:
         say(console, f"{shard}{count(report.photos, 'photo')}")
 
 
-def _add_sidecars(work: Work, plan: Plan, done: list[int], report: Report) -> None:
-    """The sidecars of parts that are done already, perhaps without any."""
+def _look_back(work: Work, plan: Plan, done: list[int], report: Report) -> None:
+    """Read the parts that are done: a damaged one is an error now, and not after hours. They may lack sidecars."""
     for number in done:
-        report.keep(write_sidecars(work, plan.items(number), list(work.part(number).rows())))
+        items = plan.items(number)
+        rows = list(work.part(number).rows(items))
+        report.fail(rows)
+        report.keep(write_sidecars(work, items, rows))
 
 
 def _follow(steps: Steps, report: Report, console: Console | None) -> None:
@@ -192,11 +216,8 @@ def _follow(steps: Steps, report: Report, console: Console | None) -> None:
                 raise Interrupted("stopped")
 
 
-def _count_failures(work: Work, numbers: list[int], report: Report) -> None:
-    for number in numbers:
-        if not work.part(number).done:  # a shard of another division is making it
-            continue
-        for row in work.part(number).failures():
-            report.failures += 1
-            if len(report.failed) < SHOWN:
-                report.failed[row["image_id"]] = row["error"]
+def _count_failures(work: Work, plan: Plan, made: list[int], report: Report) -> None:
+    for number in made:
+        part = work.part(number)
+        if part.done:  # else a shard of another division is making it
+            report.fail(part.rows(plan.items(number)))

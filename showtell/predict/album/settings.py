@@ -1,12 +1,12 @@
 """`album.json`: what made a folder of captions. Other settings are refused: a folder never mixes two captioners."""
 
-from collections.abc import Sequence
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from showtell.plumbing.errors import InputError
-from showtell.plumbing.files import clear, write_json
-from showtell.plumbing.reading import read_json
+from showtell.plumbing.files import clear, write_text
+from showtell.plumbing.reading import parse_json, read_text, whole_letters
 from showtell.predict.album.plan import INDEX, LINES
 
 FILE = "album.json"
@@ -20,6 +20,7 @@ WORDS = {  # what a user calls each setting, in the order in which they are comp
     "format": "another --format",
     "wording": "other --prepend, --append or --max-characters",
 }
+WORDING = ("--prepend", "--append", "--max-characters")  # the entries of `wording`
 
 
 def check_free(folder: Path) -> None:
@@ -36,13 +37,14 @@ def settle(folder: Path, settings: dict[str, Any]) -> None:
     """Write the settings, or compare them with those of the folder. Raises InputError if they differ."""
     path = folder / FILE
     if not path.is_file():
-        write_json(path, settings)
+        # A path may have bytes that are not UTF-8: whole_letters writes each as an escape of JSON, `\udcff`.
+        write_text(path, whole_letters(json.dumps(settings, ensure_ascii=False, indent=1)) + "\n")
         return
     before = read_settings(folder)
     for key, words in WORDS.items():
-        if before.get(key) != settings[key]:
+        if before[key] != settings[key]:
             raise InputError(
-                f"was begun with {words}: {_shown(before.get(key))}, now {_shown(settings[key])}",
+                f"was begun with {words}: {_shown(key, before[key])}, now {_shown(key, settings[key])}",
                 key=f"--out {folder}",
                 advice="continue with the same, begin anew with --overwrite, or name another folder",
             )
@@ -51,10 +53,24 @@ def settle(folder: Path, settings: dict[str, Any]) -> None:
 def read_settings(folder: Path) -> dict[str, Any]:
     """Raises InputError if the folder holds no captions of an album."""
     path = folder / FILE
-    content = read_json(path)
-    if not isinstance(content, dict) or content.get("format") not in ("jsonl", "parquet"):
+    try:
+        content = parse_json(read_text(path), mend=False)  # escapes of bytes stay what they are
+    except InputError:
+        raise
+    except ValueError:
+        content = None
+    if not _is_whole(content):
         raise InputError("is damaged", key=str(path), advice="begin anew with --overwrite, or name another folder")
-    return content
+    return cast(dict[str, Any], content)
+
+
+def _is_whole(content: Any) -> bool:
+    if not isinstance(content, dict) or not content.keys() >= WORDS.keys():
+        return False
+    texts = [content["model"], content["decoding"], content["made_by"], content["photo_column"] or ""]
+    lists = [content["photos"], content["wording"]]
+    fit = all(isinstance(text, str) for text in texts) and all(isinstance(each, list) for each in lists)
+    return fit and len(content["wording"]) == len(WORDING) and content["format"] in ("jsonl", "parquet")
 
 
 def empty(folder: Path) -> None:
@@ -64,8 +80,14 @@ def empty(folder: Path) -> None:
             clear(path)
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        shown = ", ".join(map(str, value[:2]))
-        return shown + (", .." if len(value) > 2 else "")
+def _shown(key: str, value: Any) -> str:
+    """
+    >>> _shown("wording", ["photo: ", "", 80]), _shown("wording", ["", "", None])
+    ("--prepend 'photo: ' --max-characters 80", 'none of them')
+    """
+    if key == "wording":
+        given = [f"{name} {each!r}" for name, each in zip(WORDING, value, strict=True) if each not in ("", None)]
+        return " ".join(given) or "none of them"
+    if isinstance(value, list):
+        return ", ".join(map(str, value[:2])) + (", .." if len(value) > 2 else "")
     return str(value)

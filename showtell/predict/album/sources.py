@@ -3,6 +3,7 @@
 Nothing is unpacked, and only names are kept in memory: of a folder, those of one folder at a time.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from showtell.data.folder import is_photo, walk
 from showtell.data.photos import SUFFIXES
 from showtell.data.tars import DAMAGED, members
 from showtell.plumbing.errors import InputError
-from showtell.plumbing.reading import whole_letters
+from showtell.plumbing.reading import check_file, whole_letters
+from showtell.predict.album import lists
 from showtell.predict.album.items import Item
 from showtell.predict.album.tables import open_table, photo_column, rows
 from showtell.predict.photos import find_photos
@@ -36,6 +38,16 @@ class Source:
                 photo_column(path, open_table(path).schema_arrow, column)
         elif column is not None:
             raise InputError("is only for parquet tables", key=f"--photo-column {column}", advice="leave it away")
+        elif self.kind == "tars":
+            for path in self.paths:
+                check_file(path)
+        elif self.kind == "list":
+            lists.check(self.paths[0])
+
+    def check_some(self) -> None:
+        """Raise InputError if a list names nothing that exists. An album that was begun may have lost its photos."""
+        if self.kind == "list":
+            lists.check_some(self.paths[0])
 
     @property
     def has_files(self) -> bool:
@@ -59,22 +71,20 @@ class Source:
             yield Item(image_id, ["file", str(path)])
 
     def _list(self) -> Iterator[Item]:
-        path = self.paths[0]
-        base = _base(path)
-        for line in _lines(path):
-            yield Item(whole_letters(line), ["file", str(base / line)])
+        for line, path in lists.paths(self.paths[0]):
+            yield Item(whole_letters(line), ["file", str(path)])
 
     def _tars(self) -> Iterator[Item]:
-        for path in self.paths:
-            before = f"{path.name}/" if len(self.paths) > 1 else ""
+        for path, shown in _names(self.paths).items():
+            before = f"{shown}/" if len(self.paths) > 1 else ""
             for name, place in _members(path):
                 yield Item(whole_letters(before + name), place)
 
     def _tables(self) -> Iterator[Item]:
-        for path in self.paths:
+        for path, name in _names(self.paths).items():
             file = open_table(path)
             column = photo_column(path, file.schema_arrow, self.column)
-            for image_id, group, row in rows(path, column, file):
+            for image_id, group, row in rows(path, name, column, file):
                 yield Item(whole_letters(image_id), ["table", str(path), column, group, row])
 
 
@@ -97,24 +107,13 @@ def _kind(paths: Sequence[Path]) -> str:
     return "folder" if len(paths) == 1 and paths[0].is_dir() else "photos"
 
 
-def _lines(path: Path) -> Iterator[str]:
-    try:
-        with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
-            for line in file:
-                if line.strip():
-                    yield line.rstrip("\r\n")
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", key=str(path)) from None
-
-
-def _base(path: Path) -> Path:
-    """The folder that a list's paths begin in: the list's own, or the working folder if only there the first exists."""
-    first = next(_lines(path), "")
-    try:
-        elsewhere = not (path.parent / first).exists() and Path(first).exists()
-    except (OSError, ValueError):  # a name that no file can have
-        elsewhere = False
-    return Path.cwd() if elsewhere else path.parent
+def _names(paths: Sequence[Path]) -> dict[Path, str]:
+    """What begins the ids of each tar or table: its name, or its path in their common folder if names are equal."""
+    names = {path: path.name for path in paths}
+    if len({*names.values()}) == len(names):
+        return names
+    top = os.path.commonpath([path.parent for path in names])
+    return {path: path.relative_to(top).as_posix() for path in names}
 
 
 def _members(path: Path) -> Iterator[tuple[str, list[object]]]:

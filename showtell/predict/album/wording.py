@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from showtell.plumbing.errors import InputError
+from showtell.plumbing.reading import HALF
 
 
 class Wording(NamedTuple):
@@ -22,7 +23,10 @@ class Wording(NamedTuple):
         return self.before + cut_at_word(caption, self.most - len(self.before) - len(self.after)) + self.after
 
     def check(self) -> None:
-        """Raise InputError if there is no room for a caption."""
+        """Raise InputError if there is no room for a caption, or if a text cannot be written."""
+        for name, text in (("--prepend", self.before), ("--append", self.after)):
+            if HALF.search(text):
+                raise InputError(f"is {text!r}, which has bytes that are not UTF-8", key=name, advice="retype it")
         if self.most is not None and self.most <= len(self.before) + len(self.after):
             taken = len(self.before) + len(self.after)
             takes = f"more than the {taken} characters of --prepend and --append" if taken else "at least 1"

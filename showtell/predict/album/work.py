@@ -1,8 +1,8 @@
 """Parts of a plan and a captioner -> files of rows, and sidecars. Every engine runs this, in one process or in many."""
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from showtell.captioners.caption import Caption
@@ -14,7 +14,7 @@ from showtell.predict.album.items import Item
 from showtell.predict.album.parts import OTHERS, Part, Row
 from showtell.predict.album.pipeline import Result, captioned
 from showtell.predict.album.plan import Plan
-from showtell.predict.album.sidecars import write_sidecar
+from showtell.predict.album.sidecars import text_beside, write_sidecar
 from showtell.predict.album.wording import AS_IT_IS, Wording
 
 
@@ -28,6 +28,7 @@ class Work:
     sidecars: bool = False
     overwrite: bool = False
     calibration: Calibration | None = None
+    owner: Mapping[str, str] = field(default_factory=dict)  # a text that several photos have -> the one that writes it
 
     def part(self, number: int) -> Part:
         return Part(self.folder, number, self.form)
@@ -124,6 +125,11 @@ def write_sidecars(work: Work, items: Sequence[Item], rows: Iterable[Row]) -> li
     """Write the captions beside their photos; returns the photos beside which another text stays."""
     if not work.sidecars:
         return []
-    pairs = zip(items, rows, strict=True)
-    captions = [(item, row["caption"]) for item, row in pairs if row["caption"] is not None]
-    return [item.image_id for item, text in captions if not write_sidecar(item, text, work.overwrite)]
+    kept = []
+    for item, row in zip(items, rows, strict=True):
+        photo, caption = item.place[1], row["caption"]
+        if caption is None or work.owner.get(text_beside(photo), photo) != photo:
+            continue
+        if not write_sidecar(item, caption, work.overwrite):
+            kept.append(item.image_id)
+    return kept

@@ -306,3 +306,56 @@ def test_of_a_long_text_of_ray_the_line_with_the_error_is_told():
     told = "Exception in an actor, with its stack:\n  a.py, line 3\nValueError: no such photo\nTo retry, configure x."
     assert _line(RuntimeError(told)) == "ValueError: no such photo"
     assert _line(RuntimeError("only this")) == "only this" and _line(RuntimeError("")) == "RuntimeError"
+
+
+def test_a_damaged_part_is_reported_before_others_are_made(album, tmp_path, whole):
+    out, captioner = tmp_path / "whole", Shades()
+    lines = whole["part-00000.jsonl"].splitlines(keepends=True)
+    (out / "part-00000.jsonl").write_bytes(b"".join(lines[:1] + lines[2:]))
+    (out / "part-00001.jsonl").unlink()
+    for sidecars in (False, True):
+        with pytest.raises(InputError, match=r"part-00000.jsonl is damaged \(row 2"):
+            make(album, out, captioner, sidecars=sidecars)
+    assert captioner.seen == 0
+    (out / "part-00000.jsonl").unlink()
+    make(album, out)
+    assert written(out) == whole
+
+
+@pytest.mark.parametrize("name", ["before", "after"])
+def test_wording_that_cannot_be_written_is_named_by_its_option(name):
+    with pytest.raises(InputError, match=r"--(prepend|append) is .*not UTF-8"):
+        Wording(**{name: "a\udcff"}).check()
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_sidecars_never_replace_the_list_nor_a_photo(album, tmp_path, overwrite):
+    photo = (album / "01.png").read_bytes()
+    (album / "02.txt").write_bytes(photo)
+    link = tmp_path / "link"
+    link.symlink_to(album)
+    for number, (name, lines) in enumerate({"01.txt": "01.png\n", "all.txt": "02.txt\n02.png\n"}.items()):
+        (album / name).write_text(lines)
+        for place in (album, link):
+            out = tmp_path / f"out-{number}-{place.name}"
+            with pytest.raises(InputError, match=rf"--sidecar would write .*{name if number == 0 else '02.txt'}"):
+                make(place / name, out, sidecars=True, overwrite=overwrite)
+        assert (album / name).read_text() == lines and (album / "02.txt").read_bytes() == photo
+
+
+def test_of_photos_that_share_a_sidecar_the_first_gets_it(album, tmp_path):
+    Image.new("RGB", (8, 6), "white").save(album / "01.bmp")
+    said = make(album, tmp_path / "out", sidecars=True)[1]
+    assert "1 photo would have the text of another photo, and get none (first: 01.png)" in said
+    assert (album / "01.txt").read_text() == "a photo of shade 255\n"
+    report, said = make(album, tmp_path / "out", sidecars=True, overwrite=True)
+    assert (album / "01.txt").read_text() == "a photo of shade 255\n" and "1 photo would" in said
+    assert report.kept == 0
+
+
+def test_of_photos_without_captions_there_is_nothing_to_review(album, tmp_path):
+    for path in album.glob("**/*.png"):
+        path.write_bytes(b"no photo")
+    make(album, tmp_path / "out")
+    with pytest.raises(InputError, match="has no captions to review"):
+        least_sure(tmp_path / "out", 3)
