@@ -76,7 +76,7 @@ def _add_captions(app: FastAPI, desk: Desk) -> None:
     async def caption(request: Request) -> Any:
         """Caption one to eight photos, sent as multipart form data in the field `file`."""
         desk.model(None)  # 503 before a body is read
-        if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
             raise Refused(415, "send multipart/form-data with the photos in the field file")
         async with request.form(max_files=64, max_fields=64, max_part_size=64_000) as form:
             files: list[File] = []
@@ -118,11 +118,13 @@ def _add_chat(app: FastAPI, desk: Desk) -> None:
 
 
 def _add_health(app: FastAPI, desk: Desk) -> None:
+    @app.head("/healthz", include_in_schema=False)  # what load balancers send
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:
         """The process answers."""
         return {"status": "ok"}
 
+    @app.head("/readyz", include_in_schema=False)
     @app.get("/readyz", responses={503: PROBLEMS[503]})
     async def readyz() -> dict[str, Any]:
         """The models are loaded."""

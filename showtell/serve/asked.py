@@ -38,7 +38,7 @@ def driven(captioner: Captioner, changes: Mapping[str, Any]) -> Captioner:
     if not captioner.decode:
         raise Refused(422, f"captioner {captioner.name!r} has no decoding options")
     try:
-        decode = _checked(changed(captioner.decode, changes))
+        decode = _checked(changed(captioner.decode, changes), changes)
         asked = copy.copy(captioner)
         asked.decode = decode
         asked.check_decoding()
@@ -47,13 +47,38 @@ def driven(captioner: Captioner, changes: Mapping[str, Any]) -> Captioner:
     return asked
 
 
-def _checked(decode: Mapping[str, Any]) -> dict[str, Any]:
+def width(captioner: Captioner) -> int:
+    """How many captions of one photo are written at once. Each id of `must` adds a bank with all beams.
+
+    With 5 beams and the words `dog` and `red car`, of one id each: 5 x (1 + 3) = 20.
+    """
+    if not captioner.decode:
+        return 1
+    settings = _settings(captioner.decode)
+    captions = max(settings.get("num_beams", 1), settings.get("num_return_sequences", 1))
+    must = settings.get("must", ())
+    return int(captions * (1 + sum(_ids(captioner, phrase) for phrase in must)))
+
+
+def _ids(captioner: Any, phrase: str) -> int:
+    """How many ids the longest way to write a phrase has."""
+    return max(map(len, captioner.spelling.forms(phrase).ways), default=0)
+
+
+def _settings(decode: Mapping[str, Any]) -> dict[str, Any]:
     name = decode["name"]
-    strategy = choose("decode", STRATEGIES, name)
-    for key, most in MOST.items():
-        if isinstance(value := decode.get(key), int) and value > most:
+    return validated("decode", name, choose("decode", STRATEGIES, name), decode).model_dump()
+
+
+def _checked(decode: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """All settings. What the server's owner chose may be larger than what clients may choose."""
+    name, settings = decode["name"], _settings(decode)
+    for key in MOST.keys() & changes.keys():
+        value, most = settings[key], MOST[key]  # a client's 2e2 is 200 only now
+        if isinstance(value, tuple) and len(value) > most:
+            raise RecipeError(f"has {len(value)} words and phrases", key=f"decode.{key}", takes=f"at most {most}")
+        if isinstance(value, int) and value > most:
             raise RecipeError(key=f"decode.{key}", value=value, takes=f"at most {most} from a client")
-    settings = validated("decode", name, strategy, decode).model_dump()
     check_ranges(**settings)
     return {
         "name": name,

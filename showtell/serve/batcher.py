@@ -49,6 +49,7 @@ class Batcher:
     def __init__(self, work: Work, executor: Executor, limits: Limits, metrics: Metrics) -> None:
         self.work, self.executor, self.limits, self.metrics = work, executor, limits, metrics
         self.jobs: deque[Job] = deque()
+        self.working: Sequence[Job] = ()
         self.reserved = 0  # places of photos that are still being opened
         self.per_second = 5.0  # a guess until the first batch is done
         self._came, self._closing = asyncio.Event(), False
@@ -64,6 +65,10 @@ class Batcher:
         if self._task is not None:
             await self._task
 
+    def is_in_vain(self) -> bool:
+        """Whether nobody waits for the photos that the model works on. The model's thread asks this too."""
+        return bool(self.working) and all(job.result.done() for job in self.working)
+
     @property
     def length(self) -> int:
         return len(self.jobs) + self.reserved
@@ -75,6 +80,7 @@ class Batcher:
         """
         if self._closing:
             raise Refused(503, "the server is shutting down", retry_after=5)
+        self._skip_those_who_left()  # while a batch runs, nobody else clears their places
         seconds = (self.length + photos) / self.per_second
         full = self.length + photos > self.limits.queue
         if full or (self.length > 0 and seconds > SAFE * self.limits.answer_time):
@@ -150,9 +156,12 @@ class Batcher:
         """If a batch fails, each of its photos is tried alone, so that a bad photo costs only itself."""
         loop = asyncio.get_running_loop()
         photos = [job.photo for job in batch]
+        self.working = batch
         try:
             return await loop.run_in_executor(self.executor, self.work, batch[0].settings, photos)
         except Exception as error:
-            if len(batch) == 1:
-                return [error]
+            if len(batch) == 1 or self.is_in_vain():
+                return [error] * len(batch)
+        finally:
+            self.working = ()
         return [result for job in batch for result in await self._results([job])]

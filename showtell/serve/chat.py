@@ -36,7 +36,7 @@ def read_messages(body: bytes) -> tuple[str | None, list[File], bool]:
             return (
                 name,
                 [(f"image {place}", _file(url)) for place, url in enumerate(urls, 1)],
-                bool(asked.get("stream")),
+                asked.get("stream") is True,
             )
     raise Refused(422, f"no message has an image_url; {LINK}")
 
@@ -95,9 +95,12 @@ def _file(url: Any) -> BytesIO:
     if not isinstance(url, str):
         raise Refused(422, LINK)
     head, comma, data = url.partition(",")
+    head = head.strip().lower()
     if not comma or not head.startswith("data:") or not head.endswith(";base64"):
         raise Refused(422, LINK)
+    # Clients write base64 in several ways: in lines of 76, without the padding, in the alphabet for URLs.
+    plain = "".join(data.split()).translate(str.maketrans("-_", "+/")).rstrip("=")
     try:
-        return BytesIO(base64.b64decode(data, validate=True))
+        return BytesIO(base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True))
     except (binascii.Error, ValueError):
         raise Refused(422, "the data URL is not base64") from None

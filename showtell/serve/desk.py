@@ -68,8 +68,10 @@ class Desk:
         self.room, self.opening = Room(self.limits.decoded), asyncio.Semaphore(2)
         for model in models:
             self.models[model.name] = model
-            self.batchers[model.name] = Batcher(model.work, self.torch, self.limits, self.metrics)
-            self.batchers[model.name].start()
+            batcher = Batcher(model.work, self.torch, self.limits, self.metrics)
+            model.is_in_vain = batcher.is_in_vain
+            self.batchers[model.name] = batcher
+            batcher.start()
         self.ready = True
 
     async def close(self) -> None:
@@ -112,7 +114,7 @@ class Desk:
             raise Refused(422, "no photo is given; send one to eight in the field file")
         if len(files) > self.limits.photos:
             raise Refused(413, f"{len(files)} photos; at most {self.limits.photos} are taken at once")
-        key = model.settings(changes, maps)
+        key = model.settings(changes, maps, len(files))
         pixels = [admit(file, name, self.limits) for name, file in files]
         work = asyncio.ensure_future(self._all(model, files, pixels, key))
         gone = asyncio.ensure_future(left())

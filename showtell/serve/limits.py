@@ -21,7 +21,16 @@ class Limits:
     words: int = 500  # characters of one decoding option
 
 
-MOST = {"num_beams": 16, "num_beam_groups": 16, "num_return_sequences": 16, "max_length": 100, "min_length": 100}
+CAPTIONS = 256  # that are written at once: photos x beams x banks of `must`
+MOST = {  # values that a client may choose; for lists, their length
+    "num_beams": 16,
+    "num_beam_groups": 16,
+    "num_return_sequences": 16,
+    "max_length": 100,
+    "min_length": 100,
+    "must": 8,
+    "must_not": 16,
+}
 
 
 class Refused(Exception):

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -13,8 +13,13 @@ from showtell.captioners.captioner import Captioner
 from showtell.decode import STRATEGIES
 from showtell.explain.spoken import Spoken, speak
 from showtell.plumbing.errors import InputError
-from showtell.serve.asked import driven
+from showtell.serve.asked import driven, width
+from showtell.serve.limits import CAPTIONS, Refused
 from showtell.settings.schema import schema_of
+
+
+class InVain(Exception):
+    """Ends a batch whose clients have all left, or whose time is over."""
 
 
 class Model:
@@ -25,16 +30,23 @@ class Model:
             raise InputError("reads precomputed features, so it knows only the photos of its file", key=name)
         self.name, self.captioner, self.made = name, captioner, int(time.time())
         self.driven = lru_cache(128)(self._driven)
+        self.is_in_vain: Callable[[], bool] = lambda: False
+        decoder: Any = getattr(captioner, "decoder", None)
+        for part in getattr(decoder, "parts", [decoder] if decoder is not None else []):
+            part.register_forward_pre_hook(self._stop_in_vain)
 
     @property
     def at_least(self) -> int | None:
         """How large a photo is decoded, as `captioner.open` does."""
         return 2 * self.captioner.encoder.image_size if self.captioner.encoder is not None else None
 
-    def settings(self, changes: Mapping[str, Any], maps: bool) -> str:
-        """A key for the batcher. Raises Refused if the captioner cannot decode so."""
+    def settings(self, changes: Mapping[str, Any], maps: bool, photos: int = 1) -> str:
+        """A key for the batcher. Raises Refused if the captioner cannot decode so, or not so many photos at once."""
         key = json.dumps([changes, maps], sort_keys=True)
-        self.driven(key)
+        at_once = width(self.driven(key))
+        if changes and photos * at_once > CAPTIONS:
+            asked = f"{photos} x {at_once} captions at once (photos x beams x ids of must)"
+            raise Refused(422, f"{asked}; at most {CAPTIONS} are taken; send fewer photos, or take fewer beams")
         return key
 
     def signature(self, key: str) -> str:
@@ -43,9 +55,10 @@ class Model:
 
     def work(self, key: Hashable, photos: Sequence[Image.Image]) -> list[dict[str, Any]]:
         captioner, maps = self.driven(str(key)), json.loads(str(key))[1]
-        most = captioner.at_once or len(photos)
+        most = min(captioner.at_once or len(photos), max(1, CAPTIONS // width(captioner)))
         spoken: list[Spoken] = []
         for start in range(0, len(photos), most):
+            self._stop_in_vain()
             spoken += speak(captioner, photos[start : start + most], maps)
         return [as_data(each) for each in spoken]
 
@@ -67,6 +80,11 @@ class Model:
             "decode": dict(self.captioner.decode),
             "strategies": strategies,
         }
+
+    def _stop_in_vain(self, *_: Any) -> None:
+        """Decoding calls this before each word: others should not wait for captions that nobody reads."""
+        if self.is_in_vain():
+            raise InVain("nobody waits for these photos any more")
 
     def _driven(self, key: str) -> Captioner:
         return driven(self.captioner, json.loads(key)[0])

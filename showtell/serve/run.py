@@ -24,14 +24,22 @@ CONNECTIONS = 256  # at once; the next one is answered with 503
 class Patient(H11Protocol):
     """Uvicorn's protocol, which closes a connection that sends no request: else idle ones could fill the server."""
 
-    head_time = 20.0  # seconds from the connection to a complete first head
+    head_time = 20.0  # seconds from the connection, or from an answer, to the next complete head
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self.loop.call_later(self.head_time, self._close_if_silent)
+        self._wait_for_a_head()
 
-    def _close_if_silent(self) -> None:
-        if self.cycle is None:
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self.transport.is_closing():
+            self._wait_for_a_head()  # a single byte ends uvicorn's own wait for the next request
+
+    def _wait_for_a_head(self) -> None:
+        self.loop.call_later(self.head_time, self._close_if_silent, self.cycle)
+
+    def _close_if_silent(self, cycle: Any) -> None:
+        if self.cycle is cycle:  # no request has begun since
             self.transport.close()
 
 

@@ -146,3 +146,21 @@ def test_while_the_model_works_the_next_batch_gathers():
 
     _, batches = batched(scenario, work, wait=0)
     assert batches == [("a", [0]), ("a", [1, 2, 3, 4])]
+
+
+def test_clients_that_left_keep_no_places_while_the_model_works():
+    go = threading.Event()
+
+    async def scenario(batcher):
+        first = submit(batcher, ("a", 1))
+        await asyncio.sleep(0.1)  # the model works on it now
+        for future in submit(batcher, ("b", 2), ("b", 3), ("b", 4)):
+            future.cancel()
+        batcher.per_second = 100
+        (last,) = submit(batcher, ("c", 5))
+        go.set()
+        await asyncio.gather(*first)
+        return await last
+
+    result, _ = batched(scenario, lambda photos: go.wait(5) and photos, queue=3, wait=0.01)
+    assert result == 5

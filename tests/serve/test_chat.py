@@ -1,9 +1,11 @@
 """POST /v1/chat/completions: the form that photo libraries speak, tried with OpenAI's own client."""
 
 import base64
+import json
 
 import pytest
 
+from showtell.serve.chat import read_messages
 from tests.serve.running import encoded, photo, running, send, small_models
 
 
@@ -34,6 +36,20 @@ def test_a_real_client_gets_the_caption(client, openai):
     assert answer.choices[0].message.content == send(client, encoded()).json()["captions"][0]["text"]
     assert answer.model == "two" and answer.choices[0].finish_reason == "stop"
     assert [model.id for model in openai.models.list()] == ["one", "two"]
+
+
+def in_lines(data):
+    return "\n".join(data[i : i + 76] for i in range(0, len(data), 76))
+
+
+@pytest.mark.parametrize(
+    "write", [in_lines, lambda data: data.rstrip("="), lambda data: data.translate({43: 45, 47: 95})]
+)
+def test_base64_is_read_as_clients_write_it(write):
+    head, _, data = url(encoded()).partition(",")
+    body = {"messages": [message(f"{head.upper()},{write(data)}")], "stream": "false"}
+    _, ((_, file),), stream = read_messages(json.dumps(body).encode())
+    assert file.getvalue() == encoded() and not stream
 
 
 def test_a_real_client_may_stream(client, openai):

@@ -127,6 +127,17 @@ def test_a_client_that_left_is_skipped(held):
         until(lambda: client.desk.metrics.total("skipped") == 1)
 
 
+def test_a_batch_is_stopped_when_nobody_waits_for_it(monkeypatch):
+    steps = []
+    with running(answer_time=0.5) as client:
+        decoder = client.desk.models["small"].captioner.decoder
+        decoder.register_forward_pre_hook(lambda *_: (steps.append(1), time.sleep(0.2)))
+        asked = {"decode_min_length": "24", "decode_max_length": "25"}
+        assert send(client, encoded(), encoded(), **asked).status_code == 504
+        until(lambda: client.desk.batchers["small"].working == () and client.desk.metrics.total("batches") == 1)
+        assert len(steps) < 10
+
+
 def test_shutdown_answers_what_was_begun(held):
     with ThreadPoolExecutor(1) as pool:
         with running() as client:
@@ -145,6 +156,19 @@ def test_a_connection_without_a_request_is_closed(monkeypatch, begin):
         line.sendall(begin)
         assert line.recv(100) == b""
         assert send(client, encoded()).status_code == 200
+
+
+@pytest.mark.parametrize("next_one", [b"G", b"GET /healthz HTTP/1.1\r\nhost: a\r\n"])
+def test_a_connection_that_falls_silent_after_an_answer_is_closed(monkeypatch, next_one):
+    monkeypatch.setattr("showtell.serve.run.Patient.head_time", 0.3)
+    with running() as client, socket.create_connection(address_of(client), timeout=10) as line:
+        line.sendall(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
+        answer = b""
+        while b'"ok"' not in answer:
+            answer += line.recv(2000)
+        line.sendall(next_one)
+        assert line.recv(100) == b""
+        assert client.head("/healthz").status_code == client.head("/readyz").status_code == 200
 
 
 def test_until_the_model_is_loaded_the_server_is_not_ready():
