@@ -4,6 +4,7 @@ Every graph is run once by onnxruntime and compared with torch before the folder
 """
 
 import logging
+import os
 import shutil
 import warnings
 from collections.abc import Callable
@@ -25,13 +26,19 @@ from showtell.export.graphs import TRACED, Graph, graphs
 from showtell.export.words import text_form
 from showtell.features import Features
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.plumbing.files import clear, write_json, write_text
+from showtell.plumbing.files import check_folder, write_json, write_text
+from showtell.plumbing.half import made_whole
+from showtell.plumbing.reading import read_json
 
 DECODERS = ("recurrent", "attend", "topdown", "transformer", "gpt2")
 STRATEGIES = ("beam", "greedy")
 CLOSE = 1e-3  # of the largest number that a graph gives
 OPSET = 20
-FILES = ("encoder.onnx", "start.onnx", "step.onnx", "settings.json", "run.py", "recipe.yaml", "README.md")
+GRAPHS = ("encoder.onnx", "start.onnx", "step.onnx")
+SETTINGS = "settings.json"
+FILES = (*GRAPHS, SETTINGS, "run.py", "recipe.yaml", "README.md")
+TOKENIZERS = ("tokenizer.json", "tokenizer.model")
+KEYS = {"begin", "eos", "suppress", "squares", "text"}  # in settings.json; no other program's has all of them
 
 
 def export(captioner: Captioner, folder: Path, int8: bool = False, say: Callable[[str], None] = print) -> None:
@@ -44,27 +51,27 @@ def export(captioner: Captioner, folder: Path, int8: bool = False, say: Callable
     captioner = checked(captioner)
     settings = settings_of(captioner)
     check_free(folder)
-    part = folder.with_name(f".{folder.name}.part")
-    clear(part)
     try:
-        part.mkdir(parents=True)
-        for name, graph in graphs(captioner.encoder, captioner.decoder, _features(captioner)).items():
-            say(f"{name}.onnx")
-            write_graph(graph, part / f"{name}.onnx")
-            if int8 and name != "encoder":
-                quantize(part / f"{name}.onnx")
-            else:
-                compare(graph, part / f"{name}.onnx")
-        write_json(part / "settings.json", settings)
-        shutil.copyfile(runner.__file__, part / "run.py")
-        captioner.save_settings(part)
-        write_text(part / "README.md", card(captioner, int8))
-        clear(folder)
-        part.rename(folder)
+        with made_whole(Path(os.path.realpath(folder)), replace=True) as half:
+            _write_graphs(captioner, half, int8, say)
+            write_json(half / SETTINGS, settings)
+            shutil.copyfile(runner.__file__, half / "run.py")
+            captioner.save_settings(half)
+            write_text(half / "README.md", card(captioner, int8))
+            check_free(folder)  # again: the graphs took a while, and somebody may have put a file there
     except OSError as error:
         raise InputError(f"cannot be written: {error.strerror}", key=str(folder)) from None
-    finally:
-        clear(part)
+
+
+def _write_graphs(captioner: Neural, folder: Path, int8: bool, say: Callable[[str], None]) -> None:
+    for name, graph in graphs(captioner.encoder, captioner.decoder, _features(captioner)).items():
+        path = folder / f"{name}.onnx"
+        say(path.name)
+        write_graph(graph, path)
+        if int8 and name != "encoder":
+            quantize(path)
+        else:
+            compare(graph, path)
 
 
 def check_packages() -> None:
@@ -129,14 +136,36 @@ def _square(encoder: Encoder) -> dict[str, Any]:
 
 
 def check_free(folder: Path) -> None:
-    """Raise InputError if the folder holds something that is no earlier export."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError("is not a folder", key="--out", value=str(folder), advice="name another")
-    others = [path.name for path in folder.iterdir() if path.name not in FILES] if folder.is_dir() else []
-    others = [name for name in others if not name.startswith("tokenizer.")]
-    if others:
-        wrong = f"is {folder}, which holds {others[0]}, and that is no exported captioner"
-        raise InputError(wrong, key="--out", value=str(folder), advice="name another")
+    """Raise InputError if the folder cannot be replaced, or holds anything but an earlier export."""
+    home = Path(os.path.realpath(folder))
+    if Path.cwd().is_relative_to(home):
+        advice = "name a folder inside it"
+        raise InputError(f"is {folder}, the folder that you are in", key="--out", value=str(folder), advice=advice)
+    check_folder(folder, "--out")
+    check_folder(home.parent, "--out")  # the new folder is written beside the old one
+    if folder.is_dir() and (other := _no_export(folder)):
+        wrong = f"is {folder}, which {other}, so it is no exported captioner"
+        raise InputError(wrong, key="--out", value=str(folder), advice="name another folder")
+
+
+def _no_export(folder: Path) -> str:
+    """What says that a folder is neither empty nor an earlier export; "" if nothing does."""
+    names = sorted(path.name for path in folder.iterdir())
+    if others := [name for name in names if name not in (*FILES, *TOKENIZERS) or not (folder / name).is_file()]:
+        return f"holds {others[0]}"
+    if names and (missing := [name for name in (*GRAPHS, SETTINGS) if name not in names]):
+        return f"holds {names[0]} and has no {missing[0]}"
+    if names and not _is_ours(folder / SETTINGS):
+        return f"holds another program's {SETTINGS}"
+    return ""
+
+
+def _is_ours(settings: Path) -> bool:
+    try:
+        content = read_json(settings)
+    except InputError:
+        return False
+    return isinstance(content, dict) and content.keys() >= KEYS
 
 
 @torch.no_grad()

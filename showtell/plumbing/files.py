@@ -129,17 +129,20 @@ def clear(path: Path) -> None:
 
 @contextlib.contextmanager
 def set_aside(folder: Path) -> Iterator[None]:
-    """Inside `with`, the folder is gone. If nobody makes it anew there, it comes back; else the old one is deleted."""
-    old = folder.with_name(f"{folder.name}.before")
+    """Inside `with`, the folder is gone. If nobody makes it anew there, it comes back; else the old one is deleted.
+
+    A kill leaves the old one as `NAME.XXXXXXXXXXXXXXXX.before`, and the next call does the same with it.
+    """
     if folder.exists():
-        clear(old)
-        folder.rename(old)
+        folder.rename(folder.with_name(f"{folder.name}.{secrets.token_hex(8)}.before"))
     try:
         yield
     finally:
-        if old.exists() and not folder.exists():
-            old.rename(folder)
-        clear(old)
+        for old in folder.parent.glob(f"{escape(folder.name)}.{'[0-9a-f]' * 16}.before"):
+            if folder.exists():
+                clear(old)
+            else:
+                old.rename(folder)
 
 
 def check_writable(values: object, key: str = "") -> None:

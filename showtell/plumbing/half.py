@@ -7,21 +7,22 @@ lock on it, which the system frees when the process ends. So a half folder witho
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import mkdtemp
 
-from showtell.plumbing.files import NO_LINK
+from showtell.plumbing.files import NO_LINK, set_aside
 from showtell.plumbing.lock import NAME, Lock, locked
 
 HALF = ".half"
 
 
 @contextmanager
-def made_whole(folder: Path) -> Iterator[Path]:
+def made_whole(folder: Path, *, replace: bool = False) -> Iterator[Path]:
     """`with made_whole(folder) as half:` write into `half`; at the end it becomes `folder`.
 
-    Raises OSError if the disk refuses, or if somebody made `folder` meanwhile.
+    With `replace`, an earlier `folder` is deleted as soon as the new one stands in its place. Raises OSError if the
+    disk refuses, or if somebody made `folder` meanwhile.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     sweep_halves(folder.parent)
@@ -32,7 +33,8 @@ def made_whole(folder: Path) -> Iterator[Path]:
             yield half
             half.chmod(0o755)  # mkdtemp makes folders that only the owner can read
             (half / NAME).unlink(missing_ok=True)
-            half.rename(folder)
+            with set_aside(folder) if replace else nullcontext():
+                half.rename(folder)
     finally:
         shutil.rmtree(half, ignore_errors=True)
 

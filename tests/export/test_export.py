@@ -17,8 +17,7 @@ from showtell.export import run as runner
 from showtell.export.graphs import graphs
 from showtell.export.words import spell, text_form
 from showtell.export.write import _features, export, settings_of
-from showtell.loading import load
-from showtell.plumbing.errors import InputError, RecipeError
+from showtell.plumbing.errors import RecipeError
 from showtell.recipe.build import build, build_encoder, build_neural
 from tests.small import RECIPE, small_recipe
 
@@ -134,14 +133,6 @@ def test_what_the_runner_cannot_do_is_refused(overrides, key, tmp_path):
     with pytest.raises(RecipeError, match=key):
         export(captioner_of(*overrides), tmp_path / "onnx", say=str)
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.slow
-def test_a_folder_of_something_else_stays(tmp_path):
-    (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(InputError, match=r"thesis\.txt"):
-        export(load("tiny"), tmp_path, say=str)
-    assert (tmp_path / "thesis.txt").read_text() == "mine"
 
 
 def test_the_runner_is_a_short_file_that_imports_no_torch():

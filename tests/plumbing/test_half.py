@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from showtell.plumbing import lock
-from showtell.plumbing.files import whole
+from showtell.plumbing.files import set_aside, whole
 from showtell.plumbing.half import made_whole
 
 
@@ -69,3 +69,23 @@ def test_a_file_that_a_library_put_in_the_place_of_ours_is_not_swept(tmp_path):
         (tmp_path / "theirs").write_text("theirs")
         (tmp_path / "theirs").replace(part)
     assert [path.name for path in tmp_path.iterdir()] == ["a"] and (tmp_path / "a").read_text() == "theirs"
+
+
+def test_a_kill_while_a_folder_is_replaced_loses_nothing(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/mine").touch()
+    (tmp_path / "run.before").mkdir()  # a person's, although its name is similar
+    process = os.fork()
+    if process == 0:
+        with set_aside(tmp_path / "run"):
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(process, 0)
+    (old,) = tmp_path.glob("run.*.before")
+    assert (old / "mine").exists() and not (tmp_path / "run").exists()
+    with pytest.raises(ZeroDivisionError), made_whole(tmp_path / "run", replace=True):
+        raise ZeroDivisionError
+    assert (old / "mine").exists()  # what failed deletes nothing
+    with made_whole(tmp_path / "run", replace=True) as half:
+        (half / "new").touch()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "run.before"]
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["new"]
