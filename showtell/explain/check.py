@@ -35,12 +35,15 @@ TESTS = ("deletion", "insertion")
 
 
 class Against(NamedTuple):
-    """A method's mean fall, and its difference from that of random places, with its 95 % interval and p."""
+    """A method's mean fall, and its difference from that of random places, with its 95 % interval and p.
+
+    One photo has neither, because nothing varies.
+    """
 
     fall: float
     difference: float
-    interval: tuple[float, float]
-    p: float
+    interval: tuple[float, float] | None
+    p: float | None
 
 
 class Pointing(NamedTuple):
@@ -152,12 +155,19 @@ def _table(
                 fall = sums[name][:, column].sum() / counts.sum()
                 apart = fall - sums[RANDOM][:, column].sum() / counts.sum()
                 spread = means[name][:, column] - means[RANDOM][:, column]
-                table[name][test][share] = _against(float(fall), float(apart), spread)
+                differ = int(np.count_nonzero(sums[name][:, column] != sums[RANDOM][:, column]))
+                table[name][test][share] = _against(float(fall), float(apart), spread, len(measured), differ)
     return table
 
 
-def _against(fall: float, difference: float, spread: NDArray[np.float64]) -> Against:
-    """p is how often equal methods would differ as much: the draws, moved so that their mean is 0."""
+def _against(fall: float, difference: float, spread: NDArray[np.float64], photos: int, differ: int) -> Against:
+    """p is how often equal methods would differ as much: the draws, moved so that their mean is 0.
+
+    It is at least 2^(1 - K) if K photos differ, which is how often K coins fall all alike.
+    """
+    if photos < 2:
+        return Against(fall, difference, None, None)
     low, high = np.quantile(spread, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     as_large = int(np.sum(np.abs(spread - spread.mean()) >= abs(difference)))
-    return Against(fall, difference, (float(low), float(high)), (as_large + 1) / (len(spread) + 1))
+    p = max((as_large + 1) / (len(spread) + 1), min(1.0, 2.0 ** (1 - differ)))
+    return Against(fall, difference, (float(low), float(high)), p)

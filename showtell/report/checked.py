@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from showtell.explain.check import RANDOM, SHARES, TESTS, Against, Check
+from showtell.metrics.significance import RESAMPLES
 from showtell.plumbing.messages import count
 from showtell.report.explained_page import MADE_BY
 
+SURE = 0.05  # the level of p
 TITLES = {
     "deletion": "deletion: these shares of the photo are masked (higher is better)",
     "insertion": "insertion: only these shares are kept (lower is better)",
@@ -25,7 +27,7 @@ def lines(checked: Check, model: str) -> Iterator[str]:
         for name, rows in checked.table.items():
             falls = "".join(f"{rows[test][share].fall:8.2f}" for share in SHARES)
             yield f"{name:{width}}{falls}   {against(rows[test][0.2]) if name != RANDOM else ''}".rstrip()
-    verdicts = [*_verdicts(checked)]
+    verdicts = [*_cautions(checked.photos), *_verdicts(checked)]
     if verdicts:
         yield ""
         yield from verdicts
@@ -38,18 +40,41 @@ def lines(checked: Check, model: str) -> Iterator[str]:
 
 
 def against(row: Against) -> str:
+    if row.interval is None:
+        return f"{row.difference:+.2f}"
     low, high = row.interval
     return f"{row.difference:+.2f} ({low:+.2f} to {high:+.2f}), p = {row.p:.3f}"
 
 
+def _cautions(photos: int) -> Iterator[str]:
+    """Where p can hardly be small, as `compare` says it of images."""
+    if photos == 1:
+        yield "1 photo is too little for an interval or p"
+    elif 2**photos <= RESAMPLES:
+        yield f"{photos} photos are few: no p can be below {_least_p(photos):.3f}"
+
+
+def _least_p(photos: int) -> float:
+    return 2.0 ** (1 - photos)
+
+
 def _verdicts(checked: Check) -> Iterator[str]:
-    """One sentence for each test in which a method does no better than random places, at 20 %."""
+    """One sentence for each test in which a method does no better than random places, at 20 %.
+
+    None if the photos are so few that no method could do better.
+    """
+    if _least_p(checked.photos) >= SURE:
+        return
     for name, rows in checked.table.items():
         masked, kept = rows["deletion"][0.2], rows["insertion"][0.2]
-        if name != RANDOM and not (masked.difference > 0 and masked.p < 0.05):
+        if name != RANDOM and not (masked.difference > 0 and _sure(masked)):
             yield f"{name} does not beat random places here: its maps say nothing about this model"
-        elif kept.difference > 0 and kept.p < 0.05:
+        elif kept.difference > 0 and _sure(kept):
             yield f"{name}: to keep only what it points at costs more than to keep random places"
+
+
+def _sure(row: Against) -> bool:
+    return row.p is not None and row.p < SURE
 
 
 def as_json(checked: Check, command: str = "") -> dict[str, Any]:

@@ -44,9 +44,10 @@ def explain_photos(
 ) -> Iterator[tuple[str, Path | InputError]]:
     """Yield (image_id, path of its PNG in `folder`, or why there is none), in the order of `photos`; then the page.
 
-    With `words`, pictures show only them; a photo whose caption says none of them has no picture. `model` is its name
-    on the page. Raises InputError if the captioner cannot do it, or if `folder` cannot be written or holds something
-    else under a name that is needed.
+    With `words`, pictures show only them; a photo whose caption says none of them has no picture, and at the end come
+    the words that no caption says, if others are said: (word, NeverSaid). `model` is its name on the page.
+    Raises InputError if the captioner cannot do it, or if `folder` cannot be written or holds something else under a
+    name that is needed.
     """
     check_method(how, layer, head)
     check_folder(folder, "--out")
@@ -54,39 +55,50 @@ def explain_photos(
     check_ours(folder, names.values())
     shown: list[dict[str, Any]] = []
     drawn, manner = 0, ""
+    never = [*dict.fromkeys(words)]
     with Bar(console or Plain(stderr=True), "explaining", len(photos), "photo", show=console is not None) as bar:
         for image_id, path in photos.items():
             try:
                 image = captioner.open(path)  # like `caption`, so the captions are the same
                 found = explain(captioner, image, how=how, layer=layer, head=head)
-                chosen = _chosen(image_id, found, words)
+                chosen, missing = _chosen(image_id, found, words)
             except (Unreadable, UnsaidWord) as error:
                 yield image_id, error
             else:
                 _write(names[image_id], png(attention_figure(image, found, chosen), MADE_BY))
                 _write(names[image_id].with_suffix(".npz"), numbers(found))
                 drawn, manner = drawn + 1, found.how
+                never = [word for word in never if word in missing]
                 if len(shown) < MOST:
                     shown.append(photo_of(image_id, image, found))
                 yield image_id, names[image_id]
             bar.advance()
     if drawn:
         yield PAGE, write_explained(folder / PAGE, model, shown, manner, drawn)
+        for word in never:
+            yield word, NeverSaid(f"no caption says {printable(word)!r}")
 
 
 class UnsaidWord(InputError):
-    """A word of --words that a caption does not say."""
+    """Words of --words of which a caption says none."""
 
 
-def _chosen(image_id: str, found: Explanation, words: Sequence[str]) -> list[int] | None:
-    """The numbers of the wanted words in the caption; None for all. Raises UnsaidWord if it says none of them."""
+class NeverSaid(InputError):
+    """A word of --words that no caption says, although others are said."""
+
+
+def _chosen(image_id: str, found: Explanation, words: Sequence[str]) -> tuple[list[int] | None, list[str]]:
+    """The numbers of the wanted words in the caption, None for all; and the wanted words that it does not say.
+
+    Raises UnsaidWord if it says none of them.
+    """
     if not words:
-        return None
+        return None, []
     numbers, missing = numbers_of(found.words, words)
     if not numbers:
         listed = ", ".join(map(repr, missing))
         raise UnsaidWord(f"{printable(image_id)}: the caption does not say {listed}; it says: {found.text}")
-    return numbers
+    return numbers, missing
 
 
 def numbers(found: Explanation) -> bytes:

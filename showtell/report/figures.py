@@ -7,6 +7,7 @@ from itertools import cycle
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
@@ -26,6 +27,7 @@ def loss_figure(runs: Mapping[str, Sequence[Mapping[str, Any]]], theme: str = "l
         names = ("training", "validation") if alone else (None, name)
         _curve(axes, rows, "loss", names[0], color=colour, linewidth=1.1, alpha=0.5)
         _curve(axes, rows, "val_loss", names[1], color=colour, linewidth=1.8, marker="o", markersize=3.5)
+    cut_start(axes)
     axes.set_xlabel("step", color=ink)
     axes.set_ylabel("loss per word", color=ink)
     axes.grid(axis="y", color=lines, linewidth=0.8)
@@ -44,6 +46,14 @@ def _curve(axes: Axes, rows: Sequence[Mapping[str, Any]], key: str, label: str |
     points = [(row["step"], row[key]) for row in rows if key in row]
     if points:
         axes.plot(*zip(*points, strict=True), label=label, **style)
+
+
+def cut_start(axes: Axes) -> None:
+    """End the y axis at what comes after the first tenth of each curve: a first loss of 8 would flatten 2.1 to 1.9."""
+    curves = [np.asarray(line.get_ydata(), dtype=float) for line in axes.lines]
+    later = [float(y) for curve in curves for y in curve[len(curve) // 10 :]]
+    if later and max(later) > min(later):
+        axes.set_ylim(top=max(later) + 0.05 * (max(later) - min(later)))
 
 
 def png(figure: Figure, made_by: str | None = None) -> bytes:

@@ -118,13 +118,18 @@ def _check(overrides: Sequence[str], references: Path | None, photos: Path | Non
 
 
 def named_runs(runs: Sequence[Path]) -> dict[str, Path]:
-    """Runs by the name of their folder or file, or by path if two names are equal; the same path twice gets ` (2)`."""
-    short = [run.resolve().stem if run.is_file() else run.resolve().name for run in runs]
+    """Runs by the name of their folder or file, or by path if two names are equal.
+
+    Raises InputError if two are the same folder or file: whatever is said of their difference would be wrong.
+    """
+    places = [run.resolve() for run in runs]
+    for run, place in zip(runs, places, strict=True):
+        if places.count(place) > 1:
+            advice = "name each run once"
+            raise InputError("is named twice, and a run does not differ from itself", key=str(run), advice=advice)
+    short = [place.stem if place.is_file() else place.name for place in places]
     names = short if len(set(short)) == len(short) else [str(run) for run in runs]
-    return {
-        f"{name} ({names[:at].count(name) + 1})" if name in names[:at] else name: runs[at]
-        for at, name in enumerate(names)
-    }
+    return dict(zip(names, runs, strict=True))
 
 
 def _captions(run: Path, split: str, references: Path | None) -> Path:

@@ -104,6 +104,24 @@ def test_a_map_that_is_right_beats_random_places_and_one_that_is_not_does_not(ph
     assert as_json(found, "showtell explain")["table"]["right"]["deletion"]["20%"]["p"] == right.p
 
 
+@pytest.mark.parametrize("count", [1, 2, 5, 6, 9, 10])
+def test_few_photos_have_no_small_p(count, photos, monkeypatch):
+    made = iter(range(100))
+    monkeypatch.setattr(check_file, "parts_of", lambda captioner, image: Planted(next(made)))
+    monkeypatch.setattr(check_file, "all_maps", lambda parts: {"right": parts.worth, "wrong": -parts.worth})
+    found = check(small_captioner(), {f"{n}": photos["0.png"] for n in range(count)})
+    row = found.table["right"]["deletion"][0.2]
+    text = "\n".join(lines(found, "tiny"))
+    if count == 1:
+        assert row.interval is None and row.p is None and "1 photo is too little" in text and "p =" not in text
+    else:
+        assert row.p >= 2 ** (1 - count) and row.interval[0] > 0
+        assert (f"{count} photos are few" in text) == (count < 10)
+    assert ("wrong does not beat" in text) == (count > 5)  # five photos could not show it
+    assert "right does not beat" not in text
+    as_json(found)
+
+
 def test_photos_whose_captions_name_nothing_are_one_line(photos, monkeypatch):
     captioner = small_captioner()
     captioner.decoder.bias.data[captioner.tokenizer.special.eos] = 100.0

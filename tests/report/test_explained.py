@@ -4,10 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from showtell.explain.explain import explain
+from showtell.explain.explanation import Explanation
 from showtell.plumbing.errors import InputError
+from showtell.report import explained
 from showtell.report.explained import PAGE, UnsaidWord, explain_photos, picture_names
 from tests.report.small import small_captioner
 
@@ -106,6 +109,23 @@ def test_words_that_a_caption_does_not_say_are_one_line_and_the_others_are_drawn
     assert f"dog.png: the caption does not say 'giraffe'; it says: {' '.join(said)}" == str(found[0][1])
     found = list(explain_photos(captioner, {"dog.png": path}, tmp_path / "maps", words=["giraffe", said[0]]))
     assert found[0][1] == tmp_path / "maps/dog.png"
+
+
+def test_words_that_no_caption_says_are_named_if_others_are_said(tmp_path, monkeypatch):
+    """Of three photos, the first says none of the words."""
+    texts = iter(["a red heart", "a dog on grass", "a cat"])
+
+    def explain(*given, **asked):
+        words = next(texts).split()
+        return Explanation(words, torch.rand(len(words), 4), torch.rand(4, 4), " ".join(words))
+
+    monkeypatch.setattr(explained, "explain", explain)
+    monkeypatch.setattr(explained, "attention_figure", lambda *given: None)
+    monkeypatch.setattr(explained, "png", lambda *given: b"")
+    photos = {f"{n}.png": photo(tmp_path / f"{n}.png") for n in range(3)}
+    found = list(explain_photos(small_captioner(), photos, tmp_path / "maps", words=["dog", "Zebra", "cat", "Zebra"]))
+    assert [name for name, _ in found] == ["0.png", "1.png", "2.png", "explained.html", "Zebra"]
+    assert isinstance(found[0][1], UnsaidWord) and str(found[-1][1]) == "no caption says 'Zebra'"
 
 
 @pytest.mark.parametrize("name", ["dog.png", "dog.npz", "explained.html"])

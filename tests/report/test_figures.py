@@ -35,6 +35,13 @@ def test_several_runs_are_told_apart_by_name_and_colour():
     assert len({line.get_color() for line in axes.lines}) == 2
 
 
+def test_the_first_steps_do_not_flatten_the_rest():
+    falling = [{"step": step, "loss": 8.0 if step < 2 else 2.0 - step / 100} for step in range(20)]
+    bottom, top = loss_figure({"run": falling}).axes[0].get_ylim()
+    assert bottom < 1.81
+    assert 1.98 < top < 2.1
+
+
 def test_a_run_without_any_rows_gives_an_empty_figure():
     assert size(loss_figure({"run": []})) == size(loss_figure({"run": ROWS}))
 

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -14,7 +15,8 @@ from showtell import checkpoint
 from showtell.cli import app
 from showtell.metrics.clipscore import LIBRARIES
 from showtell.plumbing.errors import InputError, RecipeError
-from showtell.scoring.compare import compare_runs, to_json
+from showtell.report.runs.read import read_runs
+from showtell.scoring.compare import compare_runs, named_runs, to_json
 from showtell.scoring.evaluate import evaluate_run
 from tests.small import write_karpathy
 
@@ -56,9 +58,19 @@ def test_files_beside_references_are_compared_too(runs, tmp_path):
     ]
 
 
-def test_runs_of_one_name_are_told_apart(runs):
+def test_runs_of_one_name_are_told_apart(runs, tmp_path):
     (beam, _), _ = runs
-    assert list(compare_runs([beam, beam, beam]).candidates) == [str(beam), f"{beam} (2)", f"{beam} (3)"]
+    other = tmp_path / "elsewhere" / beam.name
+    assert list(named_runs([beam, other])) == [str(beam), str(other)]
+
+
+def test_a_run_is_not_compared_with_itself(runs, tmp_path):
+    (beam, short), _ = runs
+    (tmp_path / "link").symlink_to(beam)
+    for same in (beam, f"{beam}/", beam / ".." / beam.name, tmp_path / "link"):
+        for ask in (compare_runs, read_runs):
+            with pytest.raises(InputError, match="twice"):
+                ask([beam, short, Path(same)])
 
 
 @pytest.mark.slow
@@ -117,7 +129,7 @@ def test_runs_on_other_references_are_refused(runs):
 
 
 def test_what_is_no_run_and_no_file_is_refused(runs, tmp_path):
-    (beam, _), _ = runs
+    (beam, short), _ = runs
     file = beam / "captions-val.json"
     (tmp_path / "empty").mkdir()
     other = write(tmp_path / "other.json", {"x.jpg": ["a dog"]})
@@ -127,16 +139,16 @@ def test_what_is_no_run_and_no_file_is_refused(runs, tmp_path):
         ([beam, tmp_path / "none"], {}, f"{tmp_path / 'none'} does not exist; compare takes run folders, or "),
         ([beam, tmp_path / "empty"], {}, f"{tmp_path / 'empty'} is not a run: it has no recipe.yaml"),
         ([beam, file], {}, f"{file} is a file of captions; give the human captions of its images with --references "),
-        ([beam, beam], {"references": other}, "no image has references and a caption of every run: 6 without referen"),
-        ([beam, beam], {"metrics": "CIDR"}, "'CIDR' is not a metric; there are "),
+        ([beam, short], {"references": other}, "no image has references and a caption of every run: 6 without referen"),
+        ([beam, short], {"metrics": "CIDR"}, "'CIDR' is not a metric; there are "),
         (
-            [beam, beam],
+            [beam, short],
             {"overrides": ["decode.num_beams=3"]},
             "decode.num_beams=3 cannot be changed here; compare changes only data, evaluate.words, evaluate.clip, ",
         ),
-        ([beam, beam], {"photos": tmp_path}, f"--photos {tmp_path} works only with --references; remove it"),
+        ([beam, short], {"photos": tmp_path}, f"--photos {tmp_path} works only with --references; remove it"),
         (
-            [beam, beam],
+            [beam, short],
             {"overrides": ["data.root=x"], "references": other},
             "data.root=x and --references both choose the references; give only one",
         ),

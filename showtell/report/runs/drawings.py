@@ -11,7 +11,7 @@ from PIL import Image
 
 from showtell.data.images import open_image
 from showtell.metrics import METRICS
-from showtell.report.figures import COLOURS, DPI, THEMES
+from showtell.report.figures import COLOURS, DPI, THEMES, cut_start
 from showtell.report.heat import thumbnail
 from showtell.report.runs.log import AXES, LOSS, VAL_LOSS
 from showtell.report.runs.read import Runs
@@ -49,6 +49,8 @@ def curves(found: Runs, metric: str = LOSS, x: str = "epoch", theme: str = "ligh
             _line(axes, log.curve(LOSS, x), color=colour, linewidth=1, alpha=0.55)
         points = log.curve(VAL_LOSS if metric == LOSS else metric, x)
         _line(axes, points, label=name, color=colour, linewidth=1.8, marker="o")
+    if metric == LOSS:
+        cut_start(axes)
     axes.set_xlabel("seconds of training" if x == "seconds" else x, color=ink)
     axes.set_ylabel("loss per word" if metric == LOSS else metric, color=ink)
     _plain(axes, ink, rule)
