@@ -64,6 +64,8 @@ def find(sentence: str, album: Path, model: str | None, top: int, console: Conso
         raise InputError("the sentence has no words", advice='for example: showtell find "a red car" album/')
     captioned = is_captioned(album)
     source = None if captioned else Source([album])
+    if source is not None:
+        source.check_some()
     if model is None:
         made_by = str(read_settings(album)["model"]) if captioned else DEFAULT
         model = made_by if is_captioner(made_by) else DEFAULT

@@ -220,6 +220,32 @@ def test_a_folder_of_another_kind_of_model_is_refused(folder):
         GPT2(D, V, weights=str(folder))
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("activation_function", "relu"),
+        ("layer_norm_epsilon", 1e-3),
+        ("scale_attn_weights", False),
+        ("scale_attn_by_inverse_layer_idx", True),
+    ],
+)
+def test_a_gpt2_that_computes_otherwise_is_refused(tmp_path, key, value):
+    theirs(**{key: value}).save_pretrained(tmp_path)
+    for weights in (tmp_path, tmp_path / "model.safetensors"):
+        with pytest.raises(InputError) as caught:
+            GPT2(D, V, weights=str(weights))
+        assert caught.value.key == "decoder.weights" and f"{key} {json.dumps(value)}" in str(caught.value)
+        assert "decoder=language_model" in str(caught.value.advice)
+
+
+@torch.no_grad()
+def test_a_config_that_names_only_the_type_means_the_defaults(folder):
+    (folder / "config.json").write_text(json.dumps({"model_type": "gpt2", "activation_function": "gelu_pytorch_tanh"}))
+    decoder, seen, tokens = GPT2(D, V, weights=str(folder), heads=4).eval(), features(), words()
+    wanted = theirs()(tokens.flatten(0, 1), encoder_hidden_states=visual_tokens(decoder, seen).repeat_interleave(K, 0))
+    assert_close(logits_of(decoder, seen, tokens).flatten(0, 1), wanted.logits, rtol=1e-5, atol=1e-5)
+
+
 def test_cross_attention_may_be_narrow_and_in_some_layers_only():
     """SmallCap's count: dim w + w for queries, 2 (de w + w) for keys and values, w dim + dim for the output."""
     decoder = GPT2(D, V, weights="random", map="none", dim=16, layers=3, heads=4, cross_layers=(0, 2), cross_dim=8)

@@ -124,14 +124,27 @@ def ends(network: Any) -> set[int]:
 
     Only the part that generates counts: the defaults of another may be ordinary words.
     """
-    kind = network.config.model_type
-    if kind == "blip":
+    if network.config.model_type == "blip":
         return {network.config.text_config.sep_token_id}
-    speaker = getattr(network, SPEAKERS[kind]) if kind in SPEAKERS else network
-    end = speaker.generation_config.eos_token_id
+    end = _speaker(network).generation_config.eos_token_id
     if end is None:
         end = network.config.get_text_config(decoder=True).eos_token_id
     return set(end) if isinstance(end, list | tuple) else set() if end is None else {end}
+
+
+def _speaker(network: Any) -> Any:
+    kind = network.config.model_type
+    return getattr(network, SPEAKERS[kind]) if kind in SPEAKERS else network
+
+
+def begin(network: Any) -> list[int]:
+    """The ids that every answer begins with: `generate` forces one on BART's family (BART, mBART, Florence-2).
+
+    It forces it on an answer behind one id, so never behind a prompt of a model without an encoder.
+    """
+    speaker = _speaker(network)
+    first = speaker.generation_config.forced_bos_token_id
+    return [] if first is None or not speaker.config.is_encoder_decoder else [int(first)]
 
 
 def first_end(loaded: Loaded) -> int:

@@ -15,7 +15,7 @@ from showtell import checkpoint
 from showtell.captioners import speaking
 from showtell.captioners.caption import Caption
 from showtell.captioners.captioner import Builder, Captioner, photos, saved
-from showtell.captioners.huggingface.answers import Answer, answers, first_end, forced
+from showtell.captioners.huggingface.answers import Answer, answers, begin, first_end, forced
 from showtell.captioners.huggingface.batches import in_batches, memory_ended
 from showtell.captioners.huggingface.clean import clean
 from showtell.captioners.huggingface.inputs import prepare, usual
@@ -118,7 +118,8 @@ class HuggingFace(Captioner):
         if isinstance(caption, Caption) and caption.tokens is not None:
             return caption.tokens
         text = caption if isinstance(caption, str) else caption.text
-        return [*self.loaded.tokenizer(text, add_special_tokens=False)["input_ids"], first_end(self.loaded)]
+        ids = self.loaded.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return [*begin(self.loaded.network), *ids, first_end(self.loaded)]
 
     def _in_batches(self, images: Sequence[Image.Image], items: Sequence[Any], work: Any) -> list[Any]:
         """`work` on batches of photos of like shape, which need little padding; the results in the order of `items`."""

@@ -6,9 +6,10 @@ Three layouts hold the same tensors: OpenAI's names without prefix (`h.0.attn.c_
 The transposed weight of a square map has the same shape, so tests compare values.
 """
 
+import json
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
@@ -23,8 +24,15 @@ RANDOM = "random"
 SMALL = {"dim": 768, "layers": 12, "heads": 12, "max_length": 1024}  # GPT-2 small
 SUFFIXES = (".bin", ".pth", ".pt", ".safetensors")
 FILES = ("config.json", "*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin*")
+SAVED = ("model.safetensors", "pytorch_model.bin")  # files that transformers saves beside a config
 PREFIX = re.compile(r"^(decoder\.)?(transformer\.)?(?=(wte|wpe|h|ln_f|lm_head)\.)")
 UNUSED = re.compile(r"\.(cross)?att(entio)?n\.(masked_)?bias$")  # triangles of ones, which are no weights
+COMPUTES: dict[str, tuple[Any, ...]] = {  # the keys of a config that change what is computed: what this GPT-2 can do
+    "activation_function": ("gelu_new", "gelu_pytorch_tanh"),
+    "layer_norm_epsilon": (1e-5,),
+    "scale_attn_weights": (True,),
+    "scale_attn_by_inverse_layer_idx": (False,),
+}
 NAMES = {  # the name in the files -> ours
     "wte": "words",
     "wpe": "positions",
@@ -84,7 +92,8 @@ def read(name: str) -> Source:
     """A file, or a folder or Hub repository as transformers saves it. Raises InputError if it holds no GPT-2."""
     path = at_home(name, KEY)
     if path.is_file() or path.suffix in SUFFIXES:
-        return Source(_ours(read_weights(path, KEY), name), name, None)
+        heads = _heads(path.with_name("config.json"), name) if path.name in SAVED else None
+        return Source(_ours(read_weights(path, KEY), name), name, heads)
     folder = local_copy(name, KEY, FILES, f"take {KEY}=random, or decoder=language_model with a model that is here")
     tensors: dict[str, Tensor] = {}
     files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
@@ -109,7 +118,18 @@ def _heads(path: Path, name: str) -> int | None:
     if kind != "gpt2" or not isinstance(heads, int | None):
         wrong = f"is {name}, a model of type {kind!r}"
         raise InputError(wrong, key=KEY, value=name, advice="decoder=language_model takes models of other types")
+    _check_computes(config, name)
     return heads
+
+
+def _check_computes(config: dict[str, Any], name: str) -> None:
+    """Raise InputError if a GPT-2 computes otherwise than ours, which the shapes of its weights do not show."""
+    for key, allowed in COMPUTES.items():
+        if key in config and config[key] not in allowed:
+            takes = f"weights with {key} {' or '.join(json.dumps(value) for value in allowed)}"
+            wrong = f"is {name}, whose config.json has {key} {json.dumps(config[key])}"
+            advice = f"take decoder=language_model decoder.model={name}"
+            raise InputError(wrong, key=KEY, value=name, takes=takes, advice=advice)
 
 
 def _ours(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:

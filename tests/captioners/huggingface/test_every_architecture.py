@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 import showtell
+from showtell.captioners.caption import Caption
 from showtell.captioners.huggingface.inputs import ASK, prepare, shape_of
 from showtell.captioners.huggingface.network import load_network
 from tests.captioners.huggingface.tiny import MADE, folder
@@ -140,6 +141,25 @@ def test_teacher_forcing_is_one_pass_over_the_caption(name, photos):
         logits = network(**inputs).logits[:, begin.shape[1] - 1 : -1]
     wanted = logits.log_softmax(-1).gather(2, words[..., None]).sum()
     assert captioner.log_prob(photos[0], "a dog runs") == pytest.approx(float(wanted), abs=1e-4)
+
+
+def test_a_text_begins_with_the_id_that_the_model_is_forced_to_say_first(photos):
+    """As Florence-2 has it: what the model says, given as text, is as likely as when it was said."""
+    captioner = showtell.load(folder("florence2"))
+    network, tokenizer = captioner.loaded.network, captioner.loaded.tokenizer
+    plain = captioner.log_probs(photos[:1], ["a dog"])[0]
+    network.generation_config.forced_bos_token_id = tokenizer.bos_token_id
+    said = captioner.caption(photos, name="greedy", max_length=6)
+    assert {caption.tokens[0] for caption in said} == {tokenizer.bos_token_id}
+    ids = [tokenizer.bos_token_id, *tokenizer("a dog", add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+    (log_probs,) = captioner.log_probs(photos[:1], ["a dog"])
+    assert len(log_probs) == len(ids) == len(plain) + 1
+    assert captioner.log_prob(photos[0], Caption("a dog", ids)) == pytest.approx(sum(log_probs), abs=1e-4)
+    with torch.no_grad():
+        begin = torch.tensor([[network.config.text_config.decoder_start_token_id, *ids[:-1]]])
+        logits = network(**prepare(captioner.loaded, photos[:1], None), decoder_input_ids=begin).logits
+    wanted = logits.log_softmax(-1).gather(2, torch.tensor([ids])[..., None])
+    assert log_probs == pytest.approx(wanted.flatten().tolist(), abs=1e-4)
 
 
 @pytest.mark.parametrize("name", ["llava", "paligemma", "qwen2_vl"])
