@@ -20,14 +20,14 @@ class Model(Protocol):
     def to(self, device: Any) -> Any: ...
 
 
-def targets(tokens: Tensor, mask: Tensor) -> Tensor:
-    """The next word of each word, and -100 where there is none (B T).
+def targets(tokens: Tensor, mask: Tensor, ignored: int = IGNORE) -> Tensor:
+    """The next word of each word, and `ignored` where there is none (B T).
 
     >>> targets(torch.tensor([[1, 5, 2, 0]]), torch.tensor([[True, True, True, False]])).tolist()
     [[5, 2, -100, -100]]
     """
-    following = torch.roll(tokens, -1, dims=1).masked_fill(~torch.roll(mask, -1, dims=1), IGNORE)
-    following[:, -1] = IGNORE
+    following = torch.roll(tokens, -1, dims=1).masked_fill(~torch.roll(mask, -1, dims=1), ignored)
+    following[:, -1] = ignored
     return following
 
 
@@ -42,9 +42,11 @@ def fit(
 ) -> list[float]:
     """Train on batches with `tokens` and `mask`. Returns the mean loss of each epoch.
 
-    `criterion` gets logits (words, V) and targets (words) with -100 at padding, as `nn.CrossEntropyLoss()` takes them.
+    `criterion` gets logits (words, V) and targets (words) with its `ignore_index` at padding: -100 in
+    `nn.CrossEntropyLoss()`, and where it has none.
     """
     model.to(device)
+    ignored = getattr(criterion, "ignore_index", IGNORE)
     means = []
     with Bar(console or Plain(stderr=True), "training", epochs, "epoch") as bar:
         for _ in range(epochs):
@@ -53,7 +55,7 @@ def fit(
             for batch in batches:
                 here = {name: part.to(device) for name, part in batch.items()}
                 logits = model(**here)
-                loss = criterion(logits.flatten(0, 1).float(), targets(here["tokens"], here["mask"]).flatten())
+                loss = criterion(logits.flatten(0, 1).float(), targets(here["tokens"], here["mask"], ignored).flatten())
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 optimizer.step()

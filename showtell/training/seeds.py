@@ -5,6 +5,7 @@ and with GPUs each run has one. Runs share nothing but the feature cache.
 """
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -34,6 +35,8 @@ from showtell.training.resume import may_begin
 
 LOOK = 0.2  # seconds between looks at the runs
 NO_METRICS = {"step", "epoch", "loss", "lr", "reward", "captions_per_second", "seconds", "event"}
+END = 2**32  # seeds are below it, as for numpy
+SEED = re.compile("[0-9]{1,10}")
 
 
 @dataclass
@@ -98,9 +101,11 @@ def _numbers(seeds: str) -> list[int]:
     [1, 2, 3]
     """
     words = [word.strip() for word in seeds.split(",")]
-    if not all(word.isdecimal() for word in words) or len(set(words)) < len(words):
-        raise InputError(key="--seeds", value=seeds, takes="different whole numbers with commas, for example 1,2,3")
-    return [int(word) for word in words]
+    numbers = [int(word) for word in words if SEED.fullmatch(word)]  # int() refuses a number of 5,000 digits
+    if len(set(numbers)) < len(words) or max(numbers) >= END:
+        takes = f"different whole numbers below {END:,} with commas between, for example 1,2,3"
+        raise InputError(key="--seeds", value=seeds, takes=takes)
+    return numbers
 
 
 def _check_folders(runs: Sequence[Run], resume: bool) -> None:

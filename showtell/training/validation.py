@@ -27,6 +27,9 @@ from showtell.training.processes import ALONE, World
 
 CAPTIONS = 64  # captions in a batch; the logits of 64 photos with 12 sentences each took 2 GB
 
+# What is measured with a metric: METEOR on token numbers stands beside BLEU on token numbers, never on words.
+BESIDE = {"METEOR-ids": ("BLEU-ids-4",)}
+
 
 def chooser(select: str, say: Callable[[str], None]) -> str:
     """The metric that chooses the epoch: the first name in `select` that this machine can compute.
@@ -73,7 +76,7 @@ class Validation:
         """`training` are the training captions: some metrics count how many captions are copies of them."""
         self.source, self.captioner, self.training = source, captioner, training
         chosen = captioner.recipe["train"]["select"]
-        self.metrics = ["standard", *([chosen] if chosen != LOSS else [])]
+        self.metrics = ["standard", *([chosen] if chosen != LOSS else []), *BESIDE.get(chosen, ())]
         records = source.records
         self.clip = clip_of(captioner.recipe, captioner.device)
         self.photos = {record.image_id: record.path for record in records}

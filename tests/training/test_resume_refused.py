@@ -10,7 +10,8 @@ from PIL import Image
 from showtell import checkpoint
 from showtell.plumbing.errors import InputError
 from showtell.training import setup
-from tests.small import FROZEN, train_small, write_karpathy
+from showtell.training.resume import check_same
+from tests.small import FROZEN, small_recipe, train_small, write_karpathy
 from tests.training.killed import ACCUMULATED, killed
 
 
@@ -58,6 +59,20 @@ def test_another_setting_is_refused_by_name(frozen_run, changed, told):
     with pytest.raises(InputError) as error:
         train_small(frozen_run, *ACCUMULATED, changed, resume=True)
     assert str(error.value).startswith(f"{frozen_run} was trained with {told}; resume with ")
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_only_the_length_of_a_training_may_grow_and_only_if_no_rate_depends_on_it(tmp_path, schedule):
+    chosen = f"train.schedule={schedule}"
+    checkpoint.write_recipe(tmp_path, small_recipe(chosen))
+    refused = ["train.lr=0.02", "train.epochs=1"]
+    if schedule == "constant":
+        check_same(small_recipe(chosen, "train.epochs=3"), tmp_path)
+    else:
+        refused.append("train.epochs=3")
+    for changed in refused:
+        with pytest.raises(InputError, match="was trained with "):
+            check_same(small_recipe(chosen, changed), tmp_path)
 
 
 @pytest.mark.slow

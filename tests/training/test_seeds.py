@@ -35,6 +35,12 @@ def test_the_table_has_the_mean_and_the_deviation_of_each_metric(capsys):
     [
         ("1,1", [], "different whole numbers"),
         ("1,x", [], "different whole numbers"),
+        ("1,", [], "different whole numbers"),
+        ("1,01", [], "different whole numbers"),
+        ("1,\u0662", [], "different whole numbers"),
+        (f"1,{2**32}", [], "below 4,294,967,296"),
+        ("1," + "9" * 5000, [], "below 4,294,967,296"),
+        ("1," + "0" * 5000, [], "below 4,294,967,296"),
         ("1,2", ["train.seed=3"], "leave out train.seed"),
         ("1,2", ["train.epoch=3"], "did you mean epochs"),
         ("1,2", [], "R-2 exists.*--resume"),

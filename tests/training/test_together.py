@@ -145,7 +145,8 @@ def test_a_stranger_run_draws_no_scenes_where_its_recipe_says(tmp_path, frozen_r
     showtell.evaluate(run, "val", quick)
     recipe = (run / "recipe.yaml").read_text()
     (run / "recipe.yaml").write_text(recipe.replace("  root: null", f"  root: {elsewhere}"))
-    for job in (lambda: showtell.evaluate(run, "val", quick), lambda: compare_runs([run, run])):
+    copy = shutil.copytree(run, tmp_path / "copy")
+    for job in (lambda: showtell.evaluate(run, "val", quick), lambda: compare_runs([run, copy])):
         with pytest.raises(InputError, match=r"^data\.root is .*elsewhere.*set data\.root="):
             job()
     assert not elsewhere.parent.exists()
