@@ -94,8 +94,9 @@ def _convert(file: Path, folder: Path, key: str) -> None:
     for holder in (model, model.config):  # what is saved is plain numbers
         if hasattr(holder, "quantization_config"):
             del holder.quantization_config
-    model.half().save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    with quiet():
+        model.half().save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
 
 
 def _digest(file: Path) -> str:

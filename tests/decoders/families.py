@@ -25,6 +25,8 @@ FAMILIES = {
     "phi3": COMMON | GROUPED,
     "qwen2": COMMON | GROUPED,
     "mistral": COMMON | GROUPED | {"sliding_window": None},
+    "granite": COMMON | GROUPED | {"logits_scaling": 3.0, "embedding_multiplier": 2.0},
+    "cohere": COMMON | GROUPED | {"logit_scale": 0.25},
 }
 
 

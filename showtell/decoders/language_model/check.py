@@ -22,7 +22,7 @@ def check_config(config: Any, name: str) -> None:
     uses_window = window is not None and getattr(config, "use_sliding_window", True)
     wrong = None
     if any("sliding" in kind or "chunked" in kind for kind in kinds) or (uses_window and not kinds):
-        wrong = f"has a sliding window of {window} tokens"
+        wrong = "has a sliding window" + (f" of {window} tokens" if window is not None else "")
     elif kinds - {"full_attention"}:
         wrong = f"has layers of {', '.join(sorted(kinds - {'full_attention'}))}"
     elif getattr(config, "num_kv_shared_layers", 0):

@@ -61,11 +61,13 @@ class LanguageModel(Decoder):
         words = self.model.get_input_embeddings()
         if not vocabulary_size <= len(words.weight) < vocabulary_size + SPARE:
             wrong = f"is {model}, which has {len(words.weight):,} words, and the tokenizer has {vocabulary_size:,}"
-            raise InputError(wrong, key=KEY, value=model, advice=f"take tokenizer=pretrained tokenizer.model={model}")
+            advice = f"take tokenizer=pretrained tokenizer.model={model}; if you did, its tokenizer is another model's"
+            raise InputError(wrong, key=KEY, value=model, advice=advice)
         register()
         self.sizes = find(self.model, words)
         self.attention_layers = self.sizes.layers
-        check_equal(self.model, model, self._plain)
+        with quiet():
+            check_equal(self.model, model, self._plain)
         dim = words.weight.shape[1]
         spread = float(words.weight.detach().std())
         one = 1 if sees == "tokens" and map != "transformer" else length
@@ -144,12 +146,12 @@ class LanguageModel(Decoder):
         position = state["position"][..., None] + torch.arange(steps, device=tokens.device)
         past = [(state[f"keys{i}"].flatten(0, 1), state[f"values{i}"].flatten(0, 1)) for i in layers]
         words, positions = tokens.flatten(0, 1), position.flatten(0, 1)
-        hidden, cache = self._run(prefix, positions, past, input_ids=words)
+        found, cache = self._run(prefix, positions, past, input_ids=words)
         grown: State = {"position": position[..., -1] + 1}
         for i, (own_keys, own_values) in enumerate(cache):
             grown[f"keys{i}"] = own_keys.unflatten(0, (-1, captions))
             grown[f"values{i}"] = own_values.unflatten(0, (-1, captions))
-        logits = self.model.get_output_embeddings()(hidden)[..., : self.vocabulary_size].unflatten(0, (-1, captions))
+        logits = found[..., : self.vocabulary_size].unflatten(0, (-1, captions))
         return Output(logits, grown, self._maps(prefix, int(memory["visual"][0])) if attention else None)
 
     @staticmethod
@@ -163,17 +165,24 @@ class LanguageModel(Decoder):
         return list(padded.chunk(self.sizes.layers, dim=2))
 
     def _run(
-        self, prefix: Prefix, positions: Tensor, past: list[tuple[Tensor, Tensor]] | None = None, **inputs: Tensor
+        self, prefix: Prefix, positions: Tensor, past: list[tuple[Tensor, Tensor]] | None = None, **inputs: Any
     ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-        """One pass of the model: the last hidden states, and keys and values of each layer."""
+        """One pass: logits of `input_ids`, or hidden states of `inputs_embeds`; and keys and values of each layer.
+
+        The model makes its logits itself, because some scale them (Cohere, Granite). A prefix needs none.
+        """
         from transformers import DynamicCache
 
         cache = DynamicCache()
         for i, (keys, values) in enumerate(past or []):
             cache.update(keys, values, i)
         inputs |= {"position_ids": positions}
-        found = self.model.base_model(past_key_values=cache, use_cache=True, prefix=prefix, **inputs)
-        return found.last_hidden_state, [(layer.keys, layer.values) for layer in cache.layers]
+        inputs |= {"past_key_values": cache, "use_cache": True}
+        if "input_ids" in inputs:
+            out = self.model(prefix=prefix, **inputs).logits
+        else:
+            out = self.model.base_model(prefix=prefix, **inputs).last_hidden_state
+        return out, [(layer.keys, layer.values) for layer in cache.layers]
 
     def _plain(self, vectors: Tensor, words: Tensor) -> Tensor:
         """Logits of words behind a prefix of such vectors, as `start` and `forward` compute them, in two calls."""
@@ -186,8 +195,7 @@ class LanguageModel(Decoder):
         positions = count + torch.arange(words.shape[1]).expand(images, -1)
         first, past = self._run(prefix, positions[:, :1], input_ids=words[:, :1])
         rest, _ = self._run(prefix, positions[:, 1:], past, input_ids=words[:, 1:])
-        logits: Tensor = self.model.get_output_embeddings()(torch.cat([first, rest], dim=1))
-        return logits
+        return torch.cat([first, rest], dim=1)
 
 
 def _load(model: str) -> Any:
