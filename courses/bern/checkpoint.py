@@ -1,15 +1,13 @@
-"""A training of Showtell's -> the course's model.pth.tar after each epoch; a model.pth.tar -> its model."""
+"""A training of Showtell's -> the course's model.pth.tar after each epoch."""
 
 from pathlib import Path
 
 import torch
-from experiment import model_of
 from losses import write_losses
-from vocabulary import Vocabulary
+from report_utils.trained import model_of
+from report_utils.vocabulary import Vocabulary
 
-from showtell.plumbing.errors import InputError
 from showtell.plumbing.files import whole
-from showtell.plumbing.weights import read_checkpoint
 from showtell.training.job import Job
 
 FILE = "model.pth.tar"
@@ -37,15 +35,3 @@ class Saver:
             print(f"Epoch {epoch:02} | val | cross_entropy_loss: {row['val_loss']:.4f}")
         if self.logs is not None:
             write_losses(job.run, self.logs)
-
-
-def load_model(path: Path, vocabulary: Vocabulary, key: str = "--checkpoint-path") -> torch.nn.Module:
-    """The model of a model.pth.tar, of ours or of the hand-out's train.py with our models."""
-    content = read_checkpoint(path, key)
-    model = model_of(content["model_config"]["name"])(vocabulary, **content["model_config"]["parameters"])
-    try:
-        model.load_state_dict(content["model_state_dict"])
-    except RuntimeError as error:
-        reason = str(error).splitlines()[1].strip()
-        raise InputError(f"is {path}, which does not fit: {reason}", key=key, value=str(path)) from None
-    return model.eval()

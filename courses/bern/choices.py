@@ -1,19 +1,7 @@
-"""What a config names -> the class of its model, and the section `data` of Showtell's recipe for its photos."""
+"""The photos that a config names -> the section `data` of Showtell's recipe."""
 
 import csv
-from importlib import import_module
 from pathlib import Path
-
-from showtell.plumbing.errors import RecipeError
-
-MODELS = [f"model_{number}" for number in range(1, 7)]
-
-
-def model_of(name: str) -> type:
-    """The class of models/NAME.py."""
-    if name not in MODELS:
-        raise RecipeError(key="model.name", value=name, takes=MODELS)
-    return import_module(f"models.{name}").Model
 
 
 def data_of(split: str, images_folder_path: str, captions_file_path: str, **_: object) -> dict:

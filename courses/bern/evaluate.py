@@ -7,10 +7,10 @@ import argparse
 from pathlib import Path
 
 import torch
-from checkpoint import load_model
-from photos import normalised
+from report_utils.pixels import normalised
+from report_utils.trained import load_model
+from report_utils.vocabulary import Vocabulary
 from rich.console import Console
-from vocabulary import Vocabulary
 
 from showtell.cli.words import run
 from showtell.metrics.bleu_nltk import bleu_of_ids

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from choices import data_of, model_of
+from choices import data_of
+from report_utils.trained import model_of
 
 from showtell.plumbing.errors import InputError, RecipeError
 from showtell.plumbing.weights import read_checkpoint

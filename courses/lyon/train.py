@@ -23,7 +23,7 @@ def flags() -> argparse.ArgumentParser:
     parser.add_argument("--data_name", default="flickr8k_5_cap_per_img_5_min_word_freq", help="their common name")
     for name, value in NUMBERS.items():
         parser.add_argument(f"--{name}", type=number(value), default=value)
-    parser.add_argument("--fine_tune_encoder", type=truth, default=False, metavar="True|False")
+    parser.add_argument("--fine_tune_encoder", type=truth, nargs="?", const=True, default=False, metavar="True|False")
     parser.add_argument(
         "--checkpoint", metavar="FILE", help="continue this training up to --epochs; other flags change it"
     )

@@ -109,7 +109,7 @@ def test_the_bleu_of_evaluate_is_that_of_a_frame_such_as_the_hand_outs(place, nu
 
 def frames(place: Path, number: int) -> dict[int, float]:
     """The hand-out's way: strict weights, eval, one photo at a time; references go through the vocabulary."""
-    words = of_bern("vocabulary").Vocabulary(str(place / "flickr8k/vocabulary_captions.txt"))
+    words = of_bern("report_utils.vocabulary").Vocabulary(str(place / "flickr8k/vocabulary_captions.txt"))
     content = read(place / f"checkpoints/model_{number}/model.pth.tar")
     model = of_bern(f"models.model_{number}").Model(vocabulary=words, **content["model_config"]["parameters"])
     model.load_state_dict(content["model_state_dict"])
@@ -120,7 +120,7 @@ def frames(place: Path, number: int) -> dict[int, float]:
         references.setdefault(name, []).append(
             [words.to_index(w) for w in words.to_tokens(words.to_indices(text), True)]
         )
-    normalised = of_bern("photos").normalised
+    normalised = of_bern("report_utils.pixels").normalised
     said = [
         model.generate_image_caption_tokens(image=normalised(place / "flickr8k/val_images" / name))
         for name in references
@@ -182,7 +182,7 @@ def test_an_image_of_the_hand_out_becomes_its_bytes_again(monkeypatch):
     model = of_bern("models.model_1").Model(vocabulary=Words(), embedding_dim=12, encoder=CNN)
     inner = model.image_encoder.forward
     monkeypatch.setattr(model.image_encoder, "forward", lambda pixels, view: seen.append(pixels) or inner(pixels, view))
-    model.look(of_bern("photos").normalised(path))
+    model.look(of_bern("report_utils.pixels").normalised(path))
     small = Image.open(path).convert("RGB").resize((224, 224), Image.Resampling.BILINEAR)
     assert seen[0][0].permute(1, 2, 0).numpy().tobytes() == small.tobytes()
 

@@ -42,9 +42,13 @@ def test_berns_hand_in_has_the_files_that_the_course_names(tmp_path):
     for cell in notebook["cells"]:
         cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": ["done"]}]
     (tmp_path / "report.ipynb").write_text(json.dumps(notebook))
-    assert run("bern", "hand_in.py", at=tmp_path).returncode == 0
+    done = run("bern", "hand_in.py", at=tmp_path)
+    assert done.returncode == 0 and "no scores of model_1, model_2" in done.stdout
     with zipfile.ZipFile(tmp_path / "submission.zip") as archive:
         names = archive.namelist()
+        archive.extractall(tmp_path / "teacher")
+    alone = [sys.executable, "-c", "from report_utils import photos, scores"]  # what the notebook needs is in the zip
+    subprocess.run(alone, cwd=tmp_path / "teacher", env=os.environ | {"PYTHONPATH": str(COURSES.parent)}, check=True)
     wanted = [f"models/model_{n}.py" for n in range(1, 7)] + [f"configs/config_model_{n}.yaml" for n in range(1, 7)]
     assert {*wanted, "report.ipynb", "report_utils/scores.py"} <= {*names}
     assert not [name for name in names if "pycache" in name]

@@ -1,7 +1,6 @@
 """The five test photos with their references, the captions of all models, and the attention of model 6."""
 
 import csv
-import sys
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -9,11 +8,10 @@ from matplotlib.figure import Figure
 from showtell.data.images import open_image
 from showtell.report.heat import overlay
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from attention import attention_of
-from checkpoint import load_model
-from photos import normalised
-from vocabulary import Vocabulary
+from .attention import attention_of
+from .pixels import normalised
+from .trained import load_model
+from .vocabulary import Vocabulary
 
 EXAMPLES = Path("flickr8k/test_examples")
 WORDS = Path("flickr8k/vocabulary_captions.txt")
