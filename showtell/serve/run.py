@@ -15,10 +15,16 @@ from showtell.captioners.captioner import Captioner
 from showtell.plumbing.errors import InputError, Interrupted
 from showtell.plumbing.messages import count, say
 from showtell.serve.app import Load, make_app
-from showtell.serve.limits import Limits
+from showtell.serve.body import refuse
+from showtell.serve.limits import Limits, Refused
 from showtell.serve.model import Model
 
 CONNECTIONS = 256  # at once; the next one is answered with 503
+
+
+async def busy(scope: Any, receive: Any, send: Any) -> None:
+    """The answer to a client when the server has all the connections that it takes."""
+    await refuse(send, Refused(503, "too many connections; try again in 2 s", retry_after=2))
 
 
 class Patient(H11Protocol):
@@ -28,6 +34,8 @@ class Patient(H11Protocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        if len(self.connections) > CONNECTIONS:
+            self.app = busy
         self._wait_for_a_head()
 
     def on_response_complete(self) -> None:
@@ -73,7 +81,7 @@ def serve(
     """Serve until Ctrl-C or SIGTERM. Raises InputError if the address or a model cannot be used."""
     limits = limits or Limits()
     listening = listen(host, port)
-    address = _address(host, listening.getsockname()[1])
+    address = _address(host, *listening.getsockname()[:2])
     servers: list[Server] = []
 
     def load_and_say() -> Sequence[Model]:
@@ -85,7 +93,7 @@ def serve(
 
     app = make_app(load_and_say, limits, lambda error: servers[0].failed(error))
     servers.append(Server(settings_of(app, limits)))
-    if not is_this_machine(host):
+    if not is_this_machine(listening.getsockname()[0]):
         say(console, f"warning: {host} is open to other machines; anyone who reaches {address} can use this server")
     say(console, f"loading {', '.join(names)}")
     with listening:
@@ -120,12 +128,9 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def is_this_machine(host: str) -> bool:
-    """Whether only this machine reaches a host."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def is_this_machine(address: str) -> bool:
+    """Whether only this machine reaches an address such as 127.0.0.1."""
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
 
 
 def models_of(captioners: dict[str, Captioner]) -> list[Model]:
@@ -149,7 +154,6 @@ def settings_of(app: Any, limits: Limits) -> uvicorn.Config:
         log_level="error",
         access_log=False,
         server_header=False,
-        limit_concurrency=CONNECTIONS,
         timeout_keep_alive=10,
         timeout_graceful_shutdown=int(limits.answer_time + limits.body_time),
         proxy_headers=False,
@@ -160,6 +164,8 @@ def settings_of(app: Any, limits: Limits) -> uvicorn.Config:
     )
 
 
-def _address(host: str, port: int) -> str:
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{shown}:{port}"
+def _address(host: str, number: str, port: int) -> str:
+    """What a browser takes. `number` is the address of `host`: short forms such as 0 and 127.1 are no names."""
+    shown = host if any(letter.isalpha() for letter in host) and ":" not in host else number
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(shown, shown)
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"

@@ -105,6 +105,17 @@ def test_a_full_queue_is_503_with_the_time_to_come_again(held):
         assert first.result().status_code == 200 and len(waiting.result().json()["captions"]) == 3
 
 
+def test_one_connection_too_many_is_503_with_the_time_to_come_again(monkeypatch):
+    monkeypatch.setattr("showtell.serve.run.CONNECTIONS", 2)
+    with running() as client, socket.create_connection(address_of(client)):
+        assert client.get("/healthz").status_code == 200
+        with httpx.Client(base_url=client.base_url, trust_env=False) as third:
+            refused = third.get("/healthz")
+            assert refused.status_code == 503 and refused.headers["retry-after"] == "2"
+            assert "too many connections" in refused.json()["error"]
+        assert client.get("/healthz").status_code == 200
+
+
 def test_a_late_answer_is_504_and_its_photo_is_skipped(held):
     with running(answer_time=0.2, batch=1) as client, ThreadPoolExecutor(2) as pool:
         first = pool.submit(send, client, encoded())

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from showtell.plumbing.errors import InputError
-from showtell.serve.run import is_this_machine, listen, short_names
+from showtell.serve.run import _address, is_this_machine, listen, short_names
 from tests.serve.running import small_models
 
 
@@ -40,6 +40,7 @@ def test_wrong_use_is_one_clear_line(showtell, case):
 
 
 def test_without_the_extra_the_error_names_it(showtell, monkeypatch):
+    monkeypatch.setattr("showtell.serve", sys.modules["showtell.serve"])  # importing it again would replace it
     for name in [name for name in sys.modules if name.startswith("showtell.serve")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
@@ -47,14 +48,26 @@ def test_without_the_extra_the_error_names_it(showtell, monkeypatch):
     assert code == 2 and "showtell[serve]" in err and "uvicorn" in err
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.1.2.3"])
-def test_loopback_is_this_machine(host):
-    assert is_this_machine(host)
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [("127.0.0.1", "127.0.0.1"), ("localhost", "localhost"), ("127.1.2.3", "127.1.2.3"), ("127.1", "127.0.0.1")],
+)
+def test_loopback_is_this_machine(host, shown):
+    with listen(host, 0) as listening:
+        address, port = listening.getsockname()[:2]
+    assert is_this_machine(address) and _address(host, address, port) == f"http://{shown}:{port}"
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "example.com"])
-def test_other_addresses_are_not(host):
-    assert not is_this_machine(host)
+@pytest.mark.parametrize("host", ["0.0.0.0", "0"])
+def test_all_addresses_are_not_and_the_page_is_at_loopback(host):
+    with listen(host, 0) as listening:
+        address, port = listening.getsockname()[:2]
+    assert not is_this_machine(address) and _address(host, address, port) == f"http://127.0.0.1:{port}"
+
+
+def test_addresses_of_version_6_stand_in_brackets():
+    assert is_this_machine("::1") and not is_this_machine("::")
+    assert _address("::", "::", 80) == "http://[::1]:80" and _address("fe80::2", "fe80::2", 80) == "http://[fe80::2]:80"
 
 
 def test_listening_twice_on_one_port_is_an_error_about_it():
