@@ -12,6 +12,7 @@ from showtell.plumbing.errors import Unreadable
 from showtell.plumbing.messages import printable
 from showtell.serve.limits import Limits, Refused
 
+STATUS = {"not an image": 415, "HEIC": 415, "empty": 415, "too large": 413}  # by how a reason begins
 TAKEN = ("JPEG", "PNG", "WEBP", "GIF", "BMP")  # TIFF has too many decoders to give strangers
 
 
@@ -20,7 +21,7 @@ def admit(file: BinaryIO, name: str, limits: Limits) -> int:
     try:
         width, height = header_size(file, TAKEN)
     except Unreadable as error:
-        raise Refused(415 if _is_other(error) else 422, f"{shown(name)}: {error.reason}") from None
+        raise _refused(name, error) from None
     if width * height > limits.pixels:
         most = f"at most {limits.pixels // 1_000_000} million pixels are taken"
         raise Refused(413, f"{shown(name)}: {width} x {height} pixels; {most}")
@@ -28,11 +29,11 @@ def admit(file: BinaryIO, name: str, limits: Limits) -> int:
 
 
 def open_upload(file: BinaryIO, name: str, at_least: int | None) -> Image.Image:
-    """The upright RGB picture, as `showtell caption` would open the file. Raises Refused with status 422."""
+    """The upright RGB picture, as `showtell caption` would open the file. Raises Refused with status 413 or 422."""
     try:
         return read_image(file, at_least, TAKEN)
     except Unreadable as error:
-        raise Refused(422, f"{shown(name)}: {error.reason}") from None
+        raise _refused(name, error) from None
 
 
 def shown(name: str) -> str:
@@ -40,5 +41,7 @@ def shown(name: str) -> str:
     return printable(name.replace("\\", "/").rpartition("/")[2])[:60] or "photo"
 
 
-def _is_other(error: Unreadable) -> bool:
-    return error.reason.startswith(("not an image", "HEIC", "empty"))
+def _refused(name: str, error: Unreadable) -> Refused:
+    """415 for other files, 413 for too many pixels, 422 for a damaged photo."""
+    status = next((status for start, status in STATUS.items() if error.reason.startswith(start)), 422)
+    return Refused(status, f"{shown(name)}: {error.reason}")

@@ -78,6 +78,7 @@ WRONG = {
     "truncated": ([encoded(form="JPEG")[:700]], {}, 422, "truncated"),
     "damaged": ([encoded()[:60] + bytes(40)], {}, 422, "0.jpg"),
     "bomb": ([bomb()], {}, 413, "20000 x 10000 pixels"),
+    "long": ([bomb(39_000, 1_000)], {}, 413, "pixels a side"),
     "nine": ([encoded()] * 9, {}, 413, "at most 8"),
     "one of two": ([encoded(), b"no"], {}, 415, "1.jpg"),
     "unknown field": ([encoded()], {"url": "http://example.com/a.jpg"}, 422, "not a field"),
