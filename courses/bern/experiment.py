@@ -26,14 +26,18 @@ def read_config(path: Path) -> dict:
     return config
 
 
+def both(config: dict) -> dict:
+    """The section `data` of the photos to train on and to validate, from where the config says that they are now."""
+    return {"name": "join", "sets": [data_of(split, **config["data"][split]) for split in ("train", "val")]}
+
+
 def begun(path: Path, words: list[str], **train: object) -> tuple[dict, dict]:
     """Showtell's recipe for a config, and the model's name and parameters with what `key=value` words changed."""
     config = read_config(path)
     parameters = config["model"]["parameters"]
     sections = model_of(config["model"]["name"]).sections(**parameters)
-    sets = [data_of(split, **config["data"][split]) for split in ("train", "val")]
     size = config["data"]["train"].get("batch_size", 256)
-    sections |= {"data": {"name": "join", "sets": sets}, "loss": {"name": "cross_entropy", "label_smoothing": 0.0}}
+    sections |= {"data": both(config), "loss": {"name": "cross_entropy", "label_smoothing": 0.0}}
     sections["tokenizer"] = {"name": "bern", "file": config["vocabulary"]["captions_file_path"]}
     sections["train"] = TRAIN | {"lr": config["optimizer"]["lr"], "batch_size": size} | train
     recipe = override(sections, words)
@@ -46,7 +50,8 @@ def resumed(own: Path, folder: Path, more: int, words: list[str]) -> tuple[dict,
     """The recipe of Showtell's run with `more` epochs, and the model's name and parameters in the checkpoint."""
     if not (own / "recipe.yaml").is_file():
         raise InputError(f"needs {own}, which train.py leaves", key="--resume", advice="train without --resume")
-    recipe = override(load_recipe(str(own / "recipe.yaml")), words)
+    recipe = load_recipe(str(own / "recipe.yaml")) | {"data": both(read_config(folder / "config.yaml"))}
+    recipe = override(recipe, words)
     recipe["train"]["epochs"] += more
     if not any(word.startswith("train.max_steps=") for word in words):
         recipe["train"]["max_steps"] = None  # of the training before; it would end this one before it began

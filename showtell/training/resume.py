@@ -31,6 +31,7 @@ from showtell.training.log import FILES
 UNAVERAGED = "unaveraged"  # the weights that training resumes from; with train.ema, RUN/last/model is their average
 GROWS = ("train.epochs", "train.max_steps")  # may become larger, unless the learning rate depends on them
 MACHINE = ("train.device", "train.precision")  # may change if a run is resumed or scored on another machine
+PLACES = ("root", "file", "images")  # of data, which may have moved: `digests` knows whether it is the same
 # Options that may change in a later stage (train.start): what trains, dropout, the size of photos, the number of
 # regions, paths of files. All other options decide what the weights mean.
 STAGED = {"trainable", "dropout", "feature_dropout", "initialisation", "weights", "image_size", "grid_size", "resize"}
@@ -173,11 +174,12 @@ def claim(run: Path, lock: Lock) -> None:
 
 
 def check_same(recipe: Recipe, run: Path) -> None:
-    """Raise InputError unless the run was trained with the same recipe. Device and precision may differ.
+    """Raise InputError unless the run was trained with the same recipe. Device, precision and places may differ.
 
     Epochs and steps may become more if nothing in the training depends on their total.
     """
     old = check(checkpoint.read_recipe(run))
+    old["data"], recipe = _placeless(old["data"]), recipe | {"data": _placeless(recipe["data"])}
     grows = [] if _counts_down(recipe) else GROWS
     for section, values in recipe.items():
         for key in values | old[section]:
@@ -190,6 +192,15 @@ def check_same(recipe: Recipe, run: Path) -> None:
                     value=before,
                     advice="resume with the old value",
                 )
+
+
+def _placeless(value: Any) -> Any:
+    """A section `data` without the places of its photos and captions; a list holds places or sections."""
+    if isinstance(value, list | tuple):
+        return [None if isinstance(each, str) else _placeless(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _placeless(each) for key, each in value.items() if key not in PLACES}
+    return value
 
 
 def _counts_down(recipe: Recipe) -> bool:

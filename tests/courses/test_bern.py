@@ -65,6 +65,7 @@ def test_a_training_leaves_the_files_of_the_course(place):
 
 
 def test_resuming_makes_further_epochs_and_goes_on_with_adams_steps(place):
+    """In a copy elsewhere, with photos of its own."""
     shutil.copytree(place, copy := place.parent / "resumed")
     before = read(copy / "checkpoints/model_1/model.pth.tar")["optimizer_state_dict"]["state"][0]["step"]
     done = run("bern", *TRAIN, "--experiment-name=model_1", "--num-epochs=2", "--resume", "--no-log", at=copy)
