@@ -46,6 +46,18 @@ def test_everybody_can_use_the_report(browser, report, colour, size):
 
 
 @pytest.mark.parametrize("colour", ["light", "dark"])
+def test_figures_fill_their_frames(browser, report, compared, colour):
+    """Without empty space above and below: their height is that of the picture at this width."""
+    for path in (report, compared):
+        with opened(browser, path, colour=colour, free=True) as page:
+            found = page.evaluate(
+                "[...document.querySelectorAll('.figure > img')].filter(e => e.offsetWidth)"
+                ".map(e => [e.clientHeight, e.clientWidth * e.naturalHeight / e.naturalWidth])"
+            )
+        assert found and all(height == pytest.approx(wanted, abs=2) for height, wanted in found)
+
+
+@pytest.mark.parametrize("colour", ["light", "dark"])
 def test_everybody_can_use_a_comparison(browser, compared, colour):
     with opened(browser, compared, colour=colour, free=True) as page:
         assert violations(page) == []

@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from showtell.data.images import open_image
@@ -51,6 +52,8 @@ def curves(found: Runs, metric: str = LOSS, x: str = "epoch", theme: str = "ligh
         _line(axes, points, label=name, color=colour, linewidth=1.8, marker="o")
     if metric == LOSS:
         cut_start(axes)
+    if x == "epoch":
+        axes.xaxis.set_major_locator(MaxNLocator(integer=bool(axes.dataLim.x1 > 1)))
     axes.set_xlabel("seconds of training" if x == "seconds" else x, color=ink)
     axes.set_ylabel("loss per word" if metric == LOSS else metric, color=ink)
     _plain(axes, ink, rule)
@@ -133,7 +136,7 @@ def _panels(metrics: Sequence[str], runs: Sequence[str], draw: Callable[[Axes, s
         _plain(axes, ink, rule)
         axes.grid(axis="x", color=rule, linewidth=0.8)
         axes.grid(axis="y", visible=False)
-        axes.locator_params(axis="x", nbins=4)
+        axes.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))  # more or longer numbers would touch
         axes.set_yticks(range(len(runs)), runs if place % columns == 0 else [""] * len(runs), parse_math=False)
         axes.set_ylim(len(runs) - 0.5, -0.5)
     return figure

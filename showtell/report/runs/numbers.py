@@ -97,7 +97,9 @@ def training(found: Runs) -> list[Section]:
         draw = partial(drawings.curves, found, curve)
         alt = f"{curve} of each validation by epoch"
         title = f"{curve} per epoch, and whether it follows the loss"
-        parts.append(Section(title, findings=_followed(found, curve), figure=_figure(draw, alt), level=3))
+        drawn = any(len(run.log.curve(curve)) > 1 for run in found.runs.values())  # else there is no curve, only a dot
+        curves_of_it = _figure(draw, alt) if drawn else None
+        parts.append(Section(title, findings=_followed(found, curve), figure=curves_of_it, level=3))
     return parts
 
 

@@ -74,10 +74,11 @@ def _of_run(found: Runs, run: Run) -> list[str | Cell]:
 
 
 def _length(run: Run) -> str:
-    """`6 epochs`: how long the training was by its own count."""
+    """`6 epochs`, `1 epoch`: how long the training was by its own count."""
     rows, per_epoch = run.log.rows, run.log.steps_per_epoch
     steps = max((row["step"] for row in rows), default=0)
-    return f"{steps / per_epoch:.3g} epochs" if steps and per_epoch else ""
+    epochs = f"{steps / per_epoch:.3g}" if steps and per_epoch else ""
+    return f"{epochs} epoch{'' if epochs == '1' else 's'}" if epochs else ""
 
 
 def scores(found: Runs, group: str = "standard") -> Table:
