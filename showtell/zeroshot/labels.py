@@ -1,11 +1,12 @@
 """A file, words with commas, or the names of folders -> the labels that photos may get.
 
 Forms of a file: JSON `{"0": "bicycle"}` (ids), `{"bicycle": 0}`, `["bicycle"]`, or `{"bicycle": ["own text", ..]}`
-(texts instead of prompts, as CuPL has them, arXiv:2209.03320); a text with one name a line; a CSV of names, or of ids
-and names. Ids are whole numbers without gaps; the labels stand in the ids' order.
+(texts instead of prompts, as CuPL has them, arXiv:2209.03320); a text with one name a line, or one `0: bicycle`; a CSV
+of names, or of ids and names. Ids are whole numbers without gaps; the labels stand in the ids' order.
 """
 
 import csv
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ FOLDERS = "folders"
 ENDINGS = (".json", ".txt", ".csv", ".tsv")
 HEADERS = ("label", "labels", "name", "names", "class", "classes", "category")
 IDS = ("id", "ids", "label_id", "class_id", "index", "number")
+NUMBERED = re.compile(r"\s*(\d+)\s*[\t:,]\s*(.*)")  # `0: cat`; but `2 cats`, with a blank, may be a name
 SHOWN = 5  # names that an error lists
 
 
@@ -77,7 +79,11 @@ def _read_file(path: Path) -> Labels:
         return _of_json(path, text)
     if path.suffix.lower() in (".csv", ".tsv"):
         return _of_table(path, text)
-    return _of_names(text.strip("\r\n").splitlines(), path.name)
+    lines = text.strip("\r\n").splitlines()
+    numbered = [NUMBERED.fullmatch(line) for line in lines]
+    if lines and all(numbered):
+        return _of_pairs([(found[1], found[2]) for found in numbered if found], path.name)
+    return _of_names(lines, path.name)
 
 
 def _of_json(path: Path, text: str) -> Labels:

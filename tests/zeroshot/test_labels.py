@@ -11,6 +11,8 @@ FILES = {
     "turned.json": ('{"dog": 1, "cat": 0, "tennis court": 2}', ("0", "1", "2")),
     "from_one.json": ('{"1": "cat", "2": "dog", "3": "tennis court"}', ("1", "2", "3")),
     "names.txt": ("cat\ndog\ntennis court\n", None),
+    "ids.txt": ("0: cat\n1: dog\n2: tennis court\n", ("0", "1", "2")),
+    "tabs.txt": ("1\tdog\n0\tcat\n2\ttennis court\n", ("0", "1", "2")),
     "windows.txt": ("\ufeffcat\r\ndog\r\n tennis court \r\n\r\n", None),
     "names.csv": ("label\ncat\ndog\ntennis court\n", None),
     "bare.csv": ("cat\ndog\ntennis court\n", None),
@@ -26,6 +28,11 @@ def test_every_form_of_a_file_gives_the_same_labels(tmp_path, name):
     text, ids = FILES[name]
     (tmp_path / name).write_text(text, "utf-8")
     assert read_labels(str(tmp_path / name)) == Labels(("cat", "dog", "tennis court"), ids)
+
+
+def test_numbers_that_belong_to_the_names_are_no_ids(tmp_path):
+    (tmp_path / "counts.txt").write_text("1 cat\n2 cats\n")
+    assert read_labels(str(tmp_path / "counts.txt")) == Labels(("1 cat", "2 cats"))
 
 
 def test_a_label_may_have_texts_of_its_own(tmp_path):
