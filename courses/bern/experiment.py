@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from choices import data_of
+from photos import data_of
 from report_utils.trained import model_of
 
 from showtell.plumbing.errors import InputError, RecipeError
